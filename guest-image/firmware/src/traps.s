@@ -1,0 +1,118 @@
+# The 64-bit agent's interrupt descriptor table, in ROM, and the instructions that are allowed to fault.
+
+    .section .rom.traps, "ax"
+    .code64
+
+# A stub a vector, 16 bytes each, so that the table below can compute their addresses. Vectors without an error code
+# push a zero, so that every frame looks alike.
+    .balign 16
+trap_stubs:
+    .set vector, 0
+    .rept 32
+    .balign 16
+    .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
+    .else
+    pushq $0
+    .endif
+    pushq $vector
+    jmp trap
+    .set vector, vector + 1
+    .endr
+
+# Stack: RAX, vector, error code, RIP, CS, RFLAGS, RSP, SS. #UD and #GP on a known instruction are an answer: R8 gets the
+# status, and execution goes on behind the instruction. All of them are 3 bytes long.
+trap:
+    pushq %rax
+    cmpb $6, 8(%rsp)
+    je 1f
+    cmpb $13, 8(%rsp)
+    jne 3f
+1:  movq 24(%rsp), %rax
+    cmpq $fixup_rdmsr, %rax
+    je 2f
+    cmpq $fixup_cr4, %rax
+    je 2f
+    cmpq $fixup_xsetbv, %rax
+    je 2f
+    cmpq $fixup_xgetbv, %rax
+    jne 3f
+2:  movl 8(%rsp), %r8d
+    orl $0x100, %r8d
+    addq $3, 24(%rsp)
+    popq %rax
+    addq $16, %rsp
+    iretq
+3:  movq 8(%rsp), %rdi
+    movq 16(%rsp), %rsi
+    movq 24(%rsp), %rdx
+    movq %cr2, %rcx
+    andq $-16, %rsp
+    call agent_fault
+    ud2
+
+# Each answers with the value in RAX and the status in RDX (fidelity_protocol::entry::status). They are called, never
+# inlined: a trap writes below RSP, where a Rust function may have its red zone.
+    .globl try_rdmsr
+try_rdmsr:
+    movl %edi, %ecx
+    xorl %eax, %eax
+    xorl %edx, %edx
+    xorl %r8d, %r8d
+fixup_rdmsr:
+    rdmsr
+    nop
+    jmp join
+
+    .globl try_write_cr4
+try_write_cr4:
+    xorl %eax, %eax
+    xorl %r8d, %r8d
+fixup_cr4:
+    movq %rdi, %cr4
+    movq %r8, %rdx
+    ret
+
+    .globl try_xsetbv
+try_xsetbv:
+    xorl %ecx, %ecx
+    movl %edi, %eax
+    movq %rdi, %rdx
+    shrq $32, %rdx
+    xorl %r8d, %r8d
+fixup_xsetbv:
+    xsetbv
+    xorl %eax, %eax
+    movq %r8, %rdx
+    ret
+
+    .globl try_xgetbv
+try_xgetbv:
+    xorl %ecx, %ecx
+    xorl %eax, %eax
+    xorl %edx, %edx
+    xorl %r8d, %r8d
+fixup_xgetbv:
+    xgetbv
+join:
+    shlq $32, %rdx
+    orq %rdx, %rax
+    movq %r8, %rdx
+    ret
+
+    .balign 16
+trap_table:
+    .set vector, 0
+    .rept 32
+    .word trap_stubs + 16 * vector - ROM
+    .word 0x18
+    .word 0x8E00                    # interrupt gate, present
+    .word ROM >> 16
+    .quad 0
+    .set vector, vector + 1
+    .endr
+trap_table_pointer:
+    .word trap_table_pointer - trap_table - 1
+    .quad trap_table
+
+    .text
+    .code64

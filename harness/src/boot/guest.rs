@@ -1,0 +1,136 @@
+//! One guest: booted with the agent, and its streams brought back however it ended.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::time::Duration;
+
+use fidelity_protocol::config::{self, Config, EXIT_FAULT, EXIT_OK};
+use fidelity_protocol::frame::Phase;
+use fidelity_protocol::slot;
+
+use super::cancel::Cancel;
+use super::command::{Wiring, command};
+use super::memory::{GuestMemory, Slot};
+use super::process::{Ending, Process};
+use crate::matrix::Case;
+
+/// What is asked of the agent, and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// From the start of QEMU to its end.
+    pub timeout: Duration,
+    /// Phases to run.
+    pub phases: Vec<Phase>,
+    /// MSR index ranges for phase `sweep`, first and last inclusive.
+    pub sweep: Vec<(u32, u32)>,
+    /// Probe CPUID.1FH past its end too; aborts QEMU 10.0 and 11.1 under TCG.
+    pub probe_1f: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let all = Phase::ALL.into_iter();
+        Options {
+            timeout: Duration::from_secs(20),
+            phases: all.filter(|phase| *phase != Phase::Sweep).collect(),
+            sweep: Vec::new(),
+            probe_1f: false,
+        }
+    }
+}
+
+/// A guest that is gone.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    /// The exact command line.
+    pub command: Vec<String>,
+    /// How QEMU ended.
+    pub ending: Ending,
+    /// What QEMU said.
+    pub stderr: String,
+    /// QEMU's whole life.
+    pub elapsed: Duration,
+    /// What each vCPU left behind, the boot processor first.
+    pub slots: Vec<Slot>,
+}
+
+impl Boot {
+    /// Whether the agent ended the guest as it does when all is done.
+    pub fn completed(&self) -> bool {
+        self.ending == Ending::Exited(exit_status(EXIT_OK))
+    }
+
+    /// Whether the agent ended the guest because of an exception it did not expect.
+    pub fn faulted(&self) -> bool {
+        self.ending == Ending::Exited(exit_status(EXIT_FAULT))
+    }
+
+    /// What a guest that did not complete was last seen doing: `CPUID 0000001fH.06H`.
+    pub fn last_operation(&self) -> Option<String> {
+        let unfinished = self.slots.iter().find(|slot| slot.header.state == slot::RUNNING)?;
+        let slot::Header { op, operand, operand2, .. } = unfinished.header;
+        match op {
+            slot::OP_CPUID => Some(format!("CPUID {operand:#x} with ECX {operand2:#x}")),
+            slot::OP_RDMSR => Some(format!("RDMSR {operand:#x}")),
+            slot::OP_CONTROL => {
+                let control = fidelity_protocol::entry::Control::from_id(operand)?;
+                Some(format!("setting {}", control.name().to_uppercase()))
+            }
+            slot::OP_WAIT_APS => Some("waiting for application processors".to_owned()),
+            slot::OP_WAIT_HOST => Some("waiting for the host".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// isa-debug-exit ends QEMU with `(value << 1) | 1` (hw/misc/debugexit.c).
+pub fn exit_status(value: u8) -> i32 {
+    i32::from(value) << 1 | 1
+}
+
+/// Boots the guest of `case` with the ROM at `rom` and waits for its end.
+///
+/// # Errors
+/// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is told in [`Boot`].
+pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std::io::Result<Boot> {
+    let memory = GuestMemory::new(mailbox(case, options))?;
+    let path = memory.path();
+    let wiring = Wiring {
+        rom,
+        megabytes: memory.megabytes(),
+        memory: Some(&path),
+        extra: &[],
+    };
+    let line = command(case, &wiring);
+    let process = Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?;
+    let finished = process.finish();
+    Ok(Boot {
+        command: readable(&line),
+        ending: finished.ending,
+        stderr: finished.stderr,
+        elapsed: finished.elapsed,
+        slots: memory.slots(),
+    })
+}
+
+fn readable(line: &[OsString]) -> Vec<String> {
+    line.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+fn mailbox(case: &Case, options: &Options) -> Config {
+    let vcpus = case.smp.vcpus();
+    let mut ranges = [(0, 0); config::MAX_RANGES];
+    for (slot, range) in ranges.iter_mut().zip(&options.sweep) {
+        *slot = *range;
+    }
+    Config {
+        flags: if options.probe_1f { config::FLAG_PROBE_1F } else { 0 },
+        phases: options.phases.iter().fold(0, |bits, phase| bits | phase.bit()),
+        vcpus,
+        slots: vcpus,
+        range_count: u32::try_from(options.sweep.len().min(config::MAX_RANGES)).unwrap_or(0),
+        ranges,
+        ..Config::default()
+    }
+}

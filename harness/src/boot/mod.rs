@@ -1,0 +1,21 @@
+//! Starting guests: the only stage that starts processes.
+//!
+//! [`command`] builds a QEMU command line, a pure function. [`process`] runs one with a deadline and leaves nothing
+//! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`qmp`] asks a QEMU
+//! about itself. [`guest`] puts them together: boot one guest, bring back its streams.
+
+pub mod cancel;
+pub mod command;
+pub mod guest;
+pub mod memory;
+pub mod process;
+pub mod qmp;
+
+pub use cancel::Cancel;
+pub use guest::{Boot, Options, boot};
+pub use process::{Ending, Finished};
+
+/// The agent: a 64 KiB ROM for `-bios`, built by harness/build.rs from guest-image/firmware.
+pub static AGENT_ROM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/agent.rom"));
+/// A ROM that exits at once: QEMU's own life, the floor that a case's time is measured against.
+pub static FLOOR_ROM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/floor.rom"));

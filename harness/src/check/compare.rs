@@ -1,0 +1,200 @@
+//! Check 1: what the guest sees is what was expected, both ways.
+//!
+//! The union of both sides' places is walked, so that neither a line only expected nor one only seen can go unnoticed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::decode::line::{Line, Place, Register, manual_style};
+
+/// Which way the guest differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Expected, and not there.
+    Lost,
+    /// There, and not expected.
+    Gained,
+    /// There with another value.
+    Changed,
+}
+
+impl Kind {
+    /// The word used in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Lost => "lost",
+            Kind::Gained => "gained",
+            Kind::Changed => "changed",
+        }
+    }
+}
+
+/// One difference: a finding of a check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Change {
+    /// The check that found it.
+    pub check: &'static str,
+    /// Which way.
+    pub kind: Kind,
+    /// As manuals write it: `CPUID.07H.00H:EBX[5]`.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// Name of the feature or field.
+    pub name: String,
+    /// The expected line's text, empty where nothing was expected.
+    pub expected: String,
+    /// The text seen, empty where nothing was there.
+    pub actual: String,
+    /// The layer that broke its word, as far as one dump can tell.
+    pub layer: &'static str,
+    /// The expected line.
+    #[serde(skip)]
+    pub minus: Option<Line>,
+    /// The line seen.
+    #[serde(skip)]
+    pub plus: Option<Line>,
+}
+
+impl Change {
+    /// Both lines as `git diff` would show them.
+    pub fn diff(&self) -> String {
+        let side = |sign, line: &Option<Line>| line.as_ref().map(|line| format!("{sign}{line}\n"));
+        let lines = [side('-', &self.minus), side('+', &self.plus)];
+        lines.into_iter().flatten().collect()
+    }
+
+    fn new(layer: &'static str, minus: Option<&Line>, plus: Option<&Line>) -> Option<Change> {
+        let kind = match (minus, plus) {
+            (Some(_), Some(_)) => Kind::Changed,
+            (Some(_), None) => Kind::Lost,
+            (None, _) => Kind::Gained,
+        };
+        let line = minus.or(plus)?;
+        let text = |line: Option<&Line>| line.map(|line| line.text.clone()).unwrap_or_default();
+        let name = match line.place.register {
+            Register::Probe => "out-of-range answer",
+            _ if line.value().is_none() && line.text.starts_with('#') => "readability",
+            _ => line.name(),
+        };
+        Some(Change {
+            check: "expectation",
+            kind,
+            place: manual_style(&line.place),
+            name: name.to_owned(),
+            expected: text(minus),
+            actual: text(plus),
+            layer,
+            minus: minus.cloned(),
+            plus: plus.cloned(),
+        })
+    }
+}
+
+/// Every difference between two dumps' lines; `layer` is who is to blame where the expectation is not met.
+pub fn compare(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<Change> {
+    let (minus, plus) = (by_place(expected), by_place(actual));
+    let (left, right) = (leaves(expected), leaves(actual));
+    let both: BTreeSet<_> = left.intersection(&right).collect();
+    let places: BTreeSet<_> = minus.keys().chain(plus.keys()).collect();
+    let differing = places.into_iter().filter(|place| minus.get(*place) != plus.get(*place));
+    let changes = differing.filter_map(|place| {
+        let (minus, plus) = (minus.get(place).copied(), plus.get(place).copied());
+        // `zero` says that no bit is set; where the leaf is on both sides, the bits' own lines say it.
+        let blank = |line: Option<&Line>| line.is_none_or(|line| line.text == "zero");
+        let implied = blank(minus) && blank(plus) && both.contains(&leaf(place));
+        if implied {
+            return None;
+        }
+        Change::new(layer, minus, plus)
+    });
+    changes.collect()
+}
+
+fn by_place(lines: &[Line]) -> BTreeMap<&Place, &Line> {
+    lines.iter().map(|line| (&line.place, line)).collect()
+}
+
+type Leaf<'a> = (usize, Register, &'a str);
+
+fn leaf(place: &Place) -> Leaf<'_> {
+    (place.vcpu, place.register, &place.address)
+}
+
+fn leaves(lines: &[Line]) -> BTreeSet<Leaf<'_>> {
+    lines.iter().map(|line| leaf(&line.place)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &[&str]) -> Vec<Line> {
+        text.iter()
+            .map(|line| Line::read(line).expect("a line"))
+            .collect()
+    }
+
+    fn told(expected: &[&str], actual: &[&str]) -> Vec<String> {
+        let changes = compare(&lines(expected), &lines(actual), "qemu");
+        changes
+            .iter()
+            .map(|change| {
+                let kind = change.kind.word();
+                format!("{kind} {} {}", change.name, change.place)
+            })
+            .collect()
+    }
+
+    const AVX2: &str = "cpuid 0x00000007.00 ebx[ 5]     avx2";
+    const BMI1: &str = "cpuid 0x00000007.00 ebx[ 3]     bmi1";
+    const ZERO: &str = "cpuid 0x00000007.00             zero";
+
+    #[test]
+    fn equal_lines_give_no_finding() {
+        assert!(told(&[AVX2, BMI1], &[AVX2, BMI1]).is_empty());
+    }
+
+    #[test]
+    fn a_lost_bit_is_lost() {
+        assert_eq!(told(&[BMI1, AVX2], &[BMI1]), ["lost avx2 CPUID.07H.00H:EBX[5]"]);
+    }
+
+    #[test]
+    fn a_bit_that_only_the_guest_has_is_gained() {
+        assert_eq!(told(&[BMI1], &[BMI1, AVX2]), ["gained avx2 CPUID.07H.00H:EBX[5]"]);
+    }
+
+    #[test]
+    fn the_last_bit_of_a_leaf_is_one_finding() {
+        assert_eq!(told(&[AVX2], &[ZERO]), ["lost avx2 CPUID.07H.00H:EBX[5]"]);
+    }
+
+    #[test]
+    fn an_empty_leaf_that_vanishes_is_lost() {
+        assert_eq!(told(&[ZERO], &[]), ["lost zero CPUID.07H.00H"]);
+    }
+
+    #[test]
+    fn another_value_is_changed() {
+        assert_eq!(
+            told(
+                &["cpuid 0x00000001.00 eax[ 3: 0]  stepping = 4"],
+                &["cpuid 0x00000001.00 eax[ 3: 0]  stepping = 5"]
+            ),
+            ["changed stepping CPUID.01H.00H:EAX[3:0]"]
+        );
+    }
+
+    #[test]
+    fn an_msr_that_starts_to_fault_is_told() {
+        assert_eq!(
+            told(
+                &["msr   0x0000010a        [ 0]    rdctl-no"],
+                &["msr   0x0000010a                #GP"]
+            ),
+            ["gained readability MSR.10AH", "lost rdctl-no MSR.10AH[0]"]
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! What a machine type changes in the guest's view, grouped: `change | models it holds for`.
+//!
+//! ```text
+//! cpuid 0x00000001.00 ecx[21]     -x2apic | *
+//! cpuid 0x80000008.00 eax[ 7: 0]  -phys-bits = 46 | EPYC-v1 EPYC-v2
+//! cpuid 0x80000008.00 eax[ 7: 0]  +phys-bits = 40 | EPYC-v1 EPYC-v2
+//! ```
+//! `*` is every model of that QEMU; `* -A -B` is every one but A and B. A machine type that changes nothing has the one
+//! line [`NOTHING`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compare::Change;
+use crate::decode::Line;
+
+/// The line of a machine type on which every model looks as on the newest one.
+pub const NOTHING: &str = "no differences";
+
+/// A line that is gone (`-`) or added (`+`) on this machine type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Shift {
+    /// Text of the place, 32 characters and the vCPU prefix where there is one.
+    place: String,
+    /// `-` or `+`.
+    sign: char,
+    /// The line's text.
+    text: String,
+}
+
+impl Shift {
+    /// The two halves of a change.
+    pub fn of(change: &Change) -> impl Iterator<Item = Shift> {
+        let half = |sign, line: &Option<Line>| {
+            line.as_ref().map(|line| Shift {
+                place: line.place.to_string(),
+                sign,
+                text: line.text.clone(),
+            })
+        };
+        [half('-', &change.minus), half('+', &change.plus)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// The line without its sign.
+    pub fn line(&self) -> Option<Line> {
+        Line::read(&format!("{}{}", self.place, self.text))
+    }
+
+    /// Whether the line is there on this machine type.
+    pub fn adds(&self) -> bool {
+        self.sign == '+'
+    }
+}
+
+/// What is wrong with a file of differences.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {number}: {problem}: {line}")]
+pub struct GroupError {
+    /// From 1.
+    pub number: usize,
+    /// The line.
+    pub line: String,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+/// The changes of a machine type and the models they hold for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups(BTreeMap<Shift, BTreeSet<String>>);
+
+impl Groups {
+    /// Notes the changes of one model.
+    pub fn add(&mut self, model: &str, changes: &[Change]) {
+        for shift in changes.iter().flat_map(Shift::of) {
+            self.0.entry(shift).or_default().insert(model.to_owned());
+        }
+    }
+
+    /// The changes of one model.
+    pub fn of(&self, model: &str) -> BTreeSet<&Shift> {
+        let holding = self.0.iter().filter(|(_, models)| models.contains(model));
+        holding.map(|(shift, _)| shift).collect()
+    }
+
+    /// The text of the file; `all` is every model there is.
+    pub fn render(&self, all: &BTreeSet<String>) -> String {
+        if self.0.is_empty() {
+            return NOTHING.to_owned();
+        }
+        let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
+            let Shift { place, sign, text } = shift;
+            format!("{place}{sign}{text} | {}", listed(models, all))
+        };
+        let mut lines: Vec<_> = self.0.iter().map(line).collect();
+        lines.sort();
+        lines.join("\n")
+    }
+
+    /// Reads the text of a file; `all` is every model there is.
+    ///
+    /// # Errors
+    /// The first line that is no change.
+    pub fn parse(text: &str, all: &BTreeSet<String>) -> Result<Groups, GroupError> {
+        let mut groups = Groups::default();
+        for (index, line) in text.lines().enumerate() {
+            if line.is_empty() || line == NOTHING {
+                continue;
+            }
+            let (shift, models) = read(line, all).map_err(|problem| GroupError {
+                number: index + 1,
+                line: line.to_owned(),
+                problem,
+            })?;
+            groups.0.entry(shift).or_default().extend(models);
+        }
+        Ok(groups)
+    }
+}
+
+/// The shorter of the two ways to say which models.
+fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
+    let missing: Vec<_> = all.difference(models).map(|model| format!(" -{model}")).collect();
+    if missing.len() < models.len() {
+        return format!("*{}", missing.concat());
+    }
+    let names: Vec<_> = models.iter().map(String::as_str).collect();
+    names.join(" ")
+}
+
+fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>), &'static str> {
+    let (change, models) = line.rsplit_once(" | ").ok_or("no “ | models” at the end")?;
+    let prefix = match change.strip_prefix("vcpu ") {
+        Some(_) => change.find(": ").ok_or("no place")? + 2,
+        None => 0,
+    };
+    let (place, text) = change.split_at_checked(prefix + 32).ok_or("no place")?;
+    let sign = text.chars().next().filter(|sign| "+-".contains(*sign));
+    let shift = Shift {
+        place: place.to_owned(),
+        sign: sign.ok_or("neither + nor -")?,
+        text: text[1..].to_owned(),
+    };
+    shift.line().ok_or("not an expectation line")?;
+    let mut words = models.split(' ');
+    let models = match models.strip_prefix('*') {
+        None => words.map(str::to_owned).collect(),
+        Some(_) => {
+            words.next();
+            let but: Option<BTreeSet<&str>> = words.map(|word| word.strip_prefix('-')).collect();
+            let but = but.ok_or("“* -A -B” wanted")?;
+            let kept = all.iter().filter(|model| !but.contains(model.as_str()));
+            kept.cloned().collect()
+        }
+    };
+    Ok((shift, models))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::compare;
+
+    fn all() -> BTreeSet<String> {
+        ["A-v1", "B-v1", "C-v1"].map(str::to_owned).into()
+    }
+
+    fn groups(models: &[&str]) -> Groups {
+        let line = |text| vec![Line::read(text).expect("a line")];
+        let changes = compare(
+            &line("cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 46"),
+            &line("cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 40"),
+            "qemu",
+        );
+        let mut groups = Groups::default();
+        for model in models {
+            groups.add(model, &changes);
+        }
+        groups
+    }
+
+    #[test]
+    fn a_change_of_every_model_is_a_star() {
+        assert_eq!(
+            groups(&["A-v1", "B-v1", "C-v1"]).render(&all()),
+            "cpuid 0x80000008.00 eax[ 7: 0]  +phys-bits = 40 | *\n\
+             cpuid 0x80000008.00 eax[ 7: 0]  -phys-bits = 46 | *"
+        );
+    }
+
+    #[test]
+    fn files_read_back_as_written() {
+        for models in [&["A-v1"][..], &["A-v1", "C-v1"], &["A-v1", "B-v1", "C-v1"], &[]] {
+            let groups = groups(models);
+            assert_eq!(Groups::parse(&groups.render(&all()), &all()), Ok(groups));
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_its_line() {
+        let error = Groups::parse("no differences\nphys-bits went down", &all());
+        assert_eq!(
+            error.map_err(|error| error.to_string()),
+            Err("line 2: no “ | models” at the end: phys-bits went down".to_owned())
+        );
+    }
+}

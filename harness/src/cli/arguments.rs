@@ -1,0 +1,230 @@
+//! What the command line accepts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cpuid_fidelity::matrix::config::Glob;
+use cpuid_fidelity::matrix::{Filter, Lane, Profile, Topology};
+
+/// Does the guest really see the CPU it was promised?
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file [default: fidelity.toml here or in a folder above; built-in defaults without one]
+    #[arg(long, global = true, value_name = "FILE", env = "CPUID_FIDELITY_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// QEMU binary to test instead of those of the configuration; repeatable
+    #[arg(long, global = true, value_name = "PATH", env = "QEMU")]
+    pub qemu: Vec<PathBuf>,
+    /// Accelerator: restricts `run` and `list` to the lanes that use it
+    #[arg(long, global = true, value_name = "ACCEL", env = "ACCEL")]
+    pub accel: Option<Accel>,
+    /// Guests at once [default: one a core]
+    #[arg(long, global = true, value_name = "N", env = "CPUID_FIDELITY_JOBS")]
+    pub jobs: Option<usize>,
+    /// Time a guest may take [default: of the configuration]
+    #[arg(long, global = true, value_name = "SECONDS", env = "TIMEOUT", value_parser = seconds)]
+    pub timeout: Option<f64>,
+    /// Tell every case, not only those that did not pass
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// Accelerators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// Lanes `definition` and `tcg`
+    Tcg,
+    /// Lane `kvm`
+    Kvm,
+}
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Boot the planned guests and hold them against the expectations
+    Run(Run),
+    /// Tell the planned cases, a line each
+    List(List),
+    /// Show what one guest sees
+    Dump(Dump),
+    /// Compare two dumps, in expectation lines
+    Diff(Diff),
+    /// Measure which CPUID bit each boolean CPU property of a QEMU moves
+    Catalogue(Catalogue),
+}
+
+/// Which of the planned cases.
+#[derive(Clone, Debug, Args)]
+pub struct Choice {
+    /// Only this lane; repeatable
+    #[arg(long = "lane", value_name = "LANE")]
+    pub lanes: Vec<Lane>,
+    /// Only machine types that match; repeatable
+    #[arg(long = "machine", value_name = "GLOB")]
+    pub machines: Vec<Glob>,
+    /// Only CPU models that match; repeatable
+    #[arg(long = "cpu", value_name = "GLOB")]
+    pub models: Vec<Glob>,
+    /// Which set of the configuration
+    #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
+    pub profile: Profile,
+    /// Only part K of N of the trials: the parts are disjoint, and together all
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub shard: Option<(usize, usize)>,
+}
+
+impl Choice {
+    /// As the plan takes it.
+    pub fn filter(&self, accel: Option<Accel>) -> Filter {
+        let mut lanes = self.lanes.clone();
+        let of_accel: &[Lane] = match accel {
+            None => &[],
+            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg],
+            Some(Accel::Kvm) => &[Lane::Kvm],
+        };
+        if !of_accel.is_empty() {
+            lanes.retain(|lane| of_accel.contains(lane));
+            if self.lanes.is_empty() {
+                lanes = of_accel.to_vec();
+            }
+        }
+        Filter {
+            lanes,
+            machines: self.machines.clone(),
+            models: self.models.clone(),
+        }
+    }
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Write JSON lines here, an object a case
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write JUnit XML here
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub choice: Choice,
+    /// `json`: an object a line
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub format: ListFormat,
+}
+
+/// Formats of `list`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// A name a line.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// `dump`.
+#[derive(Debug, Args)]
+pub struct Dump {
+    /// Machine type
+    #[arg(long, value_name = "M", default_value = "q35")]
+    pub machine: String,
+    /// `-cpu` argument
+    #[arg(long, value_name = "C", default_value = "max")]
+    pub cpu: String,
+    /// How the guest is run
+    #[arg(long, value_enum, default_value_t = Lane::Definition)]
+    pub lane: Lane,
+    /// `-smp` argument
+    #[arg(long, value_name = "S", default_value = "1")]
+    pub smp: Topology,
+    /// How to print it; `raw` is the text of `cpuid -r`
+    #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
+    pub format: DumpFormat,
+    /// This host instead of a guest (CPUID of the processor it runs on)
+    #[arg(long, conflicts_with_all = ["machine", "cpu", "lane", "smp"])]
+    pub host: bool,
+    /// Print placeholders for volatile values, as expectations have them
+    #[arg(long)]
+    pub masked: bool,
+    /// Read every MSR index of FIRST-LAST (hexadecimal) too; repeatable. The whole space is 0-ffffffff and takes long
+    #[arg(long, value_name = "FIRST-LAST", value_parser = range)]
+    pub sweep_msrs: Vec<(u32, u32)>,
+    /// Ask CPUID.1FH past its end, which aborts some QEMU releases
+    #[arg(long)]
+    pub probe_1f: bool,
+    /// Leave out a phase, for guests that hang in it; repeatable
+    #[arg(long, value_name = "PHASE")]
+    pub skip_phase: Vec<String>,
+}
+
+/// Formats of `dump`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DumpFormat {
+    /// Expectation lines.
+    Text,
+    /// All raw values.
+    Json,
+    /// The text of `cpuid -r`.
+    Raw,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// A dump as `dump` printed it (text or json), or an expectation
+    pub a: PathBuf,
+    /// Another
+    pub b: PathBuf,
+}
+
+/// `catalogue`.
+#[derive(Debug, Args)]
+pub struct Catalogue {
+    /// Compare with features.tsv, and exit 1 where they differ
+    #[arg(long)]
+    pub check: bool,
+    /// Mark in features.tsv what was measured
+    #[arg(long, conflicts_with = "check")]
+    pub write: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if seconds > 0.0 && seconds <= 86_400.0 {
+        Ok(seconds)
+    } else {
+        Err("more than 0 and at most 86400 seconds wanted".to_owned())
+    }
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parts = text.split_once('/');
+    let numbers = parts.and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    numbers
+        .filter(|(k, n)| (1..=*n).contains(k))
+        .ok_or_else(|| "K/N with 1 ≤ K ≤ N wanted".to_owned())
+}
+
+fn range(text: &str) -> Result<(u32, u32), String> {
+    let number = |digits: &str| u32::from_str_radix(digits.trim_start_matches("0x"), 16).ok();
+    let parts = text.split_once('-').and_then(|(first, last)| Some((number(first)?, number(last)?)));
+    parts
+        .filter(|(first, last)| first <= last)
+        .ok_or_else(|| "FIRST-LAST in hexadecimal wanted".to_owned())
+}

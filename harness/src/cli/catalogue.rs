@@ -1,0 +1,68 @@
+//! `catalogue`: which bit each CPU property moves.
+
+use std::collections::BTreeSet;
+
+use cpuid_fidelity::report::write_whole;
+use cpuid_fidelity::run::catalogue::{self, Catalogue as Measured};
+
+use super::arguments::Catalogue;
+use super::{Context, NOT_RUN, print};
+
+/// Measures, prints or compares or marks; the exit status.
+pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
+    let inventory = context.inventory()?;
+    let engine = context.engine()?;
+    let mut wrong = 0;
+    let mut seen = BTreeSet::new();
+    for qemu in &inventory.qemus {
+        let measured = catalogue::measure(&engine, qemu)?;
+        let release = qemu.offers.release();
+        let complaints = catalogue::disagreements(&measured, &context.store.table, release);
+        wrong += complaints.len();
+        match arguments.check || arguments.write {
+            true => complaints.iter().for_each(|line| print(&format!("{}: {line}\n", qemu.label))),
+            false => print(&shown(&qemu.label, &measured)),
+        }
+        let fields = context.store.table.fields().iter();
+        seen.extend(fields.filter(|field| catalogue::seen(&measured, field)).map(|field| field.name.clone()));
+    }
+    if arguments.write {
+        mark(context, &seen)?;
+    }
+    for unusable in &inventory.unusable {
+        eprintln!("ERROR {}", unusable.reason);
+    }
+    Ok(match inventory.unusable.is_empty() {
+        false => NOT_RUN,
+        true => u8::from(arguments.check && wrong > 0),
+    })
+}
+
+fn shown(label: &str, measured: &Measured) -> String {
+    let mut text = String::new();
+    for (property, bits) in &measured.moved {
+        let bits: Vec<String> = bits.iter().map(ToString::to_string).collect();
+        let bits = if bits.is_empty() { "-".to_owned() } else { bits.join(" ") };
+        text.push_str(&format!("{label}\t{property}\t{bits}\n"));
+    }
+    for (property, reason) in &measured.broken {
+        text.push_str(&format!("{label}\t{property}\tERROR {reason}\n"));
+    }
+    text
+}
+
+/// Turns `public` into `measured` in the rows of the table that were seen; nothing else of the file changes.
+fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
+    let path = context.store.folder.join("features.tsv");
+    let text = std::fs::read_to_string(&path)?;
+    let lines = text.lines().map(|line| {
+        let mut cells: Vec<&str> = line.split('\t').collect();
+        if cells.len() == 10 && cells[0] == "cpuid" && cells[8] == "public" && seen.contains(cells[5]) {
+            cells[8] = "measured";
+        }
+        cells.join("\t") + "\n"
+    });
+    let text: String = lines.collect();
+    write_whole(&path, text.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What every verb that boots guests starts from.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cpuid_fidelity::boot::{Cancel, Options};
+use cpuid_fidelity::matrix::Config;
+use cpuid_fidelity::run::{Engine, Inventory, Store, inventory};
+
+use super::NotRun;
+use super::arguments::Global;
+
+/// Configuration, tables, and the switch that Ctrl-C throws.
+pub struct Context {
+    pub config: Config,
+    pub store: Store,
+    pub cancel: Cancel,
+    pub options: Options,
+    pub jobs: usize,
+    pub verbose: bool,
+    pub accel: Option<super::arguments::Accel>,
+    paths: Vec<PathBuf>,
+}
+
+impl Context {
+    /// Reads the configuration and the tables; no QEMU is started yet.
+    pub fn new(global: &Global) -> anyhow::Result<Context> {
+        let config = configuration(global.config.as_deref())?;
+        let store = Store::open(&config)?;
+        let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
+        let switch = cancel.clone();
+        ctrlc::set_handler(move || switch.throw()).context("failed to listen for Ctrl-C")?;
+        let seconds = global.timeout.unwrap_or(config.timeout as f64);
+        let named = global.qemu.iter().map(|path| named(path)).collect::<Vec<_>>();
+        Ok(Context {
+            paths: if named.is_empty() { config.qemu_paths() } else { named },
+            options: Options {
+                timeout: Duration::from_secs_f64(seconds),
+                ..Options::default()
+            },
+            jobs: global.jobs.unwrap_or(config.jobs),
+            verbose: global.verbose,
+            accel: global.accel,
+            config,
+            store,
+            cancel,
+        })
+    }
+
+    /// The QEMUs, each asked what it offers, through the cache.
+    pub fn inventory(&self) -> anyhow::Result<Inventory> {
+        let mut config = self.config.clone();
+        config.timeout = self.options.timeout.as_secs().max(1);
+        let inventory = inventory::inventory(&config, &self.paths, &self.cancel);
+        if inventory.qemus.is_empty() && inventory.unusable.is_empty() {
+            let message = "no QEMU found: run `scripts/setup`, or name a qemu-system-x86_64 with --qemu or in fidelity.toml";
+            return Err(NotRun(message.to_owned()).into());
+        }
+        Ok(inventory)
+    }
+
+    /// An engine over these tables.
+    pub fn engine(&self) -> anyhow::Result<Engine> {
+        Engine::new(self.store.clone(), self.options.clone(), self.jobs, self.cancel.clone())
+    }
+}
+
+/// A name without a slash is looked up in PATH, as a shell would.
+fn named(path: &Path) -> PathBuf {
+    match path.to_str() {
+        Some(name) if !name.contains('/') => {
+            cpuid_fidelity::matrix::config::in_path(name).unwrap_or_else(|| path.to_owned())
+        }
+        _ => path.to_owned(),
+    }
+}
+
+fn configuration(named: Option<&Path>) -> anyhow::Result<Config> {
+    if let Some(path) = named {
+        return Ok(Config::read(path)?);
+    }
+    let here = std::env::current_dir().context("failed to find the current folder")?;
+    let found = here.ancestors().find(|folder| folder.join("fidelity.toml").is_file());
+    match found {
+        Some(folder) => Ok(Config::read(&folder.join("fidelity.toml"))?),
+        None => Ok(Config::absent(&here)),
+    }
+}

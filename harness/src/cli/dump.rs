@@ -1,0 +1,75 @@
+//! `dump`: what one guest sees.
+
+use cpuid_fidelity::boot::Options;
+use cpuid_fidelity::decode::{Volatile, etallen, render};
+use cpuid_fidelity::dump::Dump as Seen;
+use cpuid_fidelity::dump::native;
+use cpuid_fidelity::matrix::Case;
+use cpuid_fidelity::run::judge::text;
+use fidelity_protocol::frame::Phase;
+
+use super::arguments::{Dump, DumpFormat, Global};
+use super::{Context, NOT_RUN, print};
+
+/// Boots the guest and prints its dump, as far as it goes; the exit status.
+pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
+    let context = Context::new(global)?;
+    if arguments.host {
+        print(&shown(&context, arguments, &native::this_processor()));
+        return Ok(0);
+    }
+    let case = case(&context, arguments)?;
+    let options = options(&context, arguments)?;
+    let engine = context.engine()?;
+    match engine.boot(&case, &options) {
+        Ok(observation) => {
+            print(&shown(&context, arguments, &observation.dump));
+            Ok(0)
+        }
+        Err(broken) => {
+            if !broken.partial.vcpus.is_empty() {
+                print(&shown(&context, arguments, &broken.partial));
+            }
+            eprintln!("ERROR {}", broken.reason);
+            Ok(NOT_RUN)
+        }
+    }
+}
+
+fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
+    Ok(Case {
+        qemu: super::run::one_qemu(&context.inventory()?)?,
+        lane: arguments.lane,
+        machine: arguments.machine.clone(),
+        cpu: arguments.cpu.clone(),
+        smp: arguments.smp.clone(),
+    })
+}
+
+fn options(context: &Context, arguments: &Dump) -> anyhow::Result<Options> {
+    let mut options = context.options.clone();
+    for name in &arguments.skip_phase {
+        let known = Phase::ALL.into_iter().find(|phase| phase.name() == name);
+        let Some(phase) = known else {
+            let names = Phase::ALL.map(Phase::name).join(", ");
+            anyhow::bail!("no phase “{name}”; there are {names}");
+        };
+        options.phases.retain(|kept| *kept != phase);
+    }
+    if !arguments.sweep_msrs.is_empty() {
+        options.phases.push(Phase::Sweep);
+        options.sweep = arguments.sweep_msrs.clone();
+    }
+    options.probe_1f = arguments.probe_1f;
+    Ok(options)
+}
+
+fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
+    let none = Volatile::default();
+    let volatile = if arguments.masked { &context.store.volatile } else { &none };
+    match arguments.format {
+        DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
+        DumpFormat::Raw => etallen::etallen(dump),
+        DumpFormat::Json => format!("{}\n", serde_json::json!(dump)),
+    }
+}

@@ -1,0 +1,49 @@
+//! The verbs.
+
+mod arguments;
+mod catalogue;
+mod context;
+mod diff;
+mod dump;
+mod list;
+mod run;
+
+pub use arguments::Arguments;
+use arguments::Verb;
+use context::Context;
+
+/// Exit status of usage and configuration errors.
+const USAGE: u8 = 2;
+/// Exit status where something could not be run.
+const NOT_RUN: u8 = 3;
+
+/// A guest or a binary that could not be run, as against a bad request.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotRun(String);
+
+/// Runs the verb; the exit status.
+pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    match &arguments.verb {
+        Verb::Run(run) => run::run(&Context::new(&arguments.global)?, run),
+        Verb::List(list) => list::run(&Context::new(&arguments.global)?, list),
+        Verb::Dump(dump) => dump::run(&arguments.global, dump),
+        Verb::Diff(diff) => diff::run(&Context::new(&arguments.global)?, diff),
+        Verb::Catalogue(catalogue) => catalogue::run(&Context::new(&arguments.global)?, catalogue),
+    }
+}
+
+/// The exit status that an error stands for.
+pub fn status_of(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<NotRun>().is_some() {
+        NOT_RUN
+    } else {
+        USAGE
+    }
+}
+
+/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

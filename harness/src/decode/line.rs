@@ -1,0 +1,238 @@
+//! One expectation line: where, and what stands there.
+//!
+//! ```text
+//! cpuid 0x00000001.00 ecx[ 5]     vmx
+//! cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 46
+//! cpuid 0x00000003.00             zero
+//! msr   0x0000010a        [ 0]    rdctl-no
+//! msr   0x00000570                #GP
+//! os    0x00000001.00 ecx[27]     osxsave
+//! ```
+//! The first 32 characters are the place, the rest is the text. Lines of other vCPUs carry `vcpu N: ` in front.
+
+use std::fmt;
+
+/// Column at which the text starts.
+const TEXT_COLUMN: usize = 32;
+
+/// Which list of readings a line belongs to, the word it starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Register {
+    /// About the dump itself (`agent`).
+    Agent,
+    /// CPUID before an OS set anything (`cpuid`).
+    Cpuid,
+    /// An MSR (`msr`).
+    Msr,
+    /// CPUID with control state set, where it differs from before (`os`).
+    Os,
+    /// CPUID one past a limit (`probe`).
+    Probe,
+    /// Control state (`state`).
+    State,
+    /// A run of a sweep (`sweep`).
+    Sweep,
+}
+
+impl Register {
+    const ALL: [(Register, &'static str); 7] = [
+        (Register::Agent, "agent"),
+        (Register::Cpuid, "cpuid"),
+        (Register::Msr, "msr"),
+        (Register::Os, "os"),
+        (Register::Probe, "probe"),
+        (Register::State, "state"),
+        (Register::Sweep, "sweep"),
+    ];
+
+    /// The word a line starts with.
+    pub fn word(self) -> &'static str {
+        let mut all = Self::ALL.iter();
+        all.find(|(register, _)| *register == self)
+            .map_or("", |(_, word)| word)
+    }
+
+    fn from_word(word: &str) -> Option<Register> {
+        let mut all = Self::ALL.iter();
+        all.find(|(_, known)| *known == word).map(|(register, _)| *register)
+    }
+}
+
+/// Where a line's text stands: the order is the order of the printed lines.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Position in the dump, 0 for the boot processor.
+    pub vcpu: usize,
+    /// The list.
+    pub register: Register,
+    /// `0x00000007.00`, `0x0000010a`, or a word.
+    pub address: String,
+    /// `ebx[16]`, `[31: 0]`, or nothing.
+    pub bits: String,
+}
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Line {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub text: String,
+}
+
+impl Line {
+    /// A line of the boot processor.
+    pub fn new(register: Register, address: String, bits: String, text: impl Into<String>) -> Line {
+        let place = Place {
+            vcpu: 0,
+            register,
+            address,
+            bits,
+        };
+        Line {
+            place,
+            text: text.into(),
+        }
+    }
+
+    /// Reads a line; `None` when it is not one.
+    pub fn read(line: &str) -> Option<Line> {
+        let (vcpu, rest) = match line.strip_prefix("vcpu ") {
+            Some(rest) => {
+                let (number, rest) = rest.split_once(": ")?;
+                (number.trim_start().parse().ok()?, rest)
+            }
+            None => (0, line),
+        };
+        let (place, text) = rest.split_at_checked(TEXT_COLUMN)?;
+        if text.is_empty() || text.trim() != text || !place.ends_with(' ') {
+            return None;
+        }
+        let register = Register::from_word(place.get(..6)?.trim_end())?;
+        let wide = matches!(register, Register::Cpuid | Register::Os | Register::Probe);
+        let (address, bits) = match register {
+            Register::Msr => place[6..].split_at_checked(18)?,
+            _ if wide => place[6..].split_at_checked(14)?,
+            _ => (&place[6..], ""),
+        };
+        let place = Place {
+            vcpu,
+            register,
+            address: address.trim_end().to_owned(),
+            bits: bits.trim_end().to_owned(),
+        };
+        let read = Line {
+            place,
+            text: text.to_owned(),
+        };
+        (read.to_string() == line).then_some(read)
+    }
+
+    /// The name in the text: `phys-bits` of `phys-bits = 46`.
+    pub fn name(&self) -> &str {
+        self.text.split(" = ").next().unwrap_or(&self.text)
+    }
+
+    /// The value in the text: `46` of `phys-bits = 46`.
+    pub fn value(&self) -> Option<&str> {
+        self.text.split_once(" = ").map(|(_, value)| value)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.vcpu > 0 {
+            write!(f, "vcpu {:>3}: ", self.vcpu)?;
+        }
+        let word = self.register.word();
+        match self.register {
+            Register::Msr => write!(f, "{word:<6}{:<18}{:<8}", self.address, self.bits),
+            Register::Agent | Register::State | Register::Sweep => {
+                write!(f, "{word:<6}{:<26}", self.address)
+            }
+            _ => write!(f, "{word:<6}{:<14}{:<12}", self.address, self.bits),
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.place, self.text)
+    }
+}
+
+/// `ebx[16]` or `eax[ 7: 0]`; `[16]` for an MSR.
+pub(super) fn bits(register: &str, high: u8, low: u8) -> String {
+    if high == low {
+        format!("{register}[{low:>2}]")
+    } else {
+        format!("{register}[{high:>2}:{low:>2}]")
+    }
+}
+
+/// `CPUID.07H.00H:EBX[5]` or `MSR.10AH[0]`, as manuals and the JSON output write it.
+pub fn manual_style(place: &Place) -> String {
+    let bits = place.bits.replace(' ', "").to_uppercase();
+    let hex = |digits: &str| {
+        let digits = digits.trim_start_matches("0x").trim_start_matches('0');
+        format!("{:0>2}H", digits.to_uppercase())
+    };
+    let vcpu = match place.vcpu {
+        0 => String::new(),
+        vcpu => format!("vcpu{vcpu} "),
+    };
+    let tail = match place.register {
+        Register::Msr => format!("MSR.{}{bits}", hex(&place.address)),
+        Register::Agent | Register::State | Register::Sweep => {
+            format!("{}.{}", place.register.word(), place.address)
+        }
+        register => {
+            let (leaf, subleaf) = place.address.split_once('.').unwrap_or((&place.address, "00"));
+            let word = match register {
+                Register::Os => "OS:CPUID",
+                Register::Probe => "PROBE:CPUID",
+                _ => "CPUID",
+            };
+            let colon = if bits.is_empty() { "" } else { ":" };
+            format!("{word}.{}.{}{colon}{bits}", hex(leaf), hex(subleaf))
+        }
+    };
+    format!("{vcpu}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: [&str; 8] = [
+        "agent phases                    reset,msrs",
+        "cpuid 0x00000001.00 ecx[ 5]     vmx",
+        "cpuid 0x0000000b.00 edx[31: 0]  x2apic-id = <vcpu>",
+        "cpuid 0x00000003.00             zero",
+        "msr   0x0000010a        [ 0]    rdctl-no",
+        "msr   0x00000480        [63:32] reserved = 0x1",
+        "msr   0x00000570                #GP",
+        "vcpu   3: cpuid 0x00000001.00 ebx[31:24]  initial-apic-id = 3",
+    ];
+
+    #[test]
+    fn lines_read_back_as_printed() {
+        for line in LINES {
+            assert_eq!(Line::read(line).map(|read| read.to_string()).as_deref(), Some(line));
+        }
+    }
+
+    #[test]
+    fn nonsense_is_no_line() {
+        for line in ["", "vmx", "cpuid 0x00000001.00 ecx[ 5] vmx", "cpuid"] {
+            assert_eq!(Line::read(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn places_print_as_manuals_write_them() {
+        let place = |line: &str| manual_style(&Line::read(line).expect("a line").place);
+        assert_eq!(place("cpuid 0x00000007.00 ebx[ 5]     avx2"), "CPUID.07H.00H:EBX[5]");
+        assert_eq!(place(LINES[4]), "MSR.10AH[0]");
+    }
+}

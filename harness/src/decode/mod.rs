@@ -1,0 +1,18 @@
+//! [`Dump`](crate::dump::Dump) + the feature table → sorted expectation lines, and back.
+//!
+//! Decoding is total and lossless: every bit that is set stands in a line, named or `reserved`, and [`parse`] gives back
+//! the dump. No I/O happens here; the masks of [`volatile`] are applied here and nowhere else.
+
+pub mod delta;
+pub mod etallen;
+pub mod line;
+pub mod parse;
+pub mod render;
+pub mod table;
+pub mod volatile;
+
+pub use line::{Line, Place, Register};
+pub use parse::{ParseError, parse};
+pub use render::render;
+pub use table::{Field, Format, Space, Table};
+pub use volatile::Volatile;

@@ -1,0 +1,36 @@
+//! Does the guest really see the CPU it was promised?
+//!
+//! One pipeline; each stage is a folder, and data moves down only:
+//!
+//! ```text
+//! matrix/   fidelity.toml + what the QEMU binaries offer → cases
+//! host/     what this host can do: run a case, or skip it with a reason
+//! boot/     command line (a pure function), process, guest RAM, QMP
+//! dump/     bytes from the guest → Dump
+//! decode/   Dump + features.tsv → sorted lines, and back
+//! check/    expected × actual → findings
+//! report/   text, JSON lines, JUnit
+//! run/      the stages joined; the binary and `cargo test` call it
+//! ```
+//!
+//! # Invariants
+//! - Only `boot` starts processes, and none outlives the call that started it.
+//! - `decode` and `check` do no I/O.
+//! - The agent in the guest never masks, names or judges; masks are applied in `decode`, each with its reason.
+//! - No stage imports a later one; `run` alone imports all.
+//! - Building the list of trials starts no QEMU while the cache holds.
+//! - Editing an expectation edits no code: what is expected stands in files that people review.
+//! - What a guest sends is hostile input: it can cost its own case, never the run.
+//!
+//! # Deliberately absent
+//! No scheduler, no guest operating system in the lanes here, no network, no list of QEMU releases in the code: what is
+//! tested is what the binaries offer.
+
+pub mod boot;
+pub mod check;
+pub mod decode;
+pub mod dump;
+pub mod host;
+pub mod matrix;
+pub mod report;
+pub mod run;

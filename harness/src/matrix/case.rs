@@ -1,0 +1,147 @@
+//! A case: one QEMU binary × lane × machine type × `-cpu` argument × `-smp` topology.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::offers::Offers;
+
+/// How the guest is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lane {
+    /// TCG with `x-force-features=on`: the model's whole definition, on any host.
+    Definition,
+    /// TCG as a user gets it: features that TCG does not emulate are filtered.
+    Tcg,
+    /// The host's KVM through QEMU.
+    Kvm,
+}
+
+impl Lane {
+    /// The first part of a trial's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Definition => "definition",
+            Lane::Tcg => "tcg",
+            Lane::Kvm => "kvm",
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A QEMU binary and what it offers.
+#[derive(Debug)]
+pub struct Qemu {
+    /// What is started.
+    pub path: PathBuf,
+    /// Middle part of a trial's name: `qemu-10.0`, or `qemu-10.0.2` where two point releases are tested side by side.
+    pub label: String,
+    /// What it said of itself.
+    pub offers: Arc<Offers>,
+}
+
+impl Qemu {
+    /// Folder of the release's expectations: `qemu-10.0`.
+    pub fn release_folder(&self) -> String {
+        let (major, minor) = self.offers.release();
+        format!("qemu-{major}.{minor}")
+    }
+}
+
+/// The `-smp` argument.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Topology(String);
+
+impl Topology {
+    /// One vCPU.
+    pub fn single() -> Topology {
+        Topology("1".to_owned())
+    }
+
+    /// vCPUs that run from the start.
+    pub fn vcpus(&self) -> u32 {
+        Self::count(&self.0).unwrap_or(1)
+    }
+
+    /// The argument as QEMU takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn count(argument: &str) -> Option<u32> {
+        let first = argument.split(',').next()?;
+        let plain = first.parse().ok();
+        let named = argument.split(',').find_map(|part| part.strip_prefix("cpus="));
+        plain.or_else(|| named?.parse().ok()).filter(|count| *count > 0)
+    }
+}
+
+impl FromStr for Topology {
+    type Err = String;
+
+    fn from_str(argument: &str) -> Result<Topology, String> {
+        match Self::count(argument) {
+            Some(_) => Ok(Topology(argument.to_owned())),
+            None => Err(format!("-smp “{argument}” does not start with a number of vCPUs")),
+        }
+    }
+}
+
+/// One guest to boot.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The binary.
+    pub qemu: Arc<Qemu>,
+    /// How it is run.
+    pub lane: Lane,
+    /// The `-machine` argument.
+    pub machine: String,
+    /// The `-cpu` argument without what the lane adds.
+    pub cpu: String,
+    /// The `-smp` argument.
+    pub smp: Topology,
+}
+
+impl Case {
+    /// The `-cpu` argument with what the lane adds.
+    pub fn cpu_argument(&self) -> String {
+        match self.lane {
+            Lane::Definition => format!("{},x-force-features=on", self.cpu),
+            Lane::Tcg | Lane::Kvm => self.cpu.clone(),
+        }
+    }
+
+    /// The versioned model that the `-cpu` argument names on this machine type, `None` where QEMU resolves nothing.
+    pub fn resolved_model(&self) -> Option<&str> {
+        let model = self.cpu.split(',').next()?;
+        self.qemu.offers.resolve(&self.machine, model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Topology;
+
+    #[test]
+    fn vcpus_are_read_from_every_form() {
+        for (argument, count) in [("4", 4), ("8,sockets=2,cores=4", 8), ("sockets=2,cpus=2", 2)] {
+            let topology: Topology = argument.parse().expect("a topology");
+            assert_eq!(topology.vcpus(), count, "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_topology_without_a_count_is_refused() {
+        assert!("sockets=2".parse::<Topology>().is_err());
+        assert!("0".parse::<Topology>().is_err());
+    }
+}

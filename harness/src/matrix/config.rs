@@ -1,0 +1,263 @@
+//! `fidelity.toml`. Every key has a default, so the file may be absent; an unknown key is an error.
+
+use std::path::{Path, PathBuf};
+
+use glob::Pattern;
+use serde::Deserialize;
+
+/// Which set of cases: what `cargo test` and `run` take, or the whole matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// `[default]`.
+    #[default]
+    Default,
+    /// `[nightly]`.
+    Nightly,
+}
+
+/// The file, with its folder.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder that relative paths start from.
+    pub folder: PathBuf,
+    /// QEMU binaries: names in PATH, paths, globs.
+    pub qemu: Vec<String>,
+    /// Seconds that a guest may take.
+    pub timeout: u64,
+    /// Guests at once; 0 for one a core.
+    pub jobs: usize,
+    /// Folder of reviewed expectations.
+    pub expectations: PathBuf,
+    /// Folder for what can be had again.
+    pub cache: PathBuf,
+    default: Selection,
+    nightly: Selection,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    qemu: Option<Vec<String>>,
+    timeout: Option<u64>,
+    jobs: Option<usize>,
+    expectations: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    default: Selection,
+    nightly: Selection,
+}
+
+/// What to run of everything the QEMUs offer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    /// Lane `definition`.
+    pub definition: DefinitionSet,
+    /// Lane `tcg`.
+    pub tcg: TcgSet,
+}
+
+/// Lane `definition`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DefinitionSet {
+    /// Globs over versioned CPU models, each held on the newest machine type.
+    pub models: Vec<Glob>,
+    /// Globs over versioned machine types, each held over those models.
+    pub machines: Vec<Glob>,
+}
+
+/// Lane `tcg`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TcgSet {
+    /// Globs over CPU models, versioned or not.
+    pub models: Vec<Glob>,
+}
+
+impl Default for DefinitionSet {
+    fn default() -> Self {
+        DefinitionSet {
+            models: vec![Glob::any()],
+            machines: vec![Glob::any()],
+        }
+    }
+}
+
+impl Default for TcgSet {
+    fn default() -> Self {
+        TcgSet {
+            models: vec![Glob::any()],
+        }
+    }
+}
+
+/// A shell pattern over names.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Glob(Pattern);
+
+impl Glob {
+    /// Matches every name.
+    pub fn any() -> Glob {
+        Glob(Pattern::new("*").unwrap_or_default())
+    }
+
+    /// Whether one of `globs` matches.
+    pub fn matches(globs: &[Glob], name: &str) -> bool {
+        globs.iter().any(|glob| glob.0.matches(name))
+    }
+}
+
+impl TryFrom<String> for Glob {
+    type Error = String;
+
+    fn try_from(pattern: String) -> Result<Glob, String> {
+        pattern.parse()
+    }
+}
+
+impl std::str::FromStr for Glob {
+    type Err = String;
+
+    fn from_str(pattern: &str) -> Result<Glob, String> {
+        let error = |error| format!("bad glob “{pattern}”: {error}");
+        Pattern::new(pattern).map(Glob).map_err(error)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("failed to read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is malformed; the message shows line and column.
+    #[error("{path}: {message}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// TOML's own words.
+        message: String,
+    },
+}
+
+/// Where QEMU is looked for when the file does not say.
+const QEMU: [&str; 2] = ["qemu-system-x86_64", ".cache/qemu/*/qemu-system-x86_64"];
+
+impl Config {
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// A file that is not there, or malformed.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let file = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Ok(Self::from_file(file, folder.unwrap_or(Path::new("."))))
+    }
+
+    /// The configuration of a folder that has no file.
+    pub fn absent(folder: &Path) -> Config {
+        Self::from_file(File::default(), folder)
+    }
+
+    fn from_file(file: File, folder: &Path) -> Config {
+        let under = |path: Option<PathBuf>, default: &str| {
+            folder.join(path.unwrap_or_else(|| PathBuf::from(default)))
+        };
+        Config {
+            qemu: file.qemu.unwrap_or_else(|| QEMU.map(str::to_owned).into()),
+            timeout: file.timeout.unwrap_or(20),
+            jobs: file.jobs.unwrap_or(0),
+            expectations: under(file.expectations, "expectations"),
+            cache: under(file.cache, ".cache"),
+            default: file.default,
+            nightly: file.nightly,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// The selection of a profile.
+    pub fn selection(&self, profile: Profile) -> &Selection {
+        match profile {
+            Profile::Default => &self.default,
+            Profile::Nightly => &self.nightly,
+        }
+    }
+
+    /// The binaries there are, in the order of the file, each once: a pattern that matches nothing is passed over (the
+    /// distribution may have no QEMU), a path without a wildcard is kept, so that a wrong one is told.
+    pub fn qemu_paths(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in &self.qemu {
+            for path in self.expand(entry) {
+                if !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
+        }
+        paths
+    }
+
+    fn expand(&self, entry: &str) -> Vec<PathBuf> {
+        if !entry.contains('/') {
+            return in_path(entry).into_iter().collect();
+        }
+        let path = self.folder.join(entry);
+        if !entry.contains(['*', '?', '[']) {
+            return vec![path];
+        }
+        let found = glob::glob(&path.to_string_lossy());
+        found.into_iter().flatten().flatten().collect()
+    }
+}
+
+/// The file that a shell would start for `name`.
+pub fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
+    candidates.find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fidelity.toml");
+        std::fs::write(&path, text).expect("a file");
+        Config::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults() {
+        let config = read("").expect("a configuration");
+        let models = &config.selection(Profile::Default).definition.models;
+        assert!(Glob::matches(models, "EPYC-v1"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_line() {
+        let error = read("timeout = 5\ntimeuot = 3\n").expect_err("an error");
+        assert!(error.contains("line 2, column 1"), "{error}");
+        assert!(error.contains("timeuot"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_glob_is_told() {
+        let error = read("[default]\ntcg.models = [\"[\"]\n").expect_err("an error");
+        assert!(error.contains("bad glob"), "{error}");
+    }
+}

@@ -1,0 +1,15 @@
+//! `fidelity.toml` + what each QEMU binary offers → the planned [`Trial`]s and their [`Case`]s.
+//!
+//! [`config`] reads the file, [`offers`] understands what a QEMU said of itself, [`identity`] tells whether an answer in
+//! the cache is still about the same binary, [`plan`] multiplies it all out. Nothing here starts a process.
+
+pub mod case;
+pub mod config;
+pub mod identity;
+pub mod offers;
+pub mod plan;
+
+pub use case::{Case, Lane, Qemu, Topology};
+pub use config::{Config, ConfigError, Profile};
+pub use offers::Offers;
+pub use plan::{Filter, Subject, Trial, plan};

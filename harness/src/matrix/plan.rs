@@ -1,0 +1,148 @@
+//! Configuration × offers → the planned trials, a pure function.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::case::{Case, Lane, Qemu, Topology};
+use super::config::{Glob, Selection};
+
+/// What a trial holds its guests against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One model, whole.
+    Model,
+    /// A machine type: each model's difference from the observed definition on the newest machine type.
+    Machine,
+}
+
+/// One trial of `cargo test`: one expectation file, and the cases it needs.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// `definition/qemu-10.0/-/EPYC-v4`, `definition/qemu-10.0/pc-q35-8.2`.
+    pub name: String,
+    /// What is held.
+    pub subject: Subject,
+    /// The file, below the folder of expectations.
+    pub expectation: PathBuf,
+    /// One case, or one a model.
+    pub cases: Vec<Case>,
+}
+
+impl Trial {
+    /// The name of one of its cases: machine trials have one case a model.
+    pub fn case_name(&self, case: &Case) -> String {
+        match self.subject {
+            Subject::Model => self.name.clone(),
+            Subject::Machine => format!("{}/{}", self.name, case.cpu),
+        }
+    }
+}
+
+/// What the command line leaves of the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Lanes to keep; empty keeps all.
+    pub lanes: Vec<Lane>,
+    /// Machine types to keep; empty keeps all, and the trials of models on the newest machine type.
+    pub machines: Vec<Glob>,
+    /// CPU models to keep; empty keeps all.
+    pub models: Vec<Glob>,
+}
+
+impl Filter {
+    fn lane(&self, lane: Lane) -> bool {
+        self.lanes.is_empty() || self.lanes.contains(&lane)
+    }
+
+    fn machine(&self, name: &str) -> bool {
+        self.machines.is_empty() || Glob::matches(&self.machines, name)
+    }
+
+    fn model(&self, name: &str) -> bool {
+        self.models.is_empty() || Glob::matches(&self.models, name)
+    }
+}
+
+/// All trials of a selection, in the order in which they run: models, then machine types, QEMU by QEMU.
+pub fn plan(qemus: &[Arc<Qemu>], selection: &Selection, filter: &Filter) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for qemu in qemus {
+        let Some(newest) = qemu.offers.newest_machine() else {
+            continue;
+        };
+        let planner = Planner { qemu, newest, filter };
+        if filter.lane(Lane::Definition) {
+            trials.extend(planner.models(&selection.definition.models));
+            trials.extend(planner.machines(&selection.definition));
+        }
+        if filter.lane(Lane::Tcg) {
+            trials.extend(planner.tcg(&selection.tcg.models));
+        }
+    }
+    trials
+}
+
+struct Planner<'a> {
+    qemu: &'a Arc<Qemu>,
+    newest: &'a str,
+    filter: &'a Filter,
+}
+
+impl<'a> Planner<'a> {
+    fn models(&self, globs: &'a [Glob]) -> impl Iterator<Item = Trial> {
+        let names = self.chosen(globs).filter(|_| self.filter.machine(self.newest));
+        names.map(|model| self.model_trial(Lane::Definition, "models", model))
+    }
+
+    fn tcg(&self, globs: &'a [Glob]) -> impl Iterator<Item = Trial> {
+        let all = self.qemu.offers.models.iter().map(|model| model.name.as_str());
+        let chosen = all.filter(|name| *name != "host" && Glob::matches(globs, name));
+        let kept = chosen.filter(|name| self.filter.model(name) && self.filter.machine(self.newest));
+        kept.map(|model| self.model_trial(Lane::Tcg, "tcg", model))
+    }
+
+    fn machines(&self, set: &'a super::config::DefinitionSet) -> impl Iterator<Item = Trial> {
+        let all = self.qemu.offers.versioned_machines();
+        let older = all.filter(|name| *name != self.newest && Glob::matches(&set.machines, name));
+        let kept = older.filter(|name| self.filter.machine(name));
+        kept.map(|machine| {
+            let cases = self.chosen(&set.models);
+            Trial {
+                name: format!("{}/{}/{machine}", Lane::Definition, self.qemu.label),
+                subject: Subject::Machine,
+                expectation: self.file("machines", machine),
+                cases: cases.map(|model| self.case(Lane::Definition, machine, model)).collect(),
+            }
+        })
+        .filter(|trial| !trial.cases.is_empty())
+    }
+
+    fn chosen(&self, globs: &'a [Glob]) -> impl Iterator<Item = &'a str> {
+        let filter = self.filter;
+        let names = self.qemu.offers.versioned_models();
+        names.filter(move |name| Glob::matches(globs, name) && filter.model(name))
+    }
+
+    fn model_trial(&self, lane: Lane, folder: &str, model: &str) -> Trial {
+        Trial {
+            name: format!("{lane}/{}/-/{model}", self.qemu.label),
+            subject: Subject::Model,
+            expectation: self.file(folder, model),
+            cases: vec![self.case(lane, self.newest, model)],
+        }
+    }
+
+    fn case(&self, lane: Lane, machine: &str, model: &str) -> Case {
+        Case {
+            qemu: Arc::clone(self.qemu),
+            lane,
+            machine: machine.to_owned(),
+            cpu: model.to_owned(),
+            smp: Topology::single(),
+        }
+    }
+
+    fn file(&self, folder: &str, name: &str) -> PathBuf {
+        PathBuf::from(self.qemu.release_folder()).join(folder).join(format!("{name}.snap"))
+    }
+}

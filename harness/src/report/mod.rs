@@ -1,0 +1,10 @@
+//! Results → what people and programs read; the only stage that prints.
+
+pub mod changes;
+pub mod files;
+pub mod jsonl;
+pub mod junit;
+pub mod progress;
+pub mod summary;
+
+pub use files::write_whole;

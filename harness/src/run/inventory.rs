@@ -1,0 +1,147 @@
+//! The QEMUs there are, and what each offers: asked once a binary, then read from the cache.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::boot::{Cancel, qmp};
+use crate::matrix::{Config, Offers, Qemu, identity};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Usable binaries, oldest release first.
+    pub qemus: Vec<Arc<Qemu>>,
+    /// Binaries that were named and cannot be used.
+    pub unusable: Vec<Unusable>,
+}
+
+/// A binary that cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    /// The binary.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+}
+
+/// A file of the cache.
+#[derive(Serialize, Deserialize)]
+struct Cached {
+    /// [`identity::identity`] when it was asked.
+    identity: String,
+    /// The answer.
+    offers: Offers,
+}
+
+/// Takes stock of `paths`; binaries of the same version and package count once.
+pub fn inventory(config: &Config, paths: &[PathBuf], cancel: &Cancel) -> Inventory {
+    let mut inventory = Inventory::default();
+    let mut found: Vec<(PathBuf, Offers)> = Vec::new();
+    let asked: Vec<_> = paths
+        .par_iter()
+        .map(|path| (path.clone(), offers(config, path, cancel)))
+        .collect();
+    for (path, offers) in asked {
+        match offers {
+            Err(reason) => inventory.unusable.push(Unusable { path, reason }),
+            Ok(offers) => {
+                let same = |(_, other): &(PathBuf, Offers)| {
+                    other.version == offers.version && other.package == offers.package
+                };
+                if !offers.package.is_empty() && found.iter().any(same) {
+                    continue;
+                }
+                found.push((path, offers));
+            }
+        }
+    }
+    found.sort_by_key(|(_, offers)| crate::matrix::offers::natural(&offers.version));
+    inventory.qemus = labelled(found);
+    inventory
+}
+
+/// A release that stands alone is `qemu-10.0`; where it does not, the point release and at need a number are added.
+fn labelled(found: Vec<(PathBuf, Offers)>) -> Vec<Arc<Qemu>> {
+    let mut releases: HashMap<(u32, u32), usize> = HashMap::new();
+    let mut versions: HashMap<String, usize> = HashMap::new();
+    for (_, offers) in &found {
+        *releases.entry(offers.release()).or_default() += 1;
+        *versions.entry(offers.version.clone()).or_default() += 1;
+    }
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let label = |offers: &Offers, seen: &mut HashMap<String, usize>| {
+        let (major, minor) = offers.release();
+        if releases[&(major, minor)] == 1 {
+            return format!("qemu-{major}.{minor}");
+        }
+        let plain = format!("qemu-{}", offers.version);
+        let count = seen.entry(plain.clone()).or_default();
+        *count += 1;
+        match versions[&offers.version] {
+            1 => plain,
+            _ => format!("{plain}.{count}"),
+        }
+    };
+    let qemus = found.into_iter().map(|(path, offers)| {
+        Arc::new(Qemu {
+            path,
+            label: label(&offers, &mut seen),
+            offers: Arc::new(offers),
+        })
+    });
+    qemus.collect()
+}
+
+fn offers(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, String> {
+    let path = &path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
+    let identity = identity::identity(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let file = cache_file(config, path);
+    if let Some(offers) = cached(&file, &identity) {
+        return Ok(offers);
+    }
+    let offers = ask(config, path, cancel).map_err(|error| error.to_string())?;
+    // Without a cache the next run asks again; that is slower, not wrong.
+    let _ = remember(&file, &Cached { identity, offers: offers.clone() });
+    Ok(offers)
+}
+
+fn cache_file(config: &Config, path: &Path) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    config.cache.join("offers").join(format!("{:016x}.json", hasher.finish()))
+}
+
+fn cached(file: &Path, identity: &str) -> Option<Offers> {
+    let cached: Cached = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    (cached.identity == identity).then_some(cached.offers)
+}
+
+fn remember(file: &Path, cached: &Cached) -> std::io::Result<()> {
+    let text = serde_json::to_vec(cached).map_err(std::io::Error::other)?;
+    crate::report::write_whole(file, &text)
+}
+
+fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, anyhow::Error> {
+    let deadline = Duration::from_secs(config.timeout);
+    let everything = ["query-version", "query-machines", "query-cpu-definitions"].map(qmp::command);
+    let answers = qmp::ask(path, "none", &everything, deadline, cancel)?;
+    let mut offers = Offers::read(&answers[0], &answers[1], &answers[2])?;
+    let machines: Vec<String> = offers.versioned_machines().map(str::to_owned).collect();
+    let asked: Vec<_> = machines
+        .into_par_iter()
+        .map(|machine| {
+            let answer = qmp::ask(path, &machine, &[qmp::command("query-cpu-definitions")], deadline, cancel);
+            (machine, answer)
+        })
+        .collect();
+    for (machine, answer) in asked {
+        offers.note_aliases(&machine, &answer?[0]);
+    }
+    Ok(offers)
+}

@@ -1,0 +1,259 @@
+//! Holds a trial's cases against its expectation.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::engine::{Engine, Observation, Observed};
+use super::outcome::{CaseResult, Status};
+use super::store::{Expected, RECORD, in_ci};
+use crate::check::{Change, Groups, compare};
+use crate::decode::{Line, parse};
+use crate::matrix::{Case, Subject, Trial};
+
+/// Who is to blame where a guest under TCG does not see what the model promised: nobody but QEMU had a hand in it.
+const LAYER: &str = "qemu";
+
+/// A trial that has been run.
+#[derive(Debug)]
+pub struct Verdict {
+    /// One a case.
+    pub results: Vec<CaseResult>,
+    /// The text that would be the expectation if this run were right; `None` where a guest could not be observed.
+    pub observed: Option<String>,
+}
+
+/// Runs a trial. `done` is called for each case as it ends.
+pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+    match trial.subject {
+        Subject::Model => model(engine, trial, done),
+        Subject::Machine => machine(engine, trial, done),
+    }
+}
+
+fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+    let mut results = Vec::new();
+    let mut observed = None;
+    for case in &trial.cases {
+        let seen = engine.observe(case);
+        let result = match &*seen {
+            Err(broken) => error(trial, case, &broken.reason).ran(broken.elapsed, &broken.command),
+            Ok(observation) => {
+                let text = text(&observation.lines);
+                let result = held(engine, trial, case, |expected| {
+                    let expected = parse::lines(expected).map_err(|error| error.to_string())?;
+                    Ok(compare(&expected, &observation.lines, LAYER))
+                });
+                observed = Some(text);
+                result.ran(observation.elapsed, &observation.command)
+            }
+        };
+        done(&result);
+        results.push(result);
+    }
+    Verdict { results, observed }
+}
+
+/// A case of a machine trial: the model there, and on the newest machine type.
+struct Pair<'a> {
+    case: &'a Case,
+    here: Arc<Observed>,
+    newest: Arc<Observed>,
+}
+
+fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+    let all: BTreeSet<String> = trial.cases.iter().flat_map(|case| models(case)).collect();
+    let run = |case| {
+        let pair = observe_pair(engine, case);
+        let result = pair_result(engine, trial, &pair, &all);
+        done(&result);
+        (pair, result)
+    };
+    let ran: Vec<(Pair<'_>, CaseResult)> =
+        engine.pool().install(|| trial.cases.par_iter().map(run).collect());
+    let mut groups = Groups::default();
+    let mut whole = true;
+    for (pair, _) in &ran {
+        match differences(pair) {
+            Ok(changes) => groups.add(&pair.case.cpu, &changes),
+            Err(_) => whole = false,
+        }
+    }
+    Verdict {
+        results: ran.into_iter().map(|(_, result)| result).collect(),
+        observed: whole.then(|| groups.render(&all)),
+    }
+}
+
+/// Every versioned model of the case's QEMU: what `*` stands for in a file of differences.
+fn models(case: &Case) -> impl Iterator<Item = String> {
+    case.qemu.offers.versioned_models().map(str::to_owned)
+}
+
+fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
+    let newest = case.qemu.offers.newest_machine().unwrap_or(&case.machine);
+    let reference = Case {
+        machine: newest.to_owned(),
+        ..case.clone()
+    };
+    Pair {
+        newest: engine.observe(&reference),
+        here: engine.observe(case),
+        case,
+    }
+}
+
+/// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
+/// itself does not show here.
+fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, String> {
+    let newest = (*pair.newest).as_ref().map_err(|broken| {
+        format!("no definition to compare with: on the newest machine type {}", broken.reason)
+    })?;
+    let here = (*pair.here).as_ref().map_err(|broken| broken.reason.clone())?;
+    Ok(compare(&newest.lines, &here.lines, LAYER))
+}
+
+fn pair_result(
+    engine: &Engine,
+    trial: &Trial,
+    pair: &Pair<'_>,
+    all: &BTreeSet<String>,
+) -> CaseResult {
+    let case = pair.case;
+    let (elapsed, command) = match &*pair.here {
+        Ok(Observation { elapsed, command, .. }) => (*elapsed, command),
+        Err(broken) => (broken.elapsed, &broken.command),
+    };
+    let result = match differences(pair) {
+        Err(reason) => error(trial, case, &reason),
+        Ok(_) => held(engine, trial, case, |expected| {
+            let groups = Groups::parse(expected, all).map_err(|error| error.to_string())?;
+            let newest = match &*pair.newest {
+                Ok(observation) => &observation.lines,
+                Err(_) => return Ok(Vec::new()),
+            };
+            let here = match &*pair.here {
+                Ok(observation) => &observation.lines,
+                Err(_) => return Ok(Vec::new()),
+            };
+            Ok(compare(&shifted(newest, &groups, &case.cpu), here, LAYER))
+        }),
+    };
+    result.ran(elapsed, command)
+}
+
+/// The lines of the newest machine type with the expected changes of `model` made to them.
+fn shifted(newest: &[Line], groups: &Groups, model: &str) -> Vec<Line> {
+    let shifts = groups.of(model);
+    let changed: Vec<Line> = shifts.iter().filter_map(|shift| shift.line()).collect();
+    let mut lines: Vec<Line> = newest
+        .iter()
+        .filter(|line| !changed.iter().any(|change| change.place == line.place))
+        .cloned()
+        .collect();
+    let added = shifts.iter().filter(|shift| shift.adds());
+    lines.extend(added.filter_map(|shift| shift.line()));
+    lines
+}
+
+/// Compares with the expectation, if there is one.
+fn held(
+    engine: &Engine,
+    trial: &Trial,
+    case: &Case,
+    compare: impl FnOnce(&str) -> Result<Vec<Change>, String>,
+) -> CaseResult {
+    let path = &trial.expectation;
+    let shown = path.display();
+    match engine.store.expectation(path) {
+        Err(problem) => error(trial, case, &problem.to_string()),
+        Ok(Expected::NewRelease) => {
+            let reason = format!(
+                "no expectations for {} yet: {RECORD}",
+                case.qemu.release_folder()
+            );
+            // On a developer's machine a release nobody has looked at is no failure; in CI it would pass unseen for ever.
+            let status = if in_ci() { Status::Fail } else { Status::Skip };
+            result(trial, case, status, &reason)
+        }
+        Ok(Expected::Missing) => {
+            let reason = format!("no expectation {shown}: {RECORD}");
+            result(trial, case, Status::Fail, &reason)
+        }
+        Ok(Expected::Text(expected)) => match compare(&expected) {
+            Err(problem) => error(trial, case, &format!("{shown}: {problem}")),
+            Ok(changes) if changes.is_empty() => result(trial, case, Status::Pass, ""),
+            Ok(changes) => CaseResult {
+                changes,
+                ..result(trial, case, Status::Fail, "")
+            },
+        },
+    }
+}
+
+/// The text of an expectation.
+pub fn text(lines: &[Line]) -> String {
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn error(trial: &Trial, case: &Case, reason: &str) -> CaseResult {
+    let status = if reason == "cancelled" || reason.starts_with("cancelled;") {
+        Status::Miss
+    } else {
+        Status::Error
+    };
+    result(trial, case, status, reason)
+}
+
+/// A result with nothing but a status and a reason.
+pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseResult {
+    CaseResult {
+        trial: trial.name.clone(),
+        case: trial.case_name(case),
+        planned: case.clone(),
+        status,
+        reason: reason.to_owned(),
+        duration: Duration::ZERO,
+        command: Vec::new(),
+        changes: Vec::new(),
+    }
+}
+
+impl CaseResult {
+    fn ran(self, duration: Duration, command: &[String]) -> CaseResult {
+        CaseResult {
+            duration,
+            command: command.to_vec(),
+            ..self
+        }
+    }
+}
+
+/// Models and machine types that have an expectation and that the release no longer offers, by their files.
+///
+/// # Errors
+/// The folder of expectations cannot be read.
+pub fn vanished(store: &super::Store, qemu: &crate::matrix::Qemu) -> std::io::Result<Vec<String>> {
+    let offers = &qemu.offers;
+    let models: BTreeSet<&str> = offers.versioned_models().collect();
+    let machines: BTreeSet<&str> = offers.versioned_machines().collect();
+    let mut gone = Vec::new();
+    for (folder, offered) in [("models", models), ("machines", machines)] {
+        let folder = store.folder.join(qemu.release_folder()).join(folder);
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let snapshot = path.extension().is_some_and(|extension| extension == "snap");
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            if snapshot && !offered.contains(name.as_ref()) {
+                gone.push(path.display().to_string());
+            }
+        }
+    }
+    Ok(gone)
+}

@@ -1,0 +1,151 @@
+//! Reading what people review: the feature table, the volatile fields, the expectations.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::decode::{Table, Volatile};
+use crate::matrix::{Config, Trial};
+
+/// The two tables, and where the expectations are.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// `expectations/features.tsv`.
+    pub table: Table,
+    /// `expectations/volatile.toml`.
+    pub volatile: Volatile,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+/// What was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The content of the snapshot.
+    Text(String),
+    /// There is no such file, but others of the release.
+    Missing,
+    /// The release has no expectations at all.
+    NewRelease,
+}
+
+/// Why something cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file that is there cannot be read.
+    #[error("failed to read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A table has an error; the message shows where.
+    #[error("{0}")]
+    Table(String),
+    /// A snapshot without insta's header.
+    #[error("{0}: not a snapshot file: it does not start with a header between two lines “---”")]
+    Header(PathBuf),
+}
+
+/// The tables that were there when the program was built, for use where there is no folder of expectations.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("features.tsv", include_str!("../../../expectations/features.tsv")),
+    ("volatile.toml", include_str!("../../../expectations/volatile.toml")),
+];
+
+impl Store {
+    /// Reads the tables of `config`'s folder of expectations; a file that is not there is replaced by the built-in one.
+    ///
+    /// # Errors
+    /// A table that cannot be read or has an error.
+    pub fn open(config: &Config) -> Result<Store, StoreError> {
+        let folder = config.expectations.clone();
+        let (file, text) = table_text(&folder, BUILT_IN[0])?;
+        let table = Table::parse(&file, &text).map_err(|error| StoreError::Table(error.to_string()))?;
+        let (file, text) = table_text(&folder, BUILT_IN[1])?;
+        let volatile = Volatile::parse(&text, &table)
+            .map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
+        Ok(Store {
+            table,
+            volatile,
+            folder,
+        })
+    }
+
+    /// The expectation at `path` below the folder.
+    ///
+    /// # Errors
+    /// A file that is there but cannot be read, or is no snapshot.
+    pub fn expectation(&self, path: &Path) -> Result<Expected, StoreError> {
+        let full = self.folder.join(path);
+        match std::fs::read_to_string(&full) {
+            Ok(text) => match snapshot_content(&text) {
+                Some(content) => Ok(Expected::Text(content.to_owned())),
+                None => Err(StoreError::Header(full)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let release = path.components().next();
+                let known = release.is_some_and(|release| self.folder.join(release).is_dir());
+                Ok(if known { Expected::Missing } else { Expected::NewRelease })
+            }
+            Err(source) => Err(StoreError::Read { path: full, source }),
+        }
+    }
+}
+
+impl Store {
+    /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
+    /// trial would stay unseen for ever.
+    pub fn skip(&self, trial: &Trial) -> Option<String> {
+        match self.expectation(&trial.expectation) {
+            Ok(Expected::NewRelease) if !in_ci() => {
+                let release = trial.expectation.components().next()?;
+                let release = release.as_os_str().to_string_lossy();
+                Some(format!("no expectations for {release} yet: {RECORD}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How to record what is not there yet; printed with every missing expectation.
+pub const RECORD: &str = "record it with `make bless`, then review with `cargo insta review`";
+
+/// Whether this is a CI run, by the variable that all of them set.
+pub fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String), StoreError> {
+    let path = folder.join(built_in.0);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path.display().to_string(), text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Ok((format!("built-in {}", built_in.0), built_in.1.to_owned()))
+        }
+        Err(source) => Err(StoreError::Read { path, source }),
+    }
+}
+
+/// What stands behind the header of an insta snapshot (`---`, metadata, `---`).
+pub fn snapshot_content(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("---\n")?;
+    let (_, content) = rest.split_once("\n---\n")?;
+    Some(content.trim_end_matches('\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snapshot_content;
+
+    #[test]
+    fn the_content_stands_behind_the_header() {
+        let text = "---\nsource: x\nexpression: y\n---\nfirst\nsecond\n";
+        assert_eq!(snapshot_content(text), Some("first\nsecond"));
+    }
+
+    #[test]
+    fn a_file_without_header_is_no_snapshot() {
+        assert_eq!(snapshot_content("first\n"), None);
+    }
+}

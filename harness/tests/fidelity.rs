@@ -1,0 +1,160 @@
+//! The trials: one a CPU model, one a machine type, one a QEMU for the feature table, each a test of its own that
+//! `cargo test` and nextest list, filter and run.
+//!
+//! The verdict is ours: expectation lines compared both ways, with the layer and the command to paste. insta keeps the
+//! files: it writes `.snap.new` for `cargo insta review`, and its own output and verdict are off.
+//!
+//! `CPUID_FIDELITY_PROFILE=nightly` takes the whole matrix, `QEMU=PATH` one binary, `CPUID_FIDELITY_JSON=FILE` appends JSON lines.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cpuid_fidelity::boot::{Cancel, Options};
+use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu};
+use cpuid_fidelity::report::{changes, jsonl};
+use cpuid_fidelity::run::judge::{Verdict, judge};
+use cpuid_fidelity::run::{CaseResult, Engine, Status, Store, catalogue, inventory, vanished};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    match trials(&arguments) {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
+    quiet_insta();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = Config::read(&root.join("fidelity.toml"))?;
+    let cancel = Cancel::new()?;
+    let paths = std::env::var_os("QEMU").map_or_else(|| config.qemu_paths(), |path| vec![path.into()]);
+    let inventory = inventory::inventory(&config, &paths, &cancel);
+    let options = Options {
+        timeout: Duration::from_secs(config.timeout),
+        ..Options::default()
+    };
+    let jobs = arguments.test_threads.unwrap_or(config.jobs);
+    let engine = Arc::new(Engine::new(Store::open(&config)?, options, jobs, cancel)?);
+    let planned = matrix::plan(&inventory.qemus, config.selection(profile()), &Filter::default());
+    let mut trials: Vec<Trial> = planned.into_iter().map(|trial| held(arguments, &engine, trial)).collect();
+    for qemu in &inventory.qemus {
+        trials.push(offered(&engine, qemu));
+        trials.push(measured(&engine, qemu));
+    }
+    // A binary that is named and cannot be used is a failure with a name, not a shorter list.
+    trials.extend(inventory.unusable.into_iter().map(|unusable| {
+        let name = format!("qemu/{}", unusable.path.display());
+        Trial::test(name, move || Err(unusable.reason.into()))
+    }));
+    if inventory.qemus.is_empty() {
+        eprintln!("no QEMU found: run `scripts/setup`, or name one in fidelity.toml");
+    }
+    Ok(trials)
+}
+
+/// A model or a machine type held against its expectation.
+fn held(arguments: &Arguments, engine: &Arc<Engine>, planned: matrix::Trial) -> Trial {
+    let skip = engine.store.skip(&planned).filter(|_| !recording());
+    if let Some(reason) = &skip
+        && !arguments.list
+    {
+        eprintln!("SKIP {}: {reason}", planned.name);
+    }
+    let engine = Arc::clone(engine);
+    let name = planned.name.clone();
+    let trial = Trial::test(name, move || {
+        let verdict = judge(&engine, &planned, &log);
+        record(&engine, &planned, &verdict);
+        verdict_of(&verdict.results)
+    });
+    trial.with_ignored_flag(skip.is_some())
+}
+
+/// Nothing that has an expectation has vanished from the release.
+fn offered(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
+    let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
+    Trial::test(format!("offers/{}", qemu.label), move || {
+        let gone = vanished(&engine.store, &qemu)?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        Err(format!("expected and no longer offered:\n{}", gone.join("\n")).into())
+    })
+}
+
+/// The feature table agrees with what the properties of this QEMU move in a guest.
+fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
+    let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
+    Trial::test(format!("catalogue/{}", qemu.label), move || {
+        let measured = catalogue::measure(&engine, &qemu)?;
+        let wrong = catalogue::disagreements(&measured, &engine.store.table, qemu.offers.release());
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(format!("features.tsv and the guest disagree:\n{}", wrong.join("\n")).into())
+    })
+}
+
+fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
+    let bad = |result: &&CaseResult| matches!(result.status, Status::Fail | Status::Error | Status::Miss);
+    let texts: Vec<String> = results.iter().filter(bad).map(changes::explained).collect();
+    if texts.is_empty() {
+        return Ok(());
+    }
+    let count = texts.len();
+    let text = texts.concat();
+    Err(format!("{count} of {} cases\n{text}", results.len()).into())
+}
+
+/// Hands what was observed to insta, which writes it where it differs from the file, if it is told to.
+fn record(engine: &Engine, planned: &matrix::Trial, verdict: &Verdict) {
+    let Some(observed) = &verdict.observed else { return };
+    let path = engine.store.folder.join(&planned.expectation);
+    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else { return };
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let name = name.to_string_lossy();
+    settings.bind(|| insta::assert_snapshot!(name.as_ref(), observed));
+}
+
+/// insta keeps files; printing and judging are ours.
+fn quiet_insta() {
+    // SAFETY: called first in main, while there is one thread.
+    unsafe {
+        std::env::set_var("INSTA_OUTPUT", "none");
+        std::env::set_var("INSTA_FORCE_PASS", "1");
+        std::env::set_var("INSTA_WORKSPACE_ROOT", env!("CARGO_MANIFEST_DIR"));
+    }
+}
+
+/// Whether snapshots are being written on purpose.
+fn recording() -> bool {
+    std::env::var("INSTA_UPDATE").is_ok_and(|mode| ["always", "new", "unseen", "force"].contains(&mode.as_str()))
+}
+
+fn profile() -> Profile {
+    match std::env::var("CPUID_FIDELITY_PROFILE").as_deref() {
+        Ok("nightly") => Profile::Nightly,
+        _ => Profile::Default,
+    }
+}
+
+/// Appends a case to the JSON lines, if there is a file for them.
+fn log(result: &CaseResult) {
+    let Some(path) = std::env::var_os("CPUID_FIDELITY_JSON").map(PathBuf::from) else { return };
+    let line = format!("{}\n", jsonl::case(result));
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
+    if let Err(error) = written {
+        eprintln!("failed to append to the JSON lines: {error}");
+    }
+}
