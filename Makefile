@@ -1,0 +1,9 @@
+# One line each; what they do stands in scripts/ and in the program's --help.
+.PHONY: run test nightly lint bench setup bless
+run: setup ; cargo run --quiet -- run
+test: setup ; cargo test --quiet --workspace
+nightly: setup ; cargo run --quiet --release -- run --profile nightly
+lint: ; scripts/lint
+bench: setup ; cargo bench --quiet --bench cases
+setup: ; @scripts/setup
+bless: setup ; INSTA_UPDATE=new CPUID_FIDELITY_PROFILE=nightly cargo test --quiet --test fidelity

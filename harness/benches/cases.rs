@@ -1,1 +1,101 @@
-fn main() {}
+//! What a case costs: cases per second for one and for all cores, time per case over the floor, peak memory.
+//!
+//! The floor is QEMU's own life: the same command line with a ROM that exits at once. Both are measured in turn, in one run,
+//! so that a machine that speeds up or slows down moves both; the ratio of the medians is the figure to quote.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cpuid_fidelity::boot::{self, AGENT_ROM, Cancel, FLOOR_ROM, Options};
+use cpuid_fidelity::matrix::{Case, Config, Lane, Qemu, Topology};
+use cpuid_fidelity::run::{Engine, Store, inventory};
+use rayon::prelude::*;
+
+/// Pairs of floor and case that the ratio is taken over.
+const PAIRS: usize = 40;
+
+fn main() -> anyhow::Result<()> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = Config::read(&root.join("fidelity.toml"))?;
+    let cancel = Cancel::new()?;
+    let found = inventory::inventory(&config, &config.qemu_paths(), &cancel);
+    anyhow::ensure!(!found.qemus.is_empty(), "no QEMU found: run `scripts/setup`");
+    let (agent, floor) = (rom(AGENT_ROM)?, rom(FLOOR_ROM)?);
+    for qemu in &found.qemus {
+        let ratio = over_floor(qemu, agent.path(), floor.path(), &cancel)?;
+        println!("{}: {ratio}", qemu.label);
+    }
+    let newest = found.qemus.last().cloned().ok_or_else(|| anyhow::anyhow!("no QEMU"))?;
+    let cores = std::thread::available_parallelism()?.get();
+    let one = cases_per_second(&config, &newest, 1, &cancel)?;
+    let all = cases_per_second(&config, &newest, cores, &cancel)?;
+    println!("{}: {one:.1} cases/s on 1 core, {all:.1} on {cores}: {:.2} x", newest.label, all / one);
+    println!("peak memory of the harness: {} MB", peak_memory()? / 1024);
+    Ok(())
+}
+
+fn rom(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+fn case(qemu: &Arc<Qemu>, model: &str) -> Case {
+    Case {
+        qemu: Arc::clone(qemu),
+        lane: Lane::Definition,
+        machine: qemu.offers.newest_machine().unwrap_or("q35").to_owned(),
+        cpu: model.to_owned(),
+        smp: Topology::single(),
+        spared: Vec::new(),
+    }
+}
+
+/// Medians of whole-process time, floor and case in turn.
+fn over_floor(
+    qemu: &Arc<Qemu>,
+    agent: &std::path::Path,
+    floor: &std::path::Path,
+    cancel: &Cancel,
+) -> anyhow::Result<String> {
+    let case = case(qemu, "Skylake-Server-v4");
+    let options = Options::default();
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..PAIRS {
+        for (rom, times) in [floor, agent].into_iter().zip(&mut times) {
+            let boot = boot::boot(&case, rom, &options, cancel)?;
+            anyhow::ensure!(boot.completed(), "{}: {}", qemu.label, boot.stderr);
+            times.push(boot.elapsed);
+        }
+    }
+    let [floor, case] = times.map(median);
+    let ratio = case.as_secs_f64() / floor.as_secs_f64();
+    Ok(format!("floor {:.1} ms, case {:.1} ms: {ratio:.2} x the floor", milliseconds(floor), milliseconds(case)))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// Over all versioned models that run to their end, decoding included.
+fn cases_per_second(config: &Config, qemu: &Arc<Qemu>, jobs: usize, cancel: &Cancel) -> anyhow::Result<f64> {
+    let engine = Engine::new(Store::open(config)?, Options::default(), jobs, cancel.clone())?;
+    let cases: Vec<Case> = qemu.offers.versioned_models().map(|model| case(qemu, model)).collect();
+    let started = Instant::now();
+    engine.pool().install(|| cases.par_iter().for_each(|case| drop(engine.observe(case))));
+    Ok(cases.len() as f64 / started.elapsed().as_secs_f64())
+}
+
+/// High-water mark of this process's resident memory, in KiB.
+fn peak_memory() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    number.ok_or_else(|| anyhow::anyhow!("no VmHWM in /proc/self/status"))
+}

@@ -42,7 +42,7 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     };
     let jobs = arguments.test_threads.unwrap_or(config.jobs);
     let engine = Arc::new(Engine::new(Store::open(&config)?, options, jobs, cancel)?);
-    let planned = matrix::plan(&inventory.qemus, config.selection(profile()), &Filter::default());
+    let planned = matrix::plan(&inventory.qemus, &config, profile(), &Filter::default());
     let mut trials: Vec<Trial> = planned.into_iter().map(|trial| held(arguments, &engine, trial)).collect();
     for qemu in &inventory.qemus {
         trials.push(offered(&engine, qemu));

@@ -88,6 +88,7 @@ mod tests {
             machine: "q35".to_owned(),
             cpu: "EPYC-v4".to_owned(),
             smp: smp.parse().expect("a topology"),
+            spared: Vec::new(),
         }
     }
 

@@ -120,13 +120,14 @@ fn readable(line: &[OsString]) -> Vec<String> {
 
 fn mailbox(case: &Case, options: &Options) -> Config {
     let vcpus = case.smp.vcpus();
+    let phases = options.phases.iter().filter(|phase| !case.spared.contains(phase));
     let mut ranges = [(0, 0); config::MAX_RANGES];
     for (slot, range) in ranges.iter_mut().zip(&options.sweep) {
         *slot = *range;
     }
     Config {
         flags: if options.probe_1f { config::FLAG_PROBE_1F } else { 0 },
-        phases: options.phases.iter().fold(0, |bits, phase| bits | phase.bit()),
+        phases: phases.fold(0, |bits, phase| bits | phase.bit()),
         vcpus,
         slots: vcpus,
         range_count: u32::try_from(options.sweep.len().min(config::MAX_RANGES)).unwrap_or(0),

@@ -43,6 +43,7 @@ fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
         machine: arguments.machine.clone(),
         cpu: arguments.cpu.clone(),
         smp: arguments.smp.clone(),
+        spared: Vec::new(),
     })
 }
 

@@ -45,9 +45,8 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
 
 /// The trials that the command line leaves.
 pub fn chosen(context: &Context, inventory: &Inventory, choice: &Choice) -> Vec<Trial> {
-    let selection = context.config.selection(choice.profile);
     let filter = choice.filter(context.accel);
-    let trials = matrix::plan(&inventory.qemus, selection, &filter);
+    let trials = matrix::plan(&inventory.qemus, &context.config, choice.profile, &filter);
     match choice.shard {
         None => trials,
         Some((k, n)) => trials.into_iter().skip(k - 1).step_by(n).collect(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::offers::Offers;
@@ -109,6 +110,8 @@ pub struct Case {
     pub cpu: String,
     /// The `-smp` argument.
     pub smp: Topology,
+    /// Phases that the configuration spares this guest.
+    pub spared: Vec<Phase>,
 }
 
 impl Case {

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use fidelity_protocol::frame::Phase;
 use glob::Pattern;
 use serde::Deserialize;
+
+use super::case::Lane;
 
 /// Which set of cases: what `cargo test` and `run` take, or the whole matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -30,13 +33,31 @@ pub struct Config {
     pub expectations: PathBuf,
     /// Folder for what can be had again.
     pub cache: PathBuf,
+    /// Phases that certain guests are spared.
+    pub spared: Vec<Spared>,
     default: Selection,
     nightly: Selection,
+}
+
+/// A phase left out for guests that are known to hang or die in it, with the reason. What was left out shows in the
+/// expectation's `phases` line.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spared {
+    /// Lanes it holds for.
+    pub lanes: Vec<Lane>,
+    /// Globs over CPU models.
+    pub models: Vec<Glob>,
+    /// The phase.
+    pub phase: Phase,
+    /// Why.
+    pub reason: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    spared: Vec<Spared>,
     qemu: Option<Vec<String>>,
     timeout: Option<u64>,
     jobs: Option<usize>,
@@ -182,6 +203,7 @@ impl Config {
             jobs: file.jobs.unwrap_or(0),
             expectations: under(file.expectations, "expectations"),
             cache: under(file.cache, ".cache"),
+            spared: file.spared,
             default: file.default,
             nightly: file.nightly,
             folder: folder.to_owned(),
@@ -194,6 +216,12 @@ impl Config {
             Profile::Default => &self.default,
             Profile::Nightly => &self.nightly,
         }
+    }
+
+    /// The phases that a guest of this lane and model is spared.
+    pub fn spared(&self, lane: Lane, model: &str) -> Vec<Phase> {
+        let holds = |spared: &&Spared| spared.lanes.contains(&lane) && Glob::matches(&spared.models, model);
+        self.spared.iter().filter(holds).map(|spared| spared.phase).collect()
     }
 
     /// The binaries there are, in the order of the file, each once: a pattern that matches nothing is passed over (the

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::case::{Case, Lane, Qemu, Topology};
-use super::config::{Glob, Selection};
+use super::config::{Config, Glob, Profile};
 
 /// What a trial holds its guests against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,13 +64,19 @@ impl Filter {
 }
 
 /// All trials of a selection, in the order in which they run: models, then machine types, QEMU by QEMU.
-pub fn plan(qemus: &[Arc<Qemu>], selection: &Selection, filter: &Filter) -> Vec<Trial> {
+pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Filter) -> Vec<Trial> {
+    let selection = config.selection(profile);
     let mut trials = Vec::new();
     for qemu in qemus {
         let Some(newest) = qemu.offers.newest_machine() else {
             continue;
         };
-        let planner = Planner { qemu, newest, filter };
+        let planner = Planner {
+            config,
+            qemu,
+            newest,
+            filter,
+        };
         if filter.lane(Lane::Definition) {
             trials.extend(planner.models(&selection.definition.models));
             trials.extend(planner.machines(&selection.definition));
@@ -83,6 +89,7 @@ pub fn plan(qemus: &[Arc<Qemu>], selection: &Selection, filter: &Filter) -> Vec<
 }
 
 struct Planner<'a> {
+    config: &'a Config,
     qemu: &'a Arc<Qemu>,
     newest: &'a str,
     filter: &'a Filter,
@@ -139,6 +146,7 @@ impl<'a> Planner<'a> {
             machine: machine.to_owned(),
             cpu: model.to_owned(),
             smp: Topology::single(),
+            spared: self.config.spared(lane, model),
         }
     }
 

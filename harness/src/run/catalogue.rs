@@ -123,6 +123,7 @@ fn see(engine: &Engine, qemu: &Arc<Qemu>, cpu: &str) -> Observed {
         machine: qemu.offers.newest_machine().unwrap_or("q35").to_owned(),
         cpu: cpu.to_owned(),
         smp: Topology::single(),
+        spared: Vec::new(),
     };
     let mut options = engine.options.clone();
     // Names are about what QEMU sets, before an OS changes anything; the fewer phases, the sooner it is over.

@@ -17,7 +17,8 @@ legacy_trap_stubs:
     .set vector, vector + 1
     .endr
 
-# Stack: EAX, vector, error code, EIP, CS, EFLAGS. #UD and #GP on a known instruction are an answer: EBX gets the status.
+# Stack: EAX, vector, error code, EIP, CS, EFLAGS. #UD and #GP on a known instruction are an answer: EBX gets the
+# status. As in the 64-bit one, no IRET; ECX is lost.
 legacy_trap:
     pushl %eax
     movl 4(%esp), %eax
@@ -38,10 +39,10 @@ legacy_trap:
     jne legacy_fault
 2:  movl 4(%esp), %ebx
     orl $0x100, %ebx
-    addl $3, 12(%esp)
+    leal 3(%eax), %ecx
     popl %eax
-    addl $8, %esp
-    iretl
+    addl $20, %esp
+    jmpl *%ecx
 
 # An exception that nobody expected: the vCPU says so and stops. What the open frame holds may be half an entry; it goes.
 legacy_fault:
