@@ -1,13 +1,14 @@
 //! Starting guests: the only stage that starts processes.
 //!
 //! [`command`] builds a QEMU command line, a pure function. [`process`] runs one with a deadline and leaves nothing
-//! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`qmp`] asks a QEMU
+//! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`monitor`] speaks QMP, [`qmp`] asks a QEMU
 //! about itself. [`guest`] puts them together: boot one guest, bring back its streams.
 
 pub mod cancel;
 pub mod command;
 pub mod guest;
 pub mod memory;
+pub mod monitor;
 pub mod process;
 pub mod qmp;
 

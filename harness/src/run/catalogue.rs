@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::{Engine, Observed};
-use crate::boot::qmp;
+use crate::boot::{monitor, qmp};
 use crate::decode::table::{Field, Format, Space, Table};
 use crate::dump::{Dump, Key};
 use crate::matrix::{Case, Lane, Qemu, Topology};
@@ -85,7 +85,7 @@ pub fn measure(engine: &Engine, qemu: &Arc<Qemu>) -> anyhow::Result<Catalogue> {
 
 /// Name and type of every property of the x86 CPU.
 fn properties(engine: &Engine, qemu: &Qemu) -> anyhow::Result<Vec<(String, String)>> {
-    let list = qmp::command_with("qom-list-properties", json!({ "typename": "max-x86_64-cpu" }));
+    let list = monitor::command_with("qom-list-properties", json!({ "typename": "max-x86_64-cpu" }));
     let answers = qmp::ask(&qemu.path, "none", &[list], engine.options.timeout, engine.cancel())?;
     let pair = |property: &Value| {
         Some((property["name"].as_str()?.to_owned(), property["type"].as_str()?.to_owned()))
