@@ -12,7 +12,9 @@ use fidelity_protocol::slot;
 use super::cancel::Cancel;
 use super::command::{Wiring, command};
 use super::memory::{GuestMemory, Slot};
+use super::monitor::{Gone, Monitor, command as command_named};
 use super::process::{Ending, Process};
+use super::view::RawView;
 use crate::matrix::Case;
 
 /// What is asked of the agent, and how long it may take.
@@ -24,6 +26,8 @@ pub struct Options {
     pub phases: Vec<Phase>,
     /// MSR index ranges for phase `sweep`, first and last inclusive.
     pub sweep: Vec<(u32, u32)>,
+    /// Ask QEMU over QMP, before the guest runs, what it thinks of the CPU.
+    pub view: bool,
     /// Probe CPUID.1FH past its end too; aborts QEMU 10.0 and 11.1 under TCG.
     pub probe_1f: bool,
 }
@@ -35,6 +39,7 @@ impl Default for Options {
             timeout: Duration::from_secs(20),
             phases: all.filter(|phase| *phase != Phase::Sweep).collect(),
             sweep: Vec::new(),
+            view: false,
             probe_1f: false,
         }
     }
@@ -51,6 +56,8 @@ pub struct Boot {
     pub stderr: String,
     /// QEMU's whole life.
     pub elapsed: Duration,
+    /// What QEMU said of the first vCPU, if it was asked and answered.
+    pub view: Option<RawView>,
     /// What each vCPU left behind, the boot processor first.
     pub slots: Vec<Slot>,
 }
@@ -103,15 +110,32 @@ pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std:
         extra: &[],
     };
     let line = command(case, &wiring);
-    let process = Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?;
-    let finished = process.finish();
+    let mut view = None;
+    let finished = if options.view {
+        let mut waiting = line.clone();
+        waiting.push("-S".into());
+        let mut monitor = Monitor::start(waiting, &[memory.as_fd()], options.timeout, cancel)?;
+        view = asked(&mut monitor).ok();
+        monitor.finish()
+    } else {
+        Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?.finish()
+    };
     Ok(Boot {
         command: readable(&line),
         ending: finished.ending,
         stderr: finished.stderr,
         elapsed: finished.elapsed,
+        view,
         slots: memory.slots(),
     })
+}
+
+/// Asks, then lets the guest run. A QEMU that is gone says so by how it ended.
+fn asked(monitor: &mut Monitor) -> Result<RawView, Gone> {
+    monitor.greet()?;
+    let view = RawView::ask(monitor)?;
+    let _ = monitor.execute(&command_named("cont"))?;
+    Ok(view)
 }
 
 fn readable(line: &[OsString]) -> Vec<String> {

@@ -11,10 +11,12 @@ pub mod memory;
 pub mod monitor;
 pub mod process;
 pub mod qmp;
+pub mod view;
 
 pub use cancel::Cancel;
 pub use guest::{Boot, Options, boot};
 pub use process::{Ending, Finished};
+pub use view::RawView;
 
 /// The agent: a 64 KiB ROM for `-bios`, built by harness/build.rs from guest-image/firmware.
 pub static AGENT_ROM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/agent.rom"));

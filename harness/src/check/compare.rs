@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::decode::Bit;
+use crate::decode::Table;
 use crate::decode::line::{Line, Place, Register, manual_style};
 
 /// Which way the guest differs.
@@ -63,6 +65,43 @@ impl Change {
         let side = |sign, line: &Option<Line>| line.as_ref().map(|line| format!("{sign}{line}\n"));
         let lines = [side('-', &self.minus), side('+', &self.plus)];
         lines.into_iter().flatten().collect()
+    }
+
+    /// A contradiction between layers about one CPUID bit; the layer is QEMU.
+    pub fn bit(
+        check: &'static str,
+        kind: Kind,
+        bit: Bit,
+        table: &Table,
+        expected: &str,
+        actual: &str,
+    ) -> Change {
+        Change {
+            place: bit.to_string(),
+            ..Change::told(check, kind, bit.name(table), expected, actual, "qemu")
+        }
+    }
+
+    /// A contradiction that has no place of its own.
+    pub fn told(
+        check: &'static str,
+        kind: Kind,
+        name: &str,
+        expected: &str,
+        actual: &str,
+        layer: &'static str,
+    ) -> Change {
+        Change {
+            check,
+            kind,
+            place: String::new(),
+            name: name.to_owned(),
+            expected: expected.to_owned(),
+            actual: actual.to_owned(),
+            layer,
+            minus: None,
+            plus: None,
+        }
     }
 
     fn new(layer: &'static str, minus: Option<&Line>, plus: Option<&Line>) -> Option<Change> {

@@ -1,7 +1,9 @@
 //! Expected × actual → findings. No I/O: everything a check needs is in its arguments.
 
+pub mod agreement;
 pub mod compare;
 pub mod groups;
 
+pub use agreement::agreement;
 pub use compare::{Change, Kind, compare};
 pub use groups::{Groups, Shift};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub type Regs = [u32; 4];
 
 /// Input of a CPUID execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// EAX on input.
     pub leaf: u32,

@@ -14,33 +14,15 @@ use serde_json::{Value, json};
 
 use super::engine::{Engine, Observed};
 use crate::boot::{monitor, qmp};
+use crate::decode::Bit;
 use crate::decode::table::{Field, Format, Space, Table};
-use crate::dump::{Dump, Key};
+use crate::dump::Dump;
 use crate::matrix::{Case, Lane, Qemu, Topology};
 
 /// No feature; every basic, extended and Centaur leaf in range.
 const WIDE: &str = "base,level=0x24,min-level=0x24,xlevel=0x80000026,min-xlevel=0x80000026,xlevel2=0xc0000004,min-xlevel2=0xc0000004";
 /// What further leaves depend on: SVM's, XSAVE's components, AMX's, AVX10's, SGX's.
 const DEEP: &str = "svm=on,xsave=on,xsaves=on,avx=on,avx512f=on,amx-tile=on,avx10=on,avx10-version=1,intel-pt=on,sgx=on";
-
-/// A bit of a register: leaf, subleaf, register 0 to 3, bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Bit {
-    /// CPUID leaf and subleaf.
-    pub key: Key,
-    /// 0 to 3 for EAX to EDX.
-    pub register: u8,
-    /// 0 to 31.
-    pub bit: u8,
-}
-
-impl std::fmt::Display for Bit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let register = ["EAX", "EBX", "ECX", "EDX"][usize::from(self.register)];
-        let Key { leaf, subleaf } = self.key;
-        write!(f, "CPUID.{leaf:02X}H.{subleaf:02X}H:{register}[{}]", self.bit)
-    }
-}
 
 /// What each property moves; a property that moves nothing has an empty set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,13 +140,13 @@ fn following(with: &Dump, without: &Dump) -> BTreeSet<Bit> {
 pub fn disagreements(catalogue: &Catalogue, table: &Table, release: (u32, u32)) -> Vec<String> {
     let mut wrong = Vec::new();
     for (property, bits) in &catalogue.moved {
-        let named = |bit: &&Bit| field(table, **bit).is_some_and(|field| is_called(field, property));
+        let named = |bit: &&Bit| bit.field(table).is_some_and(|field| is_called(field, property));
         // A property that moves numbers alone (x-force-cpuid-0x1f: a whole topology leaf) is a switch, not a feature.
-        let feature = |bit: &&Bit| field(table, **bit).is_none_or(|field| field.format == Format::Flag);
+        let feature = |bit: &&Bit| bit.field(table).is_none_or(|field| field.format == Format::Flag);
         if let Some(first) = bits.iter().find(feature)
             && !bits.iter().any(|bit| named(&bit))
         {
-            let there = field(table, *first).map_or("no name", |field| field.name.as_str());
+            let there = first.field(table).map_or("no name", |field| field.name.as_str());
             let more = bits.len() - 1;
             wrong.push(format!("{property} moves {first} (and {more} more), which the table calls {there}"));
         }
@@ -196,14 +178,10 @@ fn covers(field: &Field, bit: Bit) -> bool {
         && (field.low..=field.high).contains(&bit.bit)
 }
 
-fn field(table: &Table, bit: Bit) -> Option<&Field> {
-    let mut fields = table.register(Space::Cpuid, bit.key.leaf, bit.key.subleaf, bit.register);
-    fields.find(|field| covers(field, bit))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dump::Key;
 
     const TABLE: &str = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n\
                          cpuid\t0x00000007\t00\tebx\t3\tbmi1\tflag\t5.2\tpublic\tqemu:bmi-one\n";

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::store::Store;
-use crate::boot::{self, AGENT_ROM, Boot, Cancel, Ending, Options};
+use crate::boot::monitor::command;
+use crate::boot::{self, AGENT_ROM, Boot, Cancel, Ending, Options, qmp};
 use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
-use crate::matrix::{Case, Lane};
+use crate::layers::QemuLayer;
+use crate::matrix::{Case, Lane, Qemu};
 
 /// What a guest that ran to its end showed.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Observation {
     pub dump: Dump,
     /// Decoded and masked.
     pub lines: Vec<Line>,
+    /// What QEMU said of it, where it was asked.
+    pub qemu: Option<QemuLayer>,
     /// QEMU's life.
     pub elapsed: Duration,
     /// The exact command line.
@@ -52,7 +56,11 @@ pub struct Engine {
     pool: rayon::ThreadPool,
     rom: tempfile::NamedTempFile,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
+    unavailable: Mutex<HashMap<std::path::PathBuf, Arc<OnceLock<Arc<Unavailable>>>>>,
 }
+
+/// By model, `unavailable-features` on the newest machine type under TCG; empty where QEMU does not tell.
+pub type Unavailable = HashMap<String, Vec<String>>;
 
 impl Engine {
     /// An engine that runs up to `jobs` guests at once, 0 for one a core.
@@ -70,6 +78,7 @@ impl Engine {
             pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?,
             rom,
             seen: Mutex::default(),
+            unavailable: Mutex::default(),
         })
     }
 
@@ -98,10 +107,29 @@ impl Engine {
             case.smp.as_str().to_owned(),
         );
         let cell = {
-            let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(seen.entry(key).or_default())
         };
-        Arc::clone(cell.get_or_init(|| Arc::new(self.boot(case, &self.options))))
+        Arc::clone(cell.get_or_init(|| {
+            let mut options = self.options.clone();
+            // Where nothing is filtered there is nothing to ask.
+            options.view = case.lane != Lane::Definition;
+            Arc::new(self.boot(case, &options))
+        }))
+    }
+
+    /// What `query-cpu-definitions` of this QEMU says it cannot give, asked once: it tries out every model, and takes long.
+    pub fn unavailable(&self, qemu: &Qemu) -> Arc<Unavailable> {
+        let cell = {
+            let mut known = self.unavailable.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(qemu.path.clone()).or_default())
+        };
+        Arc::clone(cell.get_or_init(|| {
+            let machine = qemu.offers.newest_machine().unwrap_or("q35");
+            let commands = [command("query-cpu-definitions")];
+            let answers = qmp::ask(&qemu.path, machine, &commands, self.options.timeout, &self.cancel);
+            Arc::new(answers.map(|answers| unavailable(&answers[0])).unwrap_or_default())
+        }))
     }
 
     /// Boots the guest of `case` with other options, and remembers nothing.
@@ -123,6 +151,7 @@ impl Engine {
             return Ok(Observation {
                 dump: assembled.dump,
                 lines,
+                qemu: boot.view.as_ref().map(|view| QemuLayer::read(view, &boot.stderr)),
                 elapsed: boot.elapsed,
                 command: boot.command,
             });
@@ -134,6 +163,15 @@ impl Engine {
             command: boot.command,
         })
     }
+}
+
+fn unavailable(definitions: &serde_json::Value) -> Unavailable {
+    let names = |model: &serde_json::Value| {
+        let features = model["unavailable-features"].as_array()?;
+        let features = features.iter().filter_map(|name| name.as_str().map(str::to_owned));
+        Some((model["name"].as_str()?.to_owned(), features.collect()))
+    };
+    definitions.as_array().into_iter().flatten().filter_map(names).collect()
 }
 
 /// One message, most telling part first.

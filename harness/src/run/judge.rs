@@ -7,6 +7,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::engine::{Engine, Observation, Observed};
+use super::layered;
 use super::outcome::{CaseResult, Status};
 use super::store::{Expected, RECORD, in_ci};
 use crate::check::{Change, Groups, compare};
@@ -44,7 +45,9 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
                 let text = text(&observation.lines);
                 let result = held(engine, trial, case, |expected| {
                     let expected = parse::lines(expected).map_err(|error| error.to_string())?;
-                    Ok(compare(&expected, &observation.lines, LAYER))
+                    let mut changes = compare(&expected, &observation.lines, LAYER);
+                    changes.extend(layered::findings(engine, case, observation)?);
+                    Ok(changes)
                 });
                 observed = Some(text);
                 result.ran(observation.elapsed, &observation.command)

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod engine;
 pub mod inventory;
 pub mod judge;
+pub mod layered;
 pub mod outcome;
 pub mod store;
 
