@@ -48,7 +48,7 @@ impl Default for Options {
 /// A guest that is gone.
 #[derive(Clone, Debug)]
 pub struct Boot {
-    /// The exact command line.
+    /// The command line to paste: the one that ran, but with RAM of its own, where the agent sends its dump to the debug port.
     pub command: Vec<String>,
     /// How QEMU ended.
     pub ending: Ending,
@@ -75,8 +75,16 @@ impl Boot {
 
     /// What a guest that did not complete was last seen doing: `CPUID 0000001fH.06H`.
     pub fn last_operation(&self) -> Option<String> {
-        let unfinished = self.slots.iter().find(|slot| slot.header.state == slot::RUNNING)?;
-        let slot::Header { op, operand, operand2, .. } = unfinished.header;
+        let unfinished = self
+            .slots
+            .iter()
+            .find(|slot| slot.header.state == slot::RUNNING)?;
+        let slot::Header {
+            op,
+            operand,
+            operand2,
+            ..
+        } = unfinished.header;
         match op {
             slot::OP_CPUID => Some(format!("CPUID {operand:#x} with ECX {operand2:#x}")),
             slot::OP_RDMSR => Some(format!("RDMSR {operand:#x}")),
@@ -111,6 +119,11 @@ pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std:
     };
     let line = command(case, &wiring);
     let mut view = None;
+    // The RAM file is gone when the line is read; with RAM of its own the guest sees the same CPU.
+    let paste = Wiring {
+        memory: None,
+        ..wiring
+    };
     let finished = if options.view {
         let mut waiting = line.clone();
         waiting.push("-S".into());
@@ -121,7 +134,7 @@ pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std:
         Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?.finish()
     };
     Ok(Boot {
-        command: readable(&line),
+        command: readable(&command(case, &paste)),
         ending: finished.ending,
         stderr: finished.stderr,
         elapsed: finished.elapsed,
@@ -139,18 +152,27 @@ fn asked(monitor: &mut Monitor) -> Result<RawView, Gone> {
 }
 
 fn readable(line: &[OsString]) -> Vec<String> {
-    line.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    line.iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn mailbox(case: &Case, options: &Options) -> Config {
     let vcpus = case.smp.vcpus();
-    let phases = options.phases.iter().filter(|phase| !case.spared.contains(phase));
+    let phases = options
+        .phases
+        .iter()
+        .filter(|phase| !case.spared.contains(phase));
     let mut ranges = [(0, 0); config::MAX_RANGES];
     for (slot, range) in ranges.iter_mut().zip(&options.sweep) {
         *slot = *range;
     }
     Config {
-        flags: if options.probe_1f { config::FLAG_PROBE_1F } else { 0 },
+        flags: if options.probe_1f {
+            config::FLAG_PROBE_1F
+        } else {
+            0
+        },
         phases: phases.fold(0, |bits, phase| bits | phase.bit()),
         vcpus,
         slots: vcpus,

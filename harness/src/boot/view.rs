@@ -24,7 +24,10 @@ impl RawView {
     pub fn ask(monitor: &mut Monitor) -> Result<RawView, Gone> {
         let cpus = monitor.execute(&command("query-cpus-fast"))?;
         // A machine's vCPUs have no fixed place in the QOM tree: on most it is unattached, with hot-plug it is not.
-        let path = cpus.as_ref().ok().and_then(|cpus| cpus[0]["qom-path"].as_str());
+        let path = cpus
+            .as_ref()
+            .ok()
+            .and_then(|cpus| cpus[0]["qom-path"].as_str());
         let path = path.unwrap_or("/machine/unattached/device[0]").to_owned();
         let mut property = |name: &str| {
             let arguments = json!({ "path": path, "property": name });

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::compare::{Change, Kind};
-use crate::decode::table::{Format, Table};
 use crate::decode::Bit;
+use crate::decode::table::{Format, Table};
 use crate::dump::{Dump, Key, Regs, Vcpu};
 use crate::layers::QemuLayer;
 use crate::layers::warnings::Warned;
@@ -36,8 +36,18 @@ pub struct Layers<'a> {
 
 /// Every contradiction.
 pub fn agreement(layers: Layers<'_>) -> Vec<Change> {
-    let (Some(definition), Some(guest)) = (layers.definition.boot_processor(), layers.guest.boot_processor()) else {
-        return vec![Change::told("agreement", Kind::Lost, "dump", "a dump of both guests", "none", "harness")];
+    let (Some(definition), Some(guest)) = (
+        layers.definition.boot_processor(),
+        layers.guest.boot_processor(),
+    ) else {
+        return vec![Change::told(
+            "agreement",
+            Kind::Lost,
+            "dump",
+            "a dump of both guests",
+            "none",
+            "harness",
+        )];
     };
     let mut changes = guest_follows_words(&layers, guest);
     changes.extend(losses_are_filtered(&layers, definition, guest));
@@ -53,16 +63,28 @@ fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Change> {
     let mut changes = Vec::new();
     for (word, value) in &layers.qemu.words {
         // A leaf that the guest's level hides shows none of its word's bits.
-        let Some(regs) = guest.cpuid(word.key.leaf, word.key.subleaf) else { continue };
+        let Some(regs) = guest.cpuid(word.key.leaf, word.key.subleaf) else {
+            continue;
+        };
         let claimed: BTreeSet<Bit> = word.bits(*value).collect();
         let seen: BTreeSet<Bit> = word.bits(regs[usize::from(word.register)]).collect();
-        for bit in claimed.symmetric_difference(&seen).filter(|bit| is_feature(layers.table, **bit)) {
+        for bit in claimed
+            .symmetric_difference(&seen)
+            .filter(|bit| is_feature(layers.table, **bit))
+        {
             let claims = claimed.contains(bit);
             let kind = if claims { Kind::Lost } else { Kind::Gained };
             let told = |has: bool| if has { "set" } else { "clear" };
             let expected = format!("{} in QMP's feature-words", told(claims));
             let actual = format!("{} in the guest", told(!claims));
-            changes.push(Change::bit("feature-words", kind, *bit, layers.table, &expected, &actual));
+            changes.push(Change::bit(
+                "feature-words",
+                kind,
+                *bit,
+                layers.table,
+                &expected,
+                &actual,
+            ));
         }
     }
     changes
@@ -74,14 +96,32 @@ fn losses_are_filtered(layers: &Layers<'_>, definition: &Vcpu, guest: &Vcpu) -> 
     let has = |vcpu: &Vcpu, bit: Bit| regs(vcpu, bit.key).is_some_and(|regs| bit.is_set(regs));
     let mut changes = Vec::new();
     for word in layers.qemu.words.keys() {
-        for bit in word.bits(u32::MAX).filter(|bit| is_feature(layers.table, *bit)) {
-            let (defined, seen, gone) = (has(definition, bit), has(guest, bit), filtered.contains(&bit));
+        for bit in word
+            .bits(u32::MAX)
+            .filter(|bit| is_feature(layers.table, *bit))
+        {
+            let (defined, seen, gone) = (
+                has(definition, bit),
+                has(guest, bit),
+                filtered.contains(&bit),
+            );
             let mut tell = |kind, expected: &str, actual: &str| {
-                changes.push(Change::bit("filtered-features", kind, bit, layers.table, expected, actual));
+                changes.push(Change::bit(
+                    "filtered-features",
+                    kind,
+                    bit,
+                    layers.table,
+                    expected,
+                    actual,
+                ));
             };
             match (defined, seen, gone) {
                 (_, true, true) => tell(Kind::Gained, "filtered, says QMP", "set in the guest"),
-                (true, false, false) => tell(Kind::Lost, "in the model and not filtered, says QMP", "clear in the guest"),
+                (true, false, false) => tell(
+                    Kind::Lost,
+                    "in the model and not filtered, says QMP",
+                    "clear in the guest",
+                ),
                 (false, true, false) => tell(Kind::Gained, "not in the model", "set in the guest"),
                 _ => {}
             }
@@ -97,7 +137,14 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
     for bit in layers.qemu.filtered_bits() {
         if !warned.iter().any(|warned| speaks_of(warned, bit)) {
             let (expected, actual) = ("a warning on stderr: QMP says it is filtered", "no warning");
-            changes.push(Change::bit("warnings", Kind::Lost, bit, layers.table, expected, actual));
+            changes.push(Change::bit(
+                "warnings",
+                Kind::Lost,
+                bit,
+                layers.table,
+                expected,
+                actual,
+            ));
         }
     }
     let filtered: Vec<Bit> = layers.qemu.filtered_bits().collect();
@@ -105,7 +152,14 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
         if !filtered.iter().any(|bit| speaks_of(warned, *bit)) {
             let name = &warned.name;
             let (expected, actual) = ("filtered, as stderr says", "not in QMP's filtered-features");
-            changes.push(Change::told("warnings", Kind::Gained, name, expected, actual, "qemu"));
+            changes.push(Change::told(
+                "warnings",
+                Kind::Gained,
+                name,
+                expected,
+                actual,
+                "qemu",
+            ));
         }
     }
     changes
@@ -113,26 +167,65 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
 
 /// `unavailable-features` names exactly what was filtered.
 fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
-    let Some(unavailable) = &layers.qemu.unavailable else { return Vec::new() };
-    let called = |bit: Bit| bit.field(layers.table).map_or("", |field| field.name.as_str());
+    let Some(unavailable) = &layers.qemu.unavailable else {
+        return Vec::new();
+    };
+    let called = |bit: Bit| {
+        bit.field(layers.table)
+            .map_or("", |field| field.name.as_str())
+    };
     let same = |name: &str, bit: Bit| {
         let field = bit.field(layers.table);
-        field.is_some_and(|field| field.name == name || field.aliases_of("qemu").any(|alias| alias == name))
+        field.is_some_and(|field| {
+            field.name == name || field.aliases_of("qemu").any(|alias| alias == name)
+        })
     };
     let mut changes = Vec::new();
-    let filtered: Vec<Bit> = layers.qemu.filtered_bits().filter(|bit| is_named(layers.table, *bit)).collect();
+    let filtered: Vec<Bit> = layers
+        .qemu
+        .filtered_bits()
+        .filter(|bit| is_named(layers.table, *bit))
+        .collect();
     for bit in &filtered {
         if !unavailable.iter().any(|name| same(name, *bit)) {
             let actual = "missing from unavailable-features";
-            changes.push(Change::bit("unavailable-features", Kind::Lost, *bit, layers.table, "filtered, says QOM", actual));
+            changes.push(Change::bit(
+                "unavailable-features",
+                Kind::Lost,
+                *bit,
+                layers.table,
+                "filtered, says QOM",
+                actual,
+            ));
         }
     }
     // MSR features have no words in QMP; stderr alone can confirm them.
-    let in_msr = |name: &str| layers.qemu.warnings.features.iter().any(|warned| warned.register.is_none() && warned.name == name);
+    let in_msr = |name: &str| {
+        layers
+            .qemu
+            .warnings
+            .features
+            .iter()
+            .any(|warned| warned.register.is_none() && warned.name == name)
+    };
     for name in unavailable {
-        if !filtered.iter().any(|bit| same(name, *bit) || called(*bit) == name) && !in_msr(name) {
-            let (expected, actual) = ("filtered, as unavailable-features says", "not in QMP's filtered-features");
-            changes.push(Change::told("unavailable-features", Kind::Gained, name, expected, actual, "qemu"));
+        if !filtered
+            .iter()
+            .any(|bit| same(name, *bit) || called(*bit) == name)
+            && !in_msr(name)
+        {
+            let (expected, actual) = (
+                "filtered, as unavailable-features says",
+                "not in QMP's filtered-features",
+            );
+            changes.push(Change::told(
+                "unavailable-features",
+                Kind::Gained,
+                name,
+                expected,
+                actual,
+                "qemu",
+            ));
         }
     }
     changes
@@ -141,20 +234,50 @@ fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
 /// `enforce` refuses exactly the guests with something filtered (check 3).
 fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Change> {
     let filtered = layers.qemu.filtered_bits().count();
-    let msrs = layers.qemu.warnings.features.iter().filter(|warned| warned.register.is_none()).count();
+    let msrs = layers
+        .qemu
+        .warnings
+        .features
+        .iter()
+        .filter(|warned| warned.register.is_none())
+        .count();
     let refuses = layers.qemu.enforce_refuses?;
     let (kind, expected, actual) = match (filtered + msrs > 0, refuses) {
-        (true, false) => (Kind::Lost, "enforce refuses: something is filtered", "it starts"),
-        (false, true) => (Kind::Gained, "enforce starts: nothing is filtered", "it refuses"),
+        (true, false) => (
+            Kind::Lost,
+            "enforce refuses: something is filtered",
+            "it starts",
+        ),
+        (false, true) => (
+            Kind::Gained,
+            "enforce starts: nothing is filtered",
+            "it refuses",
+        ),
         _ => return None,
     };
-    Some(Change::told("enforce", kind, "enforce", expected, actual, "qemu"))
+    Some(Change::told(
+        "enforce", kind, "enforce", expected, actual, "qemu",
+    ))
 }
 
 /// Nothing that QEMU said was passed over.
 fn nothing_is_unread(layers: &Layers<'_>) -> Vec<Change> {
-    let unread = layers.qemu.warnings.unknown.iter().chain(&layers.qemu.unreadable);
-    let tell = |line: &String| Change::told("unread", Kind::Gained, "unknown message", "a known form", line, "qemu");
+    let unread = layers
+        .qemu
+        .warnings
+        .unknown
+        .iter()
+        .chain(&layers.qemu.unreadable);
+    let tell = |line: &String| {
+        Change::told(
+            "unread",
+            Kind::Gained,
+            "unknown message",
+            "a known form",
+            line,
+            "qemu",
+        )
+    };
     unread.map(tell).collect()
 }
 
@@ -176,7 +299,9 @@ fn is_named(table: &Table, bit: Bit) -> bool {
 
 fn speaks_of(warned: &Warned, bit: Bit) -> bool {
     warned.leaf == bit.key.leaf
-        && warned.subleaf.is_none_or(|subleaf| subleaf == bit.key.subleaf)
+        && warned
+            .subleaf
+            .is_none_or(|subleaf| subleaf == bit.key.subleaf)
         && warned.register == Some(bit.register)
         && warned.bit == bit.bit
 }

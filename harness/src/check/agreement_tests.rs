@@ -4,8 +4,8 @@ use fidelity_protocol::frame::Phase;
 
 use super::*;
 use crate::dump::PhaseDump;
-use crate::layers::qemu::{Word, Words};
 use crate::layers::Warnings;
+use crate::layers::qemu::{Word, Words};
 
 const TABLE: &str = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n\
                      cpuid\t0x00000007\t00\tebx\t16\tavx512f\tflag\t5.2\tmeasured\t-\n";
@@ -42,7 +42,9 @@ fn agreeing() -> QemuLayer {
     QemuLayer {
         words: words(AVX2),
         filtered: words(AVX512F),
-        warnings: Warnings::read("warning: TCG doesn't support requested feature: CPUID.07H:EBX.avx512f [bit 16]"),
+        warnings: Warnings::read(
+            "warning: TCG doesn't support requested feature: CPUID.07H:EBX.avx512f [bit 16]",
+        ),
         unavailable: Some(vec!["avx512f".to_owned()]),
         enforce_refuses: Some(true),
         ..QemuLayer::default()
@@ -58,7 +60,14 @@ fn told(qemu: &QemuLayer, guest: u32) -> Vec<String> {
         table: &table,
     };
     let sentence = |change: &Change| {
-        let Change { check, kind, name, expected, actual, .. } = change;
+        let Change {
+            check,
+            kind,
+            name,
+            expected,
+            actual,
+            ..
+        } = change;
         format!("{check}: {} {name}: {expected}; {actual}", kind.word())
     };
     agreement(layers).iter().map(sentence).collect()
@@ -104,7 +113,9 @@ fn a_missing_warning_is_found() {
 #[test]
 fn a_warning_of_what_is_not_filtered_is_found() {
     let mut qemu = agreeing();
-    let more = Warnings::read("warning: TCG doesn't support requested feature: CPUID.07H:EBX.avx2 [bit 5]");
+    let more = Warnings::read(
+        "warning: TCG doesn't support requested feature: CPUID.07H:EBX.avx2 [bit 5]",
+    );
     qemu.warnings.features.extend(more.features);
     assert_eq!(
         told(&qemu, AVX2),
@@ -147,7 +158,9 @@ fn enforce_must_refuse_and_must_not_refuse() {
 #[test]
 fn an_unknown_message_is_found() {
     let mut qemu = agreeing();
-    qemu.warnings.unknown.push("warning: something new".to_owned());
+    qemu.warnings
+        .unknown
+        .push("warning: something new".to_owned());
     assert_eq!(
         told(&qemu, AVX2),
         ["unread: gained unknown message: a known form; warning: something new"]

@@ -137,7 +137,9 @@ pub fn compare(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<C
     let (left, right) = (leaves(expected), leaves(actual));
     let both: BTreeSet<_> = left.intersection(&right).collect();
     let places: BTreeSet<_> = minus.keys().chain(plus.keys()).collect();
-    let differing = places.into_iter().filter(|place| minus.get(*place) != plus.get(*place));
+    let differing = places
+        .into_iter()
+        .filter(|place| minus.get(*place) != plus.get(*place));
     let changes = differing.filter_map(|place| {
         let (minus, plus) = (minus.get(place).copied(), plus.get(place).copied());
         // `zero` says that no bit is set; where the leaf is on both sides, the bits' own lines say it.
@@ -197,12 +199,18 @@ mod tests {
 
     #[test]
     fn a_lost_bit_is_lost() {
-        assert_eq!(told(&[BMI1, AVX2], &[BMI1]), ["lost avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(
+            told(&[BMI1, AVX2], &[BMI1]),
+            ["lost avx2 CPUID.07H.00H:EBX[5]"]
+        );
     }
 
     #[test]
     fn a_bit_that_only_the_guest_has_is_gained() {
-        assert_eq!(told(&[BMI1], &[BMI1, AVX2]), ["gained avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(
+            told(&[BMI1], &[BMI1, AVX2]),
+            ["gained avx2 CPUID.07H.00H:EBX[5]"]
+        );
     }
 
     #[test]

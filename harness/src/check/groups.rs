@@ -150,9 +150,14 @@ fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>),
     let models = match models.strip_prefix('*') {
         None => unfold(&mut models.split(' ')).ok_or("a model name ends in -vN, -vN..M or -v*")?,
         Some(but) => {
-            let words: Option<Vec<&str>> = but.split_whitespace().map(|word| word.strip_prefix('-')).collect();
+            let words: Option<Vec<&str>> = but
+                .split_whitespace()
+                .map(|word| word.strip_prefix('-'))
+                .collect();
             let but = unfold(&mut words.ok_or("“* -A -B” wanted")?.into_iter());
-            all.difference(&but.ok_or("a model name ends in -vN, -vN..M or -v*")?).cloned().collect()
+            all.difference(&but.ok_or("a model name ends in -vN, -vN..M or -v*")?)
+                .cloned()
+                .collect()
         }
     };
     Ok((shift, models))
@@ -180,14 +185,22 @@ mod names {
     /// The words for `names`, out of `all`.
     pub(super) fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
         let there = by_model(all);
-        let mut words: Vec<String> = names.iter().filter(|name| split(name).is_none()).cloned().collect();
+        let mut words: Vec<String> = names
+            .iter()
+            .filter(|name| split(name).is_none())
+            .cloned()
+            .collect();
         for (base, versions) in by_model(names) {
             if versions.len() > 1 && there.get(base) == Some(&versions) {
                 words.push(format!("{base}-v*"));
                 continue;
             }
             for (first, last) in runs(&versions) {
-                let range = if first == last { String::new() } else { format!("..{last}") };
+                let range = if first == last {
+                    String::new()
+                } else {
+                    format!("..{last}")
+                };
                 words.push(format!("{base}-v{first}{range}"));
             }
         }
@@ -213,7 +226,12 @@ mod names {
             Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),
             None => [versions.parse().ok()?].into(),
         };
-        Some(versions.into_iter().map(|version| format!("{base}-v{version}")).collect())
+        Some(
+            versions
+                .into_iter()
+                .map(|version| format!("{base}-v{version}"))
+                .collect(),
+        )
     }
 }
 
@@ -223,7 +241,9 @@ mod tests {
     use crate::check::compare;
 
     fn all() -> BTreeSet<String> {
-        ["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"].map(str::to_owned).into()
+        ["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"]
+            .map(str::to_owned)
+            .into()
     }
 
     fn groups(models: &[&str]) -> Groups {
@@ -251,7 +271,13 @@ mod tests {
 
     #[test]
     fn files_read_back_as_written() {
-        let sets = [&["A-v1"][..], &["A-v1", "A-v2", "C-v1"], &["B-v1", "B-v2"], &["A-v1", "A-v3", "B-v1", "B-v2", "C-v1"], &[]];
+        let sets = [
+            &["A-v1"][..],
+            &["A-v1", "A-v2", "C-v1"],
+            &["B-v1", "B-v2"],
+            &["A-v1", "A-v3", "B-v1", "B-v2", "C-v1"],
+            &[],
+        ];
         for models in sets {
             let groups = groups(models);
             assert_eq!(Groups::parse(&groups.render(&all()), &all()), Ok(groups));

@@ -3,7 +3,9 @@
 pub mod agreement;
 pub mod compare;
 pub mod groups;
+pub mod outcome;
 
 pub use agreement::agreement;
 pub use compare::{Change, Kind, compare};
 pub use groups::{Groups, Shift};
+pub use outcome::{CaseResult, Status};

@@ -67,7 +67,11 @@ fn options(context: &Context, arguments: &Dump) -> anyhow::Result<Options> {
 
 fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
     let none = Volatile::default();
-    let volatile = if arguments.masked { &context.store.volatile } else { &none };
+    let volatile = if arguments.masked {
+        &context.store.volatile
+    } else {
+        &none
+    };
     match arguments.format {
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
         DumpFormat::Raw => etallen::etallen(dump),

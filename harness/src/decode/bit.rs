@@ -26,7 +26,8 @@ impl Bit {
 
     /// The field of the table that holds it.
     pub fn field(self, table: &Table) -> Option<&Field> {
-        let mut fields = table.register(Space::Cpuid, self.key.leaf, self.key.subleaf, self.register);
+        let mut fields =
+            table.register(Space::Cpuid, self.key.leaf, self.key.subleaf, self.register);
         fields.find(|field| (field.low..=field.high).contains(&self.bit))
     }
 
@@ -40,6 +41,10 @@ impl fmt::Display for Bit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let register = ["EAX", "EBX", "ECX", "EDX"][usize::from(self.register)];
         let Key { leaf, subleaf } = self.key;
-        write!(f, "CPUID.{leaf:02X}H.{subleaf:02X}H:{register}[{}]", self.bit)
+        write!(
+            f,
+            "CPUID.{leaf:02X}H.{subleaf:02X}H:{register}[{}]",
+            self.bit
+        )
     }
 }

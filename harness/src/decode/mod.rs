@@ -1,6 +1,6 @@
 //! [`Dump`](crate::dump::Dump) + the feature table → sorted expectation lines, and back.
 //!
-//! Decoding is total and lossless: every bit that is set stands in a line, named or `reserved`, and [`parse`] gives back
+//! Decoding is total and lossless: every bit that is set stands in a line, named or `reserved`, and [`parse()`] gives back
 //! the dump. No I/O happens here; the masks of [`volatile`] are applied here and nowhere else.
 
 pub mod bit;

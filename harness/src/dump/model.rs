@@ -124,8 +124,7 @@ mod entries {
         deserializer: D,
     ) -> Result<BTreeMap<Key, Regs>, D::Error> {
         let rows = Vec::<[u32; 6]>::deserialize(deserializer)?;
-        let entry =
-            |[leaf, subleaf, a, b, c, d]: [u32; 6]| (Key::new(leaf, subleaf), [a, b, c, d]);
+        let entry = |[leaf, subleaf, a, b, c, d]: [u32; 6]| (Key::new(leaf, subleaf), [a, b, c, d]);
         Ok(rows.into_iter().map(entry).collect())
     }
 }

@@ -54,7 +54,11 @@ fn subleaves(leaf: u32, read: &impl Fn(u32, u32) -> Regs) -> Vec<u32> {
     let first = read(leaf, 0);
     let most = leaves::MAX_SUBLEAVES;
     let up_to = |last: u32| (0..=last.min(most - 1)).collect();
-    let bitmap = |bits: u64| (0..most).filter(|n| *n == 0 || bits >> n & 1 == 1).collect();
+    let bitmap = |bits: u64| {
+        (0..most)
+            .filter(|n| *n == 0 || bits >> n & 1 == 1)
+            .collect()
+    };
     let until = |register: usize| {
         let ends = |subleaf: &u32| read(leaf, *subleaf)[register] & indexed.mask == 0;
         up_to((0..most).find(ends).unwrap_or(most - 1))
@@ -90,7 +94,13 @@ mod tests {
     #[test]
     fn an_absent_range_is_not_walked() {
         // Intel's rule: out of range repeats the highest basic leaf.
-        let seen = walk(|leaf, _| if leaf == 0 { [1, 5, 6, 7] } else { [9, 9, 9, 9] });
+        let seen = walk(|leaf, _| {
+            if leaf == 0 {
+                [1, 5, 6, 7]
+            } else {
+                [9, 9, 9, 9]
+            }
+        });
         assert_eq!(seen.keys().map(|key| key.leaf).collect::<Vec<_>>(), [0, 1]);
     }
 }

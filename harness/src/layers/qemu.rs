@@ -84,7 +84,9 @@ impl QemuLayer {
 
     /// Every bit that QEMU says it filtered.
     pub fn filtered_bits(&self) -> impl Iterator<Item = Bit> {
-        self.filtered.iter().flat_map(|(word, value)| word.bits(*value))
+        self.filtered
+            .iter()
+            .flat_map(|(word, value)| word.bits(*value))
     }
 }
 
@@ -113,14 +115,19 @@ mod rows {
     use super::{Key, Word, Words};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(words: &Words, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        words: &Words,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(words.iter().map(|(word, bits)| {
             let Key { leaf, subleaf } = word.key;
             [leaf, subleaf, u32::from(word.register), *bits]
         }))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Words, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Words, D::Error> {
         let rows = Vec::<(u32, u32, u8, u32)>::deserialize(deserializer)?;
         let word = |(leaf, subleaf, register, bits)| {
             let key = Key::new(leaf, subleaf);
@@ -147,7 +154,11 @@ mod tests {
     fn words_are_read_and_a_refusal_is_kept() {
         let words = json!([{"cpuid-register": "EBX", "cpuid-input-eax": 7, "cpuid-input-ecx": 0, "features": 32}]);
         let layer = QemuLayer::read(&view(words), "");
-        let bits: Vec<_> = layer.words.iter().flat_map(|(word, value)| word.bits(*value)).collect();
+        let bits: Vec<_> = layer
+            .words
+            .iter()
+            .flat_map(|(word, value)| word.bits(*value))
+            .collect();
         assert_eq!(bits.len(), 1);
         assert_eq!(bits[0].to_string(), "CPUID.07H.00H:EBX[5]");
         assert_eq!(layer.unreadable, ["filtered-features: Property not found"]);
@@ -156,6 +167,9 @@ mod tests {
     #[test]
     fn an_answer_of_another_form_is_told() {
         let layer = QemuLayer::read(&view(json!([{"cpuid-register": "FOO"}])), "");
-        assert_eq!(layer.unreadable[0], "feature-words: an answer of another form");
+        assert_eq!(
+            layer.unreadable[0],
+            "feature-words: an answer of another form"
+        );
     }
 }

@@ -52,7 +52,10 @@ impl Warnings {
     pub fn read(stderr: &str) -> Warnings {
         let mut warnings = Warnings::default();
         for line in stderr.lines().filter(|line| !line.trim().is_empty()) {
-            match line.split_once(MARK).map(|(_, feature)| Warned::read(feature)) {
+            match line
+                .split_once(MARK)
+                .map(|(_, feature)| Warned::read(feature))
+            {
                 Some(Some(feature)) => drop(warnings.features.insert(feature)),
                 None if KNOWN.iter().any(|known| line.contains(known)) => {}
                 _ => warnings.unknown.push(line.to_owned()),
@@ -125,21 +128,33 @@ mod tests {
     #[test]
     fn the_old_spelling_has_no_subleaf() {
         let warned = only("TCG doesn't support requested feature: CPUID.07H:EBX.avx2 [bit 5]");
-        assert_eq!((warned.leaf, warned.subleaf, warned.register, warned.bit), (7, None, Some(1), 5));
+        assert_eq!(
+            (warned.leaf, warned.subleaf, warned.register, warned.bit),
+            (7, None, Some(1), 5)
+        );
         assert_eq!(warned.name, "avx2");
     }
 
     #[test]
     fn the_new_spelling_has_one() {
-        let warned = only("TCG doesn't support requested feature: CPUID[eax=0Dh,ecx=01h].EAX.xsavec [bit 1]");
-        assert_eq!((warned.leaf, warned.subleaf, warned.register, warned.bit), (0xD, Some(1), Some(0), 1));
+        let warned = only(
+            "TCG doesn't support requested feature: CPUID[eax=0Dh,ecx=01h].EAX.xsavec [bit 1]",
+        );
+        assert_eq!(
+            (warned.leaf, warned.subleaf, warned.register, warned.bit),
+            (0xD, Some(1), Some(0), 1)
+        );
     }
 
     #[test]
     fn msr_features_and_nameless_bits_are_read() {
         let warned = only("host doesn't support requested feature: MSR(48EH).vmx-mtf [bit 27]");
-        assert_eq!((warned.leaf, warned.register, warned.name.as_str()), (0x48E, None, "vmx-mtf"));
-        let warned = only("host doesn't support requested feature: CPUID[eax=80000001h].EDX [bit 3]");
+        assert_eq!(
+            (warned.leaf, warned.register, warned.name.as_str()),
+            (0x48E, None, "vmx-mtf")
+        );
+        let warned =
+            only("host doesn't support requested feature: CPUID[eax=80000001h].EDX [bit 3]");
         assert_eq!((warned.leaf, warned.name.as_str()), (0x8000_0001, ""));
     }
 

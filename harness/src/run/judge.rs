@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use super::engine::{Engine, Observation, Observed};
 use super::layered;
-use super::outcome::{CaseResult, Status};
 use super::store::{Expected, RECORD, in_ci};
+use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare};
 use crate::decode::{Line, parse};
 use crate::matrix::{Case, Subject, Trial};
@@ -74,8 +74,9 @@ fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) 
         done(&result);
         (pair, result)
     };
-    let ran: Vec<(Pair<'_>, CaseResult)> =
-        engine.pool().install(|| trial.cases.par_iter().map(run).collect());
+    let ran: Vec<(Pair<'_>, CaseResult)> = engine
+        .pool()
+        .install(|| trial.cases.par_iter().map(run).collect());
     let mut groups = Groups::default();
     let mut whole = true;
     for (pair, _) in &ran {
@@ -112,9 +113,14 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 /// itself does not show here.
 fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, String> {
     let newest = (*pair.newest).as_ref().map_err(|broken| {
-        format!("no definition to compare with: on the newest machine type {}", broken.reason)
+        format!(
+            "no definition to compare with: on the newest machine type {}",
+            broken.reason
+        )
     })?;
-    let here = (*pair.here).as_ref().map_err(|broken| broken.reason.clone())?;
+    let here = (*pair.here)
+        .as_ref()
+        .map_err(|broken| broken.reason.clone())?;
     Ok(compare(&newest.lines, &here.lines, LAYER))
 }
 
@@ -126,7 +132,9 @@ fn pair_result(
 ) -> CaseResult {
     let case = pair.case;
     let (elapsed, command) = match &*pair.here {
-        Ok(Observation { elapsed, command, .. }) => (*elapsed, command),
+        Ok(Observation {
+            elapsed, command, ..
+        }) => (*elapsed, command),
         Err(broken) => (broken.elapsed, &broken.command),
     };
     let result = match differences(pair) {
@@ -244,14 +252,21 @@ pub fn vanished(store: &super::Store, qemu: &crate::matrix::Qemu) -> std::io::Re
     let models: BTreeSet<&str> = offers.versioned_models().collect();
     let machines: BTreeSet<&str> = offers.versioned_machines().collect();
     let mut gone = Vec::new();
-    for (folder, offered) in [("models", models), ("machines", machines)] {
+    let named: BTreeSet<&str> = offers
+        .models
+        .iter()
+        .map(|model| model.name.as_str())
+        .collect();
+    for (folder, offered) in [("models", models), ("machines", machines), ("tcg", named)] {
         let folder = store.folder.join(qemu.release_folder()).join(folder);
         if !folder.is_dir() {
             continue;
         }
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
-            let snapshot = path.extension().is_some_and(|extension| extension == "snap");
+            let snapshot = path
+                .extension()
+                .is_some_and(|extension| extension == "snap");
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             if snapshot && !offered.contains(name.as_ref()) {
                 gone.push(path.display().to_string());

@@ -1,8 +1,8 @@
 //! The checks that need no expectation: the layers of a case held against one another.
 
 use super::engine::{Engine, Observation};
-use crate::check::agreement::{Layers, agreement};
 use crate::check::Change;
+use crate::check::agreement::{Layers, agreement};
 use crate::layers::QemuLayer;
 use crate::matrix::{Case, Lane};
 
@@ -10,7 +10,11 @@ use crate::matrix::{Case, Lane};
 ///
 /// # Errors
 /// A further guest that a check needs could not be run.
-pub fn findings(engine: &Engine, case: &Case, observation: &Observation) -> Result<Vec<Change>, String> {
+pub fn findings(
+    engine: &Engine,
+    case: &Case,
+    observation: &Observation,
+) -> Result<Vec<Change>, String> {
     if case.lane != Lane::Tcg {
         return Ok(Vec::new());
     }
@@ -21,7 +25,8 @@ pub fn findings(engine: &Engine, case: &Case, observation: &Observation) -> Resu
     };
     let definition = engine.observe(&forced);
     let definition = (*definition).as_ref();
-    let definition = definition.map_err(|broken| format!("the definition could not be had: {}", broken.reason))?;
+    let definition = definition
+        .map_err(|broken| format!("the definition could not be had: {}", broken.reason))?;
     Ok(agreement(Layers {
         definition: &definition.dump,
         guest: &observation.dump,
@@ -34,7 +39,11 @@ pub fn findings(engine: &Engine, case: &Case, observation: &Observation) -> Resu
 ///
 /// # Errors
 /// QEMU did not answer over QMP.
-pub fn qemu_layer(engine: &Engine, case: &Case, observation: &Observation) -> Result<QemuLayer, String> {
+pub fn qemu_layer(
+    engine: &Engine,
+    case: &Case,
+    observation: &Observation,
+) -> Result<QemuLayer, String> {
     let seen = observation.qemu.clone();
     let mut qemu = seen.ok_or("QEMU ran the guest and did not answer over QMP")?;
     qemu.unavailable = engine.unavailable(&case.qemu).get(&case.cpu).cloned();
