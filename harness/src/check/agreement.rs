@@ -242,7 +242,8 @@ fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Change> {
         .filter(|warned| warned.register.is_none())
         .count();
     let refuses = layers.qemu.enforce_refuses?;
-    let (kind, expected, actual) = match (filtered + msrs > 0, refuses) {
+    let others = msrs + layers.qemu.warnings.capabilities.len();
+    let (kind, expected, actual) = match (filtered + others > 0, refuses) {
         (true, false) => (
             Kind::Lost,
             "enforce refuses: something is filtered",

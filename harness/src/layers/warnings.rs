@@ -5,6 +5,7 @@
 //! warning: TCG doesn't support requested feature: CPUID.07H:EBX.avx2 [bit 5]
 //! warning: TCG doesn't support requested feature: CPUID[eax=07h,ecx=00h].EBX.avx512f [bit 16]
 //! warning: host doesn't support requested feature: MSR(48EH).vmx-mtf [bit 27]
+//! warning: TCG doesn't support requested feature: avx10.2.
 //! ```
 
 use std::collections::BTreeSet;
@@ -31,6 +32,8 @@ pub struct Warned {
 pub struct Warnings {
     /// Features that it cannot give.
     pub features: BTreeSet<Warned>,
+    /// Capabilities that are no single bit: `avx10.2`, the version of AVX10 that the model asks for (QEMU 10.1 and later).
+    pub capabilities: BTreeSet<String>,
     /// Lines that are nothing known: reported, never dropped.
     pub unknown: Vec<String>,
 }
@@ -52,13 +55,13 @@ impl Warnings {
     pub fn read(stderr: &str) -> Warnings {
         let mut warnings = Warnings::default();
         for line in stderr.lines().filter(|line| !line.trim().is_empty()) {
-            match line
-                .split_once(MARK)
-                .map(|(_, feature)| Warned::read(feature))
-            {
-                Some(Some(feature)) => drop(warnings.features.insert(feature)),
-                None if KNOWN.iter().any(|known| line.contains(known)) => {}
-                _ => warnings.unknown.push(line.to_owned()),
+            let feature = line.split_once(MARK).map(|(_, feature)| feature);
+            if let Some(feature) = feature.and_then(Warned::read) {
+                warnings.features.insert(feature);
+            } else if let Some(capability) = feature.and_then(capability) {
+                warnings.capabilities.insert(capability);
+            } else if feature.is_some() || !KNOWN.iter().any(|known| line.contains(known)) {
+                warnings.unknown.push(line.to_owned());
             }
         }
         warnings
@@ -110,6 +113,13 @@ impl Warned {
     }
 }
 
+/// `avx10.2.`: a name with a version, and no bit.
+fn capability(text: &str) -> Option<String> {
+    let name = text.trim().strip_suffix('.')?;
+    let version = name.strip_prefix("avx10.")?;
+    version.parse::<u8>().ok().map(|_| name.to_owned())
+}
+
 /// `07H`, `07h` or `8000000Ah`.
 fn hex(text: &str) -> Option<u32> {
     u32::from_str_radix(text.trim_end_matches(['h', 'H']), 16).ok()
@@ -156,6 +166,16 @@ mod tests {
         let warned =
             only("host doesn't support requested feature: CPUID[eax=80000001h].EDX [bit 3]");
         assert_eq!((warned.leaf, warned.name.as_str()), (0x8000_0001, ""));
+    }
+
+    #[test]
+    fn a_version_of_avx10_is_a_capability() {
+        let warnings = Warnings::read("warning: TCG doesn't support requested feature: avx10.2.");
+        assert_eq!(
+            warnings.capabilities.into_iter().collect::<Vec<_>>(),
+            ["avx10.2"]
+        );
+        assert!(warnings.unknown.is_empty());
     }
 
     #[test]
