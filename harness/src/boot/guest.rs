@@ -13,7 +13,7 @@ use super::cancel::Cancel;
 use super::command::{Wiring, command};
 use super::memory::{GuestMemory, Slot};
 use super::process::{Ending, Process};
-use crate::matrix::Case;
+use crate::matrix::{Case, Lane};
 
 /// What is asked of the agent, and how long it may take.
 #[derive(Clone, Debug)]
@@ -118,6 +118,15 @@ fn readable(line: &[OsString]) -> Vec<String> {
     line.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
+fn flags(case: &Case, options: &Options) -> u32 {
+    let probe = if options.probe_1f { config::FLAG_PROBE_1F } else { 0 };
+    let spare = match case.lane {
+        Lane::Kvm => config::FLAG_SPARE_XCR0,
+        Lane::Definition | Lane::Tcg => 0,
+    };
+    probe | spare
+}
+
 fn mailbox(case: &Case, options: &Options) -> Config {
     let vcpus = case.smp.vcpus();
     let phases = options.phases.iter().filter(|phase| !case.spared.contains(phase));
@@ -126,7 +135,7 @@ fn mailbox(case: &Case, options: &Options) -> Config {
         *slot = *range;
     }
     Config {
-        flags: if options.probe_1f { config::FLAG_PROBE_1F } else { 0 },
+        flags: flags(case, options),
         phases: phases.fold(0, |bits, phase| bits | phase.bit()),
         vcpus,
         slots: vcpus,
