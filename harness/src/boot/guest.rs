@@ -13,6 +13,7 @@ use super::cancel::Cancel;
 use super::command::{Wiring, command};
 use super::memory::{GuestMemory, Slot};
 use super::process::{Ending, Process};
+use crate::host::kvm::layer::host_supports_xsave;
 use crate::matrix::{Case, Lane};
 
 /// What is asked of the agent, and how long it may take.
@@ -121,13 +122,13 @@ fn readable(line: &[OsString]) -> Vec<String> {
 fn flags(case: &Case, options: &Options) -> u32 {
     let probe = if options.probe_1f { config::FLAG_PROBE_1F } else { 0 };
     let spare = match case.lane {
-        Lane::Kvm => config::FLAG_SPARE_XCR0,
-        Lane::Definition | Lane::Tcg => 0,
+        Lane::Kvm | Lane::KvmDirect if !host_supports_xsave() => config::FLAG_SPARE_XCR0,
+        _ => 0,
     };
     probe | spare
 }
 
-fn mailbox(case: &Case, options: &Options) -> Config {
+pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
     let vcpus = case.smp.vcpus();
     let phases = options.phases.iter().filter(|phase| !case.spared.contains(phase));
     let mut ranges = [(0, 0); config::MAX_RANGES];

@@ -2,7 +2,7 @@
 //!
 //! [`command`] builds a QEMU command line, a pure function. [`process`] runs one with a deadline and leaves nothing
 //! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`qmp`] asks a QEMU
-//! about itself. [`guest`] puts them together: boot one guest, bring back its streams.
+//! about itself. [`guest`] puts them together: boot one guest, bring back its streams. [`vmm`] runs one without QEMU.
 
 pub mod cancel;
 pub mod command;
@@ -10,10 +10,12 @@ pub mod guest;
 pub mod memory;
 pub mod process;
 pub mod qmp;
+pub mod vmm;
 
 pub use cancel::Cancel;
 pub use guest::{Boot, Options, boot};
 pub use process::{Ending, Finished};
+pub use vmm::{Direct, boot_direct};
 
 /// The agent: a 64 KiB ROM for `-bios`, built by harness/build.rs from guest-image/firmware.
 pub static AGENT_ROM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/agent.rom"));

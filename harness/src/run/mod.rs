@@ -6,6 +6,7 @@
 
 
 pub mod catalogue;
+pub mod direct;
 pub mod engine;
 pub mod inventory;
 pub mod judge;
