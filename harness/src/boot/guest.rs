@@ -15,7 +15,8 @@ use super::memory::{GuestMemory, Slot};
 use super::monitor::{Gone, Monitor, command as command_named};
 use super::process::{Ending, Process};
 use super::view::RawView;
-use crate::matrix::Case;
+use crate::host::kvm::layer::host_supports_xsave;
+use crate::matrix::{Case, Lane};
 
 /// What is asked of the agent, and how long it may take.
 #[derive(Clone, Debug)]
@@ -158,7 +159,20 @@ fn readable(line: &[OsString]) -> Vec<String> {
         .collect()
 }
 
-fn mailbox(case: &Case, options: &Options) -> Config {
+fn flags(case: &Case, options: &Options) -> u32 {
+    let probe = if options.probe_1f {
+        config::FLAG_PROBE_1F
+    } else {
+        0
+    };
+    let spare = match case.lane {
+        Lane::Kvm | Lane::KvmDirect if !host_supports_xsave() => config::FLAG_SPARE_XCR0,
+        _ => 0,
+    };
+    probe | spare
+}
+
+pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
     let vcpus = case.smp.vcpus();
     let phases = options
         .phases
@@ -169,11 +183,7 @@ fn mailbox(case: &Case, options: &Options) -> Config {
         *slot = *range;
     }
     Config {
-        flags: if options.probe_1f {
-            config::FLAG_PROBE_1F
-        } else {
-            0
-        },
+        flags: flags(case, options),
         phases: phases.fold(0, |bits, phase| bits | phase.bit()),
         vcpus,
         slots: vcpus,

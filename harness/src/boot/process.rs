@@ -27,6 +27,8 @@ pub enum Ending {
     TimedOut,
     /// Killed by us because the run was cancelled.
     Cancelled,
+    /// KVM gave up on the guest; what was said tells why.
+    Stopped,
 }
 
 /// A process that is gone.

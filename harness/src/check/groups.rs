@@ -220,7 +220,13 @@ mod names {
 
     /// The names that a word stands for; `None` for a word that is none.
     pub(super) fn unfold(word: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-        let (base, versions) = word.rsplit_once("-v")?;
+        let plain = || (!word.is_empty() && !word.contains('*')).then(|| [word.to_owned()].into());
+        let versioned =
+            |tail: &str| tail == "*" || tail.starts_with(|digit: char| digit.is_ascii_digit());
+        let Some((base, versions)) = word.rsplit_once("-v").filter(|(_, tail)| versioned(tail))
+        else {
+            return plain();
+        };
         let versions: BTreeSet<u32> = match versions.split_once("..") {
             _ if versions == "*" => by_model(all).remove(base)?,
             Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),

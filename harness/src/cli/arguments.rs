@@ -51,7 +51,7 @@ pub struct Global {
 pub enum Accel {
     /// Lanes `definition` and `tcg`
     Tcg,
-    /// Lane `kvm`
+    /// Lanes `kvm` and `kvm-direct`
     Kvm,
 }
 
@@ -97,7 +97,7 @@ impl Choice {
         let of_accel: &[Lane] = match accel {
             None => &[],
             Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg],
-            Some(Accel::Kvm) => &[Lane::Kvm],
+            Some(Accel::Kvm) => &[Lane::Kvm, Lane::KvmDirect],
         };
         if !of_accel.is_empty() {
             lanes.retain(|lane| of_accel.contains(lane));
@@ -151,9 +151,12 @@ pub struct Dump {
     /// Machine type
     #[arg(long, value_name = "M", default_value = "q35")]
     pub machine: String,
-    /// `-cpu` argument
+    /// `-cpu` argument; in lane `kvm-direct` also `supported`, for what KVM itself supports
     #[arg(long, value_name = "C", default_value = "max")]
     pub cpu: String,
+    /// Lane `kvm-direct`: give KVM the CPUID of this dump (as `dump --format json` printed it)
+    #[arg(long, value_name = "FILE", conflicts_with = "cpu")]
+    pub table: Option<PathBuf>,
     /// How the guest is run
     #[arg(long, value_enum, default_value_t = Lane::Definition)]
     pub lane: Lane,
@@ -164,7 +167,7 @@ pub struct Dump {
     #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
     pub format: DumpFormat,
     /// This host instead of a guest (CPUID of the processor it runs on)
-    #[arg(long, conflicts_with_all = ["machine", "cpu", "lane", "smp"])]
+    #[arg(long, conflicts_with_all = ["machine", "cpu", "lane", "smp", "table"])]
     pub host: bool,
     /// Print placeholders for volatile values, as expectations have them
     #[arg(long)]

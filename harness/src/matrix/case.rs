@@ -32,6 +32,8 @@ pub enum Lane {
     Tcg,
     /// The host's KVM through QEMU.
     Kvm,
+    /// The host's KVM without QEMU: the harness is the VMM.
+    KvmDirect,
 }
 
 impl Lane {
@@ -41,6 +43,7 @@ impl Lane {
             Lane::Definition => "definition",
             Lane::Tcg => "tcg",
             Lane::Kvm => "kvm",
+            Lane::KvmDirect => "kvm-direct",
         }
     }
 }
@@ -63,6 +66,15 @@ pub struct Qemu {
 }
 
 impl Qemu {
+    /// No binary: for lane `kvm-direct` with a table that comes from elsewhere.
+    pub fn none() -> Qemu {
+        Qemu {
+            path: PathBuf::new(),
+            label: "-".to_owned(),
+            offers: Arc::default(),
+        }
+    }
+
     /// Folder of the release's expectations: `qemu-10.0`.
     pub fn release_folder(&self) -> String {
         let (major, minor) = self.offers.release();
@@ -137,7 +149,7 @@ impl Case {
     pub fn cpu_argument(&self) -> String {
         match self.lane {
             Lane::Definition => format!("{},x-force-features=on", self.cpu),
-            Lane::Tcg | Lane::Kvm => self.cpu.clone(),
+            Lane::Tcg | Lane::Kvm | Lane::KvmDirect => self.cpu.clone(),
         }
     }
 

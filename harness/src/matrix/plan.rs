@@ -121,7 +121,9 @@ impl<'a> Planner<'a> {
         let older = all.filter(|name| *name != self.newest && Glob::matches(&set.machines, name));
         let kept = older.filter(|name| self.filter.machine(name));
         kept.map(|machine| {
-            let cases = self.chosen(&set.models);
+            let all = self.qemu.offers.compared_models();
+            let cases =
+                all.filter(|name| Glob::matches(&set.models, name) && self.filter.model(name));
             Trial {
                 name: format!("{}/{}/{machine}", Lane::Definition, self.qemu.label),
                 subject: Subject::Machine,

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::direct;
 use super::store::Store;
 use crate::boot::monitor::command;
 use crate::boot::{self, AGENT_ROM, Boot, Cancel, Ending, Options, qmp};
 use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
+use crate::host::kvm::CpuidTable;
 use crate::layers::QemuLayer;
 use crate::matrix::{Case, Lane, Qemu};
 use crate::report::write_whole;
@@ -29,6 +31,8 @@ pub struct Observation {
     pub elapsed: Duration,
     /// The exact command line.
     pub command: Vec<String>,
+    /// What KVM_SET_CPUID2 was given, by vCPU, in lane `kvm-direct`; empty where QEMU gave it.
+    pub given: Vec<CpuidTable>,
 }
 
 /// A guest that could not be observed to its end.
@@ -42,6 +46,18 @@ pub struct Broken {
     pub elapsed: Duration,
     /// The exact command line.
     pub command: Vec<String>,
+}
+
+impl Broken {
+    /// Nothing was started.
+    pub fn before(reason: String) -> Broken {
+        Broken {
+            reason,
+            partial: Dump::default(),
+            elapsed: Duration::ZERO,
+            command: Vec::new(),
+        }
+    }
 }
 
 /// What became of a guest.
@@ -157,13 +173,32 @@ impl Engine {
             .install(|| self.boot_here(case, &self.rom, options))
     }
 
+    /// Boots a guest with this CPUID table on the harness's own VMM, and remembers nothing.
+    pub fn boot_table(&self, case: &Case, table: &CpuidTable, options: &Options) -> Observed {
+        self.pool.install(|| self.boot_direct(case, table, options))
+    }
+
     fn boot_here(&self, case: &Case, rom: &Path, options: &Options) -> Observed {
-        let boot = boot::boot(case, rom, options, &self.cancel).map_err(|error| Broken {
-            reason: format!("failed to start {}: {error}", case.qemu.path.display()),
-            partial: Dump::default(),
-            elapsed: Duration::ZERO,
-            command: Vec::new(),
+        if case.lane == Lane::KvmDirect {
+            let table = direct::table_for(self, case)?;
+            return self.boot_direct(case, &table, options);
+        }
+        let boot = boot::boot(case, rom, options, &self.cancel).map_err(|error| {
+            Broken::before(format!(
+                "failed to start {}: {error}",
+                case.qemu.path.display()
+            ))
         })?;
+        self.observation(boot, Vec::new(), options)
+    }
+
+    fn boot_direct(&self, case: &Case, table: &CpuidTable, options: &Options) -> Observed {
+        let direct = boot::boot_direct(case, table, options, &self.cancel);
+        let direct = direct.map_err(|error| Broken::before(error.to_string()))?;
+        self.observation(direct.boot, direct.given, options)
+    }
+
+    fn observation(&self, boot: Boot, given: Vec<CpuidTable>, options: &Options) -> Observed {
         let assembled = assemble(boot.slots.iter().map(|slot| slot.frames.as_slice()));
         let problem = assembled.error.map(|error| error.to_string());
         if boot.completed() && problem.is_none() {
@@ -177,6 +212,7 @@ impl Engine {
                     .map(|view| QemuLayer::read(view, &boot.stderr)),
                 elapsed: boot.elapsed,
                 command: boot.command,
+                given,
             });
         }
         Err(Broken {
@@ -226,6 +262,7 @@ fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
     let mut parts = vec![match boot.ending {
         Ending::TimedOut => format!("timed out: no end after {seconds} s"),
         Ending::Cancelled => "cancelled".to_owned(),
+        Ending::Stopped => "KVM gave up on the guest".to_owned(),
         Ending::Signalled(signal) => format!("QEMU was killed by signal {signal}"),
         Ending::Exited(_) if boot.completed() => {
             "the guest ended, but its dump is not whole".to_owned()

@@ -91,9 +91,9 @@ fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) 
     }
 }
 
-/// Every versioned model of the case's QEMU: what `*` stands for in a file of differences.
+/// Every model that the case's QEMU compares: what `*` stands for in a file of differences.
 fn models(case: &Case) -> impl Iterator<Item = String> {
-    case.qemu.offers.versioned_models().map(str::to_owned)
+    case.qemu.offers.compared_models().map(str::to_owned)
 }
 
 fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {

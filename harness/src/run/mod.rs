@@ -5,6 +5,7 @@
 //! against one another. [`store`] reads the expectations and the two tables.
 
 pub mod catalogue;
+pub mod direct;
 pub mod engine;
 pub mod inventory;
 pub mod judge;
