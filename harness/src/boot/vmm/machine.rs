@@ -24,7 +24,7 @@ pub struct Machine {
     /// What KVM_SET_CPUID2 was given, by vCPU.
     pub given: Vec<CpuidTable>,
     /// What KVM_GET_CPUID2 answered then, by vCPU.
-    pub set: Vec<CpuidTable>,
+    pub kept: Vec<CpuidTable>,
     vm: VmFd,
 }
 
@@ -56,7 +56,7 @@ impl Machine {
             // SAFETY: the range lies in a shared mapping of a file of that size, which the caller keeps until the VM is gone.
             unsafe { vm.set_user_memory_region(region) }.map_err(told("KVM_SET_USER_MEMORY_REGION"))?;
         }
-        let mut machine = Machine { vcpus: Vec::new(), given: Vec::new(), set: Vec::new(), vm };
+        let mut machine = Machine { vcpus: Vec::new(), given: Vec::new(), kept: Vec::new(), vm };
         for id in 0..vcpus {
             machine.add_vcpu(id, table.for_vcpu(id))?;
         }
@@ -77,7 +77,7 @@ impl Machine {
         }
         self.vcpus.push(vcpu);
         self.given.push(table);
-        self.set.push(CpuidTable::from(&set));
+        self.kept.push(CpuidTable::from(&set));
         Ok(())
     }
 }
