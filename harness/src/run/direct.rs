@@ -1,6 +1,7 @@
 //! Lane `kvm-direct`: where the table comes from that the guest is given.
 
 use fidelity_protocol::frame::Phase;
+use serde::{Deserialize, Serialize};
 
 use super::engine::{Broken, Engine};
 use crate::dump::Dump;
@@ -40,4 +41,17 @@ pub(super) fn table_for(engine: &Engine, case: &Case) -> Result<CpuidTable, Brok
             ..broken.clone()
         }),
     }
+}
+
+/// A guest of lane `kvm-direct` as it is written down: enough for check 7, with neither QEMU nor KVM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectRecord {
+    /// The `-cpu` of the case.
+    pub cpu: String,
+    /// What KVM_SET_CPUID2 was given, by vCPU.
+    pub given: Vec<CpuidTable>,
+    /// What KVM_GET_CPUID2 said before the guest ran, by vCPU.
+    pub kept: Vec<CpuidTable>,
+    /// What the guest saw.
+    pub dump: Dump,
 }

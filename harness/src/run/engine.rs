@@ -33,6 +33,8 @@ pub struct Observation {
     pub command: Vec<String>,
     /// What KVM_SET_CPUID2 was given, by vCPU, in lane `kvm-direct`; empty where QEMU gave it.
     pub given: Vec<CpuidTable>,
+    /// What KVM_GET_CPUID2 said before the guest ran, likewise.
+    pub kept: Vec<CpuidTable>,
 }
 
 /// A guest that could not be observed to its end.
@@ -189,16 +191,22 @@ impl Engine {
                 case.qemu.path.display()
             ))
         })?;
-        self.observation(boot, Vec::new(), options)
+        self.observation(boot, Vec::new(), Vec::new(), options)
     }
 
     fn boot_direct(&self, case: &Case, table: &CpuidTable, options: &Options) -> Observed {
         let direct = boot::boot_direct(case, table, options, &self.cancel);
         let direct = direct.map_err(|error| Broken::before(error.to_string()))?;
-        self.observation(direct.boot, direct.given, options)
+        self.observation(direct.boot, direct.given, direct.kept, options)
     }
 
-    fn observation(&self, boot: Boot, given: Vec<CpuidTable>, options: &Options) -> Observed {
+    fn observation(
+        &self,
+        boot: Boot,
+        given: Vec<CpuidTable>,
+        kept: Vec<CpuidTable>,
+        options: &Options,
+    ) -> Observed {
         let assembled = assemble(boot.slots.iter().map(|slot| slot.frames.as_slice()));
         let problem = assembled.error.map(|error| error.to_string());
         if boot.completed() && problem.is_none() {
@@ -213,6 +221,7 @@ impl Engine {
                 elapsed: boot.elapsed,
                 command: boot.command,
                 given,
+                kept,
             });
         }
         Err(Broken {
