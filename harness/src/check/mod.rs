@@ -3,5 +3,5 @@
 pub mod compare;
 pub mod groups;
 
-pub use compare::{Change, Kind, compare};
+pub use compare::{Change, Kind, compare, compare_literally};
 pub use groups::{Groups, Shift};

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::engine::{Engine, Observation, Observed};
 use super::outcome::{CaseResult, Status};
 use super::store::{Expected, RECORD, in_ci};
-use crate::check::{Change, Groups, compare};
+use crate::check::{Change, Groups, compare, compare_literally};
 use crate::decode::{Line, parse};
 use crate::matrix::{Case, Subject, Trial};
 
@@ -112,7 +112,8 @@ fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, String> {
         format!("no definition to compare with: on the newest machine type {}", broken.reason)
     })?;
     let here = (*pair.here).as_ref().map_err(|broken| broken.reason.clone())?;
-    Ok(compare(&newest.lines, &here.lines, LAYER))
+    // To the line: a leaf that is emptied and one that is gone are different expectations.
+    Ok(compare_literally(&newest.lines, &here.lines, LAYER))
 }
 
 fn pair_result(
