@@ -24,16 +24,6 @@ pub struct ParseError {
     pub problem: &'static str,
 }
 
-impl ParseError {
-    /// The same of a text that starts `lines` further down in its file.
-    pub fn further_down(self, lines: usize) -> ParseError {
-        ParseError {
-            number: self.number + lines,
-            ..self
-        }
-    }
-}
-
 /// Reads the lines of one text; empty lines are passed over.
 ///
 /// # Errors

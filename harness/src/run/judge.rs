@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::engine::{Engine, Observation, Observed};
+use super::engine::{Broken, Engine, Observation, Observed};
 use super::outcome::{CaseResult, Status};
 use super::store::{Expected, RECORD, in_ci};
 use crate::check::{Change, Groups, compare, compare_literally};
@@ -39,7 +39,7 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
     for case in &trial.cases {
         let seen = engine.observe(case);
         let result = match &*seen {
-            Err(broken) => error(trial, case, &broken.reason).ran(broken.elapsed, &broken.command),
+            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
             Ok(observation) => {
                 let text = text(&observation.lines);
                 let result = held(engine, trial, case, |expected| {
@@ -107,11 +107,12 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 
 /// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
 /// itself does not show here.
-fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, String> {
-    let newest = (*pair.newest).as_ref().map_err(|broken| {
-        format!("no definition to compare with: on the newest machine type {}", broken.reason)
+fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
+    let newest = (*pair.newest).as_ref().map_err(|broken| Broken {
+        reason: format!("no definition to compare with: on the newest machine type {}", broken.reason),
+        ..broken.clone()
     })?;
-    let here = (*pair.here).as_ref().map_err(|broken| broken.reason.clone())?;
+    let here = (*pair.here).as_ref().map_err(Clone::clone)?;
     // To the line: a leaf that is emptied and one that is gone are different expectations.
     Ok(compare_literally(&newest.lines, &here.lines, LAYER))
 }
@@ -128,7 +129,7 @@ fn pair_result(
         Err(broken) => (broken.elapsed, &broken.command),
     };
     let result = match differences(pair) {
-        Err(reason) => error(trial, case, &reason),
+        Err(unseen) => broken(trial, case, &unseen),
         Ok(_) => held(engine, trial, case, |expected| {
             let groups = Groups::parse(expected, all).map_err(|error| error.to_string())?;
             let newest = match &*pair.newest {
@@ -169,7 +170,7 @@ fn held(
     let path = &trial.expectation;
     let shown = path.display();
     match engine.store.expectation(path) {
-        Err(problem) => error(trial, case, &problem.to_string()),
+        Err(problem) => result(trial, case, Status::Error, &problem.to_string()),
         Ok(Expected::NewRelease) => {
             let reason = format!(
                 "no expectations for {} yet: {RECORD}",
@@ -184,7 +185,7 @@ fn held(
             result(trial, case, Status::Fail, &reason)
         }
         Ok(Expected::Text(expected)) => match compare(&expected) {
-            Err(problem) => error(trial, case, &format!("{shown}: {problem}")),
+            Err(problem) => result(trial, case, Status::Error, &format!("{shown}: {problem}")),
             Ok(changes) if changes.is_empty() => result(trial, case, Status::Pass, ""),
             Ok(changes) => CaseResult {
                 changes,
@@ -200,13 +201,10 @@ pub fn text(lines: &[Line]) -> String {
     lines.join("\n")
 }
 
-fn error(trial: &Trial, case: &Case, reason: &str) -> CaseResult {
-    let status = if reason == "cancelled" || reason.starts_with("cancelled;") {
-        Status::Miss
-    } else {
-        Status::Error
-    };
-    result(trial, case, status, reason)
+/// A guest that could not be observed: our own doing where the run was cancelled.
+fn broken(trial: &Trial, case: &Case, broken: &Broken) -> CaseResult {
+    let status = if broken.cancelled { Status::Miss } else { Status::Error };
+    result(trial, case, status, &broken.reason)
 }
 
 /// A result with nothing but a status and a reason.
@@ -258,3 +256,6 @@ pub fn vanished(store: &super::Store, qemu: &crate::matrix::Qemu) -> std::io::Re
     }
     Ok(gone)
 }
+
+#[cfg(test)]
+mod tests;
