@@ -278,3 +278,6 @@ entry!(
         flags: word(b, 8)?,
     }
 );
+
+#[cfg(test)]
+mod tests;

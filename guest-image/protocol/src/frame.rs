@@ -229,3 +229,6 @@ impl Frame<'_> {
         Ok((frame, total))
     }
 }
+
+#[cfg(test)]
+mod tests;
