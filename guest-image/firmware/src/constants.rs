@@ -63,6 +63,7 @@ assembler_symbols! {
     FLAG_PORT = config::FLAG_PORT,
     FLAG_WAIT = config::FLAG_WAIT,
     FLAG_PROBE_1F = config::FLAG_PROBE_1F,
+    FLAG_SPARE_XCR0 = config::FLAG_SPARE_XCR0,
     READY = config::READY,
     COMMAND_DUMP = config::COMMAND_DUMP,
     COMMAND_QUIT = config::COMMAND_QUIT,

@@ -31,6 +31,9 @@ pub const FLAG_PORT: u32 = 1;
 pub const FLAG_WAIT: u32 = 2;
 /// Probe CPUID.1FH past its end as well: aborts QEMU 10.0 and 11.1 under TCG.
 pub const FLAG_PROBE_1F: u32 = 4;
+/// Leave XCR0 alone: execute neither XGETBV nor XSETBV, and report no XCR0. For a KVM that supports no XSAVE: where it
+/// emulates ring 0 it ends the guest at XGETBV, which its emulator does not know (arch/x86/kvm/emulate.c, group7).
+pub const FLAG_SPARE_XCR0: u32 = 8;
 
 /// Byte on the debug port that says "dump complete, waiting" under [`FLAG_WAIT`] on the RAM channel.
 pub const READY: u8 = b'R';

@@ -72,7 +72,8 @@ impl Monitor {
     pub fn greet(&mut self) -> Result<(), Gone> {
         let greeting = self.message()?;
         greeting.get("QMP").ok_or(Gone)?;
-        self.execute(&command("qmp_capabilities"))?.map_err(|_| Gone)?;
+        self.execute(&command("qmp_capabilities"))?
+            .map_err(|_| Gone)?;
         Ok(())
     }
 
@@ -81,14 +82,19 @@ impl Monitor {
     /// # Errors
     /// The connection is gone.
     pub fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
-        self.stream.write_all(command.to_string().as_bytes()).map_err(|_| Gone)?;
+        self.stream
+            .write_all(command.to_string().as_bytes())
+            .map_err(|_| Gone)?;
         loop {
             let mut answer = self.message()?;
             if let Some(value) = answer.get_mut("return") {
                 return Ok(Ok(value.take()));
             }
             if let Some(error) = answer.get("error") {
-                return Ok(Err(error["desc"].as_str().unwrap_or("no reason given").to_owned()));
+                return Ok(Err(error["desc"]
+                    .as_str()
+                    .unwrap_or("no reason given")
+                    .to_owned()));
             }
         }
     }
@@ -105,7 +111,9 @@ impl Monitor {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
                 return serde_json::from_slice(&line).map_err(|_| Gone);
             }
-            if self.buffer.len() > LONGEST || self.process.wait_for(self.stream.as_fd()) == Woken::Over {
+            if self.buffer.len() > LONGEST
+                || self.process.wait_for(self.stream.as_fd()) == Woken::Over
+            {
                 return Err(Gone);
             }
             let mut bytes = [0; 64 * 1024];

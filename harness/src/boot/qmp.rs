@@ -62,17 +62,24 @@ pub fn ask(
 ) -> Result<Vec<Value>, QmpError> {
     let name = path.display().to_string();
     let line = command_line(path, machine);
-    let mut monitor = Monitor::start(line, &[], deadline, cancel).map_err(|source| QmpError::Start {
-        path: name.clone(),
-        source,
-    })?;
+    let mut monitor =
+        Monitor::start(line, &[], deadline, cancel).map_err(|source| QmpError::Start {
+            path: name.clone(),
+            source,
+        })?;
     let mut answers = || -> Result<Vec<_>, Gone> {
         monitor.greet()?;
-        commands.iter().map(|command| monitor.execute(command)).collect()
+        commands
+            .iter()
+            .map(|command| monitor.execute(command))
+            .collect()
     };
     let Ok(answers) = answers() else {
         let finished = Box::new(monitor.finish());
-        return Err(QmpError::Silent { path: name, finished });
+        return Err(QmpError::Silent {
+            path: name,
+            finished,
+        });
     };
     let checked = commands.iter().zip(answers).map(|(command, answer)| {
         answer.map_err(|message| QmpError::Refused {
@@ -87,7 +94,15 @@ pub fn ask(
 fn command_line(path: &Path, machine: &str) -> Vec<OsString> {
     let mut line: Vec<OsString> = vec![path.into()];
     let rest = [
-        "-nodefaults", "-no-user-config", "-display", "none", "-S", "-accel", "tcg", "-machine", machine,
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-S",
+        "-accel",
+        "tcg",
+        "-machine",
+        machine,
     ];
     line.extend(rest.iter().map(OsString::from));
     line

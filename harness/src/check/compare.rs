@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::decode::Bit;
+use crate::decode::Table;
 use crate::decode::line::{Line, Place, Register, manual_style};
 
 /// Which way the guest differs.
@@ -65,6 +67,43 @@ impl Change {
         lines.into_iter().flatten().collect()
     }
 
+    /// A contradiction between layers about one CPUID bit; the layer is QEMU.
+    pub fn bit(
+        check: &'static str,
+        kind: Kind,
+        bit: Bit,
+        table: &Table,
+        expected: &str,
+        actual: &str,
+    ) -> Change {
+        Change {
+            place: bit.to_string(),
+            ..Change::told(check, kind, bit.name(table), expected, actual, "qemu")
+        }
+    }
+
+    /// A contradiction that has no place of its own.
+    pub fn told(
+        check: &'static str,
+        kind: Kind,
+        name: &str,
+        expected: &str,
+        actual: &str,
+        layer: &'static str,
+    ) -> Change {
+        Change {
+            check,
+            kind,
+            place: String::new(),
+            name: name.to_owned(),
+            expected: expected.to_owned(),
+            actual: actual.to_owned(),
+            layer,
+            minus: None,
+            plus: None,
+        }
+    }
+
     fn new(layer: &'static str, minus: Option<&Line>, plus: Option<&Line>) -> Option<Change> {
         let kind = match (minus, plus) {
             (Some(_), Some(_)) => Kind::Changed,
@@ -105,7 +144,11 @@ pub fn compare(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<C
     };
     let mut changes = compare_literally(expected, actual, layer);
     changes.retain(|change| {
-        let place = change.minus.as_ref().or(change.plus.as_ref()).map(|line| leaf(&line.place));
+        let place = change
+            .minus
+            .as_ref()
+            .or(change.plus.as_ref())
+            .map(|line| leaf(&line.place));
         let told = place.is_some_and(|place| both.contains(&place));
         !(told && blank(&change.minus) && blank(&change.plus))
     });
@@ -116,7 +159,9 @@ pub fn compare(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<C
 pub fn compare_literally(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<Change> {
     let (minus, plus) = (by_place(expected), by_place(actual));
     let places: BTreeSet<_> = minus.keys().chain(plus.keys()).collect();
-    let differing = places.into_iter().filter(|place| minus.get(*place) != plus.get(*place));
+    let differing = places
+        .into_iter()
+        .filter(|place| minus.get(*place) != plus.get(*place));
     let change = |place| Change::new(layer, minus.get(place).copied(), plus.get(place).copied());
     differing.filter_map(change).collect()
 }
@@ -167,12 +212,18 @@ mod tests {
 
     #[test]
     fn a_lost_bit_is_lost() {
-        assert_eq!(told(&[BMI1, AVX2], &[BMI1]), ["lost avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(
+            told(&[BMI1, AVX2], &[BMI1]),
+            ["lost avx2 CPUID.07H.00H:EBX[5]"]
+        );
     }
 
     #[test]
     fn a_bit_that_only_the_guest_has_is_gained() {
-        assert_eq!(told(&[BMI1], &[BMI1, AVX2]), ["gained avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(
+            told(&[BMI1], &[BMI1, AVX2]),
+            ["gained avx2 CPUID.07H.00H:EBX[5]"]
+        );
     }
 
     #[test]
@@ -189,8 +240,14 @@ mod tests {
     fn a_register_that_is_zero_on_one_vcpu_alone_is_told() {
         let zero = "vcpu   1: cpuid 0x00000007.00 ebx[31: 0]  zero";
         let other = "vcpu   1: cpuid 0x00000007.00 edx[ 4]     fsrm";
-        assert_eq!(told(&[zero, other], &[other]), ["lost zero vcpu1 CPUID.07H.00H:EBX[31:0]"]);
-        assert_eq!(told(&[other], &[zero, other]), ["gained zero vcpu1 CPUID.07H.00H:EBX[31:0]"]);
+        assert_eq!(
+            told(&[zero, other], &[other]),
+            ["lost zero vcpu1 CPUID.07H.00H:EBX[31:0]"]
+        );
+        assert_eq!(
+            told(&[other], &[zero, other]),
+            ["gained zero vcpu1 CPUID.07H.00H:EBX[31:0]"]
+        );
     }
 
     #[test]

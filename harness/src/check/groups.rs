@@ -150,9 +150,14 @@ fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>),
     let models = match models.strip_prefix('*') {
         None => unfold(&mut models.split(' ')).ok_or("a model name ends in -vN, -vN..M or -v*")?,
         Some(but) => {
-            let words: Option<Vec<&str>> = but.split_whitespace().map(|word| word.strip_prefix('-')).collect();
+            let words: Option<Vec<&str>> = but
+                .split_whitespace()
+                .map(|word| word.strip_prefix('-'))
+                .collect();
             let but = unfold(&mut words.ok_or("“* -A -B” wanted")?.into_iter());
-            all.difference(&but.ok_or("a model name ends in -vN, -vN..M or -v*")?).cloned().collect()
+            all.difference(&but.ok_or("a model name ends in -vN, -vN..M or -v*")?)
+                .cloned()
+                .collect()
         }
     };
     Ok((shift, models))
@@ -180,14 +185,22 @@ mod names {
     /// The words for `names`, out of `all`.
     pub(super) fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
         let there = by_model(all);
-        let mut words: Vec<String> = names.iter().filter(|name| split(name).is_none()).cloned().collect();
+        let mut words: Vec<String> = names
+            .iter()
+            .filter(|name| split(name).is_none())
+            .cloned()
+            .collect();
         for (base, versions) in by_model(names) {
             if versions.len() > 1 && there.get(base) == Some(&versions) {
                 words.push(format!("{base}-v*"));
                 continue;
             }
             for (first, last) in runs(&versions) {
-                let range = if first == last { String::new() } else { format!("..{last}") };
+                let range = if first == last {
+                    String::new()
+                } else {
+                    format!("..{last}")
+                };
                 words.push(format!("{base}-v{first}{range}"));
             }
         }
@@ -207,13 +220,24 @@ mod names {
 
     /// The names that a word stands for; `None` for a word that is none.
     pub(super) fn unfold(word: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-        let (base, versions) = word.rsplit_once("-v")?;
+        let plain = || (!word.is_empty() && !word.contains('*')).then(|| [word.to_owned()].into());
+        let versioned =
+            |tail: &str| tail == "*" || tail.starts_with(|digit: char| digit.is_ascii_digit());
+        let Some((base, versions)) = word.rsplit_once("-v").filter(|(_, tail)| versioned(tail))
+        else {
+            return plain();
+        };
         let versions: BTreeSet<u32> = match versions.split_once("..") {
             _ if versions == "*" => by_model(all).remove(base)?,
             Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),
             None => [versions.parse().ok()?].into(),
         };
-        Some(versions.into_iter().map(|version| format!("{base}-v{version}")).collect())
+        Some(
+            versions
+                .into_iter()
+                .map(|version| format!("{base}-v{version}"))
+                .collect(),
+        )
     }
 }
 

@@ -1,10 +1,15 @@
 //! `dump`: what one guest sees.
 
+use std::path::Path;
+
+use anyhow::Context as _;
 use cpuid_fidelity::boot::Options;
 use cpuid_fidelity::decode::{Volatile, etallen, render};
 use cpuid_fidelity::dump::Dump as Seen;
 use cpuid_fidelity::dump::native;
-use cpuid_fidelity::matrix::Case;
+use cpuid_fidelity::host::kvm::CpuidTable;
+use cpuid_fidelity::matrix::{Case, Lane, Qemu};
+use cpuid_fidelity::run::direct::{SUPPORTED, table_of};
 use cpuid_fidelity::run::judge::text;
 use fidelity_protocol::config::MAX_RANGES;
 use fidelity_protocol::frame::Phase;
@@ -22,7 +27,11 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
     let case = case(&context, arguments)?;
     let options = options(&context, arguments)?;
     let engine = context.engine()?;
-    match engine.boot(&case, &options) {
+    let observed = match &arguments.table {
+        Some(file) => engine.boot_table(&case, &table(file)?, &options),
+        None => engine.boot(&case, &options),
+    };
+    match observed {
         Ok(observation) => {
             print(&shown(&context, arguments, &observation.dump));
             Ok(0)
@@ -31,16 +40,43 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
             if !broken.partial.vcpus.is_empty() {
                 print(&shown(&context, arguments, &broken.partial));
             }
-            let Case { qemu, lane, machine, cpu, .. } = &case;
-            eprintln!("ERROR {lane}/{}/{machine}/{cpu}: {}", qemu.label, broken.reason);
+            let Case {
+                qemu,
+                lane,
+                machine,
+                cpu,
+                ..
+            } = &case;
+            eprintln!(
+                "ERROR {lane}/{}/{machine}/{cpu}: {}",
+                qemu.label, broken.reason
+            );
             Ok(NOT_RUN)
         }
     }
 }
 
+/// The CPUID of a dump, as a table for KVM.
+fn table(file: &Path) -> anyhow::Result<CpuidTable> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
+    let dump: Seen = serde_json::from_str(&text)
+        .with_context(|| format!("failed to read the dump in {name}"))?;
+    table_of(&dump).with_context(|| format!("the dump in {name} has no CPUID"))
+}
+
 fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
+    if arguments.table.is_some() && arguments.lane != Lane::KvmDirect {
+        anyhow::bail!("--table goes with --lane kvm-direct");
+    }
+    let no_qemu = arguments.lane == Lane::KvmDirect
+        && (arguments.table.is_some() || arguments.cpu == SUPPORTED);
+    let qemu = match no_qemu {
+        true => Qemu::none().into(),
+        false => super::run::one_qemu(&context.inventory()?)?,
+    };
     Ok(Case {
-        qemu: super::run::one_qemu(&context.inventory()?)?,
+        qemu,
         lane: arguments.lane,
         machine: arguments.machine.clone(),
         cpu: arguments.cpu.clone(),
@@ -86,7 +122,11 @@ fn joined(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
 
 fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
     let none = Volatile::default();
-    let volatile = if arguments.masked { &context.store.volatile } else { &none };
+    let volatile = if arguments.masked {
+        &context.store.volatile
+    } else {
+        &none
+    };
     match arguments.format {
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
         DumpFormat::Raw => etallen::etallen(dump),
@@ -100,7 +140,10 @@ mod tests {
 
     #[test]
     fn ranges_that_touch_are_swept_once() {
-        assert_eq!(joined(&[(0x480, 0x493), (0, 0x10), (0x8, 0x20), (0x21, 0x30)]), [(0, 0x30), (0x480, 0x493)]);
+        assert_eq!(
+            joined(&[(0x480, 0x493), (0, 0x10), (0x8, 0x20), (0x21, 0x30)]),
+            [(0, 0x30), (0x480, 0x493)]
+        );
         assert_eq!(joined(&[(0, u32::MAX), (5, 6)]), [(0, u32::MAX)]);
     }
 }

@@ -36,7 +36,11 @@ pub fn lines(text: &str) -> Result<Vec<Line>, ParseError> {
 fn numbered(text: &str) -> Result<Vec<(usize, Line)>, ParseError> {
     let mut places = HashSet::new();
     let mut lines = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+    for (index, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+    {
         let error = |problem| ParseError {
             number: index + 1,
             line: line.to_owned(),
@@ -102,7 +106,11 @@ impl Parser {
             (Register::Agent, "mode") => self.mode = decimal(line)?,
             (Register::Agent, "cpuid") => self.has_cpuid = line.value() == Some("yes"),
             (Register::Agent, "vcpus") => {}
-            _ => self.vcpus.entry(line.place.vcpu).or_default().line(number, line)?,
+            _ => self
+                .vcpus
+                .entry(line.place.vcpu)
+                .or_default()
+                .line(number, line)?,
         }
         Ok(())
     }
@@ -217,11 +225,7 @@ impl Partial {
     }
 }
 
-fn changes(
-    pieces: &Pieces,
-    gone: &[Key],
-    base: &super::delta::Answers,
-) -> Vec<(Key, Change)> {
+fn changes(pieces: &Pieces, gone: &[Key], base: &super::delta::Answers) -> Vec<(Key, Change)> {
     let mut changes: Vec<_> = gone.iter().map(|key| (*key, Change::Absent)).collect();
     for (key, registers) in pieces {
         let regs = registers.iter();
@@ -292,7 +296,10 @@ fn field(text: &str) -> Result<u64, Problem> {
     if text.starts_with('<') {
         return Err("a placeholder has no value");
     }
-    if let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    if let Some(inner) = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         let bytes = unescape(inner).ok_or("bad text")?;
         let bytes: [u8; 4] = bytes.try_into().map_err(|_| "text of four bytes wanted")?;
         return Ok(u64::from(u32::from_le_bytes(bytes)));
@@ -354,11 +361,16 @@ fn phases(text: &str) -> Result<BTreeMap<Phase, bool>, Problem> {
 
 fn phase(name: &str) -> Result<Phase, Problem> {
     let mut all = Phase::ALL.into_iter();
-    all.find(|phase| phase.name() == name).ok_or("unknown phase")
+    all.find(|phase| phase.name() == name)
+        .ok_or("unknown phase")
 }
 
 fn control(line: &Line) -> Result<(Phase, Control, Reading), Problem> {
-    let (name, register) = line.place.address.split_once('.').ok_or("phase.register wanted")?;
+    let (name, register) = line
+        .place
+        .address
+        .split_once('.')
+        .ok_or("phase.register wanted")?;
     let mut all = Control::ALL.into_iter();
     let control = all.find(|control| control.name() == register);
     let text = line.value().ok_or("no value")?;
@@ -366,11 +378,19 @@ fn control(line: &Line) -> Result<(Phase, Control, Reading), Problem> {
         Some(vector) => Reading::Fault(vector),
         None => Reading::Value(hex(text)?),
     };
-    Ok((phase(name)?, control.ok_or("unknown control register")?, reading))
+    Ok((
+        phase(name)?,
+        control.ok_or("unknown control register")?,
+        reading,
+    ))
 }
 
 fn run(line: &Line) -> Result<Run, Problem> {
-    let (first, last) = line.place.address.split_once("..").ok_or("first..last wanted")?;
+    let (first, last) = line
+        .place
+        .address
+        .split_once("..")
+        .ok_or("first..last wanted")?;
     let index = |text| u32::try_from(hex(text)?).map_err(|_| "MSR index too large");
     let reading = match vector(&line.text) {
         Some(vector) => Reading::Fault(vector),
@@ -402,8 +422,12 @@ fn probe(answers: &super::delta::Answers, line: &Line) -> Result<(Key, Regs), Pr
             found.ok_or("a probe cannot be like this leaf")?.1
         }
         Some(("value", words)) => {
-            let words = words.split(' ').map(|word| u32::from_str_radix(word, 16).ok());
-            let regs = words.collect::<Option<Vec<u32>>>().and_then(|words| words.try_into().ok());
+            let words = words
+                .split(' ')
+                .map(|word| u32::from_str_radix(word, 16).ok());
+            let regs = words
+                .collect::<Option<Vec<u32>>>()
+                .and_then(|words| words.try_into().ok());
             regs.ok_or("four hexadecimal numbers wanted")?
         }
         _ => return Err("zero, like = or value = wanted"),

@@ -6,24 +6,8 @@ use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
-/// EAX, EBX, ECX, EDX as CPUID left them.
-pub type Regs = [u32; 4];
-
-/// Input of a CPUID execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
-    /// EAX on input.
-    pub leaf: u32,
-    /// ECX on input.
-    pub subleaf: u32,
-}
-
-impl Key {
-    /// The key of `leaf` and `subleaf`.
-    pub const fn new(leaf: u32, subleaf: u32) -> Key {
-        Key { leaf, subleaf }
-    }
-}
+use crate::host::cpuid::{Answers, rows};
+pub use crate::host::cpuid::{Key, Regs};
 
 /// What reading a register gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,8 +36,8 @@ pub struct PhaseDump {
     /// Whether the agent said that the phase ended.
     pub complete: bool,
     /// CPUID.
-    #[serde(with = "entries", skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub cpuid: BTreeMap<Key, Regs>,
+    #[serde(with = "rows", skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub cpuid: Answers,
     /// MSRs by index.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub msrs: BTreeMap<u32, Reading>,
@@ -102,30 +86,5 @@ impl Dump {
     /// The boot processor.
     pub fn boot_processor(&self) -> Option<&Vcpu> {
         self.vcpus.first()
-    }
-}
-
-/// CPUID entries as `[leaf, subleaf, eax, ebx, ecx, edx]` rows: JSON has no structured map keys.
-mod entries {
-    use super::{BTreeMap, Key, Regs};
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        map: &BTreeMap<Key, Regs>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(map.iter().map(|(key, regs)| {
-            let [eax, ebx, ecx, edx] = *regs;
-            [key.leaf, key.subleaf, eax, ebx, ecx, edx]
-        }))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<Key, Regs>, D::Error> {
-        let rows = Vec::<[u32; 6]>::deserialize(deserializer)?;
-        let entry =
-            |[leaf, subleaf, a, b, c, d]: [u32; 6]| (Key::new(leaf, subleaf), [a, b, c, d]);
-        Ok(rows.into_iter().map(entry).collect())
     }
 }

@@ -1,24 +1,10 @@
 //! Which lanes this host can run.
 
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use std::path::Path;
-
+use super::kvm::{self, KvmError};
 use crate::matrix::Lane;
 
 /// Why a lane cannot run here.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unable {
-    /// There is no KVM.
-    #[error("no /dev/kvm: the kernel has no KVM, or its module is not loaded")]
-    NoKvm,
-    /// KVM is there, for others.
-    #[error("no permission on /dev/kvm: be in the group that owns it (usually kvm)")]
-    KvmPermission,
-    /// KVM is there and does not open.
-    #[error("failed to open /dev/kvm: {0}")]
-    KvmBroken(String),
-}
+pub type Unable = KvmError;
 
 /// What this host can do, found out once.
 #[derive(Clone, Debug)]
@@ -30,7 +16,7 @@ impl Ability {
     /// Of this host.
     pub fn of_this_host() -> Ability {
         Ability {
-            kvm: open_kvm(Path::new("/dev/kvm")),
+            kvm: kvm::open().map(drop),
         }
     }
 
@@ -41,29 +27,7 @@ impl Ability {
     pub fn lane(&self, lane: Lane) -> Result<(), Unable> {
         match lane {
             Lane::Definition | Lane::Tcg => Ok(()),
-            Lane::Kvm => self.kvm.clone(),
+            Lane::Kvm | Lane::KvmDirect => self.kvm.clone(),
         }
-    }
-}
-
-fn open_kvm(path: &Path) -> Result<(), Unable> {
-    match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(match error.kind() {
-            ErrorKind::NotFound => Unable::NoKvm,
-            ErrorKind::PermissionDenied => Unable::KvmPermission,
-            _ => Unable::KvmBroken(error.to_string()),
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_without_kvm_says_so() {
-        let missing = Path::new("/nonexistent/kvm");
-        assert_eq!(open_kvm(missing), Err(Unable::NoKvm));
     }
 }

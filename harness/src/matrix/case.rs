@@ -11,7 +11,19 @@ use serde::{Deserialize, Serialize};
 use super::offers::Offers;
 
 /// How the guest is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lane {
     /// TCG with `x-force-features=on`: the model's whole definition, on any host.
@@ -20,6 +32,8 @@ pub enum Lane {
     Tcg,
     /// The host's KVM through QEMU.
     Kvm,
+    /// The host's KVM without QEMU: the harness is the VMM.
+    KvmDirect,
 }
 
 impl Lane {
@@ -29,6 +43,7 @@ impl Lane {
             Lane::Definition => "definition",
             Lane::Tcg => "tcg",
             Lane::Kvm => "kvm",
+            Lane::KvmDirect => "kvm-direct",
         }
     }
 }
@@ -51,6 +66,15 @@ pub struct Qemu {
 }
 
 impl Qemu {
+    /// No binary: for lane `kvm-direct` with a table that comes from elsewhere.
+    pub fn none() -> Qemu {
+        Qemu {
+            path: PathBuf::new(),
+            label: "-".to_owned(),
+            offers: Arc::default(),
+        }
+    }
+
     /// Folder of the release's expectations: `qemu-10.0`.
     pub fn release_folder(&self) -> String {
         let (major, minor) = self.offers.release();
@@ -81,8 +105,12 @@ impl Topology {
     fn count(argument: &str) -> Option<u32> {
         let first = argument.split(',').next()?;
         let plain = first.parse().ok();
-        let named = argument.split(',').find_map(|part| part.strip_prefix("cpus="));
-        plain.or_else(|| named?.parse().ok()).filter(|count| *count > 0)
+        let named = argument
+            .split(',')
+            .find_map(|part| part.strip_prefix("cpus="));
+        plain
+            .or_else(|| named?.parse().ok())
+            .filter(|count| *count > 0)
     }
 }
 
@@ -92,7 +120,9 @@ impl FromStr for Topology {
     fn from_str(argument: &str) -> Result<Topology, String> {
         match Self::count(argument) {
             Some(_) => Ok(Topology(argument.to_owned())),
-            None => Err(format!("-smp “{argument}” does not start with a number of vCPUs")),
+            None => Err(format!(
+                "-smp “{argument}” does not start with a number of vCPUs"
+            )),
         }
     }
 }
@@ -119,7 +149,7 @@ impl Case {
     pub fn cpu_argument(&self) -> String {
         match self.lane {
             Lane::Definition => format!("{},x-force-features=on", self.cpu),
-            Lane::Tcg | Lane::Kvm => self.cpu.clone(),
+            Lane::Tcg | Lane::Kvm | Lane::KvmDirect => self.cpu.clone(),
         }
     }
 
@@ -136,7 +166,11 @@ mod tests {
 
     #[test]
     fn vcpus_are_read_from_every_form() {
-        for (argument, count) in [("4", 4), ("8,sockets=2,cores=4", 8), ("sockets=2,cpus=2", 2)] {
+        for (argument, count) in [
+            ("4", 4),
+            ("8,sockets=2,cores=4", 8),
+            ("sockets=2,cpus=2", 2),
+        ] {
             let topology: Topology = argument.parse().expect("a topology");
             assert_eq!(topology.vcpus(), count, "{argument}");
         }

@@ -62,7 +62,9 @@ impl Offers {
             machines: list(machines, "query-machines", machine)?,
             ..Offers::default()
         };
-        offers.machines.sort_by_key(|machine| natural(&machine.name));
+        offers
+            .machines
+            .sort_by_key(|machine| natural(&machine.name));
         Ok(offers)
     }
 
@@ -78,19 +80,30 @@ impl Offers {
             let name = model["name"].as_str()?.to_owned();
             Some((name, model["alias-of"].as_str()?.to_owned()))
         };
-        self.aliases = models.as_array().into_iter().flatten().filter_map(pair).collect();
+        self.aliases = models
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(pair)
+            .collect();
         Ok(())
     }
 
     /// Major and minor number.
     pub fn release(&self) -> (u32, u32) {
-        let mut parts = self.version.splitn(3, '.').map(|part| part.parse().unwrap_or(0));
+        let mut parts = self
+            .version
+            .splitn(3, '.')
+            .map(|part| part.parse().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
     /// The newest versioned q35 machine type: the one on which models are held.
     pub fn newest_machine(&self) -> Option<&str> {
-        let q35 = self.machines.iter().filter(|machine| machine.name.starts_with("pc-q35-"));
+        let q35 = self
+            .machines
+            .iter()
+            .filter(|machine| machine.name.starts_with("pc-q35-"));
         q35.map(|machine| machine.name.as_str())
             .max_by_key(|name| natural(name))
     }
@@ -107,6 +120,15 @@ impl Offers {
         names.filter(|name| model_version(name).is_some())
     }
 
+    /// Models that machine types are held over: the versioned ones and the names without a version, which older machine types
+    /// treat differently. Compat properties up to QEMU 3.1 are keyed on the QOM type of the unversioned name, of which the
+    /// versioned one is a sibling and no child (`x86_register_cpudef_types`), so that `EPYC-v1` never shows them (measured).
+    /// Without `host`, `max` and `base`, which name no model.
+    pub fn compared_models(&self) -> impl Iterator<Item = &str> {
+        let names = self.models.iter().map(|model| model.name.as_str());
+        names.filter(|name| !["base", "host", "max"].contains(name))
+    }
+
     /// The versioned model that `model` stands for on `machine`: itself where it is versioned; of other names it is known on
     /// the newest q35 machine type only, for older ones may take an older version.
     pub fn resolve<'a>(&'a self, machine: &str, model: &'a str) -> Option<&'a str> {
@@ -114,7 +136,10 @@ impl Offers {
             return Some(model);
         }
         let newest = machine == "q35" || Some(machine) == self.newest_machine();
-        self.aliases.get(model).filter(|_| newest).map(String::as_str)
+        self.aliases
+            .get(model)
+            .filter(|_| newest)
+            .map(String::as_str)
     }
 }
 
@@ -141,9 +166,13 @@ pub fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
-        let digits = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|letter: char| letter.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (word, tail) = rest.split_at(digits);
-        let end = tail.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(tail.len());
+        let end = tail
+            .find(|letter: char| !letter.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (number, next) = tail.split_at(end);
         parts.push((word.to_owned(), number.parse().unwrap_or(0)));
         rest = next;
@@ -161,7 +190,10 @@ fn list<T>(
         .iter()
         .map(|item| {
             let name = item["name"].as_str().ok_or(BadAnswer(command))?;
-            Ok(make(name.to_owned(), item["deprecated"].as_bool().unwrap_or(false)))
+            Ok(make(
+                name.to_owned(),
+                item["deprecated"].as_bool().unwrap_or(false),
+            ))
         })
         .collect()
 }
@@ -172,9 +204,11 @@ mod tests {
     use serde_json::json;
 
     fn offers() -> Offers {
-        let version = json!({"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": " (Debian x)"});
+        let version =
+            json!({"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": " (Debian x)"});
         let machines = json!([{"name": "pc-q35-9.2"}, {"name": "pc-q35-10.0"}, {"name": "pc-q35-4.0.1"}, {"name": "microvm"}]);
-        let models = json!([{"name": "EPYC", "alias-of": "EPYC-v1"}, {"name": "EPYC-v1"}, {"name": "max"}]);
+        let models =
+            json!([{"name": "EPYC", "alias-of": "EPYC-v1"}, {"name": "EPYC-v1"}, {"name": "max"}]);
         let mut offers = Offers::read(&version, &machines).expect("good answers");
         offers.note_models(&models).expect("good answers");
         offers

@@ -31,10 +31,14 @@ pub fn writable(path: &Path) -> std::io::Result<()> {
 }
 
 fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    tempfile::Builder::new().prefix(".cpuid-fidelity-").tempfile_in(folder)
+    tempfile::Builder::new()
+        .prefix(".cpuid-fidelity-")
+        .tempfile_in(folder)
 }
 
 #[cfg(test)]

@@ -99,22 +99,34 @@ fn labelled(found: Vec<(PathBuf, Offers)>) -> Vec<Arc<Qemu>> {
 }
 
 fn offers(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, String> {
-    let path = &path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
-    let identity = identity::identity(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let path = &path
+        .canonicalize()
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let identity =
+        identity::identity(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let file = cache_file(config, path);
     if let Some(offers) = cached(&file, &identity) {
         return Ok(offers);
     }
     let offers = ask(config, path, cancel).map_err(|error| error.to_string())?;
     // Without a cache the next run asks again; that is slower, not wrong.
-    let _ = remember(&file, &Cached { identity, offers: offers.clone() });
+    let _ = remember(
+        &file,
+        &Cached {
+            identity,
+            offers: offers.clone(),
+        },
+    );
     Ok(offers)
 }
 
 fn cache_file(config: &Config, path: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     path.hash(&mut hasher);
-    config.cache.join("offers").join(format!("{:016x}.json", hasher.finish()))
+    config
+        .cache
+        .join("offers")
+        .join(format!("{:016x}.json", hasher.finish()))
 }
 
 fn cached(file: &Path, identity: &str) -> Option<Offers> {
@@ -130,7 +142,10 @@ fn remember(file: &Path, cached: &Cached) -> std::io::Result<()> {
 fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, anyhow::Error> {
     let deadline = Duration::from_secs(config.timeout);
     // The newest machine type has to be known before models can be asked of it: what a name stands for depends on it.
-    let machines = [monitor::command("query-version"), monitor::command("query-machines")];
+    let machines = [
+        monitor::command("query-version"),
+        monitor::command("query-machines"),
+    ];
     let answers = qmp::ask(path, "none", &machines, deadline, cancel)?;
     let mut offers = Offers::read(&answers[0], &answers[1])?;
     if let Some(newest) = offers.newest_machine().map(str::to_owned) {

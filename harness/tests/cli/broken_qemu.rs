@@ -91,8 +91,7 @@ fn a_qemu_that_breaks_is_an_error_with_its_reason() {
         let Some(mut world) = World::new(&[way.cpu], &[]) else {
             return;
         };
-        let folder = world.offers().release_folder();
-        std::fs::create_dir(world.path("expectations").join(folder)).expect("a folder");
+        world.look_at_release();
         std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
         world.wrap_guests(way.script);
         let ended = world

@@ -211,8 +211,7 @@ fn a_release_that_nobody_looked_at_is_skipped_but_not_in_ci() {
     let ended = world.run(&["run", "--json", "run.json"]).expect(0);
     assert_eq!(world.cases("run.json")[0]["status"], "SKIP");
     ended.says("make bless");
-    let folder = world.offers().release_folder();
-    std::fs::create_dir(world.path("expectations").join(folder)).expect("a folder");
+    world.look_at_release();
     let ended = world.run(&["run", "--json", "run.json"]).expect(1);
     assert_eq!(world.cases("run.json")[0]["status"], "FAIL");
     ended.says("no expectation qemu-");

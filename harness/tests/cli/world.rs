@@ -160,6 +160,16 @@ impl World {
         trials
     }
 
+    /// Has an expectation of the release, though of no model that there is: the release is no news.
+    pub fn look_at_release(&self) {
+        let folder = self
+            .path("expectations")
+            .join(self.offers().release_folder())
+            .join("models");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("Other-v1.snap"), "---\nsource: a test\n---\n").expect("a file");
+    }
+
     /// Puts a shell script in QEMU's place, with `$q` for the real one.
     pub fn wrap(&mut self, script: &str) {
         let path = self.path("qemu-wrapper");

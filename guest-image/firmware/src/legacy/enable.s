@@ -31,6 +31,8 @@ enabled:
     call report_cr4
     popl %edi
     popl %esi
+    testl $FLAG_SPARE_XCR0, CONFIG + CONFIG_FLAGS
+    jnz walk
     call write_xcr0
     call as_report
     movl $CONTROL_XCR0, %ecx

@@ -6,7 +6,10 @@ fn round_trip<E: Entry + PartialEq + core::fmt::Debug>(entry: &E) {
     let mut bytes = [0xAA; 64];
     entry.encode(&mut bytes);
     assert_eq!(E::decode(&bytes[..E::SIZE]).as_ref(), Some(entry));
-    assert!(bytes[E::SIZE..].iter().all(|byte| *byte == 0xAA), "wrote past its end");
+    assert!(
+        bytes[E::SIZE..].iter().all(|byte| *byte == 0xAA),
+        "wrote past its end"
+    );
     assert_eq!(E::decode(&bytes[..E::SIZE - 1]), None);
     assert_eq!(E::decode(&bytes[..E::SIZE + 1]), None);
 }
@@ -37,7 +40,9 @@ proptest! {
 fn control_registers_have_numbers_and_names_of_their_own() {
     for control in Control::ALL {
         assert_eq!(Control::from_id(control as u32), Some(control));
-        let same_name = Control::ALL.iter().filter(|other| other.name() == control.name());
+        let same_name = Control::ALL
+            .iter()
+            .filter(|other| other.name() == control.name());
         assert_eq!(same_name.count(), 1, "{}", control.name());
     }
 }

@@ -6,7 +6,9 @@ use super::*;
 use crate::check::compare;
 
 fn all() -> BTreeSet<String> {
-    ["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"].map(str::to_owned).into()
+    ["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"]
+        .map(str::to_owned)
+        .into()
 }
 
 fn groups(models: &[&str]) -> Groups {
@@ -34,7 +36,13 @@ fn a_change_of_every_model_is_a_star() {
 
 #[test]
 fn files_read_back_as_written() {
-    let sets = [&["A-v1"][..], &["A-v1", "A-v2", "C-v1"], &["B-v1", "B-v2"], &["A-v1", "A-v3", "B-v1", "B-v2", "C-v1"], &[]];
+    let sets = [
+        &["A-v1"][..],
+        &["A-v1", "A-v2", "C-v1"],
+        &["B-v1", "B-v2"],
+        &["A-v1", "A-v3", "B-v1", "B-v2", "C-v1"],
+        &[],
+    ];
     for models in sets {
         let groups = groups(models);
         assert_eq!(Groups::parse(&groups.render(&all()), &all()), Ok(groups));
@@ -70,7 +78,16 @@ proptest! {
     }
 }
 
-const MODELS: [&str; 8] = ["A-v1", "A-v2", "A-v3", "A-v5", "B-v1", "Icelake-v-v1", "B-C-v1", "B-C-v2"];
+const MODELS: [&str; 8] = [
+    "A-v1",
+    "A-v2",
+    "A-v3",
+    "A-v5",
+    "B-v1",
+    "Icelake-v-v1",
+    "B-C-v1",
+    "B-C-v2",
+];
 const TEXTS: [&str; 6] = [
     "cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 46",
     "cpuid 0x80000002.00 eax[31: 0]  model-id-0 = \"| * \"",

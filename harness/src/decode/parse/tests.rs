@@ -25,14 +25,31 @@ fn text(dump: &Dump) -> String {
 
 /// Leaves with flags, with fields, with text, with subleaves, and with no row in the table.
 const LEAVES: [u32; 18] = [
-    0, 1, 2, 4, 7, 0xB, 0xD, 0x15, 0x1F, 0x24, 0x4000_0000, 0x4000_0001, 0x8000_0000, 0x8000_0001, 0x8000_0002,
-    0x8000_0008, 0x8000_0021, 0xC000_0001,
+    0,
+    1,
+    2,
+    4,
+    7,
+    0xB,
+    0xD,
+    0x15,
+    0x1F,
+    0x24,
+    0x4000_0000,
+    0x4000_0001,
+    0x8000_0000,
+    0x8000_0001,
+    0x8000_0002,
+    0x8000_0008,
+    0x8000_0021,
+    0xC000_0001,
 ];
 
 fn key() -> impl Strategy<Value = Key> {
     let leaf = prop_oneof![9 => select(&LEAVES[..]), 1 => any::<u32>()];
     // The agent asks for no subleaf above fidelity_protocol::leaves::MAX_SUBLEAVES.
-    (leaf, prop_oneof![2 => Just(0), 1 => 0u32..=64]).prop_map(|(leaf, subleaf)| Key::new(leaf, subleaf))
+    (leaf, prop_oneof![2 => Just(0), 1 => 0u32..=64])
+        .prop_map(|(leaf, subleaf)| Key::new(leaf, subleaf))
 }
 
 fn word() -> impl Strategy<Value = u32> {
@@ -107,7 +124,11 @@ fn sweep() -> impl Strategy<Value = Vec<Run>> {
         let run = |(gap, length, reading): (u32, u32, Reading)| {
             let first = next + gap;
             next = first + length + 1;
-            Run { first, last: first + length, reading }
+            Run {
+                first,
+                last: first + length,
+                reading,
+            }
         };
         parts.into_iter().map(run).collect()
     })
@@ -120,8 +141,16 @@ fn probes(answers: &Answers) -> impl Strategy<Value = Answers> + use<> {
         Some(at) if !seen.is_empty() => seen[at.index(seen.len())],
         _ => regs,
     };
-    btree_map(key(), (regs(), any::<Option<proptest::sample::Index>>()), 0..6).prop_map(move |probes| {
-        probes.into_iter().map(|(key, (regs, at))| (key, repeated(regs, at))).collect()
+    btree_map(
+        key(),
+        (regs(), any::<Option<proptest::sample::Index>>()),
+        0..6,
+    )
+    .prop_map(move |probes| {
+        probes
+            .into_iter()
+            .map(|(key, (regs, at))| (key, repeated(regs, at)))
+            .collect()
     })
 }
 
@@ -135,24 +164,45 @@ fn phases(all: &'static [Phase]) -> impl Strategy<Value = Vec<(Phase, bool)>> {
     })
 }
 
-fn vcpu(reset: &Answers, enabled: &Answers, msrs_of: &BTreeMap<u32, Reading>, all: &'static [Phase]) -> impl Strategy<Value = Vcpu> + use<> {
+fn vcpu(
+    reset: &Answers,
+    enabled: &Answers,
+    msrs_of: &BTreeMap<u32, Reading>,
+    all: &'static [Phase],
+) -> impl Strategy<Value = Vcpu> + use<> {
     let msrs = {
         let base = msrs_of.clone();
-        prop_oneof![Just(base.clone()), msrs(), msrs().prop_map(move |more| {
-            let mut msrs = base.clone();
-            msrs.extend(more);
-            msrs
-        })]
+        prop_oneof![
+            Just(base.clone()),
+            msrs(),
+            msrs().prop_map(move |more| {
+                let mut msrs = base.clone();
+                msrs.extend(more);
+                msrs
+            })
+        ]
     };
     let last_seen = enabled.clone();
-    let contents = (near(reset), near(enabled), msrs, probes(&last_seen), sweep(), [control(), control()]);
+    let contents = (
+        near(reset),
+        near(enabled),
+        msrs,
+        probes(&last_seen),
+        sweep(),
+        [control(), control()],
+    );
     (any::<u32>(), phases(all), contents).prop_map(|(apic_id, phases, contents)| {
         let (reset, enabled, msrs, probes, sweep, [at_reset, at_enabled]) = contents;
         let content = |(phase, complete)| {
-            let mut dump = PhaseDump { complete, ..PhaseDump::default() };
+            let mut dump = PhaseDump {
+                complete,
+                ..PhaseDump::default()
+            };
             match phase {
                 Phase::Reset => (dump.cpuid, dump.control) = (reset.clone(), at_reset.clone()),
-                Phase::Enabled => (dump.cpuid, dump.control) = (enabled.clone(), at_enabled.clone()),
+                Phase::Enabled => {
+                    (dump.cpuid, dump.control) = (enabled.clone(), at_enabled.clone())
+                }
                 Phase::Msrs => dump.msrs = msrs.clone(),
                 Phase::Probes => dump.cpuid = probes.clone(),
                 Phase::Sweep => dump.sweep = sweep.clone(),
@@ -160,24 +210,30 @@ fn vcpu(reset: &Answers, enabled: &Answers, msrs_of: &BTreeMap<u32, Reading>, al
             }
             (phase, dump)
         };
-        Vcpu { apic_id, phases: phases.into_iter().map(content).collect() }
+        Vcpu {
+            apic_id,
+            phases: phases.into_iter().map(content).collect(),
+        }
     })
 }
 
 const OF_FURTHER: [Phase; 3] = [Phase::Reset, Phase::Msrs, Phase::Enabled];
 
 fn dump() -> impl Strategy<Value = Dump> {
-    let base = (answers(), msrs()).prop_flat_map(|(reset, msrs)| (near(&reset), Just(reset), Just(msrs)));
+    let base =
+        (answers(), msrs()).prop_flat_map(|(reset, msrs)| (near(&reset), Just(reset), Just(msrs)));
     let vcpus = base.prop_flat_map(|(enabled, reset, msrs)| {
         let boot = vcpu(&reset, &enabled, &msrs, &Phase::ALL);
         let further = vec(vcpu(&reset, &enabled, &msrs, &OF_FURTHER), 0..4);
         (boot, further).prop_map(|(boot, further)| [vec![boot], further].concat())
     });
     let vcpus = prop_oneof![19 => vcpus, 1 => Just(Vec::new())];
-    (select(&[0u32, 1, 32, 64][..]), any::<bool>(), vcpus).prop_map(|(mode, has_cpuid, vcpus)| Dump {
-        mode,
-        has_cpuid,
-        vcpus,
+    (select(&[0u32, 1, 32, 64][..]), any::<bool>(), vcpus).prop_map(|(mode, has_cpuid, vcpus)| {
+        Dump {
+            mode,
+            has_cpuid,
+            vcpus,
+        }
     })
 }
 
@@ -226,7 +282,10 @@ fn problem(text: &str) -> String {
 #[test]
 fn a_line_that_is_none_is_told_with_its_number() {
     let text = "agent mode                      mode = 64\n\navx2 is there\n";
-    assert_eq!(problem(text), "line 3: not an expectation line: avx2 is there");
+    assert_eq!(
+        problem(text),
+        "line 3: not an expectation line: avx2 is there"
+    );
 }
 
 #[test]
@@ -244,11 +303,26 @@ fn a_placeholder_has_no_value() {
 #[test]
 fn values_that_do_not_fit_are_refused() {
     let cases = [
-        ("cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 256", "value too large for its bits"),
-        ("cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = many", "bad number"),
-        ("cpuid 0x80000008.00 eax[40: 0]  phys-bits = 1", "bad bit numbers"),
-        ("cpuid 0x80000008.00 exx[ 7: 0]  phys-bits = 1", "unknown register"),
-        ("agent phases                    phases = later", "unknown phase"),
+        (
+            "cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 256",
+            "value too large for its bits",
+        ),
+        (
+            "cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = many",
+            "bad number",
+        ),
+        (
+            "cpuid 0x80000008.00 eax[40: 0]  phys-bits = 1",
+            "bad bit numbers",
+        ),
+        (
+            "cpuid 0x80000008.00 exx[ 7: 0]  phys-bits = 1",
+            "unknown register",
+        ),
+        (
+            "agent phases                    phases = later",
+            "unknown phase",
+        ),
     ];
     for (line, wanted) in cases {
         let text = format!("agent apic-id                   apic-id = 0\n{line}");

@@ -67,6 +67,9 @@ fn a_machine_type_that_empties_a_leaf_is_told_from_one_that_drops_it() {
         let mut groups = Groups::default();
         groups.add("A-v1", &compare_literally(&newest, &here, LAYER));
         assert_eq!(groups.render(&all()).lines().count(), lines);
-        assert_eq!(compare(&shifted(&newest, &groups, "A-v1"), &here, LAYER), []);
+        assert_eq!(
+            compare(&shifted(&newest, &groups, "A-v1"), &here, LAYER),
+            []
+        );
     }
 }

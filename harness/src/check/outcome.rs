@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::check::Change;
+use super::compare::Change;
 
 /// Outcomes, kept apart: a mismatch is not a crash is not a skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -76,5 +76,9 @@ pub fn exit_status<'a>(results: impl IntoIterator<Item = &'a CaseResult>) -> u8 
         Status::Fail => 1,
         Status::Pass | Status::Skip | Status::Waived => 0,
     };
-    results.into_iter().map(|result| of(result.status)).max().unwrap_or(0)
+    results
+        .into_iter()
+        .map(|result| of(result.status))
+        .max()
+        .unwrap_or(0)
 }

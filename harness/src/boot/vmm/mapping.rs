@@ -1,0 +1,68 @@
+//! Memory that the host and a guest share.
+
+use std::os::fd::AsFd;
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use super::super::AGENT_ROM;
+
+/// A shared mapping of a whole file; unmapped when dropped, which must be after the VM that uses it is gone.
+#[derive(Debug)]
+pub struct Mapping {
+    address: *mut std::ffi::c_void,
+    size: usize,
+}
+
+// SAFETY: the mapping is never dereferenced by this program; only its address goes to KVM.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `size` bytes of `file`.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn new(file: impl AsFd, size: usize) -> std::io::Result<Mapping> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping, placed by the kernel; nothing refers to it but this struct.
+        let address = unsafe { mmap(null_mut(), size, protection, MapFlags::SHARED, file, 0)? };
+        Ok(Mapping { address, size })
+    }
+
+    /// Where it is in this process.
+    pub fn address(&self) -> u64 {
+        self.address as u64
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.size as u64
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `new` and is unmapped once.
+        let _ = unsafe { munmap(self.address, self.size) };
+    }
+}
+
+/// The agent's ROM at a page boundary, made once and kept: every guest may read it, none can write it.
+///
+/// # Errors
+/// The kernel refuses a memory file.
+pub fn rom() -> std::io::Result<&'static Mapping> {
+    static ROM: OnceLock<Mapping> = OnceLock::new();
+    if let Some(rom) = ROM.get() {
+        return Ok(rom);
+    }
+    let file = memfd_create("agent-rom", MemfdFlags::CLOEXEC)?;
+    ftruncate(&file, AGENT_ROM.len() as u64)?;
+    rustix::io::pwrite(&file, AGENT_ROM, 0)?;
+    let rom = Mapping::new(&file, AGENT_ROM.len())?;
+    Ok(ROM.get_or_init(|| rom))
+}

@@ -1,0 +1,200 @@
+//! A guest on our own VMM, from the first ioctl to the last.
+
+use std::os::fd::AsFd as _;
+use std::os::unix::thread::JoinHandleExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use kvm_ioctls::VcpuFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::machine::Machine;
+use super::mapping::{Mapping, rom};
+use super::signal;
+use super::vcpu::{self, Stop};
+use crate::boot::cancel::Cancel;
+use crate::boot::guest::{Boot, Options, exit_status, mailbox};
+use crate::boot::memory::GuestMemory;
+use crate::boot::process::Ending;
+use crate::host::kvm::{self, CpuidTable, KvmError};
+use crate::matrix::Case;
+
+/// A guest that is gone, and what KVM was told about it.
+#[derive(Clone, Debug)]
+pub struct Direct {
+    /// In the form of every lane; `stderr` holds KVM's words where KVM gave up on the guest.
+    pub boot: Boot,
+    /// What KVM_SET_CPUID2 was given, by vCPU.
+    pub given: Vec<CpuidTable>,
+    /// What KVM_GET_CPUID2 answered before the guest ran, by vCPU.
+    pub set: Vec<CpuidTable>,
+}
+
+/// Runs the agent on vCPUs with `table`, and waits for the end. `case` gives the number of vCPUs and the name; no QEMU is
+/// started.
+///
+/// # Errors
+/// KVM cannot be used or refuses the VM. All that happens later is told in [`Direct`].
+pub fn boot_direct(
+    case: &Case,
+    table: &CpuidTable,
+    options: &Options,
+    cancel: &Cancel,
+) -> Result<Direct, KvmError> {
+    let started = Instant::now();
+    let system = |error: std::io::Error| KvmError::Open(error.to_string());
+    let kvm = kvm::open()?;
+    let memory = GuestMemory::new(mailbox(case, options)).map_err(system)?;
+    let size = usize::try_from(memory.megabytes() << 20).unwrap_or(usize::MAX);
+    let ram = Mapping::new(memory.as_fd(), size).map_err(system)?;
+    let mut machine = Machine::new(&kvm, table, case.smp.vcpus(), &ram, rom().map_err(system)?)?;
+    let crew = Crew::start(std::mem::take(&mut machine.vcpus)).map_err(system)?;
+    let (ending, said) = crew.finish(started, options.timeout, cancel);
+    let (given, set) = (machine.given.clone(), machine.set.clone());
+    // The VM goes before the memory that it uses.
+    drop(machine);
+    let slots = memory.slots();
+    drop(ram);
+    let boot = Boot {
+        view: None,
+        command: command(case),
+        ending,
+        stderr: said,
+        elapsed: started.elapsed(),
+        slots,
+    };
+    Ok(Direct { boot, given, set })
+}
+
+/// What runs this guest again.
+fn command(case: &Case) -> Vec<String> {
+    let words = [
+        "cpuid-fidelity",
+        "dump",
+        "--lane",
+        "kvm-direct",
+        "--cpu",
+        &case.cpu,
+    ];
+    words
+        .map(str::to_owned)
+        .into_iter()
+        .chain(["--smp".to_owned(), case.smp.as_str().to_owned()])
+        .collect()
+}
+
+/// The threads of a guest's vCPUs.
+struct Crew {
+    threads: Vec<JoinHandle<()>>,
+    over: Arc<AtomicBool>,
+    woken: Cancel,
+    stops: Receiver<(usize, Stop)>,
+}
+
+impl Crew {
+    fn start(vcpus: Vec<VcpuFd>) -> std::io::Result<Crew> {
+        let (sender, stops) = channel();
+        let mut crew = Crew {
+            threads: Vec::new(),
+            over: Arc::default(),
+            woken: Cancel::new()?,
+            stops,
+        };
+        for (index, vcpu) in vcpus.into_iter().enumerate() {
+            match crew.thread(index, vcpu, sender.clone()) {
+                Ok(thread) => crew.threads.push(thread),
+                Err(error) => {
+                    crew.call();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(crew)
+    }
+
+    fn thread(
+        &self,
+        index: usize,
+        mut vcpu: VcpuFd,
+        sender: Sender<(usize, Stop)>,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let (over, woken) = (Arc::clone(&self.over), self.woken.clone());
+        let (ready, is_ready) = channel::<()>();
+        let work = move || {
+            let listening = signal::listen(&vcpu);
+            drop(ready);
+            let stop = match listening {
+                Ok(()) => vcpu::run(&mut vcpu, &over),
+                Err(error) => Stop::Fault(vcpu::Fault::Run(format!(
+                    "failed to set the signal mask: {error}"
+                ))),
+            };
+            // Gone before the thread is joined: the last descriptor of a VM ends it.
+            drop(vcpu);
+            if stop != Stop::Called {
+                let _ = sender.send((index, stop));
+                woken.throw();
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("vcpu {index}"))
+            .spawn(work)?;
+        // Until then a kick would end the whole process. The channel closes, and nothing ever comes through it.
+        let _ = is_ready.recv();
+        Ok(thread)
+    }
+
+    /// Waits for the first vCPU that stops by itself, the deadline or the switch, then ends the others.
+    fn finish(mut self, started: Instant, timeout: Duration, cancel: &Cancel) -> (Ending, String) {
+        let waited = self.wait(started, timeout, cancel);
+        self.call();
+        match (self.stops.try_recv(), waited) {
+            (Ok((_, Stop::Exit(value))), _) => (Ending::Exited(exit_status(value)), String::new()),
+            (Ok((index, Stop::Fault(fault))), _) => {
+                (Ending::Stopped, format!("vCPU {index}: {fault}"))
+            }
+            (_, Some(ending)) => (ending, String::new()),
+            (_, None) => (Ending::Stopped, "the vCPUs ended without a word".to_owned()),
+        }
+    }
+
+    /// `None` when a vCPU has stopped.
+    fn wait(&self, started: Instant, timeout: Duration, cancel: &Cancel) -> Option<Ending> {
+        loop {
+            let Some(left) = timeout.checked_sub(started.elapsed()) else {
+                return Some(Ending::TimedOut);
+            };
+            let mut fds = [
+                PollFd::new(&self.woken, PollFlags::IN),
+                PollFd::new(cancel, PollFlags::IN),
+            ];
+            match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+                Err(Errno::INTR) | Ok(0) => {}
+                Err(_) => return Some(Ending::Cancelled),
+                Ok(_) if !fds[0].revents().is_empty() => return None,
+                Ok(_) => return Some(Ending::Cancelled),
+            }
+        }
+    }
+
+    /// Calls all vCPUs out of the guest and waits for their threads.
+    fn call(&mut self) {
+        self.over.store(true, Ordering::Release);
+        for thread in &self.threads {
+            signal::kick(thread.as_pthread_t());
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.call();
+    }
+}

@@ -1,0 +1,43 @@
+//! Lane `kvm-direct`: where the table comes from that the guest is given.
+
+use fidelity_protocol::frame::Phase;
+
+use super::engine::{Broken, Engine};
+use crate::dump::Dump;
+use crate::host::kvm::{self, CpuidTable};
+use crate::matrix::{Case, Lane};
+
+/// The `-cpu` of a guest that is given what KVM itself supports.
+pub const SUPPORTED: &str = "supported";
+
+/// The table that answers as the boot processor of `dump` saw it first; of a host's dump, as the host sees it now.
+pub fn table_of(dump: &Dump) -> Option<CpuidTable> {
+    let boot = dump.boot_processor()?;
+    let seen = |phase| boot.phase(phase).filter(|phase| !phase.cpuid.is_empty());
+    let phase = seen(Phase::Reset).or_else(|| seen(Phase::Enabled))?;
+    Some(CpuidTable::of_answers(&phase.cpuid))
+}
+
+/// The table for a case of lane `kvm-direct`: KVM's own for `supported`, else the definition of the model, as QEMU shows it.
+pub(super) fn table_for(engine: &Engine, case: &Case) -> Result<CpuidTable, Broken> {
+    if case.cpu == SUPPORTED {
+        let supported = kvm::open().and_then(|kvm| kvm::layer::supported(&kvm));
+        return supported.map_err(|error| Broken::before(error.to_string()));
+    }
+    let definition = Case {
+        lane: Lane::Definition,
+        ..case.clone()
+    };
+    match &*engine.observe(&definition) {
+        Ok(observation) => table_of(&observation.dump).ok_or_else(|| {
+            Broken::before(format!(
+                "the definition of {} has no CPUID to give",
+                case.cpu
+            ))
+        }),
+        Err(broken) => Err(Broken {
+            reason: format!("no definition to give to KVM: {}", broken.reason),
+            ..broken.clone()
+        }),
+    }
+}
