@@ -131,26 +131,39 @@ impl Change {
     }
 }
 
-/// Every difference between two dumps' lines; `layer` is who is to blame where the expectation is not met.
+/// Every difference between two dumps' lines as people want it told; `layer` is who is to blame where the expectation is
+/// not met.
 pub fn compare(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<Change> {
-    let (minus, plus) = (by_place(expected), by_place(actual));
     let (left, right) = (leaves(expected), leaves(actual));
     let both: BTreeSet<_> = left.intersection(&right).collect();
+    // `zero` for a whole leaf says that no bit is set; where the leaf is on both sides, the bits' own lines say it. For one
+    // register of a further vCPU it says that it differs from the boot processor's, which no other line does.
+    let blank = |line: &Option<Line>| {
+        let zero = |line: &Line| line.text == "zero" && line.place.bits.is_empty();
+        line.as_ref().is_none_or(zero)
+    };
+    let mut changes = compare_literally(expected, actual, layer);
+    changes.retain(|change| {
+        let place = change
+            .minus
+            .as_ref()
+            .or(change.plus.as_ref())
+            .map(|line| leaf(&line.place));
+        let told = place.is_some_and(|place| both.contains(&place));
+        !(told && blank(&change.minus) && blank(&change.plus))
+    });
+    changes
+}
+
+/// Every line that only one side has: with these changes made, `expected` is `actual` to the line.
+pub fn compare_literally(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<Change> {
+    let (minus, plus) = (by_place(expected), by_place(actual));
     let places: BTreeSet<_> = minus.keys().chain(plus.keys()).collect();
     let differing = places
         .into_iter()
         .filter(|place| minus.get(*place) != plus.get(*place));
-    let changes = differing.filter_map(|place| {
-        let (minus, plus) = (minus.get(place).copied(), plus.get(place).copied());
-        // `zero` says that no bit is set; where the leaf is on both sides, the bits' own lines say it.
-        let blank = |line: Option<&Line>| line.is_none_or(|line| line.text == "zero");
-        let implied = blank(minus) && blank(plus) && both.contains(&leaf(place));
-        if implied {
-            return None;
-        }
-        Change::new(layer, minus, plus)
-    });
-    changes.collect()
+    let change = |place| Change::new(layer, minus.get(place).copied(), plus.get(place).copied());
+    differing.filter_map(change).collect()
 }
 
 fn by_place(lines: &[Line]) -> BTreeMap<&Place, &Line> {
@@ -221,6 +234,26 @@ mod tests {
     #[test]
     fn an_empty_leaf_that_vanishes_is_lost() {
         assert_eq!(told(&[ZERO], &[]), ["lost zero CPUID.07H.00H"]);
+    }
+
+    #[test]
+    fn a_register_that_is_zero_on_one_vcpu_alone_is_told() {
+        let zero = "vcpu   1: cpuid 0x00000007.00 ebx[31: 0]  zero";
+        let other = "vcpu   1: cpuid 0x00000007.00 edx[ 4]     fsrm";
+        assert_eq!(
+            told(&[zero, other], &[other]),
+            ["lost zero vcpu1 CPUID.07H.00H:EBX[31:0]"]
+        );
+        assert_eq!(
+            told(&[other], &[zero, other]),
+            ["gained zero vcpu1 CPUID.07H.00H:EBX[31:0]"]
+        );
+    }
+
+    #[test]
+    fn a_literal_comparison_tells_of_emptied_leaves() {
+        let changes = compare_literally(&lines(&[AVX2]), &lines(&[ZERO]), "qemu");
+        assert_eq!(changes.len(), 2);
     }
 
     #[test]

@@ -155,12 +155,12 @@ impl std::str::FromStr for Glob {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("failed to read {path}: {source}")]
+    #[error("failed to read {path}: {error}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is malformed; the message shows line and column.
     #[error("{path}: {message}")]
@@ -181,9 +181,9 @@ impl Config {
     /// # Errors
     /// A file that is not there, or malformed.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read {
             path: path.to_owned(),
-            source,
+            error,
         })?;
         let file = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),

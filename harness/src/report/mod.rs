@@ -7,4 +7,4 @@ pub mod junit;
 pub mod progress;
 pub mod summary;
 
-pub use files::write_whole;
+pub use files::{writable, write_whole};

@@ -42,6 +42,8 @@ pub struct Observation {
 pub struct Broken {
     /// One message: what happened, in which phase, with QEMU's own words.
     pub reason: String,
+    /// Whether that is because the run was cancelled.
+    pub cancelled: bool,
     /// What was delivered all the same.
     pub partial: Dump,
     /// QEMU's life.
@@ -55,6 +57,7 @@ impl Broken {
     pub fn before(reason: String) -> Broken {
         Broken {
             reason,
+            cancelled: false,
             partial: Dump::default(),
             elapsed: Duration::ZERO,
             command: Vec::new(),
@@ -229,6 +232,7 @@ impl Engine {
         }
         Err(Broken {
             reason: reason(&boot, problem.as_deref(), options.timeout),
+            cancelled: boot.ending == Ending::Cancelled,
             partial: assembled.dump,
             elapsed: boot.elapsed,
             command: boot.command,
@@ -291,9 +295,32 @@ fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
                 .map(|last| format!("last seen at {last}")),
         );
     }
-    let said = boot.stderr.trim();
+    let said = telling(&boot.stderr);
     if !said.is_empty() {
         parts.push(format!("stderr: {said}"));
     }
     parts.join("; ")
+}
+
+/// What QEMU said, but for its list of features that TCG does not emulate: dozens of lines a vCPU, about every guest of
+/// the lane `definition`, in front of the one line that matters.
+fn telling(stderr: &str) -> String {
+    let usual = |line: &&str| !line.contains("warning: TCG doesn't support requested feature: ");
+    let lines: Vec<&str> = stderr.trim().lines().filter(usual).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::telling;
+
+    #[test]
+    fn the_list_of_unemulated_features_is_left_out() {
+        let stderr = "qemu: warning: TCG doesn't support requested feature: CPUID.01H:ECX.pcid [bit 17]\n\
+                      qemu: target/i386/cpu.c:384: Assertion failed.\n";
+        assert_eq!(
+            telling(stderr),
+            "qemu: target/i386/cpu.c:384: Assertion failed."
+        );
+    }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::engine::{Engine, Observation, Observed};
+use super::engine::{Broken, Engine, Observation, Observed};
 use super::layered;
 use super::store::{Expected, RECORD, in_ci};
 use crate::check::outcome::{CaseResult, Status};
-use crate::check::{Change, Groups, compare};
+use crate::check::{Change, Groups, compare, compare_literally};
 use crate::decode::{Line, parse};
 use crate::matrix::{Case, Subject, Trial};
 
@@ -41,7 +41,7 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
     for case in &trial.cases {
         let seen = engine.observe(case);
         let result = match &*seen {
-            Err(broken) => error(trial, case, &broken.reason).ran(broken.elapsed, &broken.command),
+            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
             Ok(observation) => {
                 let text = text(&observation.lines);
                 let result = held(engine, trial, case, |expected| {
@@ -65,9 +65,9 @@ fn layers(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -
     let held = |case: &Case| {
         let seen = engine.observe(case);
         let result = match &*seen {
-            Err(broken) => error(trial, case, &broken.reason).ran(broken.elapsed, &broken.command),
+            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
             Ok(observation) => match layered::findings(engine, case, observation) {
-                Err(problem) => error(trial, case, &problem),
+                Err(problem) => result(trial, case, Status::Error, &problem),
                 Ok(changes) => judged(engine, trial, case, changes),
             }
             .ran(observation.elapsed, &observation.command),
@@ -104,7 +104,7 @@ struct Pair<'a> {
 }
 
 fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
-    let all: BTreeSet<String> = trial.cases.iter().flat_map(|case| models(case)).collect();
+    let all: BTreeSet<String> = trial.cases.iter().flat_map(models).collect();
     let run = |case| {
         let pair = observe_pair(engine, case);
         let result = pair_result(engine, trial, &pair, &all);
@@ -148,17 +148,17 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 
 /// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
 /// itself does not show here.
-fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, String> {
-    let newest = (*pair.newest).as_ref().map_err(|broken| {
-        format!(
+fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
+    let newest = (*pair.newest).as_ref().map_err(|broken| Broken {
+        reason: format!(
             "no definition to compare with: on the newest machine type {}",
             broken.reason
-        )
+        ),
+        ..broken.clone()
     })?;
-    let here = (*pair.here)
-        .as_ref()
-        .map_err(|broken| broken.reason.clone())?;
-    Ok(compare(&newest.lines, &here.lines, LAYER))
+    let here = (*pair.here).as_ref().map_err(Clone::clone)?;
+    // To the line: a leaf that is emptied and one that is gone are different expectations.
+    Ok(compare_literally(&newest.lines, &here.lines, LAYER))
 }
 
 fn pair_result(
@@ -175,7 +175,7 @@ fn pair_result(
         Err(broken) => (broken.elapsed, &broken.command),
     };
     let result = match differences(pair) {
-        Err(reason) => error(trial, case, &reason),
+        Err(unseen) => broken(trial, case, &unseen),
         Ok(_) => held(engine, trial, case, |expected| {
             let groups = Groups::parse(expected, all).map_err(|error| error.to_string())?;
             let newest = match &*pair.newest {
@@ -216,7 +216,7 @@ fn held(
     let path = &trial.expectation;
     let shown = path.display();
     match engine.store.expectation(path) {
-        Err(problem) => error(trial, case, &problem.to_string()),
+        Err(problem) => result(trial, case, Status::Error, &problem.to_string()),
         Ok(Expected::NewRelease) => {
             let reason = format!(
                 "no expectations for {} yet: {RECORD}",
@@ -231,7 +231,9 @@ fn held(
             result(trial, case, Status::Fail, &reason)
         }
         Ok(Expected::Text(expected)) => match compare(&expected) {
-            Err(problem) => error(trial, case, &format!("{shown}: {problem}")),
+            // A further guest that a check needs may have been cut off.
+            Err(problem) if engine.cancelled() => result(trial, case, Status::Miss, &problem),
+            Err(problem) => result(trial, case, Status::Error, &format!("{shown}: {problem}")),
             Ok(changes) => judged(engine, trial, case, changes),
         },
     }
@@ -243,13 +245,14 @@ pub fn text(lines: &[Line]) -> String {
     lines.join("\n")
 }
 
-fn error(trial: &Trial, case: &Case, reason: &str) -> CaseResult {
-    let status = if reason == "cancelled" || reason.starts_with("cancelled;") {
+/// A guest that could not be observed: our own doing where the run was cancelled.
+fn broken(trial: &Trial, case: &Case, broken: &Broken) -> CaseResult {
+    let status = if broken.cancelled {
         Status::Miss
     } else {
         Status::Error
     };
-    result(trial, case, status, reason)
+    result(trial, case, status, &broken.reason)
 }
 
 /// A result with nothing but a status and a reason.
@@ -309,3 +312,6 @@ pub fn vanished(store: &super::Store, qemu: &crate::matrix::Qemu) -> std::io::Re
     }
     Ok(gone)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub struct Store {
 /// What was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// The content of the snapshot.
+    /// The content of the snapshot, with empty lines for its header, so that line numbers are those of the file.
     Text(String),
     /// There is no such file, but others of the release.
     Missing,
@@ -40,12 +40,12 @@ pub enum Expected {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file that is there cannot be read.
-    #[error("failed to read {path}: {source}")]
+    #[error("failed to read {path}: {error}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A table has an error; the message shows where.
     #[error("{0}")]
@@ -104,7 +104,7 @@ impl Store {
         let full = self.folder.join(path);
         match std::fs::read_to_string(&full) {
             Ok(text) => match snapshot_content(&text) {
-                Some(content) => Ok(Expected::Text(content.to_owned())),
+                Some(content) => Ok(Expected::Text(content)),
                 None => Err(StoreError::Header(full)),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -116,7 +116,7 @@ impl Store {
                     Expected::NewRelease
                 })
             }
-            Err(source) => Err(StoreError::Read { path: full, source }),
+            Err(error) => Err(StoreError::Read { path: full, error }),
         }
     }
 }
@@ -165,7 +165,7 @@ fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Ok((format!("built-in {}", built_in.0), built_in.1.to_owned()))
         }
-        Err(source) => Err(StoreError::Read { path, source }),
+        Err(error) => Err(StoreError::Read { path, error }),
     }
 }
 
@@ -179,11 +179,13 @@ fn has_snapshot(folder: &Path) -> bool {
     })
 }
 
-/// What stands behind the header of an insta snapshot (`---`, metadata, `---`).
-pub fn snapshot_content(text: &str) -> Option<&str> {
+/// What stands behind the header of an insta snapshot (`---`, metadata, `---`), with an empty line for each line of the
+/// header: both readers of expectations pass over them, and what they count are the lines of the file.
+pub fn snapshot_content(text: &str) -> Option<String> {
     let rest = text.strip_prefix("---\n")?;
-    let (_, content) = rest.split_once("\n---\n")?;
-    Some(content.trim_end_matches('\n'))
+    let (header, content) = rest.split_once("\n---\n")?;
+    let lines = header.lines().count() + 2;
+    Some("\n".repeat(lines) + content.trim_end_matches('\n'))
 }
 
 #[cfg(test)]
@@ -193,7 +195,10 @@ mod tests {
     #[test]
     fn the_content_stands_behind_the_header() {
         let text = "---\nsource: x\nexpression: y\n---\nfirst\nsecond\n";
-        assert_eq!(snapshot_content(text), Some("first\nsecond"));
+        assert_eq!(
+            snapshot_content(text).as_deref(),
+            Some("\n\n\n\nfirst\nsecond")
+        );
     }
 
     #[test]
