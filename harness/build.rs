@@ -81,6 +81,10 @@ fn changes_the_build(name: &std::ffi::OsStr) -> bool {
 }
 
 /// The agent's own flags: code for a fixed address, linked with nothing, and no folder of this machine in it.
+///
+/// No SSE, because KVM's instruction emulator dies on it, and so that nothing of CR4 but PAE is set before the first dump.
+/// rustc warns that one day it will refuse to do without SSE for this target (rust-lang/rust#116344); the target
+/// x86_64-unknown-none, which has none, is then the way, at the price of a `rustup target add`.
 fn rust_flags(root: &Path, firmware: &Path) -> Result<OsString> {
     let cargo_home = env::var_os("CARGO_HOME").map_or_else(
         || Path::new(&env::var_os("HOME").unwrap_or_default()).join(".cargo"),
@@ -88,6 +92,7 @@ fn rust_flags(root: &Path, firmware: &Path) -> Result<OsString> {
     );
     let script = firmware.join("link.ld");
     let flags = [
+        "-Ctarget-feature=-sse".into(),
         "-Crelocation-model=static".into(),
         // No SSE but where the source says so: KVM's instruction emulator knows few of its instructions, and a KVM that
         // emulates ring 0 ends the guest at a XORPS that clears a struct.

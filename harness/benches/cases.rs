@@ -20,17 +20,28 @@ fn main() -> anyhow::Result<()> {
     let config = Config::read(&root.join("fidelity.toml"))?;
     let cancel = Cancel::new()?;
     let found = inventory::inventory(&config, &config.qemu_paths(), &cancel);
-    anyhow::ensure!(!found.qemus.is_empty(), "no QEMU found: run `scripts/setup`");
+    anyhow::ensure!(
+        !found.qemus.is_empty(),
+        "no QEMU found: run `scripts/setup`"
+    );
     let (agent, floor) = (rom(AGENT_ROM)?, rom(FLOOR_ROM)?);
     for qemu in &found.qemus {
         let ratio = over_floor(qemu, agent.path(), floor.path(), &cancel)?;
         println!("{}: {ratio}", qemu.label);
     }
-    let newest = found.qemus.last().cloned().ok_or_else(|| anyhow::anyhow!("no QEMU"))?;
+    let newest = found
+        .qemus
+        .last()
+        .cloned()
+        .ok_or_else(|| anyhow::anyhow!("no QEMU"))?;
     let cores = std::thread::available_parallelism()?.get();
     let one = cases_per_second(&config, &newest, 1, &cancel)?;
     let all = cases_per_second(&config, &newest, cores, &cancel)?;
-    println!("{}: {one:.1} cases/s on 1 core, {all:.1} on {cores}: {:.2} x", newest.label, all / one);
+    println!(
+        "{}: {one:.1} cases/s on 1 core, {all:.1} on {cores}: {:.2} x",
+        newest.label,
+        all / one
+    );
     println!("peak memory of the harness: {} MB", peak_memory()? / 1024);
     Ok(())
 }
@@ -71,7 +82,11 @@ fn over_floor(
     }
     let [floor, case] = times.map(median);
     let ratio = case.as_secs_f64() / floor.as_secs_f64();
-    Ok(format!("floor {:.1} ms, case {:.1} ms: {ratio:.2} x the floor", milliseconds(floor), milliseconds(case)))
+    Ok(format!(
+        "floor {:.1} ms, case {:.1} ms: {ratio:.2} x the floor",
+        milliseconds(floor),
+        milliseconds(case)
+    ))
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -84,11 +99,27 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// Over all versioned models that run to their end, decoding included.
-fn cases_per_second(config: &Config, qemu: &Arc<Qemu>, jobs: usize, cancel: &Cancel) -> anyhow::Result<f64> {
-    let engine = Engine::new(Store::open(config)?, Options::default(), jobs, cancel.clone())?;
-    let cases: Vec<Case> = qemu.offers.versioned_models().map(|model| case(qemu, model)).collect();
+fn cases_per_second(
+    config: &Config,
+    qemu: &Arc<Qemu>,
+    jobs: usize,
+    cancel: &Cancel,
+) -> anyhow::Result<f64> {
+    let engine = Engine::new(
+        Store::open(config)?,
+        Options::default(),
+        jobs,
+        cancel.clone(),
+    )?;
+    let cases: Vec<Case> = qemu
+        .offers
+        .versioned_models()
+        .map(|model| case(qemu, model))
+        .collect();
     let started = Instant::now();
-    engine.pool().install(|| cases.par_iter().for_each(|case| drop(engine.observe(case))));
+    engine
+        .pool()
+        .install(|| cases.par_iter().for_each(|case| drop(engine.observe(case))));
     Ok(cases.len() as f64 / started.elapsed().as_secs_f64())
 }
 

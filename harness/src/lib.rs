@@ -8,6 +8,7 @@
 //! boot/     command line (a pure function), process, guest RAM, QMP
 //! dump/     bytes from the guest → Dump
 //! decode/   Dump + features.tsv → sorted lines, and back
+//! layers/   what each layer above the guest claims
 //! check/    expected × actual → findings
 //! report/   text, JSON lines, JUnit
 //! run/      the stages joined; the binary and `cargo test` call it
@@ -31,6 +32,7 @@ pub mod check;
 pub mod decode;
 pub mod dump;
 pub mod host;
+pub mod layers;
 pub mod matrix;
 pub mod report;
 pub mod run;

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpuid_fidelity::boot::{Cancel, Options};
-use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu};
+use cpuid_fidelity::check::{CaseResult, Status};
+use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config};
 use cpuid_fidelity::report::{changes, jsonl};
-use cpuid_fidelity::run::judge::{Verdict, judge};
-use cpuid_fidelity::run::{CaseResult, Engine, Status, Store, catalogue, inventory, vanished};
+use cpuid_fidelity::run::judge::{Verdict, judge, result};
+use cpuid_fidelity::run::{Engine, Store, catalogue, inventory, vanished};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -34,16 +35,21 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config::read(&root.join("fidelity.toml"))?;
     let cancel = Cancel::new()?;
-    let paths = std::env::var_os("QEMU").map_or_else(|| config.qemu_paths(), |path| vec![path.into()]);
+    let named = std::env::var_os("QEMU").map(|path| config::named(Path::new(&path)));
+    let paths = named.map_or_else(|| config.qemu_paths(), |path| vec![path]);
     let inventory = inventory::inventory(&config, &paths, &cancel);
     let options = Options {
-        timeout: Duration::from_secs(config.timeout),
+        timeout: Duration::from_secs_f64(number("TIMEOUT")?.unwrap_or(config.timeout as f64)),
         ..Options::default()
     };
-    let jobs = arguments.test_threads.unwrap_or(config.jobs);
+    let jobs = number("CPUID_FIDELITY_JOBS")?.map(|jobs| jobs as usize);
+    let jobs = arguments.test_threads.or(jobs).unwrap_or(config.jobs);
     let engine = Arc::new(Engine::new(Store::open(&config)?, options, jobs, cancel)?);
-    let planned = matrix::plan(&inventory.qemus, &config, profile(), &Filter::default());
-    let mut trials: Vec<Trial> = planned.into_iter().map(|trial| held(arguments, &engine, trial)).collect();
+    let planned = matrix::plan(&inventory.qemus, &config, profile()?, &Filter::default());
+    let mut trials: Vec<Trial> = planned
+        .into_iter()
+        .map(|trial| held(arguments, &engine, trial))
+        .collect();
     for qemu in &inventory.qemus {
         trials.push(offered(&engine, qemu));
         trials.push(measured(&engine, qemu));
@@ -66,12 +72,21 @@ fn held(arguments: &Arguments, engine: &Arc<Engine>, planned: matrix::Trial) -> 
         && !arguments.list
     {
         eprintln!("SKIP {}: {reason}", planned.name);
+        // The runner shows an ignored trial and drops the reason; the JSON lines keep it.
+        planned
+            .cases
+            .iter()
+            .for_each(|case| log(&result(&planned, case, Status::Skip, reason)));
     }
     let engine = Arc::clone(engine);
     let name = planned.name.clone();
     let trial = Trial::test(name, move || {
         let verdict = judge(&engine, &planned, &log);
         record(&engine, &planned, &verdict);
+        if recording() && verdict.observed.is_some() {
+            // What was seen is being written down for review; there is nothing yet to hold it against.
+            return Ok(());
+        }
         verdict_of(&verdict.results)
     });
     trial.with_ignored_flag(skip.is_some())
@@ -103,7 +118,8 @@ fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
 }
 
 fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
-    let bad = |result: &&CaseResult| matches!(result.status, Status::Fail | Status::Error | Status::Miss);
+    let bad =
+        |result: &&CaseResult| matches!(result.status, Status::Fail | Status::Error | Status::Miss);
     let texts: Vec<String> = results.iter().filter(bad).map(changes::explained).collect();
     if texts.is_empty() {
         return Ok(());
@@ -115,9 +131,13 @@ fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
 
 /// Hands what was observed to insta, which writes it where it differs from the file, if it is told to.
 fn record(engine: &Engine, planned: &matrix::Trial, verdict: &Verdict) {
-    let Some(observed) = &verdict.observed else { return };
+    let Some(observed) = &verdict.observed else {
+        return;
+    };
     let path = engine.store.folder.join(&planned.expectation);
-    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else { return };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else {
+        return;
+    };
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
     settings.set_prepend_module_to_snapshot(false);
@@ -138,21 +158,42 @@ fn quiet_insta() {
 
 /// Whether snapshots are being written on purpose.
 fn recording() -> bool {
-    std::env::var("INSTA_UPDATE").is_ok_and(|mode| ["always", "new", "unseen", "force"].contains(&mode.as_str()))
+    std::env::var("INSTA_UPDATE")
+        .is_ok_and(|mode| ["always", "new", "unseen", "force"].contains(&mode.as_str()))
 }
 
-fn profile() -> Profile {
+fn profile() -> anyhow::Result<Profile> {
     match std::env::var("CPUID_FIDELITY_PROFILE").as_deref() {
-        Ok("nightly") => Profile::Nightly,
-        _ => Profile::Default,
+        Ok("nightly") => Ok(Profile::Nightly),
+        Ok("default" | "") | Err(_) => Ok(Profile::Default),
+        Ok(other) => {
+            anyhow::bail!("CPUID_FIDELITY_PROFILE is “{other}”, neither default nor nightly")
+        }
     }
+}
+
+/// A number from the environment.
+fn number(name: &str) -> anyhow::Result<Option<f64>> {
+    let Ok(text) = std::env::var(name) else {
+        return Ok(None);
+    };
+    let number: f64 = text
+        .parse()
+        .map_err(|_| anyhow::anyhow!("{name} is “{text}”, not a number"))?;
+    anyhow::ensure!(number > 0.0, "{name} is {text}, not more than 0");
+    Ok(Some(number))
 }
 
 /// Appends a case to the JSON lines, if there is a file for them.
 fn log(result: &CaseResult) {
-    let Some(path) = std::env::var_os("CPUID_FIDELITY_JSON").map(PathBuf::from) else { return };
+    let Some(path) = std::env::var_os("CPUID_FIDELITY_JSON").map(PathBuf::from) else {
+        return;
+    };
     let line = format!("{}\n", jsonl::case(result));
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
     let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
     if let Err(error) = written {
         eprintln!("failed to append to the JSON lines: {error}");

@@ -25,13 +25,15 @@ pub struct Cr4Feature {
 /// itself runs: LA57, PCIDE, SMAP, CET.
 #[used]
 #[unsafe(no_mangle)]
-pub static CR4_FEATURES: [Cr4Feature; 6] = [
-    feature(7, 1, 3, 13),   // PGE
-    feature(11, 7, 2, 2),   // UMIP
-    feature(16, 7, 1, 0),   // FSGSBASE
-    feature(18, 1, 2, 26),  // OSXSAVE
-    feature(20, 7, 1, 7),   // SMEP
-    feature(22, 7, 2, 3),   // PKE
+pub static CR4_FEATURES: [Cr4Feature; 8] = [
+    feature(7, 1, 3, 13),  // PGE
+    feature(9, 1, 3, 24),  // OSFXSR
+    feature(10, 1, 3, 25), // OSXMMEXCPT
+    feature(11, 7, 2, 2),  // UMIP
+    feature(16, 7, 1, 0),  // FSGSBASE
+    feature(18, 1, 2, 26), // OSXSAVE
+    feature(20, 7, 1, 7),  // SMEP
+    feature(22, 7, 2, 3),  // PKE
 ];
 
 const fn feature(cr4: u32, leaf: u32, register: u32, bit: u32) -> Cr4Feature {
@@ -61,16 +63,12 @@ pub fn as_an_os(vcpu: &mut Vcpu) {
     if CONFIG.flags & FLAG_SPARE_XCR0 != 0 {
         return;
     }
-    let mut xcr0 = cpu::try_xgetbv();
-    if write && xcr0.succeeded() {
-        vcpu.about_to_write(Control::Xcr0, wanted_xcr0);
-        let written = cpu::try_xsetbv(wanted_xcr0);
-        xcr0 = if written.succeeded() {
-            cpu::try_xgetbv()
-        } else {
-            written
-        };
-    }
+    vcpu.about_to_write(Control::Xcr0, wanted_xcr0);
+    let xcr0 = if write {
+        write_xcr0(wanted_xcr0)
+    } else {
+        cpu::try_xgetbv()
+    };
     vcpu.report_control(Control::Xcr0, xcr0);
 }
 
@@ -85,6 +83,17 @@ fn write_cr4(vcpu: &Vcpu, wanted: u64) {
         if wanted & bit != 0 {
             _ = cpu::try_write_cr4(Cr4::read_raw() | bit);
         }
+    }
+}
+
+/// XSETBV sets all or faults, so what was written is what XCR0 holds. It is not read back: KVM's instruction emulator does not
+/// know XGETBV (Linux arch/x86/kvm/emulate.c, group7_rm2), and there are KVMs that emulate every instruction of this guest.
+fn write_xcr0(wanted: u64) -> Attempt {
+    let written = cpu::try_xsetbv(wanted);
+    if written.succeeded() {
+        Attempt::value(wanted)
+    } else {
+        written
     }
 }
 

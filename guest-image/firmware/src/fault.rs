@@ -1,7 +1,7 @@
 //! An exception that nobody expected: the vCPU says so and stops.
 
-use core::panic::PanicInfo;
 use core::arch::asm;
+use core::panic::PanicInfo;
 
 use fidelity_protocol::config::EXIT_FAULT;
 use fidelity_protocol::entry::{Fault, PANIC_VECTOR};

@@ -1,7 +1,7 @@
 //! Leaves and subleaves one past each limit: what a guest answers there is part of its fidelity.
 
 use fidelity_protocol::config::FLAG_PROBE_1F;
-use fidelity_protocol::leaves::{INDEXED, RANGES};
+use fidelity_protocol::leaves::{INDEXED, RANGES, Rule};
 
 use crate::boot::CONFIG;
 use crate::vcpu::Vcpu;
@@ -36,7 +36,14 @@ pub fn past_each_limit(vcpu: &mut Vcpu) {
     }
     for indexed in INDEXED {
         if indexed.leaf != V2_TOPOLOGY && in_range(vcpu, indexed.leaf) {
-            let last = subleaves(indexed, |subleaf| vcpu.cpuid(indexed.leaf, subleaf));
+            let mut walked = 0u64;
+            let last = subleaves(indexed, |subleaf| {
+                walked |= 1 << subleaf;
+                vcpu.cpuid(indexed.leaf, subleaf)
+            });
+            if let Some(hole) = hole(indexed.rule, walked, last) {
+                vcpu.report_cpuid(indexed.leaf, hole);
+            }
             vcpu.report_cpuid(indexed.leaf, last + 1);
         }
     }
@@ -46,6 +53,13 @@ pub fn past_each_limit(vcpu: &mut Vcpu) {
             vcpu.report_cpuid(V2_TOPOLOGY, subleaf);
         }
     }
+}
+
+/// The first XSAVE component that is not offered though a later one is: it must answer 0 (SDM vol. 1 §13.2), and QEMU 11.1 does
+/// not. The 32-bit agent leaves it out: no processor without long mode has such components.
+fn hole(rule: Rule, walked: u64, last: u32) -> Option<u32> {
+    let missing = |component: &u32| walked >> component & 1 == 0;
+    (2..last).find(|component| rule == Rule::Xsave && missing(component))
 }
 
 fn in_range(vcpu: &Vcpu, leaf: u32) -> bool {

@@ -77,7 +77,8 @@ impl Vcpu {
 
     /// Says that control state is about to be written, and the value's low half.
     pub fn about_to_write(&self, control: Control, value: u64) {
-        self.slot.breadcrumb(OP_CONTROL, control as u32, value as u32);
+        self.slot
+            .breadcrumb(OP_CONTROL, control as u32, value as u32);
     }
 
     /// Reads every MSR of a range, inclusive, and reports runs of indices that answer alike.

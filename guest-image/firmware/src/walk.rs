@@ -1,6 +1,6 @@
 //! The walk over every leaf and subleaf that the guest announces (see [`fidelity_protocol::leaves`]).
 
-use fidelity_protocol::leaves::{Indexed, MAX_LEAVES, MAX_SUBLEAVES, RANGES, Rule, rule};
+use fidelity_protocol::leaves::{INDEXED, Indexed, MAX_LEAVES, MAX_SUBLEAVES, RANGES, Rule};
 
 use crate::vcpu::Vcpu;
 
@@ -26,20 +26,35 @@ pub fn last_leaf(vcpu: &Vcpu, base: u32) -> Option<u32> {
 
 /// Reports every subleaf of every leaf of every range.
 pub fn every_leaf(vcpu: &mut Vcpu) {
+    // Leaves and rules both ascend, so that a cursor takes the place of a search.
+    let mut rules = INDEXED.as_slice();
     for base in RANGES {
         let Some(last) = last_leaf(vcpu, base) else {
             continue;
         };
         for leaf in base..=last {
-            match rule(leaf) {
-                None => _ = vcpu.report_cpuid(leaf, 0),
-                Some(indexed) => {
+            while let [first, rest @ ..] = rules
+                && first.leaf < leaf
+            {
+                rules = rest;
+            }
+            match rules.first() {
+                Some(&indexed) if indexed.leaf == leaf => {
                     subleaves(indexed, |subleaf| vcpu.report_cpuid(leaf, subleaf));
                 }
+                _ => _ = vcpu.report_cpuid(leaf, 0),
             }
         }
     }
 }
+
+const _: () = {
+    let mut index = 1;
+    while index < INDEXED.len() {
+        assert!(INDEXED[index - 1].leaf < INDEXED[index].leaf);
+        index += 1;
+    }
+};
 
 /// Executes `look` for every subleaf of a leaf, in ascending order, and gives the last one.
 pub fn subleaves(indexed: Indexed, mut look: impl FnMut(u32) -> [u32; 4]) -> u32 {

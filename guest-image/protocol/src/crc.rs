@@ -3,31 +3,47 @@
 /// Reflected polynomial.
 pub const POLYNOMIAL: u32 = 0xEDB8_8320;
 
-/// The remainder of each byte; a constant, for the 32-bit agent reads it as data.
-pub const TABLE: [u32; 256] = table();
+/// `TABLES[n][byte]` is the remainder of `byte` followed by n zero bytes, so that four bytes take one step: there are guests
+/// of which every instruction is emulated. A static, for the 32-bit agent reads it as data.
+pub static TABLES: [[u32; 256]; 4] = tables();
 
-const fn table() -> [u32; 256] {
-    let mut table = [0; 256];
+const fn tables() -> [[u32; 256]; 4] {
+    let mut tables = [[0; 256]; 4];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
-            bit += 1;
+        let mut zeros = 0;
+        while zeros < 4 {
+            let mut bit = 0;
+            while bit < 8 {
+                crc = (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
+                bit += 1;
+            }
+            tables[zeros][byte] = crc;
+            zeros += 1;
         }
-        table[byte] = crc;
         byte += 1;
     }
-    table
+    tables
 }
 
 /// CRC-32 of the concatenation of `parts`.
 pub fn crc32(parts: &[&[u8]]) -> u32 {
-    let bytes = parts.iter().flat_map(|part| part.iter());
-    !bytes.fold(!0, |crc: u32, byte| {
-        (crc >> 8) ^ TABLE[usize::from(crc as u8 ^ byte)]
-    })
+    !parts.iter().fold(!0, |crc, part| update(crc, part))
+}
+
+fn update(mut crc: u32, bytes: &[u8]) -> u32 {
+    let (words, rest) = bytes.as_chunks();
+    for word in words {
+        let [a, b, c, d] = (crc ^ u32::from_le_bytes(*word))
+            .to_le_bytes()
+            .map(usize::from);
+        crc = TABLES[3][a] ^ TABLES[2][b] ^ TABLES[1][c] ^ TABLES[0][d];
+    }
+    for byte in rest {
+        crc = (crc >> 8) ^ TABLES[0][usize::from(crc as u8 ^ byte)];
+    }
+    crc
 }
 
 #[cfg(test)]

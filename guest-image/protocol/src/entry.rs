@@ -212,7 +212,9 @@ macro_rules! entry {
 entry!(
     Cpuid,
     24,
-    |c| [c.leaf, c.subleaf, c.regs[0], c.regs[1], c.regs[2], c.regs[3]],
+    |c| [
+        c.leaf, c.subleaf, c.regs[0], c.regs[1], c.regs[2], c.regs[3]
+    ],
     |b| Cpuid {
         leaf: word(b, 0)?,
         subleaf: word(b, 4)?,
@@ -258,23 +260,13 @@ entry!(
         address: long(b, 16)?,
     }
 );
-entry!(
-    Hello,
-    12,
-    |h| [h.mode, h.vcpus, h.has_cpuid],
-    |b| Hello {
-        mode: word(b, 0)?,
-        vcpus: word(b, 4)?,
-        has_cpuid: word(b, 8)?,
-    }
-);
-entry!(
-    End,
-    12,
-    |e| [e.frames, e.vcpus, e.flags],
-    |b| End {
-        frames: word(b, 0)?,
-        vcpus: word(b, 4)?,
-        flags: word(b, 8)?,
-    }
-);
+entry!(Hello, 12, |h| [h.mode, h.vcpus, h.has_cpuid], |b| Hello {
+    mode: word(b, 0)?,
+    vcpus: word(b, 4)?,
+    has_cpuid: word(b, 8)?,
+});
+entry!(End, 12, |e| [e.frames, e.vcpus, e.flags], |b| End {
+    frames: word(b, 0)?,
+    vcpus: word(b, 4)?,
+    flags: word(b, 8)?,
+});

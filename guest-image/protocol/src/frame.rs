@@ -153,14 +153,16 @@ impl core::fmt::Display for FrameError {
                 write!(f, "truncated frame: {wanted} bytes wanted, {left} left")
             }
             FrameError::BadMagic(bytes) => write!(f, "no frame here: found bytes {bytes:02x?}"),
-            FrameError::BadVersion(version) => write!(
-                f,
-                "protocol version {version}, this host speaks {VERSION}"
-            ),
+            FrameError::BadVersion(version) => {
+                write!(f, "protocol version {version}, this host speaks {VERSION}")
+            }
             FrameError::BadKind(kind) => write!(f, "unknown frame kind {kind}"),
             FrameError::BadPhase(phase) => write!(f, "unknown phase {phase}"),
             FrameError::TooLong(length) => {
-                write!(f, "payload of {length} bytes, at most {MAX_PAYLOAD} allowed")
+                write!(
+                    f,
+                    "payload of {length} bytes, at most {MAX_PAYLOAD} allowed"
+                )
             }
             FrameError::BadChecksum { stated, computed } => write!(
                 f,

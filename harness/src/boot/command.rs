@@ -32,7 +32,8 @@ pub fn command(case: &Case, wiring: &Wiring<'_>) -> Vec<OsString> {
         Some(path) => {
             let size = wiring.megabytes;
             let machine = format!("{},memory-backend=ram", case.machine);
-            let backend = format!("memory-backend-file,id=ram,share=on,mem-path={path},size={size}M");
+            let backend =
+                format!("memory-backend-file,id=ram,share=on,mem-path={path},size={size}M");
             add(&["-machine", &machine, "-object", &backend]);
         }
         None => add(&["-machine", &case.machine]),
@@ -45,7 +46,10 @@ pub fn command(case: &Case, wiring: &Wiring<'_>) -> Vec<OsString> {
     }
     let exit = format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=2");
     add(&["-device", &exit]);
-    wiring.extra.iter().for_each(|argument| add(&[argument.as_str()]));
+    wiring
+        .extra
+        .iter()
+        .for_each(|argument| add(&[argument.as_str()]));
     line.push("-bios".into());
     line.push(wiring.rom.into());
     line
@@ -100,7 +104,10 @@ mod tests {
             extra: &[],
         };
         let words = command(&case(lane, smp), &wiring);
-        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let words: Vec<_> = words
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
         pasteable(&words)
     }
 

@@ -12,7 +12,9 @@ use fidelity_protocol::slot;
 use super::cancel::Cancel;
 use super::command::{Wiring, command};
 use super::memory::{GuestMemory, Slot};
+use super::monitor::{Gone, Monitor, command as command_named};
 use super::process::{Ending, Process};
+use super::view::RawView;
 use crate::host::kvm::layer::host_supports_xsave;
 use crate::matrix::{Case, Lane};
 
@@ -25,6 +27,8 @@ pub struct Options {
     pub phases: Vec<Phase>,
     /// MSR index ranges for phase `sweep`, first and last inclusive.
     pub sweep: Vec<(u32, u32)>,
+    /// Ask QEMU over QMP, before the guest runs, what it thinks of the CPU.
+    pub view: bool,
     /// Probe CPUID.1FH past its end too; aborts QEMU 10.0 and 11.1 under TCG.
     pub probe_1f: bool,
 }
@@ -36,6 +40,7 @@ impl Default for Options {
             timeout: Duration::from_secs(20),
             phases: all.filter(|phase| *phase != Phase::Sweep).collect(),
             sweep: Vec::new(),
+            view: false,
             probe_1f: false,
         }
     }
@@ -44,7 +49,7 @@ impl Default for Options {
 /// A guest that is gone.
 #[derive(Clone, Debug)]
 pub struct Boot {
-    /// The exact command line.
+    /// The command line to paste: the one that ran, but with RAM of its own, where the agent sends its dump to the debug port.
     pub command: Vec<String>,
     /// How QEMU ended.
     pub ending: Ending,
@@ -52,6 +57,8 @@ pub struct Boot {
     pub stderr: String,
     /// QEMU's whole life.
     pub elapsed: Duration,
+    /// What QEMU said of the first vCPU, if it was asked and answered.
+    pub view: Option<RawView>,
     /// What each vCPU left behind, the boot processor first.
     pub slots: Vec<Slot>,
 }
@@ -69,8 +76,16 @@ impl Boot {
 
     /// What a guest that did not complete was last seen doing: `CPUID 0000001fH.06H`.
     pub fn last_operation(&self) -> Option<String> {
-        let unfinished = self.slots.iter().find(|slot| slot.header.state == slot::RUNNING)?;
-        let slot::Header { op, operand, operand2, .. } = unfinished.header;
+        let unfinished = self
+            .slots
+            .iter()
+            .find(|slot| slot.header.state == slot::RUNNING)?;
+        let slot::Header {
+            op,
+            operand,
+            operand2,
+            ..
+        } = unfinished.header;
         match op {
             slot::OP_CPUID => Some(format!("CPUID {operand:#x} with ECX {operand2:#x}")),
             slot::OP_RDMSR => Some(format!("RDMSR {operand:#x}")),
@@ -104,23 +119,52 @@ pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std:
         extra: &[],
     };
     let line = command(case, &wiring);
-    let process = Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?;
-    let finished = process.finish();
+    let mut view = None;
+    // The RAM file is gone when the line is read; with RAM of its own the guest sees the same CPU.
+    let paste = Wiring {
+        memory: None,
+        ..wiring
+    };
+    let finished = if options.view {
+        let mut waiting = line.clone();
+        waiting.push("-S".into());
+        let mut monitor = Monitor::start(waiting, &[memory.as_fd()], options.timeout, cancel)?;
+        view = asked(&mut monitor).ok();
+        monitor.finish()
+    } else {
+        Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?.finish()
+    };
     Ok(Boot {
-        command: readable(&line),
+        command: readable(&command(case, &paste)),
         ending: finished.ending,
         stderr: finished.stderr,
         elapsed: finished.elapsed,
+        view,
         slots: memory.slots(),
     })
 }
 
+/// Asks, then lets the guest run. A QEMU that is gone says so by how it ended.
+fn asked(monitor: &mut Monitor) -> Result<RawView, Gone> {
+    monitor.greet()?;
+    let view = RawView::ask(monitor)?;
+    // The guest may be through before the answer to `cont` is.
+    let _ = monitor.execute(&command_named("cont"));
+    Ok(view)
+}
+
 fn readable(line: &[OsString]) -> Vec<String> {
-    line.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    line.iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn flags(case: &Case, options: &Options) -> u32 {
-    let probe = if options.probe_1f { config::FLAG_PROBE_1F } else { 0 };
+    let probe = if options.probe_1f {
+        config::FLAG_PROBE_1F
+    } else {
+        0
+    };
     let spare = match case.lane {
         Lane::Kvm | Lane::KvmDirect if !host_supports_xsave() => config::FLAG_SPARE_XCR0,
         _ => 0,
@@ -130,7 +174,10 @@ fn flags(case: &Case, options: &Options) -> u32 {
 
 pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
     let vcpus = case.smp.vcpus();
-    let phases = options.phases.iter().filter(|phase| !case.spared.contains(phase));
+    let phases = options
+        .phases
+        .iter()
+        .filter(|phase| !case.spared.contains(phase));
     let mut ranges = [(0, 0); config::MAX_RANGES];
     for (slot, range) in ranges.iter_mut().zip(&options.sweep) {
         *slot = *range;

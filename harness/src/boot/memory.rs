@@ -56,7 +56,8 @@ impl GuestMemory {
     }
 
     fn slot(&self, index: u32) -> Option<Slot> {
-        let at = u64::from(self.config.slot_base) + u64::from(index) * u64::from(self.config.slot_size);
+        let at =
+            u64::from(self.config.slot_base) + u64::from(index) * u64::from(self.config.slot_size);
         let header = slot::Header::read(&self.read(at, slot::HEADER))?;
         // The guest's word is not trusted: no more is read than a slot has room for.
         let room = self.config.slot_size as usize - slot::HEADER - slot::STACK;

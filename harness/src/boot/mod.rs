@@ -1,20 +1,24 @@
 //! Starting guests: the only stage that starts processes.
 //!
 //! [`command`] builds a QEMU command line, a pure function. [`process`] runs one with a deadline and leaves nothing
-//! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`qmp`] asks a QEMU
-//! about itself. [`guest`] puts them together: boot one guest, bring back its streams. [`vmm`] runs one without QEMU.
+//! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`monitor`] speaks QMP,
+//! [`qmp`] asks a QEMU about itself, [`view`] asks one about the CPU of the guest it is about to run. [`guest`] puts them
+//! together: boot one guest, bring back its streams. [`vmm`] runs one without QEMU.
 
 pub mod cancel;
 pub mod command;
 pub mod guest;
 pub mod memory;
+pub mod monitor;
 pub mod process;
 pub mod qmp;
+pub mod view;
 pub mod vmm;
 
 pub use cancel::Cancel;
 pub use guest::{Boot, Options, boot};
 pub use process::{Ending, Finished};
+pub use view::RawView;
 pub use vmm::{Direct, boot_direct};
 
 /// The agent: a 64 KiB ROM for `-bios`, built by harness/build.rs from guest-image/firmware.

@@ -151,7 +151,11 @@ impl Process {
             ];
             fds.extend(ready.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
             let extra = fds.len();
-            fds.extend(self.stderr.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            fds.extend(
+                self.stderr
+                    .as_ref()
+                    .map(|fd| PollFd::new(fd, PollFlags::IN)),
+            );
             let timeout = Timespec::try_from(left).ok();
             match poll(&mut fds, timeout.as_ref()) {
                 Err(Errno::INTR) => continue,
@@ -162,6 +166,9 @@ impl Process {
             drop(fds);
             if woken.get(extra) == Some(&true) {
                 self.hear();
+                if self.gave_up() {
+                    return Some(Ending::Stopped);
+                }
             }
             if ready.is_some() && woken[2] {
                 return None;
@@ -173,6 +180,22 @@ impl Process {
                 return Some(Ending::Cancelled);
             }
         }
+    }
+
+    /// Whether QEMU said that KVM gave up on the guest. QEMU then dumps the registers, `Code=` last, and stays, its vCPUs
+    /// stopped for ever (accel/kvm/kvm-all.c, kvm_cpu_exec: VM_STOP on RUN_STATE_INTERNAL_ERROR).
+    fn gave_up(&self) -> bool {
+        let find = |words: &[u8]| {
+            self.said
+                .windows(words.len())
+                .position(|window| window == words)
+        };
+        let gave_up = find(b"KVM internal error").or_else(|| find(b"KVM: entry failed"));
+        gave_up.is_some_and(|at| {
+            self.said[at..]
+                .windows(6)
+                .any(|window| window == b"\nCode=")
+        })
     }
 
     /// Takes what stands in the stderr pipe.
@@ -261,12 +284,28 @@ mod tests {
 
     #[test]
     fn a_hang_ends_at_the_deadline_with_all_that_it_started() {
-        let finished = run("sleep 987654 & echo $! >&2; wait", Duration::from_millis(200));
+        let finished = run(
+            "sleep 987654 & echo $! >&2; wait",
+            Duration::from_millis(200),
+        );
         assert_eq!(finished.ending, Ending::TimedOut);
-        let pid: i32 = finished.stderr.trim().parse().expect("a process number");
-        // Killed; until init reaps it, it may stand there as a zombie.
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+        let pid = finished
+            .stderr
+            .trim()
+            .parse()
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a process number");
+        // Killed, but not by then gone: its end is waited for, and only a process still alive after 10 s is a failure.
+        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
+            return;
+        };
+        let patience = Timespec {
+            tv_sec: 10,
+            tv_nsec: 0,
+        };
+        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
+        assert_eq!(ended, Ok(1));
     }
 
     #[test]
@@ -274,6 +313,18 @@ mod tests {
         let finished = run("head -c 300000 /dev/zero >&2", LONG);
         assert_eq!(finished.ending, Ending::Exited(0));
         assert_eq!(finished.stderr.len(), STDERR_KEPT);
+    }
+
+    #[test]
+    fn a_guest_that_kvm_gave_up_on_ends_at_once() {
+        let said = "KVM internal error. Suberror: 1\\nemulation failure\\nEAX=0\\nCode=<cf>\\n";
+        let finished = run(&format!("printf '{said}' >&2; sleep 987654"), LONG);
+        assert_eq!(finished.ending, Ending::Stopped);
+        assert!(
+            finished.stderr.ends_with("Code=<cf>\n"),
+            "{}",
+            finished.stderr
+        );
     }
 
     #[test]

@@ -1,17 +1,14 @@
-//! A QEMU asked about itself over QMP, hand-written on a socket pair: greeting, capabilities, then one command after the
-//! other. Events in between are passed over; an error answer is an error with QEMU's own words.
+//! A QEMU asked about itself: its machine never runs.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::cancel::Cancel;
-use super::process::{Finished, Process};
+use super::monitor::{Gone, Monitor};
+use super::process::Finished;
 
 /// Why an answer could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -52,17 +49,7 @@ fn ending(finished: &Finished) -> String {
     }
 }
 
-/// A command without arguments.
-pub fn command(name: &str) -> Value {
-    json!({ "execute": name })
-}
-
-/// A command with arguments.
-pub fn command_with(name: &str, arguments: Value) -> Value {
-    json!({ "execute": name, "arguments": arguments })
-}
-
-/// Asks `commands` of a QEMU whose machine of type `machine` never runs, and returns the answers in the same order.
+/// Asks `commands` of a QEMU with a machine of type `machine`, and returns the answers in the same order.
 ///
 /// # Errors
 /// It cannot be started, does not answer, or refuses a command.
@@ -74,27 +61,25 @@ pub fn ask(
     cancel: &Cancel,
 ) -> Result<Vec<Value>, QmpError> {
     let name = path.display().to_string();
-    let start = |source| QmpError::Start {
-        path: name.clone(),
-        source,
+    let line = command_line(path, machine);
+    let mut monitor =
+        Monitor::start(line, &[], deadline, cancel).map_err(|source| QmpError::Start {
+            path: name.clone(),
+            source,
+        })?;
+    let mut answers = || -> Result<Vec<_>, Gone> {
+        monitor.greet()?;
+        commands
+            .iter()
+            .map(|command| monitor.execute(command))
+            .collect()
     };
-    let (ours, theirs) = UnixStream::pair().map_err(start)?;
-    let line = command_line(path, machine, theirs.as_raw_fd());
-    let process = Process::start(&line, &[theirs.as_fd()], deadline, cancel).map_err(start)?;
-    drop(theirs);
-    // A QEMU that says nothing must not hold us for ever; one that dies closes the socket, which ends the read.
-    ours.set_read_timeout(Some(deadline)).map_err(start)?;
-    let mut session = Session {
-        reader: BufReader::new(&ours),
-        writer: &ours,
-    };
-    let answers = session.greet().and_then(|()| {
-        let answers = commands.iter().map(|command| session.execute(command));
-        answers.collect::<Option<Vec<_>>>()
-    });
-    let Some(answers) = answers else {
-        let finished = Box::new(process.finish());
-        return Err(QmpError::Silent { path: name, finished });
+    let Ok(answers) = answers() else {
+        let finished = Box::new(monitor.finish());
+        return Err(QmpError::Silent {
+            path: name,
+            finished,
+        });
     };
     let checked = commands.iter().zip(answers).map(|(command, answer)| {
         answer.map_err(|message| QmpError::Refused {
@@ -106,47 +91,19 @@ pub fn ask(
     checked.collect()
 }
 
-fn command_line(path: &Path, machine: &str, fd: i32) -> Vec<OsString> {
+fn command_line(path: &Path, machine: &str) -> Vec<OsString> {
     let mut line: Vec<OsString> = vec![path.into()];
-    let socket = format!("socket,id=qmp,fd={fd}");
     let rest = [
-        "-nodefaults", "-no-user-config", "-display", "none", "-S", "-accel", "tcg", "-machine", machine,
-        "-chardev", &socket, "-mon", "chardev=qmp,mode=control",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-S",
+        "-accel",
+        "tcg",
+        "-machine",
+        machine,
     ];
     line.extend(rest.iter().map(OsString::from));
     line
-}
-
-struct Session<'a> {
-    reader: BufReader<&'a UnixStream>,
-    writer: &'a UnixStream,
-}
-
-impl Session<'_> {
-    fn greet(&mut self) -> Option<()> {
-        let greeting = self.next()?;
-        greeting.get("QMP")?;
-        self.execute(&command("qmp_capabilities"))?.ok()?;
-        Some(())
-    }
-
-    /// The answer, or QEMU's words where it refused; `None` when the connection is gone.
-    fn execute(&mut self, command: &Value) -> Option<Result<Value, String>> {
-        self.writer.write_all(command.to_string().as_bytes()).ok()?;
-        loop {
-            let mut answer = self.next()?;
-            if let Some(value) = answer.get_mut("return") {
-                return Some(Ok(value.take()));
-            }
-            if let Some(error) = answer.get("error") {
-                return Some(Err(error["desc"].as_str().unwrap_or("no reason given").to_owned()));
-            }
-        }
-    }
-
-    fn next(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        let read = self.reader.read_line(&mut line).ok()?;
-        (read > 0).then(|| serde_json::from_str(&line).ok())?
-    }
 }

@@ -18,7 +18,13 @@ pub struct Bits {
 }
 
 /// A row; `register` by name, so that a table reads like a manual.
-pub const fn bits(leaf: u32, subleaf: Option<u32>, register: Register, mask: u32, reason: &'static str) -> Bits {
+pub const fn bits(
+    leaf: u32,
+    subleaf: Option<u32>,
+    register: Register,
+    mask: u32,
+    reason: &'static str,
+) -> Bits {
     Bits {
         leaf,
         subleaf,
@@ -55,7 +61,9 @@ pub const fn span(high: u32, low: u32) -> u32 {
 /// All bits that `table` has for one register of an answer.
 pub fn mask(table: &[Bits], key: Key, register: u8) -> u32 {
     let rows = table.iter().filter(|row| {
-        row.leaf == key.leaf && row.register == register && row.subleaf.is_none_or(|subleaf| subleaf == key.subleaf)
+        row.leaf == key.leaf
+            && row.register == register
+            && row.subleaf.is_none_or(|subleaf| subleaf == key.subleaf)
     });
     rows.fold(0, |mask, row| mask | row.mask)
 }

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::decode::Bit;
+use crate::decode::Table;
 use crate::decode::line::{Line, Place, Register, manual_style};
 
 /// Which way the guest differs.
@@ -65,6 +67,43 @@ impl Change {
         lines.into_iter().flatten().collect()
     }
 
+    /// A contradiction between layers about one CPUID bit; the layer is QEMU.
+    pub fn bit(
+        check: &'static str,
+        kind: Kind,
+        bit: Bit,
+        table: &Table,
+        expected: &str,
+        actual: &str,
+    ) -> Change {
+        Change {
+            place: bit.to_string(),
+            ..Change::told(check, kind, bit.name(table), expected, actual, "qemu")
+        }
+    }
+
+    /// A contradiction that has no place of its own.
+    pub fn told(
+        check: &'static str,
+        kind: Kind,
+        name: &str,
+        expected: &str,
+        actual: &str,
+        layer: &'static str,
+    ) -> Change {
+        Change {
+            check,
+            kind,
+            place: String::new(),
+            name: name.to_owned(),
+            expected: expected.to_owned(),
+            actual: actual.to_owned(),
+            layer,
+            minus: None,
+            plus: None,
+        }
+    }
+
     fn new(layer: &'static str, minus: Option<&Line>, plus: Option<&Line>) -> Option<Change> {
         let kind = match (minus, plus) {
             (Some(_), Some(_)) => Kind::Changed,
@@ -98,7 +137,9 @@ pub fn compare(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<C
     let (left, right) = (leaves(expected), leaves(actual));
     let both: BTreeSet<_> = left.intersection(&right).collect();
     let places: BTreeSet<_> = minus.keys().chain(plus.keys()).collect();
-    let differing = places.into_iter().filter(|place| minus.get(*place) != plus.get(*place));
+    let differing = places
+        .into_iter()
+        .filter(|place| minus.get(*place) != plus.get(*place));
     let changes = differing.filter_map(|place| {
         let (minus, plus) = (minus.get(place).copied(), plus.get(place).copied());
         // `zero` says that no bit is set; where the leaf is on both sides, the bits' own lines say it.
@@ -158,12 +199,18 @@ mod tests {
 
     #[test]
     fn a_lost_bit_is_lost() {
-        assert_eq!(told(&[BMI1, AVX2], &[BMI1]), ["lost avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(
+            told(&[BMI1, AVX2], &[BMI1]),
+            ["lost avx2 CPUID.07H.00H:EBX[5]"]
+        );
     }
 
     #[test]
     fn a_bit_that_only_the_guest_has_is_gained() {
-        assert_eq!(told(&[BMI1], &[BMI1, AVX2]), ["gained avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(
+            told(&[BMI1], &[BMI1, AVX2]),
+            ["gained avx2 CPUID.07H.00H:EBX[5]"]
+        );
     }
 
     #[test]

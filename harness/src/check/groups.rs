@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! cpuid 0x00000001.00 ecx[21]     -x2apic | *
-//! cpuid 0x80000008.00 eax[ 7: 0]  -phys-bits = 46 | EPYC-v1 EPYC-v2
-//! cpuid 0x80000008.00 eax[ 7: 0]  +phys-bits = 40 | EPYC-v1 EPYC-v2
+//! cpuid 0x80000008.00 eax[ 7: 0]  -phys-bits = 46 | EPYC-v1..2
+//! cpuid 0x80000008.00 eax[ 7: 0]  +phys-bits = 40 | EPYC-v1..2
 //! ```
-//! `*` is every model of that QEMU; `* -A -B` is every one but A and B. A machine type that changes nothing has the one
-//! line [`NOTHING`].
+//! `*` is every model of that QEMU; `* -A -B` is every one but A and B; `EPYC-v1..3` and `EPYC-v*` are versions of one model.
+//! A machine type that changes nothing has the one line [`NOTHING`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,12 +120,13 @@ impl Groups {
 
 /// The shorter of the two ways to say which models.
 fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
-    let missing: Vec<_> = all.difference(models).map(|model| format!(" -{model}")).collect();
-    if missing.len() < models.len() {
-        return format!("*{}", missing.concat());
+    let missing: BTreeSet<String> = all.difference(models).cloned().collect();
+    let (those, others) = (names::fold(models, all), names::fold(&missing, all));
+    if others.len() < those.len() {
+        let but: String = others.iter().map(|name| format!(" -{name}")).collect();
+        return format!("*{but}");
     }
-    let names: Vec<_> = models.iter().map(String::as_str).collect();
-    names.join(" ")
+    those.join(" ")
 }
 
 fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>), &'static str> {
@@ -142,18 +143,102 @@ fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>),
         text: text[1..].to_owned(),
     };
     shift.line().ok_or("not an expectation line")?;
-    let mut words = models.split(' ');
+    let unfold = |words: &mut dyn Iterator<Item = &str>| -> Option<BTreeSet<String>> {
+        let sets: Option<Vec<_>> = words.map(|word| names::unfold(word, all)).collect();
+        Some(sets?.into_iter().flatten().collect())
+    };
     let models = match models.strip_prefix('*') {
-        None => words.map(str::to_owned).collect(),
-        Some(_) => {
-            words.next();
-            let but: Option<BTreeSet<&str>> = words.map(|word| word.strip_prefix('-')).collect();
-            let but = but.ok_or("“* -A -B” wanted")?;
-            let kept = all.iter().filter(|model| !but.contains(model.as_str()));
-            kept.cloned().collect()
+        None => unfold(&mut models.split(' ')).ok_or("a model name ends in -vN, -vN..M or -v*")?,
+        Some(but) => {
+            let words: Option<Vec<&str>> = but
+                .split_whitespace()
+                .map(|word| word.strip_prefix('-'))
+                .collect();
+            let but = unfold(&mut words.ok_or("“* -A -B” wanted")?.into_iter());
+            all.difference(&but.ok_or("a model name ends in -vN, -vN..M or -v*")?)
+                .cloned()
+                .collect()
         }
     };
     Ok((shift, models))
+}
+
+/// Versions of one model, folded: `EPYC-v1..3` for three of them in a row, `EPYC-v*` for all there are.
+mod names {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Versions<'a> = BTreeMap<&'a str, BTreeSet<u32>>;
+
+    fn split(name: &str) -> Option<(&str, u32)> {
+        let (base, version) = name.rsplit_once("-v")?;
+        Some((base, version.parse().ok()?))
+    }
+
+    fn by_model(names: &BTreeSet<String>) -> Versions<'_> {
+        let mut models = Versions::new();
+        for (base, version) in names.iter().filter_map(|name| split(name)) {
+            models.entry(base).or_default().insert(version);
+        }
+        models
+    }
+
+    /// The words for `names`, out of `all`.
+    pub(super) fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
+        let there = by_model(all);
+        let mut words: Vec<String> = names
+            .iter()
+            .filter(|name| split(name).is_none())
+            .cloned()
+            .collect();
+        for (base, versions) in by_model(names) {
+            if versions.len() > 1 && there.get(base) == Some(&versions) {
+                words.push(format!("{base}-v*"));
+                continue;
+            }
+            for (first, last) in runs(&versions) {
+                let range = if first == last {
+                    String::new()
+                } else {
+                    format!("..{last}")
+                };
+                words.push(format!("{base}-v{first}{range}"));
+            }
+        }
+        words
+    }
+
+    fn runs(versions: &BTreeSet<u32>) -> Vec<(u32, u32)> {
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for version in versions {
+            match runs.last_mut() {
+                Some((_, last)) if *last + 1 == *version => *last = *version,
+                _ => runs.push((*version, *version)),
+            }
+        }
+        runs
+    }
+
+    /// The names that a word stands for; `None` for a word that is none.
+    pub(super) fn unfold(word: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let plain = || (!word.is_empty() && !word.contains('*')).then(|| [word.to_owned()].into());
+        let versioned =
+            |tail: &str| tail == "*" || tail.starts_with(|digit: char| digit.is_ascii_digit());
+        let Some((base, versions)) = word.rsplit_once("-v").filter(|(_, tail)| versioned(tail))
+        else {
+            return plain();
+        };
+        let versions: BTreeSet<u32> = match versions.split_once("..") {
+            _ if versions == "*" => by_model(all).remove(base)?,
+            Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),
+            None => [versions.parse().ok()?].into(),
+        };
+        Some(
+            versions
+                .into_iter()
+                .map(|version| format!("{base}-v{version}"))
+                .collect(),
+        )
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +247,9 @@ mod tests {
     use crate::check::compare;
 
     fn all() -> BTreeSet<String> {
-        ["A-v1", "B-v1", "C-v1"].map(str::to_owned).into()
+        ["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"]
+            .map(str::to_owned)
+            .into()
     }
 
     fn groups(models: &[&str]) -> Groups {
@@ -182,7 +269,7 @@ mod tests {
     #[test]
     fn a_change_of_every_model_is_a_star() {
         assert_eq!(
-            groups(&["A-v1", "B-v1", "C-v1"]).render(&all()),
+            groups(&["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"]).render(&all()),
             "cpuid 0x80000008.00 eax[ 7: 0]  +phys-bits = 40 | *\n\
              cpuid 0x80000008.00 eax[ 7: 0]  -phys-bits = 46 | *"
         );
@@ -190,10 +277,25 @@ mod tests {
 
     #[test]
     fn files_read_back_as_written() {
-        for models in [&["A-v1"][..], &["A-v1", "C-v1"], &["A-v1", "B-v1", "C-v1"], &[]] {
+        let sets = [
+            &["A-v1"][..],
+            &["A-v1", "A-v2", "C-v1"],
+            &["B-v1", "B-v2"],
+            &["A-v1", "A-v3", "B-v1", "B-v2", "C-v1"],
+            &[],
+        ];
+        for models in sets {
             let groups = groups(models);
             assert_eq!(Groups::parse(&groups.render(&all()), &all()), Ok(groups));
         }
+    }
+
+    #[test]
+    fn versions_of_a_model_are_folded() {
+        let text = groups(&["A-v1", "A-v2", "B-v1"]).render(&all());
+        assert!(text.ends_with("| A-v1..2 B-v1"), "{text}");
+        let text = groups(&["A-v1", "A-v2", "B-v1", "B-v2"]).render(&all());
+        assert!(text.ends_with("| A-v1..2 B-v*"), "{text}");
     }
 
     #[test]

@@ -26,12 +26,22 @@ pub const PER_CPU: &[Bits] = &[
 /// Every difference of a processor from the first one, in CPUID and in /proc/cpuinfo.
 pub fn differences(host: &HostLayer, table: &Table) -> Vec<Change> {
     let mut changes = Vec::new();
-    let Some(first) = host.cpus.first() else { return changes };
-    let Some(expected) = first.whole_cpuid(first) else { return changes };
+    let Some(first) = host.cpus.first() else {
+        return changes;
+    };
+    let Some(expected) = first.whole_cpuid(first) else {
+        return changes;
+    };
     for cpu in &host.cpus[1..] {
-        let Some(mut actual) = cpu.whole_cpuid(first) else { continue };
+        let Some(mut actual) = cpu.whole_cpuid(first) else {
+            continue;
+        };
         level(&expected, &mut actual);
-        let found = compare(&lines(expected.clone(), table), &lines(actual, table), "hardware");
+        let found = compare(
+            &lines(expected.clone(), table),
+            &lines(actual, table),
+            "hardware",
+        );
         changes.extend(found.into_iter().map(|change| Change {
             check: CHECK,
             place: format!("cpu{} {}", cpu.cpu, change.place),
@@ -45,7 +55,9 @@ pub fn differences(host: &HostLayer, table: &Table) -> Vec<Change> {
 /// Gives `actual` the per-processor fields of `expected`.
 fn level(expected: &Answers, actual: &mut Answers) {
     for (key, regs) in actual {
-        let Some(first) = expected.get(key) else { continue };
+        let Some(first) = expected.get(key) else {
+            continue;
+        };
         for (register, (now, first)) in (0..).zip(regs.iter_mut().zip(first)) {
             let own = mask(PER_CPU, *key, register);
             *now = *now & !own | first & own;
@@ -58,21 +70,36 @@ fn lines(cpuid: Answers, table: &Table) -> Vec<Line> {
 }
 
 fn cpuinfo(host: &HostLayer) -> Vec<Change> {
-    let differences = host.cpuinfo.value().into_iter().flat_map(|info| &info.differences);
+    let differences = host
+        .cpuinfo
+        .value()
+        .into_iter()
+        .flat_map(|info| &info.differences);
     let one = |difference: &crate::host::cpuinfo::Difference| {
         let change = |kind, word: &String| Change {
             check: CHECK,
             kind,
             place: format!("cpu{} /proc/cpuinfo {}", difference.cpu, difference.field),
             name: word.clone(),
-            expected: if kind == Kind::Lost { word.clone() } else { String::new() },
-            actual: if kind == Kind::Gained { word.clone() } else { String::new() },
+            expected: if kind == Kind::Lost {
+                word.clone()
+            } else {
+                String::new()
+            },
+            actual: if kind == Kind::Gained {
+                word.clone()
+            } else {
+                String::new()
+            },
             layer: "host kernel",
             minus: None,
             plus: None,
         };
         let lost = difference.lost.iter().map(|word| change(Kind::Lost, word));
-        let gained = difference.gained.iter().map(|word| change(Kind::Gained, word));
+        let gained = difference
+            .gained
+            .iter()
+            .map(|word| change(Kind::Gained, word));
         lost.chain(gained).collect::<Vec<_>>()
     };
     differences.flat_map(one).collect()
@@ -90,7 +117,11 @@ mod tests {
         let cpu = |cpu, ebx, id| HostCpu {
             cpu,
             cpuid: Found::Value(Cpuid {
-                answers: [(Key::new(7, 0), [0, ebx, 0, 0]), (Key::new(0xB, 0), [0, 1, 0, id])].into(),
+                answers: [
+                    (Key::new(7, 0), [0, ebx, 0, 0]),
+                    (Key::new(0xB, 0), [0, 1, 0, id]),
+                ]
+                .into(),
                 lacking: Vec::new(),
             }),
             msrs: Found::Absent,
@@ -103,7 +134,15 @@ mod tests {
         let names = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\t-\n";
         let table = Table::parse("features.tsv", names).expect("a table");
         let changes = differences(&host, &table);
-        let text = |change: &Change| format!("{} {} {} ({})", change.kind.word(), change.name, change.place, change.layer);
+        let text = |change: &Change| {
+            format!(
+                "{} {} {} ({})",
+                change.kind.word(),
+                change.name,
+                change.place,
+                change.layer
+            )
+        };
         changes.iter().map(text).collect()
     }
 
@@ -114,12 +153,18 @@ mod tests {
 
     #[test]
     fn a_processor_without_a_feature_is_told() {
-        assert_eq!(told(0, 7, ""), ["lost avx2 cpu3 CPUID.07H.00H:EBX[5] (hardware)"]);
+        assert_eq!(
+            told(0, 7, ""),
+            ["lost avx2 cpu3 CPUID.07H.00H:EBX[5] (hardware)"]
+        );
     }
 
     #[test]
     fn a_flag_that_one_processor_lacks_is_told() {
         let text = "processor: 0\nflags: fpu avx2\n\nprocessor: 1\nflags: fpu\n";
-        assert_eq!(told(1 << 5, 7, text), ["lost avx2 cpu1 /proc/cpuinfo flags (host kernel)"]);
+        assert_eq!(
+            told(1 << 5, 7, text),
+            ["lost avx2 cpu1 /proc/cpuinfo flags (host kernel)"]
+        );
     }
 }

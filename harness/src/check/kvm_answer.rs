@@ -8,11 +8,16 @@ const TOPOLOGY: [u32; 2] = [0xB, 0x1F];
 
 /// The answer to CPUID with `leaf` in EAX and `subleaf` in ECX.
 pub fn answer(table: &CpuidTable, leaf: u32, subleaf: u32) -> Regs {
-    let found = table.find(leaf, subleaf).or_else(|| out_of_range(table, leaf, subleaf));
+    let found = table
+        .find(leaf, subleaf)
+        .or_else(|| out_of_range(table, leaf, subleaf));
     if let Some(row) = found {
         return row.regs;
     }
-    let defined = TOPOLOGY.contains(&leaf).then(|| table.find(leaf, 1)).flatten();
+    let defined = TOPOLOGY
+        .contains(&leaf)
+        .then(|| table.find(leaf, 1))
+        .flatten();
     defined.map_or([0; 4], |row| [0, 0, subleaf & 0xFF, row.regs[3]])
 }
 
@@ -49,7 +54,9 @@ mod tests {
     use super::*;
 
     fn table(vendor: &[u8; 12]) -> CpuidTable {
-        let word = |at: usize| u32::from_le_bytes([vendor[at], vendor[at + 1], vendor[at + 2], vendor[at + 3]]);
+        let word = |at: usize| {
+            u32::from_le_bytes([vendor[at], vendor[at + 1], vendor[at + 2], vendor[at + 3]])
+        };
         let rows = [
             (Key::new(0, 0), [0xD, word(0), word(8), word(4)]),
             (Key::new(0xB, 0), [1, 2, 0x100, 5]),
@@ -79,6 +86,9 @@ mod tests {
     #[test]
     fn an_undefined_topology_level_tells_itself_and_the_id() {
         assert_eq!(answer(&table(b"GenuineIntel"), 0xB, 2), [0, 0, 2, 5]);
-        assert_eq!(answer(&table(b"GenuineIntel"), 0x1F, 2), [7, 8, 9, 10].map(|_| 0));
+        assert_eq!(
+            answer(&table(b"GenuineIntel"), 0x1F, 2),
+            [7, 8, 9, 10].map(|_| 0)
+        );
     }
 }

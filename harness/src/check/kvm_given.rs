@@ -22,8 +22,20 @@ pub const LAYER: &str = "kvm";
 
 /// The bits that KVM may change under a running guest. All sources are arch/x86/kvm/cpuid.c where no other file is named.
 pub const RUN_TIME: &[Bits] = &[
-    bits(1, None, Ecx, bit(27), "OSXSAVE follows CR4.OSXSAVE: kvm_update_cpuid_runtime"),
-    bits(1, None, Edx, bit(9), "APIC follows IA32_APIC_BASE.EN: kvm_update_cpuid_runtime"),
+    bits(
+        1,
+        None,
+        Ecx,
+        bit(27),
+        "OSXSAVE follows CR4.OSXSAVE: kvm_update_cpuid_runtime",
+    ),
+    bits(
+        1,
+        None,
+        Edx,
+        bit(9),
+        "APIC follows IA32_APIC_BASE.EN: kvm_update_cpuid_runtime",
+    ),
     bits(
         1,
         None,
@@ -31,7 +43,13 @@ pub const RUN_TIME: &[Bits] = &[
         bit(3),
         "MWAIT follows IA32_MISC_ENABLE[18] where KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT is off: kvm_update_cpuid_runtime",
     ),
-    bits(7, Some(0), Ecx, bit(4), "OSPKE follows CR4.PKE: kvm_update_cpuid_runtime"),
+    bits(
+        7,
+        Some(0),
+        Ecx,
+        bit(4),
+        "OSPKE follows CR4.PKE: kvm_update_cpuid_runtime",
+    ),
     bits(
         7,
         Some(0),
@@ -39,7 +57,13 @@ pub const RUN_TIME: &[Bits] = &[
         bit(4) | bit(11),
         "HLE and RTM go while IA32_TSX_CTRL.CPUID_CLEAR is set: kvm_cpuid",
     ),
-    bits(0xD, Some(0), Ebx, span(31, 0), "the XSAVE area's size follows XCR0: kvm_update_cpuid_runtime"),
+    bits(
+        0xD,
+        Some(0),
+        Ebx,
+        span(31, 0),
+        "the XSAVE area's size follows XCR0: kvm_update_cpuid_runtime",
+    ),
     bits(
         0xD,
         Some(1),
@@ -89,7 +113,9 @@ pub const RUN_TIME: &[Bits] = &[
 pub fn given_and_seen(given: &[CpuidTable], dump: &Dump, table: &Table) -> Vec<Change> {
     let (mut promised, mut seen) = (dump.clone(), dump.clone());
     for ((promised, seen), given) in promised.vcpus.iter_mut().zip(&mut seen.vcpus).zip(given) {
-        let settled = seen.phase(Phase::Enabled).or_else(|| seen.phase(Phase::Reset));
+        let settled = seen
+            .phase(Phase::Enabled)
+            .or_else(|| seen.phase(Phase::Reset));
         let settled = settled.map(|phase| phase.cpuid.clone()).unwrap_or_default();
         for ((phase, promised), seen) in promised.phases.iter_mut().zip(seen.phases.values_mut()) {
             promised.cpuid = match phase {
@@ -99,9 +125,13 @@ pub fn given_and_seen(given: &[CpuidTable], dump: &Dump, table: &Table) -> Vec<C
             if *phase == Phase::Probes {
                 // Their lines tell which leaf they repeat, which is not the same leaf on both sides where that one leaks.
                 let whole = std::mem::take(&mut seen.cpuid);
-                let kept = whole.iter().filter(|(key, regs)| promised.cpuid.get(key) != Some(regs));
+                let kept = whole
+                    .iter()
+                    .filter(|(key, regs)| promised.cpuid.get(key) != Some(regs));
                 seen.cpuid = kept.map(|(key, regs)| (*key, *regs)).collect();
-                promised.cpuid.retain(|key, regs| whole.get(key) != Some(regs));
+                promised
+                    .cpuid
+                    .retain(|key, regs| whole.get(key) != Some(regs));
             }
         }
     }
@@ -119,7 +149,12 @@ pub fn given_and_kept(given: &CpuidTable, kept: &CpuidTable, table: &Table) -> V
     });
     let lines = |answers| render(&Dump::of_answers(answers), table, &Volatile::default());
     let changes = compare(&lines(given.collect()), &lines(kept), LAYER).into_iter();
-    changes.map(|change| Change { check: KEPT, ..change }).collect()
+    changes
+        .map(|change| Change {
+            check: KEPT,
+            ..change
+        })
+        .collect()
 }
 
 fn answers(table: &CpuidTable) -> Answers {
@@ -141,7 +176,8 @@ fn walked(given: &CpuidTable, seen: &PhaseDump) -> Answers {
 /// answers it with.
 fn probed(given: &CpuidTable, settled: &Answers, seen: &Answers) -> Answers {
     let promise = |(key, regs): (&Key, &Regs)| {
-        let repeated = redirected(given, key.leaf, key.subleaf).and_then(|other| settled.get(&other));
+        let repeated =
+            redirected(given, key.leaf, key.subleaf).and_then(|other| settled.get(&other));
         let promised = match repeated {
             Some(other) => *other,
             None => at_run_time(*key, answer(given, key.leaf, key.subleaf), *regs),
@@ -155,16 +191,31 @@ fn probed(given: &CpuidTable, settled: &Answers, seen: &Answers) -> Answers {
 fn once(changes: Vec<Change>) -> Vec<Change> {
     let of = |change: &Change| {
         let line = change.minus.as_ref().or(change.plus.as_ref())?;
-        Some((line.place.vcpu, line.place.address.clone(), line.place.bits.clone(), change.kind))
+        Some((
+            line.place.vcpu,
+            line.place.address.clone(),
+            line.place.bits.clone(),
+            change.kind,
+        ))
     };
     let is = |change: &Change, register| {
         let line = change.minus.as_ref().or(change.plus.as_ref());
         line.is_some_and(|line| line.place.register == register)
     };
-    let first: BTreeSet<_> = changes.iter().filter(|change| is(change, Line::Cpuid)).filter_map(of).collect();
-    let repeats = |change: &Change| is(change, Line::Os) && of(change).is_some_and(|place| first.contains(&place));
+    let first: BTreeSet<_> = changes
+        .iter()
+        .filter(|change| is(change, Line::Cpuid))
+        .filter_map(of)
+        .collect();
+    let repeats = |change: &Change| {
+        is(change, Line::Os) && of(change).is_some_and(|place| first.contains(&place))
+    };
     let kept = changes.into_iter().filter(|change| !repeats(change));
-    kept.map(|change| Change { check: CHECK, ..change }).collect()
+    kept.map(|change| Change {
+        check: CHECK,
+        ..change
+    })
+    .collect()
 }
 
 /// `given` with the run-time bits of `seen`.
@@ -203,13 +254,31 @@ mod tests {
     }
 
     fn told(given: &Answers, seen: Answers) -> Vec<String> {
-        let phase = PhaseDump { complete: true, cpuid: seen, ..PhaseDump::default() };
-        let vcpu = Vcpu { apic_id: 0, phases: [(Phase::Reset, phase)].into() };
-        let dump = Dump { mode: 64, has_cpuid: true, vcpus: vec![vcpu] };
+        let phase = PhaseDump {
+            complete: true,
+            cpuid: seen,
+            ..PhaseDump::default()
+        };
+        let vcpu = Vcpu {
+            apic_id: 0,
+            phases: [(Phase::Reset, phase)].into(),
+        };
+        let dump = Dump {
+            mode: 64,
+            has_cpuid: true,
+            vcpus: vec![vcpu],
+        };
         let table = Table::parse("features.tsv", NAMES).expect("a table");
         let changes = given_and_seen(&[CpuidTable::of_answers(given)], &dump, &table);
         let text = |change: &Change| {
-            let Change { check, kind, name, place, layer, .. } = change;
+            let Change {
+                check,
+                kind,
+                name,
+                place,
+                layer,
+                ..
+            } = change;
             format!("{check}: {} {name} {place} by {layer}", kind.word())
         };
         changes.iter().map(text).collect()
@@ -257,15 +326,30 @@ mod tests {
 
     #[test]
     fn an_out_of_range_leaf_repeats_what_the_guest_sees() {
-        let phase = |cpuid| PhaseDump { complete: true, cpuid, ..PhaseDump::default() };
+        let phase = |cpuid| PhaseDump {
+            complete: true,
+            cpuid,
+            ..PhaseDump::default()
+        };
         let seen = answers(XSAVE, AVX2);
         let mut probes = Answers::from([(Key::new(8, 0), seen[&Key::new(7, 0)])]);
         let told = |probes: &Answers| {
-            let phases = [(Phase::Reset, phase(seen.clone())), (Phase::Probes, phase(probes.clone()))];
-            let vcpu = Vcpu { apic_id: 0, phases: phases.into() };
-            let dump = Dump { mode: 64, has_cpuid: true, vcpus: vec![vcpu] };
+            let phases = [
+                (Phase::Reset, phase(seen.clone())),
+                (Phase::Probes, phase(probes.clone())),
+            ];
+            let vcpu = Vcpu {
+                apic_id: 0,
+                phases: phases.into(),
+            };
+            let dump = Dump {
+                mode: 64,
+                has_cpuid: true,
+                vcpus: vec![vcpu],
+            };
             let table = Table::parse("features.tsv", NAMES).expect("a table");
-            let changes = given_and_seen(&[CpuidTable::of_answers(&answers(XSAVE, 0))], &dump, &table);
+            let changes =
+                given_and_seen(&[CpuidTable::of_answers(&answers(XSAVE, 0))], &dump, &table);
             changes.iter().map(Change::diff).collect::<String>()
         };
         let leaked = "+cpuid 0x00000007.00 ebx[ 5]     avx2\n";
@@ -283,12 +367,18 @@ mod tests {
         let of = |ecx, ebx| CpuidTable::of_answers(&answers(ecx, ebx));
         assert!(given_and_kept(&of(XSAVE, 0), &of(XSAVE | OSXSAVE, 0), &table).is_empty());
         let changes = given_and_kept(&of(XSAVE, 0), &of(XSAVE, AVX2), &table);
-        let [change] = &changes[..] else { panic!("{changes:?}") };
+        let [change] = &changes[..] else {
+            panic!("{changes:?}")
+        };
         assert_eq!((change.check, change.name.as_str()), ("kvm-kept", "avx2"));
     }
 
     #[test]
     fn every_run_time_bit_has_a_reason() {
-        assert!(RUN_TIME.iter().all(|row| row.mask != 0 && row.reason.contains(':')));
+        assert!(
+            RUN_TIME
+                .iter()
+                .all(|row| row.mask != 0 && row.reason.contains(':'))
+        );
     }
 }

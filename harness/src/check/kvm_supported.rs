@@ -5,9 +5,9 @@ use super::bits::{Bits, Register, bit, bits, mask};
 use super::compare::{Change, compare};
 use crate::decode::{Table, Volatile, render};
 use crate::dump::Dump;
+use crate::host::HostLayer;
 use crate::host::cpuid::{Answers, Key};
 use crate::host::kvm::CpuidTable;
-use crate::host::HostLayer;
 
 /// Name of the check.
 pub const CHECK: &str = "kvm-supported";
@@ -48,15 +48,63 @@ const SYNTHESIZED: &str = "SYNTHESIZED_F: the kernel knows it of the processor t
 
 /// What KVM offers without hardware. All sources are arch/x86/kvm/cpuid.c.
 pub const EMULATED: &[Bits] = &[
-    bits(1, Some(0), Ecx, bit(21), "x2apic, EMULATED_F: the local APIC is KVM's: kvm_set_cpu_caps"),
-    bits(1, Some(0), Ecx, bit(24), "tsc-deadline, EMULATED_F: the local APIC's timer is KVM's: kvm_set_cpu_caps"),
-    bits(1, Some(0), Ecx, bit(31), "hypervisor, EMULATED_F: says that there is one: kvm_set_cpu_caps"),
-    bits(7, Some(0), Ebx, bit(1), "tsc_adjust, EMULATED_F: IA32_TSC_ADJUST is KVM's: kvm_set_cpu_caps"),
-    bits(7, Some(0), Ecx, bit(2), "umip: where VMX can trap descriptor-table reads: vmx.c, vmx_umip_emulated"),
-    bits(7, Some(0), Ecx, bit(22), "rdpid: KVM emulates it where the guest has RDTSCP: cpuid_func_emulated"),
-    bits(7, Some(0), Edx, bit(29), "arch-capabilities, EMULATED_F: the MSR is KVM's: kvm_set_cpu_caps"),
+    bits(
+        1,
+        Some(0),
+        Ecx,
+        bit(21),
+        "x2apic, EMULATED_F: the local APIC is KVM's: kvm_set_cpu_caps",
+    ),
+    bits(
+        1,
+        Some(0),
+        Ecx,
+        bit(24),
+        "tsc-deadline, EMULATED_F: the local APIC's timer is KVM's: kvm_set_cpu_caps",
+    ),
+    bits(
+        1,
+        Some(0),
+        Ecx,
+        bit(31),
+        "hypervisor, EMULATED_F: says that there is one: kvm_set_cpu_caps",
+    ),
+    bits(
+        7,
+        Some(0),
+        Ebx,
+        bit(1),
+        "tsc_adjust, EMULATED_F: IA32_TSC_ADJUST is KVM's: kvm_set_cpu_caps",
+    ),
+    bits(
+        7,
+        Some(0),
+        Ecx,
+        bit(2),
+        "umip: where VMX can trap descriptor-table reads: vmx.c, vmx_umip_emulated",
+    ),
+    bits(
+        7,
+        Some(0),
+        Ecx,
+        bit(22),
+        "rdpid: KVM emulates it where the guest has RDTSCP: cpuid_func_emulated",
+    ),
+    bits(
+        7,
+        Some(0),
+        Edx,
+        bit(29),
+        "arch-capabilities, EMULATED_F: the MSR is KVM's: kvm_set_cpu_caps",
+    ),
     bits(7, Some(0), Edx, bit(26) | bit(27) | bit(31), SPECULATION),
-    bits(0x8000_0001, Some(0), Edx, bit(26), "pdpe1gb: without TDP the page tables are KVM's: kvm_set_cpu_caps"),
+    bits(
+        0x8000_0001,
+        Some(0),
+        Edx,
+        bit(26),
+        "pdpe1gb: without TDP the page tables are KVM's: kvm_set_cpu_caps",
+    ),
     bits(
         0x8000_0008,
         Some(0),
@@ -64,21 +112,45 @@ pub const EMULATED: &[Bits] = &[
         bit(12) | bit(14) | bit(15) | bit(24) | bit(25) | bit(26) | bit(30),
         SPECULATION,
     ),
-    bits(0x8000_0021, Some(0), Eax, bit(2) | bit(5) | bit(27) | bit(28) | bit(29), SYNTHESIZED),
-    bits(0x8000_0021, Some(0), Eax, bit(6), "null-sel-clr-base: the kernel knows it of the processor: kvm_set_cpu_caps"),
-    bits(0x8000_0021, Some(0), Eax, bit(9), "no-smm-ctl-msr, EMULATED_F: KVM has no such MSR: kvm_set_cpu_caps"),
+    bits(
+        0x8000_0021,
+        Some(0),
+        Eax,
+        bit(2) | bit(5) | bit(27) | bit(28) | bit(29),
+        SYNTHESIZED,
+    ),
+    bits(
+        0x8000_0021,
+        Some(0),
+        Eax,
+        bit(6),
+        "null-sel-clr-base: the kernel knows it of the processor: kvm_set_cpu_caps",
+    ),
+    bits(
+        0x8000_0021,
+        Some(0),
+        Eax,
+        bit(9),
+        "no-smm-ctl-msr, EMULATED_F: KVM has no such MSR: kvm_set_cpu_caps",
+    ),
     bits(0x8000_0021, Some(0), Ecx, bit(1) | bit(2), SYNTHESIZED),
 ];
 
 /// Every flag that KVM offers (`supported`) and that neither the host's first processor nor KVM has.
-pub fn supported_by_hardware(supported: &CpuidTable, host: &HostLayer, table: &Table) -> Vec<Change> {
+pub fn supported_by_hardware(
+    supported: &CpuidTable,
+    host: &HostLayer,
+    table: &Table,
+) -> Vec<Change> {
     let Some(hardware) = host.cpus.first().and_then(|cpu| cpu.cpuid.value()) else {
         return Vec::new();
     };
     let (mut held, mut offered) = (Answers::new(), Answers::new());
     for (leaf, subleaf, register) in WORDS {
         let key = Key::new(leaf, subleaf);
-        let Some(row) = supported.find(leaf, subleaf) else { continue };
+        let Some(row) = supported.find(leaf, subleaf) else {
+            continue;
+        };
         let index = register as usize;
         let real = hardware.answers.get(&key).map_or(0, |regs| regs[index]);
         let allowed = real | mask(EMULATED, key, register as u8);
@@ -86,7 +158,12 @@ pub fn supported_by_hardware(supported: &CpuidTable, host: &HostLayer, table: &T
         offered.entry(key).or_default()[index] = row.regs[index];
     }
     let changes = compare(&lines(held, table), &lines(offered, table), LAYER).into_iter();
-    changes.map(|change| Change { check: CHECK, ..change }).collect()
+    changes
+        .map(|change| Change {
+            check: CHECK,
+            ..change
+        })
+        .collect()
 }
 
 fn lines(cpuid: Answers, table: &Table) -> Vec<crate::decode::Line> {
@@ -103,16 +180,31 @@ mod tests {
                          cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\t-\n";
 
     fn told(hardware: u32, offered: u32) -> Vec<String> {
-        let answers = |ecx, ebx| Answers::from([(Key::new(1, 0), [0, 0, ecx, 0]), (Key::new(7, 0), [0, ebx, 0, 0])]);
-        let cpuid = Found::Value(Cpuid { answers: answers(0, hardware), lacking: Vec::new() });
+        let answers = |ecx, ebx| {
+            Answers::from([
+                (Key::new(1, 0), [0, 0, ecx, 0]),
+                (Key::new(7, 0), [0, ebx, 0, 0]),
+            ])
+        };
+        let cpuid = Found::Value(Cpuid {
+            answers: answers(0, hardware),
+            lacking: Vec::new(),
+        });
         let host = HostLayer {
-            cpus: vec![HostCpu { cpu: 0, cpuid, msrs: Found::Absent }],
+            cpus: vec![HostCpu {
+                cpu: 0,
+                cpuid,
+                msrs: Found::Absent,
+            }],
             ..HostLayer::default()
         };
         let table = Table::parse("features.tsv", NAMES).expect("a table");
         let supported = CpuidTable::of_answers(&answers(1 << 21, offered));
         let changes = supported_by_hardware(&supported, &host, &table);
-        changes.iter().map(|change| format!("{} {} {}", change.kind.word(), change.name, change.place)).collect()
+        changes
+            .iter()
+            .map(|change| format!("{} {} {}", change.kind.word(), change.name, change.place))
+            .collect()
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`host_cpus`] holds the host's processors against one another.
 //! Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
 
+pub mod agreement;
 pub mod bits;
 pub mod compare;
 pub mod groups;
@@ -11,8 +12,11 @@ pub mod host_cpus;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
+pub mod outcome;
 
+pub use agreement::agreement;
 pub use compare::{Change, Kind, compare};
 pub use groups::{Groups, Shift};
 pub use kvm_given::{given_and_kept, given_and_seen};
 pub use kvm_supported::supported_by_hardware;
+pub use outcome::{CaseResult, Status};

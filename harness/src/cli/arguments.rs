@@ -7,6 +7,8 @@ use cpuid_fidelity::matrix::config::Glob;
 use cpuid_fidelity::matrix::{Filter, Lane, Profile, Topology};
 
 /// Does the guest really see the CPU it was promised?
+///
+/// Exit status: 0 all as expected, 1 findings, 2 usage or configuration, 3 something could not be run.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Arguments {
@@ -20,18 +22,23 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 pub struct Global {
     /// Configuration file [default: fidelity.toml here or in a folder above; built-in defaults without one]
-    #[arg(long, global = true, value_name = "FILE", env = "CPUID_FIDELITY_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CPUID_FIDELITY_CONFIG"
+    )]
     pub config: Option<PathBuf>,
-    /// QEMU binary to test instead of those of the configuration; repeatable
+    /// QEMU binary to test instead of those of the configuration; repeatable (`dump` takes the newest)
     #[arg(long, global = true, value_name = "PATH", env = "QEMU")]
     pub qemu: Vec<PathBuf>,
     /// Accelerator: restricts `run` and `list` to the lanes that use it
     #[arg(long, global = true, value_name = "ACCEL", env = "ACCEL")]
     pub accel: Option<Accel>,
-    /// Guests at once [default: one a core]
+    /// Guests at once, 0 for one a core [default: of the configuration]
     #[arg(long, global = true, value_name = "N", env = "CPUID_FIDELITY_JOBS")]
     pub jobs: Option<usize>,
-    /// Time a guest may take [default: of the configuration]
+    /// Time a guest may take before it is killed and counts as ERROR [default: of the configuration]
     #[arg(long, global = true, value_name = "SECONDS", env = "TIMEOUT", value_parser = seconds)]
     pub timeout: Option<f64>,
     /// Tell every case, not only those that did not pass
@@ -69,13 +76,13 @@ pub struct Choice {
     /// Only this lane; repeatable
     #[arg(long = "lane", value_name = "LANE")]
     pub lanes: Vec<Lane>,
-    /// Only machine types that match; repeatable
+    /// Only machine types that match; repeatable. Models are held whole on the newest q35 machine type
     #[arg(long = "machine", value_name = "GLOB")]
     pub machines: Vec<Glob>,
     /// Only CPU models that match; repeatable
     #[arg(long = "cpu", value_name = "GLOB")]
     pub models: Vec<Glob>,
-    /// Which set of the configuration
+    /// Which selection of the configuration
     #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
     pub profile: Profile,
     /// Only part K of N of the trials: the parts are disjoint, and together all
@@ -165,13 +172,13 @@ pub struct Dump {
     /// Print placeholders for volatile values, as expectations have them
     #[arg(long)]
     pub masked: bool,
-    /// Read every MSR index of FIRST-LAST (hexadecimal) too; repeatable. The whole space is 0-ffffffff and takes long
+    /// Read every MSR index of FIRST-LAST (hexadecimal) too; up to 16. The whole space is 0-ffffffff and takes long
     #[arg(long, value_name = "FIRST-LAST", value_parser = range)]
     pub sweep_msrs: Vec<(u32, u32)>,
     /// Ask CPUID.1FH past its end, which aborts some QEMU releases
     #[arg(long)]
     pub probe_1f: bool,
-    /// Leave out a phase, for guests that hang in it; repeatable
+    /// Leave out a phase, for guests that hang in it; repeatable: reset, msrs, os-enabled, application-processors, probes
     #[arg(long, value_name = "PHASE")]
     pub skip_phase: Vec<String>,
 }
@@ -226,7 +233,9 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
 
 fn range(text: &str) -> Result<(u32, u32), String> {
     let number = |digits: &str| u32::from_str_radix(digits.trim_start_matches("0x"), 16).ok();
-    let parts = text.split_once('-').and_then(|(first, last)| Some((number(first)?, number(last)?)));
+    let parts = text
+        .split_once('-')
+        .and_then(|(first, last)| Some((number(first)?, number(last)?)));
     parts
         .filter(|(first, last)| first <= last)
         .ok_or_else(|| "FIRST-LAST in hexadecimal wanted".to_owned())

@@ -20,11 +20,17 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
         let complaints = catalogue::disagreements(&measured, &context.store.table, release);
         wrong += complaints.len();
         match arguments.check || arguments.write {
-            true => complaints.iter().for_each(|line| print(&format!("{}: {line}\n", qemu.label))),
+            true => complaints
+                .iter()
+                .for_each(|line| print(&format!("{}: {line}\n", qemu.label))),
             false => print(&shown(&qemu.label, &measured)),
         }
         let fields = context.store.table.fields().iter();
-        seen.extend(fields.filter(|field| catalogue::seen(&measured, field)).map(|field| field.name.clone()));
+        seen.extend(
+            fields
+                .filter(|field| catalogue::seen(&measured, field))
+                .map(|field| field.name.clone()),
+        );
     }
     if arguments.write {
         mark(context, &seen)?;
@@ -42,7 +48,11 @@ fn shown(label: &str, measured: &Measured) -> String {
     let mut text = String::new();
     for (property, bits) in &measured.moved {
         let bits: Vec<String> = bits.iter().map(ToString::to_string).collect();
-        let bits = if bits.is_empty() { "-".to_owned() } else { bits.join(" ") };
+        let bits = if bits.is_empty() {
+            "-".to_owned()
+        } else {
+            bits.join(" ")
+        };
         text.push_str(&format!("{label}\t{property}\t{bits}\n"));
     }
     for (property, reason) in &measured.broken {
@@ -57,7 +67,11 @@ fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&path)?;
     let lines = text.lines().map(|line| {
         let mut cells: Vec<&str> = line.split('\t').collect();
-        if cells.len() == 10 && cells[0] == "cpuid" && cells[8] == "public" && seen.contains(cells[5]) {
+        if cells.len() == 10
+            && cells[0] == "cpuid"
+            && cells[8] == "public"
+            && seen.contains(cells[5])
+        {
             cells[8] = "measured";
         }
         cells.join("\t") + "\n"

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cpuid_fidelity::boot::{Cancel, Options};
-use cpuid_fidelity::matrix::Config;
+use cpuid_fidelity::matrix::{Config, config};
 use cpuid_fidelity::run::{Engine, Inventory, Store, inventory};
 
 use super::NotRun;
@@ -32,9 +32,17 @@ impl Context {
         let switch = cancel.clone();
         ctrlc::set_handler(move || switch.throw()).context("failed to listen for Ctrl-C")?;
         let seconds = global.timeout.unwrap_or(config.timeout as f64);
-        let named = global.qemu.iter().map(|path| named(path)).collect::<Vec<_>>();
+        let named = global
+            .qemu
+            .iter()
+            .map(|path| config::named(path))
+            .collect::<Vec<_>>();
         Ok(Context {
-            paths: if named.is_empty() { config.qemu_paths() } else { named },
+            paths: if named.is_empty() {
+                config.qemu_paths()
+            } else {
+                named
+            },
             options: Options {
                 timeout: Duration::from_secs_f64(seconds),
                 ..Options::default()
@@ -62,17 +70,12 @@ impl Context {
 
     /// An engine over these tables.
     pub fn engine(&self) -> anyhow::Result<Engine> {
-        Engine::new(self.store.clone(), self.options.clone(), self.jobs, self.cancel.clone())
-    }
-}
-
-/// A name without a slash is looked up in PATH, as a shell would.
-fn named(path: &Path) -> PathBuf {
-    match path.to_str() {
-        Some(name) if !name.contains('/') => {
-            cpuid_fidelity::matrix::config::in_path(name).unwrap_or_else(|| path.to_owned())
-        }
-        _ => path.to_owned(),
+        Engine::new(
+            self.store.clone(),
+            self.options.clone(),
+            self.jobs,
+            self.cancel.clone(),
+        )
     }
 }
 
@@ -81,9 +84,11 @@ fn configuration(named: Option<&Path>) -> anyhow::Result<Config> {
         return Ok(Config::read(path)?);
     }
     let here = std::env::current_dir().context("failed to find the current folder")?;
-    let found = here.ancestors().find(|folder| folder.join("fidelity.toml").is_file());
+    let found = here
+        .ancestors()
+        .find(|folder| folder.join("fidelity.toml").is_file());
     match found {
         Some(folder) => Ok(Config::read(&folder.join("fidelity.toml"))?),
-        None => Ok(Config::absent(&here)),
+        None => Ok(Config::built_in(&here)?),
     }
 }

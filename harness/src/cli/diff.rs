@@ -16,7 +16,10 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let a = lines(context, &arguments.a)?;
     let b = lines(context, &arguments.b)?;
     let changes = compare(&a, &b, "");
-    let text: String = changes.iter().map(cpuid_fidelity::check::Change::diff).collect();
+    let text: String = changes
+        .iter()
+        .map(cpuid_fidelity::check::Change::diff)
+        .collect();
     print(&text);
     Ok(u8::from(!changes.is_empty()))
 }
@@ -26,7 +29,8 @@ fn lines(context: &Context, path: &Path) -> anyhow::Result<Vec<Line>> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {name}"))?;
     if text.trim_start().starts_with('{') {
-        let dump: Dump = serde_json::from_str(&text).with_context(|| format!("failed to read the dump in {name}"))?;
+        let dump: Dump = serde_json::from_str(&text)
+            .with_context(|| format!("failed to read the dump in {name}"))?;
         return Ok(render(&dump, &context.store.table, &Volatile::default()));
     }
     let text = snapshot_content(&text).unwrap_or(&text);

@@ -49,7 +49,8 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
 fn table(file: &Path) -> anyhow::Result<CpuidTable> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
-    let dump: Seen = serde_json::from_str(&text).with_context(|| format!("failed to read the dump in {name}"))?;
+    let dump: Seen = serde_json::from_str(&text)
+        .with_context(|| format!("failed to read the dump in {name}"))?;
     table_of(&dump).with_context(|| format!("the dump in {name} has no CPUID"))
 }
 
@@ -57,7 +58,8 @@ fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
     if arguments.table.is_some() && arguments.lane != Lane::KvmDirect {
         anyhow::bail!("--table goes with --lane kvm-direct");
     }
-    let no_qemu = arguments.lane == Lane::KvmDirect && (arguments.table.is_some() || arguments.cpu == SUPPORTED);
+    let no_qemu = arguments.lane == Lane::KvmDirect
+        && (arguments.table.is_some() || arguments.cpu == SUPPORTED);
     let qemu = match no_qemu {
         true => Qemu::none().into(),
         false => super::run::one_qemu(&context.inventory()?)?,
@@ -92,7 +94,11 @@ fn options(context: &Context, arguments: &Dump) -> anyhow::Result<Options> {
 
 fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
     let none = Volatile::default();
-    let volatile = if arguments.masked { &context.store.volatile } else { &none };
+    let volatile = if arguments.masked {
+        &context.store.volatile
+    } else {
+        &none
+    };
     match arguments.format {
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
         DumpFormat::Raw => etallen::etallen(dump),

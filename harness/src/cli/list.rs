@@ -36,5 +36,9 @@ pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {
         }
     }
     print(&text);
-    Ok(if inventory.unusable.is_empty() { 0 } else { NOT_RUN })
+    Ok(if inventory.unusable.is_empty() {
+        0
+    } else {
+        NOT_RUN
+    })
 }

@@ -3,13 +3,14 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
+use cpuid_fidelity::check::outcome::exit_status;
+use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::matrix::{self, Trial};
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::report::{jsonl, junit, summary, write_whole};
 use cpuid_fidelity::run::judge::{judge, result};
-use cpuid_fidelity::run::outcome::exit_status;
-use cpuid_fidelity::run::{CaseResult, Engine, Inventory, Status};
+use cpuid_fidelity::run::{Engine, Inventory};
 use rayon::prelude::*;
 
 use super::arguments::{Choice, Run};
@@ -19,7 +20,8 @@ use super::{Context, NOT_RUN, NotRun, USAGE, print};
 pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     for file in arguments.json.iter().chain(&arguments.junit) {
         // Found out before the run, not after it.
-        write_whole(file, b"").map_err(|error| anyhow::anyhow!("failed to write {}: {error}", file.display()))?;
+        write_whole(file, b"")
+            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", file.display()))?;
     }
     let inventory = context.inventory()?;
     for unusable in &inventory.unusable {
@@ -39,7 +41,11 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     if let Some(file) = &arguments.junit {
         write_whole(file, junit::run(&results)?.as_bytes())?;
     }
-    let unusable = if inventory.unusable.is_empty() { 0 } else { NOT_RUN };
+    let unusable = if inventory.unusable.is_empty() {
+        0
+    } else {
+        NOT_RUN
+    };
     Ok(exit_status(&results).max(unusable))
 }
 
@@ -70,11 +76,16 @@ fn run_all(engine: &Engine, trials: &[Trial], verbose: bool) -> Vec<CaseResult> 
             results.push((index, ended));
         }
     };
-    engine.pool().install(|| trials.par_iter().enumerate().for_each(each));
+    engine
+        .pool()
+        .install(|| trials.par_iter().enumerate().for_each(each));
     progress.finish();
     let mut results = results.into_inner().unwrap_or_default();
     results.sort_by_key(|(index, _)| *index);
-    results.into_iter().flat_map(|(_, results)| results).collect()
+    results
+        .into_iter()
+        .flat_map(|(_, results)| results)
+        .collect()
 }
 
 /// The results of a trial that is not run: its lane cannot run here, or the run was cancelled before it.
@@ -85,7 +96,10 @@ fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<CaseR
         Ok(()) if engine.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),
         Ok(()) => return None,
     };
-    let results = trial.cases.iter().map(|case| result(trial, case, status, &reason));
+    let results = trial
+        .cases
+        .iter()
+        .map(|case| result(trial, case, status, &reason));
     Some(results.collect())
 }
 

@@ -27,9 +27,8 @@ pub fn delta(base: &Answers, other: &Answers) -> Vec<(Key, Change)> {
             Some(before) => {
                 let pairs = before.iter().zip(regs).zip(0u8..);
                 let differ = pairs.filter(|((before, now), _)| before != now);
-                changes.extend(
-                    differ.map(|((_, now), index)| (*key, Change::Register(index, *now))),
-                );
+                changes
+                    .extend(differ.map(|((_, now), index)| (*key, Change::Register(index, *now))));
             }
         }
     }

@@ -54,7 +54,8 @@ impl Register {
 
     fn from_word(word: &str) -> Option<Register> {
         let mut all = Self::ALL.iter();
-        all.find(|(_, known)| *known == word).map(|(register, _)| *register)
+        all.find(|(_, known)| *known == word)
+            .map(|(register, _)| *register)
     }
 }
 
@@ -187,7 +188,10 @@ pub fn manual_style(place: &Place) -> String {
             format!("{}.{}", place.register.word(), place.address)
         }
         register => {
-            let (leaf, subleaf) = place.address.split_once('.').unwrap_or((&place.address, "00"));
+            let (leaf, subleaf) = place
+                .address
+                .split_once('.')
+                .unwrap_or((&place.address, "00"));
             let word = match register {
                 Register::Os => "OS:CPUID",
                 Register::Probe => "PROBE:CPUID",
@@ -218,7 +222,10 @@ mod tests {
     #[test]
     fn lines_read_back_as_printed() {
         for line in LINES {
-            assert_eq!(Line::read(line).map(|read| read.to_string()).as_deref(), Some(line));
+            assert_eq!(
+                Line::read(line).map(|read| read.to_string()).as_deref(),
+                Some(line)
+            );
         }
     }
 
@@ -232,7 +239,10 @@ mod tests {
     #[test]
     fn places_print_as_manuals_write_them() {
         let place = |line: &str| manual_style(&Line::read(line).expect("a line").place);
-        assert_eq!(place("cpuid 0x00000007.00 ebx[ 5]     avx2"), "CPUID.07H.00H:EBX[5]");
+        assert_eq!(
+            place("cpuid 0x00000007.00 ebx[ 5]     avx2"),
+            "CPUID.07H.00H:EBX[5]"
+        );
         assert_eq!(place(LINES[4]), "MSR.10AH[0]");
     }
 }

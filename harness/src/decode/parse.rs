@@ -29,7 +29,10 @@ pub struct ParseError {
 /// # Errors
 /// The first line that is none.
 pub fn lines(text: &str) -> Result<Vec<Line>, ParseError> {
-    let numbered = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
+    let numbered = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty());
     numbered
         .map(|(index, line)| {
             Line::read(line).ok_or_else(|| ParseError {
@@ -204,11 +207,7 @@ impl Partial {
     }
 }
 
-fn changes(
-    pieces: &Pieces,
-    gone: &[Key],
-    base: &super::delta::Answers,
-) -> Vec<(Key, Change)> {
+fn changes(pieces: &Pieces, gone: &[Key], base: &super::delta::Answers) -> Vec<(Key, Change)> {
     let mut changes: Vec<_> = gone.iter().map(|key| (*key, Change::Absent)).collect();
     for (key, registers) in pieces {
         let regs = registers.iter();
@@ -279,7 +278,10 @@ fn field(text: &str) -> Result<u64, Problem> {
     if text.starts_with('<') {
         return Err("a placeholder has no value");
     }
-    if let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    if let Some(inner) = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         let bytes = unescape(inner).ok_or("bad text")?;
         let bytes: [u8; 4] = bytes.try_into().map_err(|_| "text of four bytes wanted")?;
         return Ok(u64::from(u32::from_le_bytes(bytes)));
@@ -341,11 +343,16 @@ fn phases(text: &str) -> Result<BTreeMap<Phase, bool>, Problem> {
 
 fn phase(name: &str) -> Result<Phase, Problem> {
     let mut all = Phase::ALL.into_iter();
-    all.find(|phase| phase.name() == name).ok_or("unknown phase")
+    all.find(|phase| phase.name() == name)
+        .ok_or("unknown phase")
 }
 
 fn control(line: &Line) -> Result<(Phase, Control, Reading), Problem> {
-    let (name, register) = line.place.address.split_once('.').ok_or("phase.register wanted")?;
+    let (name, register) = line
+        .place
+        .address
+        .split_once('.')
+        .ok_or("phase.register wanted")?;
     let mut all = Control::ALL.into_iter();
     let control = all.find(|control| control.name() == register);
     let text = line.value().ok_or("no value")?;
@@ -353,11 +360,19 @@ fn control(line: &Line) -> Result<(Phase, Control, Reading), Problem> {
         Some(vector) => Reading::Fault(vector),
         None => Reading::Value(hex(text)?),
     };
-    Ok((phase(name)?, control.ok_or("unknown control register")?, reading))
+    Ok((
+        phase(name)?,
+        control.ok_or("unknown control register")?,
+        reading,
+    ))
 }
 
 fn run(line: &Line) -> Result<Run, Problem> {
-    let (first, last) = line.place.address.split_once("..").ok_or("first..last wanted")?;
+    let (first, last) = line
+        .place
+        .address
+        .split_once("..")
+        .ok_or("first..last wanted")?;
     let index = |text| u32::try_from(hex(text)?).map_err(|_| "MSR index too large");
     let reading = match vector(&line.text) {
         Some(vector) => Reading::Fault(vector),
@@ -384,9 +399,13 @@ fn probe(answers: &super::delta::Answers, key: Key, text: &str) -> Option<Regs> 
     }
     if let Some(like) = text.strip_prefix("like = ") {
         let like = self::key(like).ok()?;
-        return alike(answers, key).find(|(other, _)| *other == like).map(|(_, regs)| regs);
+        return alike(answers, key)
+            .find(|(other, _)| *other == like)
+            .map(|(_, regs)| regs);
     }
     let words = text.strip_prefix("value = ")?.split(' ');
-    let words: Option<Vec<u32>> = words.map(|word| u32::from_str_radix(word, 16).ok()).collect();
+    let words: Option<Vec<u32>> = words
+        .map(|word| u32::from_str_radix(word, 16).ok())
+        .collect();
     words?.try_into().ok()
 }

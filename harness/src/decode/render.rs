@@ -86,7 +86,12 @@ impl Renderer<'_> {
         }
         for run in &vcpu.phase(Phase::Sweep).unwrap_or(&empty).sweep {
             let span = format!("0x{:08x}..0x{:08x}", run.first, run.last);
-            lines.push(Line::new(Register::Sweep, span, String::new(), outcome(run.reading)));
+            lines.push(Line::new(
+                Register::Sweep,
+                span,
+                String::new(),
+                outcome(run.reading),
+            ));
         }
         lines
     }
@@ -95,7 +100,10 @@ impl Renderer<'_> {
         let mut lines = self.common(vcpu);
         let empty = PhaseDump::default();
         let of = |vcpu: &Vcpu, phase| vcpu.phase(phase).unwrap_or(&empty).clone();
-        for (register, phase) in [(Register::Cpuid, Phase::Reset), (Register::Os, Phase::Enabled)] {
+        for (register, phase) in [
+            (Register::Cpuid, Phase::Reset),
+            (Register::Os, Phase::Enabled),
+        ] {
             let (base, other) = (of(boot, phase), of(vcpu, phase));
             lines.extend(self.changes(register, &base.cpuid, &other.cpuid));
         }
@@ -114,7 +122,10 @@ impl Renderer<'_> {
     /// What every vCPU tells in full: its id, its phases, its control state.
     fn common(&self, vcpu: &Vcpu) -> Vec<Line> {
         let phases: Vec<_> = vcpu.phases.iter().map(phase_word).collect();
-        let mut lines = vec![agent("apic-id", vcpu.apic_id), agent("phases", phases.join(","))];
+        let mut lines = vec![
+            agent("apic-id", vcpu.apic_id),
+            agent("phases", phases.join(",")),
+        ];
         for (phase, content) in &vcpu.phases {
             for (control, reading) in &content.control {
                 let place = format!("{}.{}", phase.name(), control.name());
@@ -153,7 +164,9 @@ impl Renderer<'_> {
 
     /// Whether a placeholder stands in this register: then 0 must not look different from any other value.
     fn masked(&self, key: Key, index: u8) -> bool {
-        let mut fields = self.table.register(Space::Cpuid, key.leaf, key.subleaf, index);
+        let mut fields = self
+            .table
+            .register(Space::Cpuid, key.leaf, key.subleaf, index);
         fields.any(|field| self.volatile.placeholder(&field.name).is_some())
     }
 
@@ -164,7 +177,8 @@ impl Renderer<'_> {
             .register(Space::Cpuid, key.leaf, key.subleaf, index);
         let parts = self.parts(fields, u64::from(value), 31);
         let name = REGISTERS[usize::from(index)];
-        let line = |(high, low, text)| Line::new(register, address(key), bits(name, high, low), text);
+        let line =
+            |(high, low, text)| Line::new(register, address(key), bits(name, high, low), text);
         parts.into_iter().map(line).collect()
     }
 

@@ -152,7 +152,9 @@ impl Table {
             if row.starts_with('#') || row.is_empty() {
                 continue;
             }
-            let field = Row::new(row).field().and_then(|field| table.add(field, row));
+            let field = Row::new(row)
+                .field()
+                .and_then(|field| table.add(field, row));
             field.map_err(|(column, problem)| TableError {
                 file: file.to_owned(),
                 line: index + 1,
@@ -248,7 +250,11 @@ impl<'a> Row<'a> {
 
     fn field(&self) -> Cell<Field> {
         if self.cells.len() != COLUMNS.len() {
-            let problem = format!("{} columns where {} are due", self.cells.len(), COLUMNS.len());
+            let problem = format!(
+                "{} columns where {} are due",
+                self.cells.len(),
+                COLUMNS.len()
+            );
             return Err((1, problem));
         }
         let space = self.cell(0, "cpuid or msr", |cell| match cell {
@@ -263,10 +269,14 @@ impl<'a> Row<'a> {
             space,
             leaf: self.cell(1, "0x and eight hex digits", leaf)?,
             subleaves: self.cell(2, "-, *, NN or NN+", subleaves)?,
-            register: self.cell(3, "eax, ebx, ecx, edx, or - for an MSR", |cell| match space {
-                Space::Msr => (cell == "-").then_some(0),
-                Space::Cpuid => register(cell),
-            })?,
+            register: self.cell(
+                3,
+                "eax, ebx, ecx, edx, or - for an MSR",
+                |cell| match space {
+                    Space::Msr => (cell == "-").then_some(0),
+                    Space::Cpuid => register(cell),
+                },
+            )?,
             low,
             high,
             name,

@@ -41,7 +41,10 @@ impl Volatile {
                 return Err(format!("volatile field {} has no reason", entry.name));
             }
             if table.named(&entry.name).is_none() {
-                return Err(format!("volatile field {} is not in the feature table", entry.name));
+                return Err(format!(
+                    "volatile field {} is not in the feature table",
+                    entry.name
+                ));
             }
             masks.insert(entry.name, format!("<{}>", entry.placeholder));
         }

@@ -259,7 +259,9 @@ fn fill(phase: &mut PhaseDump, frame: &Frame<'_>) -> Result<(), StreamError> {
             once(frame, before, || format!("CPUID {key:x?} comes twice"))
         }),
         Kind::Msr => entries(frame)?.try_for_each(|msr: entry::Register| {
-            let before = phase.msrs.insert(msr.id, reading(frame, msr.status, msr.value)?);
+            let before = phase
+                .msrs
+                .insert(msr.id, reading(frame, msr.status, msr.value)?);
             once(frame, before, || format!("MSR {:#x} comes twice", msr.id))
         }),
         Kind::Control => entries(frame)?.try_for_each(|register: entry::Register| {
@@ -312,8 +314,12 @@ fn entries<'a, E: Entry + 'a>(
 }
 
 fn single<E: Entry>(frame: &Frame<'_>) -> Result<E, StreamError> {
-    E::decode(frame.payload)
-        .ok_or_else(|| nonsense(frame, format!("{} bytes of {:?}", frame.payload.len(), frame.kind)))
+    E::decode(frame.payload).ok_or_else(|| {
+        nonsense(
+            frame,
+            format!("{} bytes of {:?}", frame.payload.len(), frame.kind),
+        )
+    })
 }
 
 fn nonsense(frame: &Frame<'_>, problem: String) -> StreamError {

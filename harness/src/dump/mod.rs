@@ -1,6 +1,6 @@
 //! Bytes from the guest → [`Dump`]: what the agent saw, raw and unmasked.
 //!
-//! [`model`] says what a dump is, [`assemble`] makes one from the frames of each vCPU, and treats every byte as hostile:
+//! [`model`] says what a dump is, [`assemble()`] makes one from the frames of each vCPU, and treats every byte as hostile:
 //! what is wrong is an [`assemble::StreamError`], never a panic, and never a dump that passes for whole.
 
 pub mod assemble;

@@ -6,8 +6,8 @@ use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
-pub use crate::host::cpuid::{Key, Regs};
 use crate::host::cpuid::{Answers, rows};
+pub use crate::host::cpuid::{Key, Regs};
 
 /// What reading a register gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fidelity_protocol::leaves::{self, Rule};
+use serde::{Deserialize, Serialize};
 
 /// EAX, EBX, ECX, EDX as CPUID left them.
 pub type Regs = [u32; 4];
@@ -11,7 +12,7 @@ pub type Regs = [u32; 4];
 pub type Answers = BTreeMap<Key, Regs>;
 
 /// Input of a CPUID execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// EAX on input.
     pub leaf: u32,
@@ -57,7 +58,11 @@ fn subleaves(leaf: u32, read: &impl Fn(u32, u32) -> Regs) -> Vec<u32> {
     let first = read(leaf, 0);
     let most = leaves::MAX_SUBLEAVES;
     let up_to = |last: u32| (0..=last.min(most - 1)).collect();
-    let bitmap = |bits: u64| (0..most).filter(|n| *n == 0 || bits >> n & 1 == 1).collect();
+    let bitmap = |bits: u64| {
+        (0..most)
+            .filter(|n| *n == 0 || bits >> n & 1 == 1)
+            .collect()
+    };
     let until = |register: usize| {
         let ends = |subleaf: &u32| read(leaf, *subleaf)[register] & indexed.mask == 0;
         up_to((0..most).find(ends).unwrap_or(most - 1))
@@ -113,7 +118,13 @@ mod tests {
     #[test]
     fn an_absent_range_is_not_walked() {
         // Intel's rule: out of range repeats the highest basic leaf.
-        let seen = walk(|leaf, _| if leaf == 0 { [1, 5, 6, 7] } else { [9, 9, 9, 9] });
+        let seen = walk(|leaf, _| {
+            if leaf == 0 {
+                [1, 5, 6, 7]
+            } else {
+                [9, 9, 9, 9]
+            }
+        });
         assert_eq!(seen.keys().map(|key| key.leaf).collect::<Vec<_>>(), [0, 1]);
     }
 }

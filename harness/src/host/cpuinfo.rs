@@ -37,7 +37,14 @@ pub struct Difference {
 }
 
 /// Fields that say who a processor is.
-const IDENTITY: [&str; 6] = ["vendor_id", "model name", "cpu family", "model", "stepping", "microcode"];
+const IDENTITY: [&str; 6] = [
+    "vendor_id",
+    "model name",
+    "cpu family",
+    "model",
+    "stepping",
+    "microcode",
+];
 /// Fields that are lists of words.
 const LISTS: [&str; 3] = ["flags", "vmx flags", "bugs"];
 
@@ -50,9 +57,14 @@ pub fn cpuinfo() -> Found<Cpuinfo> {
 
 /// Reads the text of /proc/cpuinfo.
 pub fn parse(text: &str) -> Cpuinfo {
-    let mut blocks = text.split("\n\n").map(block).filter(|block| !block.is_empty());
+    let mut blocks = text
+        .split("\n\n")
+        .map(block)
+        .filter(|block| !block.is_empty());
     let first = blocks.next().unwrap_or_default();
-    let identity = IDENTITY.iter().filter_map(|name| Some(((*name).to_owned(), (*first.get(name)?).to_owned())));
+    let identity = IDENTITY
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), (*first.get(name)?).to_owned())));
     Cpuinfo {
         identity: identity.collect(),
         flags: words(&first, "flags"),
@@ -61,13 +73,17 @@ pub fn parse(text: &str) -> Cpuinfo {
             false => Found::Absent,
         },
         bugs: words(&first, "bugs"),
-        differences: blocks.flat_map(|other| differences(&first, &other)).collect(),
+        differences: blocks
+            .flat_map(|other| differences(&first, &other))
+            .collect(),
     }
 }
 
 fn block(text: &str) -> Block<'_> {
     let fields = text.lines().filter_map(|line| line.split_once(':'));
-    fields.map(|(name, value)| (name.trim(), value.trim())).collect()
+    fields
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .collect()
 }
 
 fn words(block: &Block<'_>, field: &str) -> BTreeSet<String> {
@@ -102,8 +118,13 @@ mod tests {
         assert_eq!(info.identity["model name"], "Some CPU");
         assert_eq!(info.flags, ["avx2", "fpu"].map(str::to_owned).into());
         assert_eq!(info.vmx_flags, Found::Absent);
-        let [difference] = &info.differences[..] else { panic!("{info:?}") };
-        assert_eq!((difference.cpu.as_str(), difference.field.as_str()), ("1", "flags"));
+        let [difference] = &info.differences[..] else {
+            panic!("{info:?}")
+        };
+        assert_eq!(
+            (difference.cpu.as_str(), difference.field.as_str()),
+            ("1", "flags")
+        );
         assert_eq!(difference.lost, ["avx2".to_owned()].into());
         assert_eq!(difference.gained, ["sgx".to_owned()].into());
     }

@@ -63,9 +63,14 @@ impl HostCpu {
 /// Leaves of `other` what `first` does not say too.
 fn reduce(first: &HostCpu, other: &mut HostCpu) {
     if let (Found::Value(first), Found::Value(other)) = (&first.cpuid, &mut other.cpuid) {
-        let gone = first.answers.keys().filter(|key| !other.answers.contains_key(key));
+        let gone = first
+            .answers
+            .keys()
+            .filter(|key| !other.answers.contains_key(key));
         other.lacking = gone.map(|key| [key.leaf, key.subleaf]).collect();
-        other.answers.retain(|key, regs| first.answers.get(key) != Some(regs));
+        other
+            .answers
+            .retain(|key, regs| first.answers.get(key) != Some(regs));
     }
     if let (Found::Value(first), Found::Value(other)) = (&first.msrs, &mut other.msrs) {
         other.retain(|index, value| first.get(index) != Some(value));
@@ -76,7 +81,10 @@ fn one(cpu: usize) -> HostCpu {
     let answers = Found::from(pinned(cpu));
     HostCpu {
         cpu,
-        cpuid: answers.map(|answers| Cpuid { answers, lacking: Vec::new() }),
+        cpuid: answers.map(|answers| Cpuid {
+            answers,
+            lacking: Vec::new(),
+        }),
         msrs: msrs(&Path::new("/dev/cpu").join(cpu.to_string()).join("msr")),
     }
 }
@@ -86,7 +94,9 @@ fn pinned(cpu: usize) -> Result<Answers, Error> {
     let walk_there = || {
         let mut set = CpuSet::new();
         if cpu >= CpuSet::MAX_CPU {
-            return Err(Error::other("beyond the processors that sched_setaffinity can name"));
+            return Err(Error::other(
+                "beyond the processors that sched_setaffinity can name",
+            ));
         }
         set.set(cpu);
         sched_setaffinity(None, &set)?;
@@ -103,11 +113,17 @@ fn pinned(cpu: usize) -> Result<Answers, Error> {
 pub fn host_msrs() -> impl Iterator<Item = u32> {
     const LEFT_OUT: [u32; 6] = [0x10, 0x48, 0x10B, 0x1D9, 0xC000_0102, 0xC000_0103];
     let hypervisor = |index: &u32| (0x4000_0000..0x5000_0000).contains(index);
-    FEATURE_MSRS.into_iter().filter(move |index| !LEFT_OUT.contains(index) && !hypervisor(index))
+    FEATURE_MSRS
+        .into_iter()
+        .filter(move |index| !LEFT_OUT.contains(index) && !hypervisor(index))
 }
 
 fn msrs(device: &Path) -> Found<BTreeMap<u32, Found<u64>>> {
-    Found::from(File::open(device)).map(|file| host_msrs().map(|index| (index, msr(&file, index))).collect())
+    Found::from(File::open(device)).map(|file| {
+        host_msrs()
+            .map(|index| (index, msr(&file, index)))
+            .collect()
+    })
 }
 
 /// drivers: arch/x86/kernel/msr.c, msr_read: EIO where RDMSR faults.
@@ -123,7 +139,9 @@ fn msr(file: &File, index: u32) -> Found<u64> {
 /// Numbers of the processors that are online; the first one alone where the kernel does not say.
 fn online() -> Vec<usize> {
     let list = text(Path::new("/sys/devices/system/cpu/online"));
-    list.value().and_then(|list| numbers(list)).unwrap_or_else(|| vec![0])
+    list.value()
+        .and_then(|list| numbers(list))
+        .unwrap_or_else(|| vec![0])
 }
 
 /// `0-3,8` → 0, 1, 2, 3, 8.
@@ -143,8 +161,15 @@ mod tests {
 
     fn cpu(cpu: usize, answers: &[(Key, [u32; 4])]) -> HostCpu {
         let answers = answers.iter().copied().collect();
-        let cpuid = Found::Value(Cpuid { answers, lacking: Vec::new() });
-        HostCpu { cpu, cpuid, msrs: Found::Absent }
+        let cpuid = Found::Value(Cpuid {
+            answers,
+            lacking: Vec::new(),
+        });
+        HostCpu {
+            cpu,
+            cpuid,
+            msrs: Found::Absent,
+        }
     }
 
     #[test]
@@ -160,14 +185,24 @@ mod tests {
         let whole = cpu(1, &[(a, [1; 4]), (c, [3; 4])]);
         let mut reduced = whole.clone();
         reduce(&first, &mut reduced);
-        let expected = Cpuid { answers: [(c, [3; 4])].into(), lacking: vec![[1, 0]] };
+        let expected = Cpuid {
+            answers: [(c, [3; 4])].into(),
+            lacking: vec![[1, 0]],
+        };
         assert_eq!(reduced.cpuid, Found::Value(expected));
-        assert_eq!(reduced.whole_cpuid(&first), whole.cpuid.value().map(|own| own.answers.clone()));
+        assert_eq!(
+            reduced.whole_cpuid(&first),
+            whole.cpuid.value().map(|own| own.answers.clone())
+        );
     }
 
     #[test]
     fn every_processor_of_this_host_answers() {
         let cpus = every_cpu();
-        assert!(cpus.iter().all(|cpu| matches!(cpu.cpuid, Found::Value(_)) || cpu.cpu > 0), "{cpus:?}");
+        assert!(
+            cpus.iter()
+                .all(|cpu| matches!(cpu.cpuid, Found::Value(_)) || cpu.cpu > 0),
+            "{cpus:?}"
+        );
     }
 }

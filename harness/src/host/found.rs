@@ -59,6 +59,8 @@ mod tests {
     #[test]
     fn missing_is_not_unreadable() {
         assert_eq!(text(Path::new("/nonexistent/file")), Found::Absent);
-        assert!(matches!(text(Path::new("/proc")), Found::Unreadable(reason) if reason.contains("directory")));
+        assert!(
+            matches!(text(Path::new("/proc")), Found::Unreadable(reason) if reason.contains("directory"))
+        );
     }
 }

@@ -38,22 +38,33 @@ fn parameters(line: &str) -> Vec<String> {
         quoted ^= letter == '"';
         letter.is_whitespace() && !quoted
     });
-    let own = words.take_while(|word| *word != "--").filter(|word| !word.is_empty());
+    let own = words
+        .take_while(|word| *word != "--")
+        .filter(|word| !word.is_empty());
     own.map(str::to_owned).collect()
 }
 
 fn modules(folder: &Path) -> BTreeMap<String, Module> {
-    let names = entries(folder).into_iter().filter(|name| name == "kvm" || name.starts_with("kvm_"));
-    names.map(|name| (name.clone(), module(&folder.join(name).join("parameters")))).collect()
+    let names = entries(folder)
+        .into_iter()
+        .filter(|name| name == "kvm" || name.starts_with("kvm_"));
+    names
+        .map(|name| (name.clone(), module(&folder.join(name).join("parameters"))))
+        .collect()
 }
 
 fn module(folder: &Path) -> Module {
-    entries(folder).into_iter().map(|name| (name.clone(), text(&folder.join(name)))).collect()
+    entries(folder)
+        .into_iter()
+        .map(|name| (name.clone(), text(&folder.join(name))))
+        .collect()
 }
 
 fn entries(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -63,7 +74,10 @@ mod tests {
     #[test]
     fn the_arguments_of_init_are_not_the_kernels() {
         let line = "quiet clearcpuid=avx2  dyndbg=\"file a.c +p\" -- --token abc";
-        assert_eq!(parameters(line), ["quiet", "clearcpuid=avx2", "dyndbg=\"file a.c +p\""]);
+        assert_eq!(
+            parameters(line),
+            ["quiet", "clearcpuid=avx2", "dyndbg=\"file a.c +p\""]
+        );
     }
 
     #[test]

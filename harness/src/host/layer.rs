@@ -67,6 +67,9 @@ mod tests {
     fn the_layer_reads_back_as_written() {
         let layer = HostLayer::of_this_host();
         let text = serde_json::to_string(&layer).expect("a text");
-        assert_eq!(serde_json::from_str::<HostLayer>(&text).expect("a layer"), layer);
+        assert_eq!(
+            serde_json::from_str::<HostLayer>(&text).expect("a layer"),
+            layer
+        );
     }
 }

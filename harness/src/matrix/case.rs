@@ -11,7 +11,19 @@ use serde::{Deserialize, Serialize};
 use super::offers::Offers;
 
 /// How the guest is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lane {
     /// TCG with `x-force-features=on`: the model's whole definition, on any host.
@@ -93,8 +105,12 @@ impl Topology {
     fn count(argument: &str) -> Option<u32> {
         let first = argument.split(',').next()?;
         let plain = first.parse().ok();
-        let named = argument.split(',').find_map(|part| part.strip_prefix("cpus="));
-        plain.or_else(|| named?.parse().ok()).filter(|count| *count > 0)
+        let named = argument
+            .split(',')
+            .find_map(|part| part.strip_prefix("cpus="));
+        plain
+            .or_else(|| named?.parse().ok())
+            .filter(|count| *count > 0)
     }
 }
 
@@ -104,7 +120,9 @@ impl FromStr for Topology {
     fn from_str(argument: &str) -> Result<Topology, String> {
         match Self::count(argument) {
             Some(_) => Ok(Topology(argument.to_owned())),
-            None => Err(format!("-smp “{argument}” does not start with a number of vCPUs")),
+            None => Err(format!(
+                "-smp “{argument}” does not start with a number of vCPUs"
+            )),
         }
     }
 }
@@ -148,7 +166,11 @@ mod tests {
 
     #[test]
     fn vcpus_are_read_from_every_form() {
-        for (argument, count) in [("4", 4), ("8,sockets=2,cores=4", 8), ("sockets=2,cpus=2", 2)] {
+        for (argument, count) in [
+            ("4", 4),
+            ("8,sockets=2,cores=4", 8),
+            ("sockets=2,cpus=2", 2),
+        ] {
             let topology: Topology = argument.parse().expect("a topology");
             assert_eq!(topology.vcpus(), count, "{argument}");
         }

@@ -1,4 +1,4 @@
-//! `fidelity.toml`. Every key has a default, so the file may be absent; an unknown key is an error.
+//! `fidelity.toml`. Every key may be left out, and so may the file: then the project's own holds. An unknown key is an error.
 
 use std::path::{Path, PathBuf};
 
@@ -184,13 +184,23 @@ impl Config {
             path: path.to_owned(),
             message: error.to_string(),
         })?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         Ok(Self::from_file(file, folder.unwrap_or(Path::new("."))))
     }
 
-    /// The configuration of a folder that has no file.
-    pub fn absent(folder: &Path) -> Config {
-        Self::from_file(File::default(), folder)
+    /// The configuration of a folder that has no file: the project's own, as it was when the program was built.
+    ///
+    /// # Errors
+    /// None that a test would have let pass.
+    pub fn built_in(folder: &Path) -> Result<Config, ConfigError> {
+        let file = toml::from_str(include_str!("../../../fidelity.toml"));
+        let file = file.map_err(|error: toml::de::Error| ConfigError::Malformed {
+            path: "built-in fidelity.toml".into(),
+            message: error.to_string(),
+        })?;
+        Ok(Self::from_file(file, folder))
     }
 
     fn from_file(file: File, folder: &Path) -> Config {
@@ -220,8 +230,13 @@ impl Config {
 
     /// The phases that a guest of this lane and model is spared.
     pub fn spared(&self, lane: Lane, model: &str) -> Vec<Phase> {
-        let holds = |spared: &&Spared| spared.lanes.contains(&lane) && Glob::matches(&spared.models, model);
-        self.spared.iter().filter(holds).map(|spared| spared.phase).collect()
+        let holds =
+            |spared: &&Spared| spared.lanes.contains(&lane) && Glob::matches(&spared.models, model);
+        self.spared
+            .iter()
+            .filter(holds)
+            .map(|spared| spared.phase)
+            .collect()
     }
 
     /// The binaries there are, in the order of the file, each once: a pattern that matches nothing is passed over (the
@@ -251,6 +266,12 @@ impl Config {
     }
 }
 
+/// A binary as named on a command line: without a slash it is looked up in PATH, as a shell would.
+pub fn named(path: &Path) -> PathBuf {
+    let name = path.to_str().filter(|name| !name.contains('/'));
+    name.and_then(in_path).unwrap_or_else(|| path.to_owned())
+}
+
 /// The file that a shell would start for `name`.
 pub fn in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -267,6 +288,12 @@ mod tests {
         let path = folder.path().join("fidelity.toml");
         std::fs::write(&path, text).expect("a file");
         Config::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_built_in_file_is_sound() {
+        let config = Config::built_in(Path::new(".")).expect("a configuration");
+        assert_eq!(config.spared(Lane::Tcg, "Opteron_G5-v1"), [Phase::Enabled]);
     }
 
     #[test]

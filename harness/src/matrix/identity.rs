@@ -16,7 +16,8 @@ pub fn identity(path: &Path) -> std::io::Result<String> {
     let mut text = stamp(path)?;
     if let Some(script) = script(path) {
         text.push_str(&script);
-        for word in script.split(|letter: char| letter.is_whitespace() || "\"'=,;".contains(letter)) {
+        for word in script.split(|letter: char| letter.is_whitespace() || "\"'=,;".contains(letter))
+        {
             let named = PathBuf::from(word);
             if word.contains('/') && named.is_file() {
                 text.push_str(&stamp(&named)?);

@@ -1,7 +1,7 @@
 //! `fidelity.toml` + what each QEMU binary offers → the planned [`Trial`]s and their [`Case`]s.
 //!
 //! [`config`] reads the file, [`offers`] understands what a QEMU said of itself, [`identity`] tells whether an answer in
-//! the cache is still about the same binary, [`plan`] multiplies it all out. Nothing here starts a process.
+//! the cache is still about the same binary, [`plan()`] multiplies it all out. Nothing here starts a process.
 
 pub mod case;
 pub mod config;

@@ -34,8 +34,8 @@ pub struct Offers {
     pub machines: Vec<Machine>,
     /// All CPU models, in natural order of their names.
     pub models: Vec<Model>,
-    /// By machine type, the versioned model each other model name stands for.
-    pub aliases: BTreeMap<String, BTreeMap<String, String>>,
+    /// On the newest q35 machine type, the versioned model that each other model name stands for.
+    pub aliases: BTreeMap<String, String>,
 }
 
 /// An answer that is not of the form QEMU documents (qapi/machine.json).
@@ -44,48 +44,66 @@ pub struct Offers {
 pub struct BadAnswer(&'static str);
 
 impl Offers {
-    /// Reads the answers to `query-version` and `query-machines`, and to `query-cpu-definitions` on `machine`.
+    /// Reads the answers to `query-version` and `query-machines`.
     ///
     /// # Errors
     /// A field that should be there and is not.
-    pub fn read(version: &Value, machines: &Value, models: &Value) -> Result<Offers, BadAnswer> {
+    pub fn read(version: &Value, machines: &Value) -> Result<Offers, BadAnswer> {
         let number = |name: &str| version["qemu"][name].as_u64();
         let triple = (number("major"), number("minor"), number("micro"));
         let (Some(major), Some(minor), Some(micro)) = triple else {
             return Err(BadAnswer("query-version"));
         };
         let package = version["package"].as_str().unwrap_or("");
+        let machine = |name, deprecated| Machine { name, deprecated };
         let mut offers = Offers {
             version: format!("{major}.{minor}.{micro}"),
             package: package.trim_matches([' ', '(', ')']).to_owned(),
-            machines: list(machines, "query-machines", |name, deprecated| Machine { name, deprecated })?,
-            models: list(models, "query-cpu-definitions", |name, deprecated| Model { name, deprecated })?,
-            aliases: BTreeMap::new(),
+            machines: list(machines, "query-machines", machine)?,
+            ..Offers::default()
         };
-        offers.machines.sort_by_key(|machine| natural(&machine.name));
-        offers.models.sort_by_key(|model| natural(&model.name));
+        offers
+            .machines
+            .sort_by_key(|machine| natural(&machine.name));
         Ok(offers)
     }
 
-    /// Notes what `query-cpu-definitions` said on a machine type.
-    pub fn note_aliases(&mut self, machine: &str, models: &Value) {
+    /// Notes what `query-cpu-definitions` said on the newest machine type.
+    ///
+    /// # Errors
+    /// A field that should be there and is not.
+    pub fn note_models(&mut self, models: &Value) -> Result<(), BadAnswer> {
+        let model = |name, deprecated| Model { name, deprecated };
+        self.models = list(models, "query-cpu-definitions", model)?;
+        self.models.sort_by_key(|model| natural(&model.name));
         let pair = |model: &Value| {
             let name = model["name"].as_str()?.to_owned();
             Some((name, model["alias-of"].as_str()?.to_owned()))
         };
-        let pairs = models.as_array().into_iter().flatten().filter_map(pair);
-        self.aliases.insert(machine.to_owned(), pairs.collect());
+        self.aliases = models
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(pair)
+            .collect();
+        Ok(())
     }
 
     /// Major and minor number.
     pub fn release(&self) -> (u32, u32) {
-        let mut parts = self.version.splitn(3, '.').map(|part| part.parse().unwrap_or(0));
+        let mut parts = self
+            .version
+            .splitn(3, '.')
+            .map(|part| part.parse().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
     /// The newest versioned q35 machine type: the one on which models are held.
     pub fn newest_machine(&self) -> Option<&str> {
-        let q35 = self.machines.iter().filter(|machine| machine.name.starts_with("pc-q35-"));
+        let q35 = self
+            .machines
+            .iter()
+            .filter(|machine| machine.name.starts_with("pc-q35-"));
         q35.map(|machine| machine.name.as_str())
             .max_by_key(|name| natural(name))
     }
@@ -102,17 +120,26 @@ impl Offers {
         names.filter(|name| model_version(name).is_some())
     }
 
-    /// The versioned model that `model` stands for on `machine`: itself where it is versioned.
+    /// Models that machine types are held over: the versioned ones and the names without a version, which older machine types
+    /// treat differently. Compat properties up to QEMU 3.1 are keyed on the QOM type of the unversioned name, of which the
+    /// versioned one is a sibling and no child (`x86_register_cpudef_types`), so that `EPYC-v1` never shows them (measured).
+    /// Without `host`, `max` and `base`, which name no model.
+    pub fn compared_models(&self) -> impl Iterator<Item = &str> {
+        let names = self.models.iter().map(|model| model.name.as_str());
+        names.filter(|name| !["base", "host", "max"].contains(name))
+    }
+
+    /// The versioned model that `model` stands for on `machine`: itself where it is versioned; of other names it is known on
+    /// the newest q35 machine type only, for older ones may take an older version.
     pub fn resolve<'a>(&'a self, machine: &str, model: &'a str) -> Option<&'a str> {
         if model_version(model).is_some() {
             return Some(model);
         }
-        let newest = self.newest_machine();
-        let machine = match machine {
-            "q35" => newest?,
-            machine => machine,
-        };
-        self.aliases.get(machine)?.get(model).map(String::as_str)
+        let newest = machine == "q35" || Some(machine) == self.newest_machine();
+        self.aliases
+            .get(model)
+            .filter(|_| newest)
+            .map(String::as_str)
     }
 }
 
@@ -139,9 +166,13 @@ pub fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
-        let digits = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|letter: char| letter.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (word, tail) = rest.split_at(digits);
-        let end = tail.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(tail.len());
+        let end = tail
+            .find(|letter: char| !letter.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (number, next) = tail.split_at(end);
         parts.push((word.to_owned(), number.parse().unwrap_or(0)));
         rest = next;
@@ -159,7 +190,10 @@ fn list<T>(
         .iter()
         .map(|item| {
             let name = item["name"].as_str().ok_or(BadAnswer(command))?;
-            Ok(make(name.to_owned(), item["deprecated"].as_bool().unwrap_or(false)))
+            Ok(make(
+                name.to_owned(),
+                item["deprecated"].as_bool().unwrap_or(false),
+            ))
         })
         .collect()
 }
@@ -170,11 +204,13 @@ mod tests {
     use serde_json::json;
 
     fn offers() -> Offers {
-        let version = json!({"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": " (Debian x)"});
+        let version =
+            json!({"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": " (Debian x)"});
         let machines = json!([{"name": "pc-q35-9.2"}, {"name": "pc-q35-10.0"}, {"name": "pc-q35-4.0.1"}, {"name": "microvm"}]);
-        let models = json!([{"name": "EPYC", "alias-of": "EPYC-v1"}, {"name": "EPYC-v1"}, {"name": "max"}]);
-        let mut offers = Offers::read(&version, &machines, &models).expect("good answers");
-        offers.note_aliases("pc-q35-10.0", &models);
+        let models =
+            json!([{"name": "EPYC", "alias-of": "EPYC-v1"}, {"name": "EPYC-v1"}, {"name": "max"}]);
+        let mut offers = Offers::read(&version, &machines).expect("good answers");
+        offers.note_models(&models).expect("good answers");
         offers
     }
 
@@ -201,6 +237,6 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_form_is_refused() {
-        assert!(Offers::read(&json!({}), &json!([]), &json!([])).is_err());
+        assert!(Offers::read(&json!({}), &json!([])).is_err());
     }
 }

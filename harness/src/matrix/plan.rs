@@ -97,14 +97,22 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn models(&self, globs: &'a [Glob]) -> impl Iterator<Item = Trial> {
-        let names = self.chosen(globs).filter(|_| self.filter.machine(self.newest));
+        let names = self
+            .chosen(globs)
+            .filter(|_| self.filter.machine(self.newest));
         names.map(|model| self.model_trial(Lane::Definition, "models", model))
     }
 
     fn tcg(&self, globs: &'a [Glob]) -> impl Iterator<Item = Trial> {
-        let all = self.qemu.offers.models.iter().map(|model| model.name.as_str());
+        let all = self
+            .qemu
+            .offers
+            .models
+            .iter()
+            .map(|model| model.name.as_str());
         let chosen = all.filter(|name| *name != "host" && Glob::matches(globs, name));
-        let kept = chosen.filter(|name| self.filter.model(name) && self.filter.machine(self.newest));
+        let kept =
+            chosen.filter(|name| self.filter.model(name) && self.filter.machine(self.newest));
         kept.map(|model| self.model_trial(Lane::Tcg, "tcg", model))
     }
 
@@ -113,12 +121,16 @@ impl<'a> Planner<'a> {
         let older = all.filter(|name| *name != self.newest && Glob::matches(&set.machines, name));
         let kept = older.filter(|name| self.filter.machine(name));
         kept.map(|machine| {
-            let cases = self.chosen(&set.models);
+            let all = self.qemu.offers.compared_models();
+            let cases =
+                all.filter(|name| Glob::matches(&set.models, name) && self.filter.model(name));
             Trial {
                 name: format!("{}/{}/{machine}", Lane::Definition, self.qemu.label),
                 subject: Subject::Machine,
                 expectation: self.file("machines", machine),
-                cases: cases.map(|model| self.case(Lane::Definition, machine, model)).collect(),
+                cases: cases
+                    .map(|model| self.case(Lane::Definition, machine, model))
+                    .collect(),
             }
         })
         .filter(|trial| !trial.cases.is_empty())
@@ -151,6 +163,8 @@ impl<'a> Planner<'a> {
     }
 
     fn file(&self, folder: &str, name: &str) -> PathBuf {
-        PathBuf::from(self.qemu.release_folder()).join(folder).join(format!("{name}.snap"))
+        PathBuf::from(self.qemu.release_folder())
+            .join(folder)
+            .join(format!("{name}.snap"))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::run::CaseResult;
+use crate::check::CaseResult;
 
 /// Version of the format, in the run's first line.
 pub const VERSION: u32 = 1;

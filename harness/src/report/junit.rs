@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::changes::explained;
-use crate::run::{CaseResult, Status};
+use crate::check::{CaseResult, Status};
 
 /// The XML of a run.
 ///
@@ -16,7 +16,9 @@ pub fn run(results: &[CaseResult]) -> Result<String, quick_junit::SerializeError
     for result in results {
         let case = &result.planned;
         let name = format!("{}/{}", case.lane, case.qemu.label);
-        let suite = suites.entry(name.clone()).or_insert_with(|| TestSuite::new(name));
+        let suite = suites
+            .entry(name.clone())
+            .or_insert_with(|| TestSuite::new(name));
         let mut test = TestCase::new(result.case.clone(), status(result));
         test.set_time(result.duration);
         suite.add_test_case(test);
@@ -29,7 +31,9 @@ pub fn run(results: &[CaseResult]) -> Result<String, quick_junit::SerializeError
 fn status(result: &CaseResult) -> TestCaseStatus {
     let failed = |kind| {
         let mut status = TestCaseStatus::non_success(kind);
-        status.set_type(result.status.word()).set_description(explained(result));
+        status
+            .set_type(result.status.word())
+            .set_description(explained(result));
         status
     };
     match result.status {

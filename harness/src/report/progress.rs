@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::changes::explained;
-use crate::run::{CaseResult, Status};
+use crate::check::{CaseResult, Status};
 
 /// The progress of one run.
 pub struct Progress {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::changes::sentence;
-use crate::run::{CaseResult, Status};
+use crate::check::{CaseResult, Status};
 
 /// Most groups of failures that are printed.
 const GROUPS: usize = 40;
@@ -19,7 +19,10 @@ pub fn run(results: &[CaseResult], took: Duration) -> String {
         text.push_str(&format!("\n{cause}\n  {}\n", where_found(cases)));
     }
     if causes.len() > GROUPS {
-        text.push_str(&format!("\n… and {} further causes\n", causes.len() - GROUPS));
+        text.push_str(&format!(
+            "\n… and {} further causes\n",
+            causes.len() - GROUPS
+        ));
     }
     let count = results.len();
     let seconds = took.as_secs_f64();
@@ -32,7 +35,11 @@ fn table(results: &[CaseResult]) -> Table {
     for result in results {
         let case = &result.planned;
         let row = (case.qemu.label.clone(), case.lane.name().to_owned());
-        *rows.entry(row).or_default().entry(result.status).or_default() += 1;
+        *rows
+            .entry(row)
+            .or_default()
+            .entry(result.status)
+            .or_default() += 1;
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -73,7 +80,10 @@ fn causes_of(result: &CaseResult) -> Vec<String> {
         Status::Fail if !result.changes.is_empty() => {
             let mut sentences: Vec<_> = result.changes.iter().map(sentence).collect();
             sentences.dedup();
-            sentences.into_iter().map(|change| format!("{word}: {change}")).collect()
+            sentences
+                .into_iter()
+                .map(|change| format!("{word}: {change}"))
+                .collect()
         }
         _ => {
             // The name of the file or the case in a reason would make every case a cause of its own.
@@ -85,11 +95,17 @@ fn causes_of(result: &CaseResult) -> Vec<String> {
 
 /// `Skylake-Server-v4, all machine types, qemu-11.1` where it can be said so shortly.
 fn where_found(cases: &[&CaseResult]) -> String {
-    let set = |of: fn(&CaseResult) -> String| cases.iter().map(|case| of(case)).collect::<BTreeSet<_>>();
+    let set =
+        |of: fn(&CaseResult) -> String| cases.iter().map(|case| of(case)).collect::<BTreeSet<_>>();
     let models = set(|result| result.planned.cpu.clone());
     let machines = set(|result| result.planned.machine.clone());
     let qemus = set(|result| format!("{} {}", result.planned.lane, result.planned.qemu.label));
-    format!("{} · {} · {}", short(&models, "models"), short(&machines, "machine types"), short(&qemus, "QEMUs"))
+    format!(
+        "{} · {} · {}",
+        short(&models, "models"),
+        short(&machines, "machine types"),
+        short(&qemus, "QEMUs")
+    )
 }
 
 fn short(names: &BTreeSet<String>, what: &str) -> String {

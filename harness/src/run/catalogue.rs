@@ -13,34 +13,16 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::{Engine, Observed};
-use crate::boot::qmp;
+use crate::boot::{monitor, qmp};
+use crate::decode::Bit;
 use crate::decode::table::{Field, Format, Space, Table};
-use crate::dump::{Dump, Key};
+use crate::dump::Dump;
 use crate::matrix::{Case, Lane, Qemu, Topology};
 
 /// No feature; every basic, extended and Centaur leaf in range.
 const WIDE: &str = "base,level=0x24,min-level=0x24,xlevel=0x80000026,min-xlevel=0x80000026,xlevel2=0xc0000004,min-xlevel2=0xc0000004";
 /// What further leaves depend on: SVM's, XSAVE's components, AMX's, AVX10's, SGX's.
 const DEEP: &str = "svm=on,xsave=on,xsaves=on,avx=on,avx512f=on,amx-tile=on,avx10=on,avx10-version=1,intel-pt=on,sgx=on";
-
-/// A bit of a register: leaf, subleaf, register 0 to 3, bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Bit {
-    /// CPUID leaf and subleaf.
-    pub key: Key,
-    /// 0 to 3 for EAX to EDX.
-    pub register: u8,
-    /// 0 to 31.
-    pub bit: u8,
-}
-
-impl std::fmt::Display for Bit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let register = ["EAX", "EBX", "ECX", "EDX"][usize::from(self.register)];
-        let Key { leaf, subleaf } = self.key;
-        write!(f, "CPUID.{leaf:02X}H.{subleaf:02X}H:{register}[{}]", self.bit)
-    }
-}
 
 /// What each property moves; a property that moves nothing has an empty set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +40,10 @@ pub struct Catalogue {
 pub fn measure(engine: &Engine, qemu: &Arc<Qemu>) -> anyhow::Result<Catalogue> {
     let properties = properties(engine, qemu)?;
     let has = |name: &str| properties.iter().any(|(known, _)| known == name);
-    let deep: Vec<&str> = DEEP.split(',').filter(|word| has(word.split('=').next().unwrap_or(""))).collect();
+    let deep: Vec<&str> = DEEP
+        .split(',')
+        .filter(|word| has(word.split('=').next().unwrap_or("")))
+        .collect();
     let bases = [WIDE.to_owned(), format!("{WIDE},{}", deep.join(","))];
     let mut catalogue = Catalogue::default();
     let bases: Vec<(String, Dump)> = bases
@@ -85,12 +70,29 @@ pub fn measure(engine: &Engine, qemu: &Arc<Qemu>) -> anyhow::Result<Catalogue> {
 
 /// Name and type of every property of the x86 CPU.
 fn properties(engine: &Engine, qemu: &Qemu) -> anyhow::Result<Vec<(String, String)>> {
-    let list = qmp::command_with("qom-list-properties", json!({ "typename": "max-x86_64-cpu" }));
-    let answers = qmp::ask(&qemu.path, "none", &[list], engine.options.timeout, engine.cancel())?;
+    let list = monitor::command_with(
+        "qom-list-properties",
+        json!({ "typename": "max-x86_64-cpu" }),
+    );
+    let answers = qmp::ask(
+        &qemu.path,
+        "none",
+        &[list],
+        engine.options.timeout,
+        engine.cancel(),
+    )?;
     let pair = |property: &Value| {
-        Some((property["name"].as_str()?.to_owned(), property["type"].as_str()?.to_owned()))
+        Some((
+            property["name"].as_str()?.to_owned(),
+            property["type"].as_str()?.to_owned(),
+        ))
     };
-    let mut pairs: Vec<_> = answers[0].as_array().into_iter().flatten().filter_map(pair).collect();
+    let mut pairs: Vec<_> = answers[0]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(pair)
+        .collect();
     pairs.sort();
     Ok(pairs)
 }
@@ -106,8 +108,13 @@ fn moved_by(
         // On the deep base the property may be on already; then it is switched off.
         let on = !base.contains(&format!(",{name}=on"));
         let state = if on { "on" } else { "off" };
-        let after = see(engine, qemu, &format!("{base},{name}={state}")).map_err(|broken| broken.reason)?;
-        let (with, without) = if on { (&after.dump, before) } else { (before, &after.dump) };
+        let after =
+            see(engine, qemu, &format!("{base},{name}={state}")).map_err(|broken| broken.reason)?;
+        let (with, without) = if on {
+            (&after.dump, before)
+        } else {
+            (before, &after.dump)
+        };
         let bits = following(with, without);
         if !bits.is_empty() {
             return Ok(bits);
@@ -135,7 +142,9 @@ fn see(engine: &Engine, qemu: &Arc<Qemu>, cpu: &str) -> Observed {
 fn following(with: &Dump, without: &Dump) -> BTreeSet<Bit> {
     let mut bits = BTreeSet::new();
     let reset = |dump: &Dump| {
-        let boot = dump.boot_processor().and_then(|vcpu| vcpu.phase(Phase::Reset));
+        let boot = dump
+            .boot_processor()
+            .and_then(|vcpu| vcpu.phase(Phase::Reset));
         boot.map(|phase| phase.cpuid.clone()).unwrap_or_default()
     };
     let without = reset(without);
@@ -158,22 +167,38 @@ fn following(with: &Dump, without: &Dump) -> BTreeSet<Bit> {
 pub fn disagreements(catalogue: &Catalogue, table: &Table, release: (u32, u32)) -> Vec<String> {
     let mut wrong = Vec::new();
     for (property, bits) in &catalogue.moved {
-        let named = |bit: &&Bit| field(table, **bit).is_some_and(|field| is_called(field, property));
+        let named = |bit: &&Bit| {
+            bit.field(table)
+                .is_some_and(|field| is_called(field, property))
+        };
         // A property that moves numbers alone (x-force-cpuid-0x1f: a whole topology leaf) is a switch, not a feature.
-        let feature = |bit: &&Bit| field(table, **bit).is_none_or(|field| field.format == Format::Flag);
+        let feature = |bit: &&Bit| {
+            bit.field(table)
+                .is_none_or(|field| field.format == Format::Flag)
+        };
         if let Some(first) = bits.iter().find(feature)
             && !bits.iter().any(|bit| named(&bit))
         {
-            let there = field(table, *first).map_or("no name", |field| field.name.as_str());
+            let there = first
+                .field(table)
+                .map_or("no name", |field| field.name.as_str());
             let more = bits.len() - 1;
-            wrong.push(format!("{property} moves {first} (and {more} more), which the table calls {there}"));
+            wrong.push(format!(
+                "{property} moves {first} (and {more} more), which the table calls {there}"
+            ));
         }
     }
     for field in table.fields().iter().filter(|field| field.measured) {
         let expected = field.qemu.is_some_and(|releases| releases.holds(release));
         if expected && !seen(catalogue, field) {
-            let what = catalogue.broken.get(&field.name).map_or("moves another bit, or none", String::as_str);
-            wrong.push(format!("{} was measured once; in this release it {what}", field.name));
+            let what = catalogue
+                .broken
+                .get(&field.name)
+                .map_or("moves another bit, or none", String::as_str);
+            wrong.push(format!(
+                "{} was measured once; in this release it {what}",
+                field.name
+            ));
         }
     }
     wrong
@@ -182,7 +207,8 @@ pub fn disagreements(catalogue: &Catalogue, table: &Table, release: (u32, u32)) 
 /// Whether the property of the field's name moves the field's bit.
 pub fn seen(catalogue: &Catalogue, field: &Field) -> bool {
     let bits = catalogue.moved.get(&field.name);
-    field.space == Space::Cpuid && bits.is_some_and(|bits| bits.iter().any(|bit| covers(field, *bit)))
+    field.space == Space::Cpuid
+        && bits.is_some_and(|bits| bits.iter().any(|bit| covers(field, *bit)))
 }
 
 fn is_called(field: &Field, property: &str) -> bool {
@@ -196,14 +222,10 @@ fn covers(field: &Field, bit: Bit) -> bool {
         && (field.low..=field.high).contains(&bit.bit)
 }
 
-fn field(table: &Table, bit: Bit) -> Option<&Field> {
-    let mut fields = table.register(Space::Cpuid, bit.key.leaf, bit.key.subleaf, bit.register);
-    fields.find(|field| covers(field, bit))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dump::Key;
 
     const TABLE: &str = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n\
                          cpuid\t0x00000007\t00\tebx\t3\tbmi1\tflag\t5.2\tpublic\tqemu:bmi-one\n";
@@ -215,7 +237,9 @@ mod tests {
             register: 1,
             bit: *bit,
         };
-        let moved = moved.iter().map(|(name, bits)| ((*name).to_owned(), bits.iter().map(bit).collect()));
+        let moved = moved
+            .iter()
+            .map(|(name, bits)| ((*name).to_owned(), bits.iter().map(bit).collect()));
         let catalogue = Catalogue {
             moved: moved.collect(),
             broken: BTreeMap::new(),
@@ -225,24 +249,41 @@ mod tests {
 
     #[test]
     fn a_table_that_agrees_is_silent() {
-        assert!(told(&[("avx2", &[5]), ("bmi1", &[3]), ("bmi-one", &[3]), ("check", &[])]).is_empty());
+        assert!(
+            told(&[
+                ("avx2", &[5]),
+                ("bmi1", &[3]),
+                ("bmi-one", &[3]),
+                ("check", &[])
+            ])
+            .is_empty()
+        );
     }
 
     #[test]
     fn a_wrong_name_is_told() {
         let wrong = told(&[("avx2", &[5]), ("adx", &[3])]);
-        assert_eq!(wrong, ["adx moves CPUID.07H.00H:EBX[3] (and 0 more), which the table calls bmi1"]);
+        assert_eq!(
+            wrong,
+            ["adx moves CPUID.07H.00H:EBX[3] (and 0 more), which the table calls bmi1"]
+        );
     }
 
     #[test]
     fn an_unnamed_bit_is_told() {
         let wrong = told(&[("avx2", &[5]), ("adx", &[19])]);
-        assert_eq!(wrong, ["adx moves CPUID.07H.00H:EBX[19] (and 0 more), which the table calls no name"]);
+        assert_eq!(
+            wrong,
+            ["adx moves CPUID.07H.00H:EBX[19] (and 0 more), which the table calls no name"]
+        );
     }
 
     #[test]
     fn a_measured_name_that_moves_nothing_any_more_is_told() {
         let wrong = told(&[("avx2", &[])]);
-        assert_eq!(wrong, ["avx2 was measured once; in this release it moves another bit, or none"]);
+        assert_eq!(
+            wrong,
+            ["avx2 was measured once; in this release it moves another bit, or none"]
+        );
     }
 }

@@ -30,8 +30,12 @@ pub(super) fn table_for(engine: &Engine, case: &Case) -> Result<CpuidTable, Brok
         ..case.clone()
     };
     match &*engine.observe(&definition) {
-        Ok(observation) => table_of(&observation.dump)
-            .ok_or_else(|| Broken::before(format!("the definition of {} has no CPUID to give", case.cpu))),
+        Ok(observation) => table_of(&observation.dump).ok_or_else(|| {
+            Broken::before(format!(
+                "the definition of {} has no CPUID to give",
+                case.cpu
+            ))
+        }),
         Err(broken) => Err(Broken {
             reason: format!("no definition to give to KVM: {}", broken.reason),
             ..broken.clone()

@@ -1,17 +1,22 @@
 //! Boots cases: one pool bounds how many guests run at once, and a guest that several trials need runs once.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+use anyhow::Context as _;
 
 use super::direct;
 use super::store::Store;
-use crate::boot::{self, AGENT_ROM, Boot, Cancel, Ending, Options};
+use crate::boot::monitor::command;
+use crate::boot::{self, AGENT_ROM, Boot, Cancel, Ending, Options, qmp};
 use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
 use crate::host::kvm::CpuidTable;
-use crate::matrix::{Case, Lane};
+use crate::layers::QemuLayer;
+use crate::matrix::{Case, Lane, Qemu};
+use crate::report::write_whole;
 
 /// What a guest that ran to its end showed.
 #[derive(Clone, Debug)]
@@ -20,6 +25,8 @@ pub struct Observation {
     pub dump: Dump,
     /// Decoded and masked.
     pub lines: Vec<Line>,
+    /// What QEMU said of it, where it was asked.
+    pub qemu: Option<QemuLayer>,
     /// QEMU's life.
     pub elapsed: Duration,
     /// The exact command line.
@@ -58,7 +65,7 @@ impl Broken {
 /// What became of a guest.
 pub type Observed = Result<Observation, Broken>;
 
-type Key = (std::path::PathBuf, Lane, String, String, String);
+type Key = (PathBuf, Lane, String, String, String);
 
 /// Everything that trials share.
 pub struct Engine {
@@ -68,19 +75,26 @@ pub struct Engine {
     pub options: Options,
     cancel: Cancel,
     pool: rayon::ThreadPool,
-    rom: tempfile::NamedTempFile,
+    rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
+    unavailable: Mutex<HashMap<PathBuf, Arc<OnceLock<Arc<Unavailable>>>>>,
 }
+
+/// By model, `unavailable-features` on the newest machine type under TCG; empty where QEMU does not tell.
+pub type Unavailable = HashMap<String, Vec<String>>;
 
 impl Engine {
     /// An engine that runs up to `jobs` guests at once, 0 for one a core.
     ///
     /// # Errors
-    /// The ROM cannot be written to the temporary folder, or no thread can be started.
-    pub fn new(store: Store, options: Options, jobs: usize, cancel: Cancel) -> anyhow::Result<Engine> {
-        use std::io::Write as _;
-        let mut rom = tempfile::Builder::new().prefix("cpuid-fidelity-").suffix(".rom").tempfile()?;
-        rom.write_all(AGENT_ROM)?;
+    /// The ROM cannot be written to the cache, or no thread can be started.
+    pub fn new(
+        store: Store,
+        options: Options,
+        jobs: usize,
+        cancel: Cancel,
+    ) -> anyhow::Result<Engine> {
+        let rom = agent_rom(&store.cache)?;
         Ok(Engine {
             store,
             options,
@@ -88,6 +102,7 @@ impl Engine {
             pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?,
             rom,
             seen: Mutex::default(),
+            unavailable: Mutex::default(),
         })
     }
 
@@ -116,15 +131,48 @@ impl Engine {
             case.smp.as_str().to_owned(),
         );
         let cell = {
-            let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(seen.entry(key).or_default())
         };
-        Arc::clone(cell.get_or_init(|| Arc::new(self.boot(case, &self.options))))
+        Arc::clone(cell.get_or_init(|| {
+            let mut options = self.options.clone();
+            // Where nothing is filtered there is nothing to ask.
+            options.view = case.lane != Lane::Definition;
+            Arc::new(self.boot(case, &options))
+        }))
+    }
+
+    /// What `query-cpu-definitions` of this QEMU says it cannot give, asked once: it tries out every model, and takes long.
+    pub fn unavailable(&self, qemu: &Qemu) -> Arc<Unavailable> {
+        let cell = {
+            let mut known = self
+                .unavailable
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(qemu.path.clone()).or_default())
+        };
+        Arc::clone(cell.get_or_init(|| {
+            let machine = qemu.offers.newest_machine().unwrap_or("q35");
+            let commands = [command("query-cpu-definitions")];
+            let answers = qmp::ask(
+                &qemu.path,
+                machine,
+                &commands,
+                self.options.timeout,
+                &self.cancel,
+            );
+            Arc::new(
+                answers
+                    .map(|answers| unavailable(&answers[0]))
+                    .unwrap_or_default(),
+            )
+        }))
     }
 
     /// Boots the guest of `case` with other options, and remembers nothing.
     pub fn boot(&self, case: &Case, options: &Options) -> Observed {
-        self.pool.install(|| self.boot_here(case, self.rom.path(), options))
+        self.pool
+            .install(|| self.boot_here(case, &self.rom, options))
     }
 
     /// Boots a guest with this CPUID table on the harness's own VMM, and remembers nothing.
@@ -138,7 +186,10 @@ impl Engine {
             return self.boot_direct(case, &table, options);
         }
         let boot = boot::boot(case, rom, options, &self.cancel).map_err(|error| {
-            Broken::before(format!("failed to start {}: {error}", case.qemu.path.display()))
+            Broken::before(format!(
+                "failed to start {}: {error}",
+                case.qemu.path.display()
+            ))
         })?;
         self.observation(boot, Vec::new(), Vec::new(), options)
     }
@@ -149,7 +200,13 @@ impl Engine {
         self.observation(direct.boot, direct.given, direct.kept, options)
     }
 
-    fn observation(&self, boot: Boot, given: Vec<CpuidTable>, kept: Vec<CpuidTable>, options: &Options) -> Observed {
+    fn observation(
+        &self,
+        boot: Boot,
+        given: Vec<CpuidTable>,
+        kept: Vec<CpuidTable>,
+        options: &Options,
+    ) -> Observed {
         let assembled = assemble(boot.slots.iter().map(|slot| slot.frames.as_slice()));
         let problem = assembled.error.map(|error| error.to_string());
         if boot.completed() && problem.is_none() {
@@ -157,6 +214,10 @@ impl Engine {
             return Ok(Observation {
                 dump: assembled.dump,
                 lines,
+                qemu: boot
+                    .view
+                    .as_ref()
+                    .map(|view| QemuLayer::read(view, &boot.stderr)),
                 elapsed: boot.elapsed,
                 command: boot.command,
                 given,
@@ -172,6 +233,38 @@ impl Engine {
     }
 }
 
+/// The agent as a file of the cache, named by its content: command lines that were printed keep working, and nothing is
+/// left over but what the next run needs.
+fn agent_rom(cache: &Path) -> anyhow::Result<PathBuf> {
+    let name = format!(
+        "agent-{:08x}.rom",
+        fidelity_protocol::crc::crc32(&[AGENT_ROM])
+    );
+    let path = std::path::absolute(cache.join(name))?;
+    if std::fs::read(&path).is_ok_and(|there| there == AGENT_ROM) {
+        return Ok(path);
+    }
+    write_whole(&path, AGENT_ROM)
+        .with_context(|| format!("failed to write the agent to {}", path.display()))?;
+    Ok(path)
+}
+
+fn unavailable(definitions: &serde_json::Value) -> Unavailable {
+    let names = |model: &serde_json::Value| {
+        let features = model["unavailable-features"].as_array()?;
+        let features = features
+            .iter()
+            .filter_map(|name| name.as_str().map(str::to_owned));
+        Some((model["name"].as_str()?.to_owned(), features.collect()))
+    };
+    definitions
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(names)
+        .collect()
+}
+
 /// One message, most telling part first.
 fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
     let seconds = timeout.as_secs_f64();
@@ -180,13 +273,20 @@ fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
         Ending::Cancelled => "cancelled".to_owned(),
         Ending::Stopped => "KVM gave up on the guest".to_owned(),
         Ending::Signalled(signal) => format!("QEMU was killed by signal {signal}"),
-        Ending::Exited(_) if boot.completed() => "the guest ended, but its dump is not whole".to_owned(),
-        Ending::Exited(_) if boot.faulted() => "the agent met an exception it did not expect".to_owned(),
+        Ending::Exited(_) if boot.completed() => {
+            "the guest ended, but its dump is not whole".to_owned()
+        }
+        Ending::Exited(_) if boot.faulted() => {
+            "the agent met an exception it did not expect".to_owned()
+        }
         Ending::Exited(code) => format!("QEMU exited with status {code}"),
     }];
     parts.extend(problem.map(str::to_owned));
     if !boot.completed() {
-        parts.extend(boot.last_operation().map(|last| format!("last seen at {last}")));
+        parts.extend(
+            boot.last_operation()
+                .map(|last| format!("last seen at {last}")),
+        );
     }
     let said = boot.stderr.trim();
     if !said.is_empty() {

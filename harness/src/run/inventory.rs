@@ -9,7 +9,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::boot::{Cancel, qmp};
+use crate::boot::{Cancel, monitor, qmp};
 use crate::matrix::{Config, Offers, Qemu, identity};
 
 /// What was found.
@@ -99,22 +99,34 @@ fn labelled(found: Vec<(PathBuf, Offers)>) -> Vec<Arc<Qemu>> {
 }
 
 fn offers(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, String> {
-    let path = &path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
-    let identity = identity::identity(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let path = &path
+        .canonicalize()
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let identity =
+        identity::identity(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let file = cache_file(config, path);
     if let Some(offers) = cached(&file, &identity) {
         return Ok(offers);
     }
     let offers = ask(config, path, cancel).map_err(|error| error.to_string())?;
     // Without a cache the next run asks again; that is slower, not wrong.
-    let _ = remember(&file, &Cached { identity, offers: offers.clone() });
+    let _ = remember(
+        &file,
+        &Cached {
+            identity,
+            offers: offers.clone(),
+        },
+    );
     Ok(offers)
 }
 
 fn cache_file(config: &Config, path: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     path.hash(&mut hasher);
-    config.cache.join("offers").join(format!("{:016x}.json", hasher.finish()))
+    config
+        .cache
+        .join("offers")
+        .join(format!("{:016x}.json", hasher.finish()))
 }
 
 fn cached(file: &Path, identity: &str) -> Option<Offers> {
@@ -129,19 +141,16 @@ fn remember(file: &Path, cached: &Cached) -> std::io::Result<()> {
 
 fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, anyhow::Error> {
     let deadline = Duration::from_secs(config.timeout);
-    let everything = ["query-version", "query-machines", "query-cpu-definitions"].map(qmp::command);
-    let answers = qmp::ask(path, "none", &everything, deadline, cancel)?;
-    let mut offers = Offers::read(&answers[0], &answers[1], &answers[2])?;
-    let machines: Vec<String> = offers.versioned_machines().map(str::to_owned).collect();
-    let asked: Vec<_> = machines
-        .into_par_iter()
-        .map(|machine| {
-            let answer = qmp::ask(path, &machine, &[qmp::command("query-cpu-definitions")], deadline, cancel);
-            (machine, answer)
-        })
-        .collect();
-    for (machine, answer) in asked {
-        offers.note_aliases(&machine, &answer?[0]);
+    // The newest machine type has to be known before models can be asked of it: what a name stands for depends on it.
+    let machines = [
+        monitor::command("query-version"),
+        monitor::command("query-machines"),
+    ];
+    let answers = qmp::ask(path, "none", &machines, deadline, cancel)?;
+    let mut offers = Offers::read(&answers[0], &answers[1])?;
+    if let Some(newest) = offers.newest_machine().map(str::to_owned) {
+        let models = [monitor::command("query-cpu-definitions")];
+        offers.note_models(&qmp::ask(path, &newest, &models, deadline, cancel)?[0])?;
     }
     Ok(offers)
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::engine::{Engine, Observation, Observed};
-use super::outcome::{CaseResult, Status};
+use super::layered;
 use super::store::{Expected, RECORD, in_ci};
+use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare};
 use crate::decode::{Line, parse};
 use crate::matrix::{Case, Subject, Trial};
@@ -44,7 +45,9 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
                 let text = text(&observation.lines);
                 let result = held(engine, trial, case, |expected| {
                     let expected = parse::lines(expected).map_err(|error| error.to_string())?;
-                    Ok(compare(&expected, &observation.lines, LAYER))
+                    let mut changes = compare(&expected, &observation.lines, LAYER);
+                    changes.extend(layered::findings(engine, case, observation)?);
+                    Ok(changes)
                 });
                 observed = Some(text);
                 result.ran(observation.elapsed, &observation.command)
@@ -64,15 +67,16 @@ struct Pair<'a> {
 }
 
 fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
-    let all: BTreeSet<String> = trial.cases.iter().flat_map(|case| models(case)).collect();
+    let all: BTreeSet<String> = trial.cases.iter().flat_map(models).collect();
     let run = |case| {
         let pair = observe_pair(engine, case);
         let result = pair_result(engine, trial, &pair, &all);
         done(&result);
         (pair, result)
     };
-    let ran: Vec<(Pair<'_>, CaseResult)> =
-        engine.pool().install(|| trial.cases.par_iter().map(run).collect());
+    let ran: Vec<(Pair<'_>, CaseResult)> = engine
+        .pool()
+        .install(|| trial.cases.par_iter().map(run).collect());
     let mut groups = Groups::default();
     let mut whole = true;
     for (pair, _) in &ran {
@@ -87,9 +91,9 @@ fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) 
     }
 }
 
-/// Every versioned model of the case's QEMU: what `*` stands for in a file of differences.
+/// Every model that the case's QEMU compares: what `*` stands for in a file of differences.
 fn models(case: &Case) -> impl Iterator<Item = String> {
-    case.qemu.offers.versioned_models().map(str::to_owned)
+    case.qemu.offers.compared_models().map(str::to_owned)
 }
 
 fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
@@ -109,9 +113,14 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 /// itself does not show here.
 fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, String> {
     let newest = (*pair.newest).as_ref().map_err(|broken| {
-        format!("no definition to compare with: on the newest machine type {}", broken.reason)
+        format!(
+            "no definition to compare with: on the newest machine type {}",
+            broken.reason
+        )
     })?;
-    let here = (*pair.here).as_ref().map_err(|broken| broken.reason.clone())?;
+    let here = (*pair.here)
+        .as_ref()
+        .map_err(|broken| broken.reason.clone())?;
     Ok(compare(&newest.lines, &here.lines, LAYER))
 }
 
@@ -123,7 +132,9 @@ fn pair_result(
 ) -> CaseResult {
     let case = pair.case;
     let (elapsed, command) = match &*pair.here {
-        Ok(Observation { elapsed, command, .. }) => (*elapsed, command),
+        Ok(Observation {
+            elapsed, command, ..
+        }) => (*elapsed, command),
         Err(broken) => (broken.elapsed, &broken.command),
     };
     let result = match differences(pair) {
@@ -241,14 +252,21 @@ pub fn vanished(store: &super::Store, qemu: &crate::matrix::Qemu) -> std::io::Re
     let models: BTreeSet<&str> = offers.versioned_models().collect();
     let machines: BTreeSet<&str> = offers.versioned_machines().collect();
     let mut gone = Vec::new();
-    for (folder, offered) in [("models", models), ("machines", machines)] {
+    let named: BTreeSet<&str> = offers
+        .models
+        .iter()
+        .map(|model| model.name.as_str())
+        .collect();
+    for (folder, offered) in [("models", models), ("machines", machines), ("tcg", named)] {
         let folder = store.folder.join(qemu.release_folder()).join(folder);
         if !folder.is_dir() {
             continue;
         }
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
-            let snapshot = path.extension().is_some_and(|extension| extension == "snap");
+            let snapshot = path
+                .extension()
+                .is_some_and(|extension| extension == "snap");
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             if snapshot && !offered.contains(name.as_ref()) {
                 gone.push(path.display().to_string());

@@ -1,20 +1,18 @@
 //! The stages joined: what `run`, `dump` and `cargo test` have in common.
 //!
 //! [`inventory`] finds the QEMUs and asks each what it offers, through the cache. [`engine`] boots a case and turns it into
-//! lines. [`judge`] holds a trial's cases against its expectation. [`store`] reads the expectations and the two tables,
-//! [`outcome`] says what can become of a case.
-
+//! lines. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
+//! against one another. [`store`] reads the expectations and the two tables.
 
 pub mod catalogue;
 pub mod direct;
 pub mod engine;
 pub mod inventory;
 pub mod judge;
-pub mod outcome;
+pub mod layered;
 pub mod store;
 
 pub use engine::{Engine, Observation};
-pub use judge::vanished;
 pub use inventory::{Inventory, Unusable};
-pub use outcome::{CaseResult, Status};
+pub use judge::vanished;
 pub use store::Store;

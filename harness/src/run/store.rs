@@ -15,6 +15,8 @@ pub struct Store {
     pub volatile: Volatile,
     /// The folder.
     pub folder: PathBuf,
+    /// The folder for what can be had again.
+    pub cache: PathBuf,
 }
 
 /// What was expected.
@@ -49,8 +51,14 @@ pub enum StoreError {
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
 const BUILT_IN: [(&str, &str); 2] = [
-    ("features.tsv", include_str!("../../../expectations/features.tsv")),
-    ("volatile.toml", include_str!("../../../expectations/volatile.toml")),
+    (
+        "features.tsv",
+        include_str!("../../../expectations/features.tsv"),
+    ),
+    (
+        "volatile.toml",
+        include_str!("../../../expectations/volatile.toml"),
+    ),
 ];
 
 impl Store {
@@ -61,7 +69,8 @@ impl Store {
     pub fn open(config: &Config) -> Result<Store, StoreError> {
         let folder = config.expectations.clone();
         let (file, text) = table_text(&folder, BUILT_IN[0])?;
-        let table = Table::parse(&file, &text).map_err(|error| StoreError::Table(error.to_string()))?;
+        let table =
+            Table::parse(&file, &text).map_err(|error| StoreError::Table(error.to_string()))?;
         let (file, text) = table_text(&folder, BUILT_IN[1])?;
         let volatile = Volatile::parse(&text, &table)
             .map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
@@ -69,6 +78,7 @@ impl Store {
             table,
             volatile,
             folder,
+            cache: config.cache.clone(),
         })
     }
 
@@ -85,8 +95,12 @@ impl Store {
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let release = path.components().next();
-                let known = release.is_some_and(|release| self.folder.join(release).is_dir());
-                Ok(if known { Expected::Missing } else { Expected::NewRelease })
+                let known = release.is_some_and(|release| has_snapshot(&self.folder.join(release)));
+                Ok(if known {
+                    Expected::Missing
+                } else {
+                    Expected::NewRelease
+                })
             }
             Err(source) => Err(StoreError::Read { path: full, source }),
         }
@@ -125,6 +139,16 @@ fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String),
         }
         Err(source) => Err(StoreError::Read { path, source }),
     }
+}
+
+/// Whether any snapshot lies below the folder; what waits for review (`.snap.new`) is none.
+fn has_snapshot(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "snap")
+            || (path.is_dir() && has_snapshot(&path))
+    })
 }
 
 /// What stands behind the header of an insta snapshot (`---`, metadata, `---`).

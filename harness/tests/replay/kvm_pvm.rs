@@ -1,6 +1,8 @@
 //! A KVM without hardware virtualization (kvm_pvm), which adds host features to every table it is given: records/kvm-pvm.
 
-use cpuid_fidelity::check::{Change, given_and_kept, given_and_seen, host_cpus, supported_by_hardware};
+use cpuid_fidelity::check::{
+    Change, given_and_kept, given_and_seen, host_cpus, supported_by_hardware,
+};
 use cpuid_fidelity::decode::Table;
 use cpuid_fidelity::host::{HostLayer, KvmLayer};
 use cpuid_fidelity::run::direct::DirectRecord;
@@ -14,11 +16,23 @@ const GUEST_SUPPORTED: &str = include_str!("../records/kvm-pvm/kvm-direct-suppor
 
 /// Bits of CPUID.01H that no 486 has, and that every guest of this KVM sees.
 const LEAKED_ECX: [&str; 13] = [
-    "pni", "pclmulqdq", "ssse3", "fma", "sse4.1", "sse4.2", "movbe", "popcnt", "aes", "xsave", "avx", "f16c", "rdrand",
+    "pni",
+    "pclmulqdq",
+    "ssse3",
+    "fma",
+    "sse4.1",
+    "sse4.2",
+    "movbe",
+    "popcnt",
+    "aes",
+    "xsave",
+    "avx",
+    "f16c",
+    "rdrand",
 ];
 const LEAKED_EDX: [&str; 21] = [
-    "vme", "de", "tsc", "msr", "pae", "mce", "cx8", "sep", "mtrr", "pge", "mca", "cmov", "pat", "pse36", "clflush", "mmx",
-    "fxsr", "sse", "sse2", "ss", "ht",
+    "vme", "de", "tsc", "msr", "pae", "mce", "cx8", "sep", "mtrr", "pge", "mca", "cmov", "pat",
+    "pse36", "clflush", "mmx", "fxsr", "sse", "sse2", "ss", "ht",
 ];
 
 fn read<T: DeserializeOwned>(text: &str) -> T {
@@ -30,7 +44,8 @@ fn table() -> Table {
 }
 
 fn told(changes: &[Change]) -> Vec<String> {
-    let text = |change: &Change| format!("{} {} ({})", change.kind.word(), change.name, change.layer);
+    let text =
+        |change: &Change| format!("{} {} ({})", change.kind.word(), change.name, change.layer);
     changes.iter().map(text).collect()
 }
 
@@ -49,10 +64,16 @@ fn a_486_sees_what_it_was_not_given() {
 fn the_table_is_changed_when_it_is_set() {
     let record: DirectRecord = read(GUEST_486);
     let kept = given_and_kept(&record.given[0], &record.kept[0], &table());
-    let (kept, seen) = (told(&kept), told(&given_and_seen(&record.given, &record.dump, &table())));
+    let (kept, seen) = (
+        told(&kept),
+        told(&given_and_seen(&record.given, &record.dump, &table())),
+    );
     assert_eq!(kept[..seen.len()], seen);
     // Leaf 0DH is added as well, out of reach of a processor whose last leaf is 1.
-    assert!(kept.contains(&"gained xsaveopt (kvm)".to_owned()), "{kept:?}");
+    assert!(
+        kept.contains(&"gained xsaveopt (kvm)".to_owned()),
+        "{kept:?}"
+    );
 }
 
 #[test]
@@ -60,8 +81,14 @@ fn even_kvms_own_table_is_changed() {
     let record: DirectRecord = read(GUEST_SUPPORTED);
     let changes = told(&given_and_seen(&record.given, &record.dump, &table()));
     assert_eq!(changes.len(), 46);
-    assert!(changes.contains(&"gained avx512f (kvm)".to_owned()), "{changes:?}");
-    assert!(changes.contains(&"lost la57 (kvm)".to_owned()), "{changes:?}");
+    assert!(
+        changes.contains(&"gained avx512f (kvm)".to_owned()),
+        "{changes:?}"
+    );
+    assert!(
+        changes.contains(&"lost la57 (kvm)".to_owned()),
+        "{changes:?}"
+    );
 }
 
 #[test]
@@ -73,7 +100,12 @@ fn kvm_supports_nothing_that_nobody_has() {
 #[test]
 fn an_offer_that_nobody_has_is_found() {
     let (host, mut kvm): (HostLayer, KvmLayer) = (read(HOST), read(KVM));
-    let row = kvm.supported.0.iter_mut().find(|row| row.key.leaf == 0x8000_0001).expect("the leaf");
+    let row = kvm
+        .supported
+        .0
+        .iter_mut()
+        .find(|row| row.key.leaf == 0x8000_0001)
+        .expect("the leaf");
     row.regs[2] |= 1 << 2;
     let changes = supported_by_hardware(&kvm.supported, &host, &table());
     assert_eq!(told(&changes), ["gained svm (kvm)"]);

@@ -42,12 +42,12 @@ build_page_tables:
     xorl %edi, %edi
     ret
 
-# EDI = slot index, EBP = signature, ESP = top of the slot. Only what long mode and Rust's SSE code need is set: phase
-# `reset` shows the guest before an operating system sets anything.
+# EDI = slot index, EBP = signature, ESP = top of the slot. Only what long mode needs is set: phase `reset` shows the guest
+# before an operating system sets anything.
 enter_long:
     movl $PML4, %eax
     movl %eax, %cr3
-    movl $1 << 5 | 1 << 9 | 1 << 10, %eax   # PAE, OSFXSR, OSXMMEXCPT
+    movl $1 << 5, %eax              # PAE
     movl %eax, %cr4
     movl $0xC0000080, %ecx          # IA32_EFER
     rdmsr

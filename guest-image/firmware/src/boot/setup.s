@@ -114,7 +114,7 @@ detect_cpuid:
     andl $1, %eax
     ret
 
-# EAX = 1 if the processor announces long mode and all that compiled Rust code takes for granted in it: FXSR, SSE, SSE2.
+# EAX = 1 if the processor announces long mode and what its set-up takes for granted: MSRs and PAE.
 detect_long_mode:
     cmpl $0, HAS_CPUID
     je 1f
@@ -144,8 +144,8 @@ detect_long_mode:
 1:  xorl %eax, %eax
     ret
 
-# CPUID.01H:EDX bits MSR, PAE, FXSR, SSE, SSE2.
-    .set NEEDED_1_EDX, 1 << 5 | 1 << 6 | 1 << 24 | 1 << 25 | 1 << 26
+# CPUID.01H:EDX bits MSR and PAE.
+    .set NEEDED_1_EDX, 1 << 5 | 1 << 6
 
     .text
     .code64

@@ -106,21 +106,21 @@ write_cr4:
 
 # Writes EDI:ESI to XCR0 where it may. EDX:EAX and EBX = XCR0 after it, as a `try` routine answers.
 write_xcr0:
-    call try_xgetbv_32
-    testl %ebx, %ebx
-    jnz 2f
-    call may_write
-    jne 2f
     movl $CONTROL_XCR0, %ecx
     movl %esi, %eax
     call about_to_write
+    call may_write
+    jne try_xgetbv_32
     movl %edi, %edx
     call try_xsetbv_32
     testl %ebx, %ebx
-    jz try_xgetbv_32
-    xorl %eax, %eax
+    jnz 1f
+    movl %esi, %eax
+    movl %edi, %edx
+    ret
+1:  xorl %eax, %eax
     xorl %edx, %edx
-2:  ret
+    ret
 
 # ZF is set if control state may be written: in the first dump, and on application processors, which INIT has reset. Keeps
 # everything else.

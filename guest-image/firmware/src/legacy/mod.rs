@@ -32,6 +32,4 @@ static INDEXED: [Indexed; leaves::INDEXED.len()] = leaves::INDEXED;
 #[unsafe(no_mangle)]
 static FEATURE_MSRS: [u32; leaves::FEATURE_MSRS.len()] = leaves::FEATURE_MSRS;
 
-#[used]
-#[unsafe(no_mangle)]
-static CRC_TABLE: [u32; 256] = crc::TABLE;
+global_asm!(".set CRC_TABLES, {}", sym crc::TABLES);

@@ -123,16 +123,26 @@ seal:
     popl %ebx
     ret
 
-# EAX = CRC-32 of it and the ECX bytes at ESI, without the inversions.
+# EAX = CRC-32 of it and the ECX bytes at ESI, without the inversions; ECX is a multiple of 4. See fidelity_protocol::crc.
 crc:
-    jecxz 2f
-1:  movzbl %al, %edx
-    xorb (%esi), %dl
-    shrl $8, %eax
-    xorl CRC_TABLE(, %edx, 4), %eax
-    incl %esi
+    shrl $2, %ecx
+    jz 2f
+    pushl %ebx
+1:  xorl (%esi), %eax
+    movzbl %al, %edx
+    movl CRC_TABLES + 3 * 1024(, %edx, 4), %ebx
+    movzbl %ah, %edx
+    xorl CRC_TABLES + 2 * 1024(, %edx, 4), %ebx
+    shrl $16, %eax
+    movzbl %al, %edx
+    xorl CRC_TABLES + 1024(, %edx, 4), %ebx
+    movzbl %ah, %edx
+    xorl CRC_TABLES(, %edx, 4), %ebx
+    movl %ebx, %eax
+    addl $4, %esi
     decl %ecx
     jnz 1b
+    popl %ebx
 2:  ret
 
     .text

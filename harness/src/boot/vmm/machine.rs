@@ -35,10 +35,17 @@ impl Machine {
     ///
     /// # Errors
     /// The first ioctl that fails.
-    pub fn new(kvm: &Kvm, table: &CpuidTable, vcpus: u32, ram: &Mapping, rom: &Mapping) -> Result<Machine, KvmError> {
+    pub fn new(
+        kvm: &Kvm,
+        table: &CpuidTable,
+        vcpus: u32,
+        ram: &Mapping,
+        rom: &Mapping,
+    ) -> Result<Machine, KvmError> {
         let told = |ioctl| move |error| KvmError::ioctl(ioctl, error);
         let vm = kvm.create_vm().map_err(told("KVM_CREATE_VM"))?;
-        vm.set_identity_map_address(IDENTITY_MAP).map_err(told("KVM_SET_IDENTITY_MAP_ADDR"))?;
+        vm.set_identity_map_address(IDENTITY_MAP)
+            .map_err(told("KVM_SET_IDENTITY_MAP_ADDR"))?;
         vm.set_tss_address(TSS).map_err(told("KVM_SET_TSS_ADDR"))?;
         // Before the vCPUs: they get their local APICs from it, without which no second one could be started.
         vm.create_irq_chip().map_err(told("KVM_CREATE_IRQCHIP"))?;
@@ -52,11 +59,23 @@ impl Machine {
             (ROM_HIGH, rom.address(), rom.size(), rom_flags),
         ];
         for (slot, (guest_phys_addr, userspace_addr, memory_size, flags)) in (0..).zip(regions) {
-            let region = kvm_userspace_memory_region { slot, flags, guest_phys_addr, memory_size, userspace_addr };
+            let region = kvm_userspace_memory_region {
+                slot,
+                flags,
+                guest_phys_addr,
+                memory_size,
+                userspace_addr,
+            };
             // SAFETY: the range lies in a shared mapping of a file of that size, which the caller keeps until the VM is gone.
-            unsafe { vm.set_user_memory_region(region) }.map_err(told("KVM_SET_USER_MEMORY_REGION"))?;
+            unsafe { vm.set_user_memory_region(region) }
+                .map_err(told("KVM_SET_USER_MEMORY_REGION"))?;
         }
-        let mut machine = Machine { vcpus: Vec::new(), given: Vec::new(), kept: Vec::new(), vm };
+        let mut machine = Machine {
+            vcpus: Vec::new(),
+            given: Vec::new(),
+            kept: Vec::new(),
+            vm,
+        };
         for id in 0..vcpus {
             machine.add_vcpu(id, table.for_vcpu(id))?;
         }
@@ -65,10 +84,17 @@ impl Machine {
 
     fn add_vcpu(&mut self, id: u32, table: CpuidTable) -> Result<(), KvmError> {
         let told = |ioctl| move |error| KvmError::ioctl(ioctl, error);
-        let vcpu = self.vm.create_vcpu(id.into()).map_err(told("KVM_CREATE_VCPU"))?;
-        let rows = table.to_kvm().ok_or(KvmError::Lacks("room for so many CPUID entries"))?;
+        let vcpu = self
+            .vm
+            .create_vcpu(id.into())
+            .map_err(told("KVM_CREATE_VCPU"))?;
+        let rows = table
+            .to_kvm()
+            .ok_or(KvmError::Lacks("room for so many CPUID entries"))?;
         vcpu.set_cpuid2(&rows).map_err(told("KVM_SET_CPUID2"))?;
-        let set = vcpu.get_cpuid2(KVM_MAX_CPUID_ENTRIES).map_err(told("KVM_GET_CPUID2"))?;
+        let set = vcpu
+            .get_cpuid2(KVM_MAX_CPUID_ENTRIES)
+            .map_err(told("KVM_GET_CPUID2"))?;
         // A vCPU is made before it has a table, so KVM resets EDX to 600H; a VMM sets the signature (QEMU: x86_cpu_reset_hold).
         if let Some(row) = table.find(1, 0) {
             let mut regs = vcpu.get_regs().map_err(told("KVM_GET_REGS"))?;

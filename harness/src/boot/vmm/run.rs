@@ -39,7 +39,12 @@ pub struct Direct {
 ///
 /// # Errors
 /// KVM cannot be used or refuses the VM. All that happens later is told in [`Direct`].
-pub fn boot_direct(case: &Case, table: &CpuidTable, options: &Options, cancel: &Cancel) -> Result<Direct, KvmError> {
+pub fn boot_direct(
+    case: &Case,
+    table: &CpuidTable,
+    options: &Options,
+    cancel: &Cancel,
+) -> Result<Direct, KvmError> {
     let started = Instant::now();
     let system = |error: std::io::Error| KvmError::Open(error.to_string());
     let kvm = kvm::open()?;
@@ -58,6 +63,7 @@ pub fn boot_direct(case: &Case, table: &CpuidTable, options: &Options, cancel: &
         drop(ram);
     });
     let boot = Boot {
+        view: None,
         command: command(case),
         ending,
         stderr: said,
@@ -69,8 +75,19 @@ pub fn boot_direct(case: &Case, table: &CpuidTable, options: &Options, cancel: &
 
 /// What runs this guest again.
 fn command(case: &Case) -> Vec<String> {
-    let words = ["cpuid-fidelity", "dump", "--lane", "kvm-direct", "--cpu", &case.cpu];
-    words.map(str::to_owned).into_iter().chain(["--smp".to_owned(), case.smp.as_str().to_owned()]).collect()
+    let words = [
+        "cpuid-fidelity",
+        "dump",
+        "--lane",
+        "kvm-direct",
+        "--cpu",
+        &case.cpu,
+    ];
+    words
+        .map(str::to_owned)
+        .into_iter()
+        .chain(["--smp".to_owned(), case.smp.as_str().to_owned()])
+        .collect()
 }
 
 /// The threads of a guest's vCPUs.
@@ -84,7 +101,12 @@ struct Crew {
 impl Crew {
     fn start(vcpus: Vec<VcpuFd>) -> std::io::Result<Crew> {
         let (sender, stops) = channel();
-        let mut crew = Crew { threads: Vec::new(), over: Arc::default(), woken: Cancel::new()?, stops };
+        let mut crew = Crew {
+            threads: Vec::new(),
+            over: Arc::default(),
+            woken: Cancel::new()?,
+            stops,
+        };
         for (index, vcpu) in vcpus.into_iter().enumerate() {
             match crew.thread(index, vcpu, sender.clone()) {
                 Ok(thread) => crew.threads.push(thread),
@@ -97,7 +119,12 @@ impl Crew {
         Ok(crew)
     }
 
-    fn thread(&self, index: usize, mut vcpu: VcpuFd, sender: Sender<(usize, Stop)>) -> std::io::Result<JoinHandle<()>> {
+    fn thread(
+        &self,
+        index: usize,
+        mut vcpu: VcpuFd,
+        sender: Sender<(usize, Stop)>,
+    ) -> std::io::Result<JoinHandle<()>> {
         let (over, woken) = (Arc::clone(&self.over), self.woken.clone());
         let (ready, is_ready) = channel::<()>();
         let work = move || {
@@ -105,7 +132,9 @@ impl Crew {
             drop(ready);
             let stop = match listening {
                 Ok(()) => vcpu::run(&mut vcpu, &over),
-                Err(error) => Stop::Fault(vcpu::Fault::Run(format!("failed to set the signal mask: {error}"))),
+                Err(error) => Stop::Fault(vcpu::Fault::Run(format!(
+                    "failed to set the signal mask: {error}"
+                ))),
             };
             // Gone before the thread is joined: the last descriptor of a VM ends it.
             drop(vcpu);
@@ -114,7 +143,9 @@ impl Crew {
                 woken.throw();
             }
         };
-        let thread = std::thread::Builder::new().name(format!("vcpu {index}")).spawn(work)?;
+        let thread = std::thread::Builder::new()
+            .name(format!("vcpu {index}"))
+            .spawn(work)?;
         // Until then a kick would end the whole process. The channel closes, and nothing ever comes through it.
         let _ = is_ready.recv();
         Ok(thread)
@@ -126,7 +157,9 @@ impl Crew {
         self.call();
         match (self.stops.try_recv(), waited) {
             (Ok((_, Stop::Exit(value))), _) => (Ending::Exited(exit_status(value)), String::new()),
-            (Ok((index, Stop::Fault(fault))), _) => (Ending::Stopped, format!("vCPU {index}: {fault}")),
+            (Ok((index, Stop::Fault(fault))), _) => {
+                (Ending::Stopped, format!("vCPU {index}: {fault}"))
+            }
             (_, Some(ending)) => (ending, String::new()),
             (_, None) => (Ending::Stopped, "the vCPUs ended without a word".to_owned()),
         }
@@ -138,7 +171,10 @@ impl Crew {
             let Some(left) = timeout.checked_sub(started.elapsed()) else {
                 return Some(Ending::TimedOut);
             };
-            let mut fds = [PollFd::new(&self.woken, PollFlags::IN), PollFd::new(cancel, PollFlags::IN)];
+            let mut fds = [
+                PollFd::new(&self.woken, PollFlags::IN),
+                PollFd::new(cancel, PollFlags::IN),
+            ];
             match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
                 Err(Errno::INTR) | Ok(0) => {}
                 Err(_) => return Some(Ending::Cancelled),
@@ -163,5 +199,71 @@ impl Crew {
 impl Drop for Crew {
     fn drop(&mut self) {
         self.call();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::assemble;
+    use crate::matrix::{Lane, Qemu};
+
+    /// A guest with KVM's own table, cancelled beforehand at will; `None` on a host without KVM.
+    fn ran(smp: &str, timeout: Duration, cancelled: bool) -> Option<Direct> {
+        let kvm = kvm::open().ok()?;
+        let table = kvm::layer::supported(&kvm).expect("KVM's own table");
+        let case = Case {
+            qemu: Qemu::none().into(),
+            lane: Lane::KvmDirect,
+            machine: "-".to_owned(),
+            cpu: "supported".to_owned(),
+            smp: smp.parse().expect("a topology"),
+            spared: Vec::new(),
+        };
+        let cancel = Cancel::new().expect("an eventfd");
+        if cancelled {
+            cancel.throw();
+        }
+        let options = Options {
+            timeout,
+            ..Options::default()
+        };
+        Some(boot_direct(&case, &table, &options, &cancel).expect("a guest"))
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn every_vcpu_reports() {
+        let Some(direct) = ran("3", LONG, false) else {
+            return;
+        };
+        assert!(direct.boot.completed(), "{:?}", direct.boot);
+        let dump = assemble(direct.boot.slots.iter().map(|slot| slot.frames.as_slice()));
+        assert_eq!(dump.error, None);
+        let ids: Vec<u32> = dump.dump.vcpus.iter().map(|vcpu| vcpu.apic_id).collect();
+        assert_eq!(ids, [0, 1, 2]);
+        assert_eq!(direct.given.len(), 3);
+    }
+
+    #[test]
+    fn the_deadline_calls_every_vcpu_out_of_the_guest() {
+        let Some(direct) = ran("2", Duration::from_millis(1), false) else {
+            return;
+        };
+        assert_eq!(direct.boot.ending, Ending::TimedOut);
+        assert!(
+            direct.boot.elapsed < Duration::from_secs(10),
+            "{:?}",
+            direct.boot.elapsed
+        );
+    }
+
+    #[test]
+    fn a_cancelled_guest_ends_at_once() {
+        let Some(direct) = ran("1", LONG, true) else {
+            return;
+        };
+        assert_eq!(direct.boot.ending, Ending::Cancelled);
     }
 }

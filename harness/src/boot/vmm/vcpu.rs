@@ -58,7 +58,11 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Shutdown { ip } => write!(f, "KVM_EXIT_SHUTDOWN (triple fault) at {ip:#x}"),
-            Fault::Internal { suberror, ip, bytes } => {
+            Fault::Internal {
+                suberror,
+                ip,
+                bytes,
+            } => {
                 let what = match suberror {
                     1 => "an instruction that KVM cannot emulate",
                     2 => "exceptions at the same time",
@@ -66,7 +70,10 @@ impl fmt::Display for Fault {
                     4 => "an exit that KVM does not know",
                     _ => "unknown",
                 };
-                write!(f, "KVM_EXIT_INTERNAL_ERROR, suberror {suberror} ({what}) at {ip:#x}")?;
+                write!(
+                    f,
+                    "KVM_EXIT_INTERNAL_ERROR, suberror {suberror} ({what}) at {ip:#x}"
+                )?;
                 if !bytes.is_empty() {
                     write!(f, ", bytes")?;
                     bytes.iter().try_for_each(|byte| write!(f, " {byte:02x}"))?;
@@ -74,7 +81,10 @@ impl fmt::Display for Fault {
                 Ok(())
             }
             Fault::FailEntry { reason } => {
-                write!(f, "KVM_EXIT_FAIL_ENTRY: the processor refused the guest's state, reason {reason:#x}")
+                write!(
+                    f,
+                    "KVM_EXIT_FAIL_ENTRY: the processor refused the guest's state, reason {reason:#x}"
+                )
             }
             Fault::Mmio { address, write } => {
                 let verb = if *write { "wrote to" } else { "read from" };
@@ -97,13 +107,21 @@ pub fn run(vcpu: &mut VcpuFd, over: &AtomicBool) -> Stop {
                 data.fill(0xFF);
                 continue;
             }
-            Ok(VcpuExit::MmioRead(address, _)) => Fault::Mmio { address, write: false },
-            Ok(VcpuExit::MmioWrite(address, _)) => Fault::Mmio { address, write: true },
+            Ok(VcpuExit::MmioRead(address, _)) => Fault::Mmio {
+                address,
+                write: false,
+            },
+            Ok(VcpuExit::MmioWrite(address, _)) => Fault::Mmio {
+                address,
+                write: true,
+            },
             Ok(VcpuExit::FailEntry(reason, _)) => Fault::FailEntry { reason },
             Ok(VcpuExit::Shutdown) => Fault::Shutdown { ip: ip(vcpu) },
             Ok(VcpuExit::InternalError) => internal(vcpu),
             Ok(other) => Fault::Other(format!("{other:?}")),
-            Err(error) if again(error.errno()) && over.load(Ordering::Acquire) => return Stop::Called,
+            Err(error) if again(error.errno()) && over.load(Ordering::Acquire) => {
+                return Stop::Called;
+            }
             Err(error) if again(error.errno()) => continue,
             Err(error) => Fault::Run(error.to_string()),
         };
@@ -113,7 +131,9 @@ pub fn run(vcpu: &mut VcpuFd, over: &AtomicBool) -> Stop {
 
 /// EINTR: called. EAGAIN: an application processor got its INIT or SIPI (x86.c, kvm_arch_vcpu_ioctl_run).
 fn again(errno: i32) -> bool {
-    [Errno::INTR, Errno::AGAIN].iter().any(|known| known.raw_os_error() == errno)
+    [Errno::INTR, Errno::AGAIN]
+        .iter()
+        .any(|known| known.raw_os_error() == errno)
 }
 
 fn ip(vcpu: &VcpuFd) -> u64 {
@@ -135,7 +155,11 @@ fn internal(vcpu: &mut VcpuFd) -> Fault {
     Fault::Internal {
         suberror: error.suberror,
         ip,
-        bytes: if told { bytes.insn_bytes[..length].to_vec() } else { Vec::new() },
+        bytes: if told {
+            bytes.insn_bytes[..length].to_vec()
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -145,19 +169,34 @@ mod tests {
 
     #[test]
     fn faults_say_what_happened() {
-        let emulation = Fault::Internal { suberror: 1, ip: 0xF1B2B, bytes: vec![0x0F, 0x57] };
+        let emulation = Fault::Internal {
+            suberror: 1,
+            ip: 0xF1B2B,
+            bytes: vec![0x0F, 0x57],
+        };
         assert_eq!(
             emulation.to_string(),
             "KVM_EXIT_INTERNAL_ERROR, suberror 1 (an instruction that KVM cannot emulate) at 0xf1b2b, bytes 0f 57"
         );
         let shutdown = Fault::Shutdown { ip: 0xF0000 };
-        assert_eq!(shutdown.to_string(), "KVM_EXIT_SHUTDOWN (triple fault) at 0xf0000");
-        let entry = Fault::FailEntry { reason: 0x8000_0021 };
+        assert_eq!(
+            shutdown.to_string(),
+            "KVM_EXIT_SHUTDOWN (triple fault) at 0xf0000"
+        );
+        let entry = Fault::FailEntry {
+            reason: 0x8000_0021,
+        };
         assert_eq!(
             entry.to_string(),
             "KVM_EXIT_FAIL_ENTRY: the processor refused the guest's state, reason 0x80000021"
         );
-        let mmio = Fault::Mmio { address: 0xFED0_0000, write: true };
-        assert_eq!(mmio.to_string(), "the guest wrote to address 0xfed00000, where nothing is");
+        let mmio = Fault::Mmio {
+            address: 0xFED0_0000,
+            write: true,
+        };
+        assert_eq!(
+            mmio.to_string(),
+            "the guest wrote to address 0xfed00000, where nothing is"
+        );
     }
 }

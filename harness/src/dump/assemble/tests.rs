@@ -31,7 +31,9 @@ impl Stream {
         };
         let mut buffer = vec![0; HEADER + payload.len()];
         buffer[HEADER..].copy_from_slice(payload);
-        frame.seal(&mut buffer, payload.len()).expect("a frame that fits");
+        frame
+            .seal(&mut buffer, payload.len())
+            .expect("a frame that fits");
         self.bytes.extend(buffer);
         self.sequence += 1;
         self
@@ -96,7 +98,10 @@ fn no_bytes_are_an_error() {
 #[test]
 fn a_missing_vcpu_is_an_error() {
     let error = assemble([whole(0, 2).as_slice()]).error;
-    let expected = StreamError::MissingVcpus { found: 1, counted: 2 };
+    let expected = StreamError::MissingVcpus {
+        found: 1,
+        counted: 2,
+    };
     assert_eq!(error, Some(expected));
 }
 
@@ -118,7 +123,10 @@ fn an_early_end_keeps_what_came_and_names_the_phase() {
     stream.frame(Kind::PhaseEnd, Phase::Reset, &[]);
     stream.frame(Kind::PhaseBegin, Phase::Msrs, &[]);
     let assembled = assemble([stream.bytes.as_slice()]);
-    let unfinished = StreamError::Unfinished { vcpu: 0, phase: "msrs" };
+    let unfinished = StreamError::Unfinished {
+        vcpu: 0,
+        phase: "msrs",
+    };
     assert_eq!(assembled.error, Some(unfinished));
     assert!(assembled.dump.vcpus[0].phases[&Phase::Reset].complete);
     assert!(bytes.len() > stream.bytes.len() / 2);

@@ -21,7 +21,9 @@ pub enum KvmError {
     #[error("no /dev/kvm: the kernel has no KVM, or its module is not loaded")]
     NoDevice,
     /// KVM is there, for others.
-    #[error("no permission on /dev/kvm: it belongs to group {group}, mode {mode:03o}; be in that group")]
+    #[error(
+        "no permission on /dev/kvm: it belongs to group {group}, mode {mode:03o}; be in that group"
+    )]
     Permission {
         /// Name of the group that owns it, or its number.
         group: String,
@@ -35,7 +37,9 @@ pub enum KvmError {
     #[error("KVM speaks API version {0}, wanted {API_VERSION}")]
     Version(i32),
     /// Another hypervisor holds the processor's virtualization (vmx.c, hardware_enable: EBUSY where CR4.VMXE is set already).
-    #[error("failed to create a VM: another hypervisor on this host holds the processor's virtualization (EBUSY)")]
+    #[error(
+        "failed to create a VM: another hypervisor on this host holds the processor's virtualization (EBUSY)"
+    )]
     Busy,
     /// A capability that is needed.
     #[error("this KVM lacks {0}")]
@@ -61,11 +65,19 @@ impl KvmError {
             "KVM_SET_CPUID2" if is(Errno::PERM) => {
                 " (the table offers AMX: the process lacks the permission of arch_prctl ARCH_REQ_XCOMP_GUEST_PERM)"
             }
-            "KVM_SET_CPUID2" if is(Errno::TOOBIG) => " (more entries than this KVM takes: 256, before Linux 5.13 80)",
-            "KVM_SET_CPUID2" if is(Errno::INVAL) => " (cpuid.c, kvm_check_cpuid: linear addresses must have 48 or 57 bits)",
+            "KVM_SET_CPUID2" if is(Errno::TOOBIG) => {
+                " (more entries than this KVM takes: 256, before Linux 5.13 80)"
+            }
+            "KVM_SET_CPUID2" if is(Errno::INVAL) => {
+                " (cpuid.c, kvm_check_cpuid: linear addresses must have 48 or 57 bits)"
+            }
             _ => "",
         };
-        KvmError::Ioctl { ioctl, error: error.to_string(), hint }
+        KvmError::Ioctl {
+            ioctl,
+            error: error.to_string(),
+            hint,
+        }
     }
 }
 
@@ -78,11 +90,15 @@ pub fn open() -> Result<Kvm, KvmError> {
 }
 
 fn open_at(path: &Path) -> Result<Kvm, KvmError> {
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => KvmError::NoDevice,
-        ErrorKind::PermissionDenied => permission(path),
-        _ => KvmError::Open(error.to_string()),
-    })?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => KvmError::NoDevice,
+            ErrorKind::PermissionDenied => permission(path),
+            _ => KvmError::Open(error.to_string()),
+        })?;
     // SAFETY: the descriptor is open, and nobody else owns it any more.
     let kvm = unsafe { Kvm::from_raw_fd(file.into_raw_fd()) };
     match kvm.get_api_version() {
@@ -122,7 +138,10 @@ mod tests {
     #[test]
     fn a_device_that_is_not_kvm_is_told() {
         let error = open_at(Path::new("/dev/null")).err();
-        assert_eq!(error.map(|error| error.to_string()).as_deref(), Some("KVM speaks API version -1, wanted 12"));
+        assert_eq!(
+            error.map(|error| error.to_string()).as_deref(),
+            Some("KVM speaks API version -1, wanted 12")
+        );
     }
 
     #[test]
@@ -130,7 +149,10 @@ mod tests {
         let name = group("root:x:0:\nkvm:x:104:qemu\n", 104);
         assert_eq!(name, "kvm");
         assert_eq!(group("root:x:0:\n", 104), "104");
-        let error = KvmError::Permission { group: name, mode: 0o660 };
+        let error = KvmError::Permission {
+            group: name,
+            mode: 0o660,
+        };
         assert_eq!(
             error.to_string(),
             "no permission on /dev/kvm: it belongs to group kvm, mode 660; be in that group"

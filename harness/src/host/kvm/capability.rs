@@ -8,7 +8,10 @@ use kvm_ioctls::Kvm;
 /// By name: what KVM_CHECK_EXTENSION answers, 0 where KVM lacks it. (Documentation/virt/kvm/api.rst.)
 pub fn capabilities(kvm: &Kvm) -> BTreeMap<String, i32> {
     let ask = |(name, number): &(&str, u32)| {
-        ((*name).to_owned(), kvm.check_extension_raw((*number).into()))
+        (
+            (*name).to_owned(),
+            kvm.check_extension_raw((*number).into()),
+        )
     };
     CAPABILITIES.iter().map(ask).collect()
 }

@@ -51,10 +51,13 @@ impl KvmLayer {
         Ok(KvmLayer {
             api_version: kvm.get_api_version(),
             emulated: asked(has("KVM_CAP_EXT_EMUL_CPUID"), || {
-                Ok(CpuidTable::from(&kvm.get_emulated_cpuid(KVM_MAX_CPUID_ENTRIES)?))
+                Ok(CpuidTable::from(
+                    &kvm.get_emulated_cpuid(KVM_MAX_CPUID_ENTRIES)?,
+                ))
             }),
             supported_hv: asked(has("KVM_CAP_SYS_HYPERV_CPUID"), || {
-                supported_hv_cpuid(&kvm).map_err(|errno| kvm_ioctls::Error::new(errno.raw_os_error()))
+                supported_hv_cpuid(&kvm)
+                    .map_err(|errno| kvm_ioctls::Error::new(errno.raw_os_error()))
             }),
             supported_as_set: Found::from(as_set(&kvm, &supported).map_err(std::io::Error::other)),
             feature_msrs: asked(has("KVM_CAP_GET_MSR_FEATURES"), || feature_msrs(&kvm)),
@@ -80,13 +83,19 @@ pub fn supported(kvm: &Kvm) -> Result<CpuidTable, KvmError> {
 
 /// Whether a guest of this KVM can have XSAVE; without it XCR0 can never be set.
 pub fn supports_xsave(supported: &CpuidTable) -> bool {
-    supported.find(1, 0).is_some_and(|row| row.regs[2] & XSAVE != 0)
+    supported
+        .find(1, 0)
+        .is_some_and(|row| row.regs[2] & XSAVE != 0)
 }
 
 /// [`supports_xsave`] of this host's KVM, asked once; true where KVM cannot be asked.
 pub fn host_supports_xsave() -> bool {
     static ANSWER: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let ask = || open().and_then(|kvm| supported(&kvm)).map_or(true, |table| supports_xsave(&table));
+    let ask = || {
+        open()
+            .and_then(|kvm| supported(&kvm))
+            .map_or(true, |table| supports_xsave(&table))
+    };
     *ANSWER.get_or_init(ask)
 }
 
@@ -107,7 +116,10 @@ fn feature_msrs(kvm: &Kvm) -> Result<BTreeMap<u32, Found<u64>>, kvm_ioctls::Erro
 
 fn feature_msr(kvm: &Kvm, index: u32) -> Result<u64, kvm_ioctls::Error> {
     let invalid = || kvm_ioctls::Error::new(rustix::io::Errno::INVAL.raw_os_error());
-    let entry = kvm_msr_entry { index, ..kvm_msr_entry::default() };
+    let entry = kvm_msr_entry {
+        index,
+        ..kvm_msr_entry::default()
+    };
     let mut msrs = Msrs::from_entries(&[entry]).map_err(|_| invalid())?;
     match kvm.get_msrs(&mut msrs)? {
         1 => Ok(msrs.as_slice()[0].data),
@@ -116,10 +128,20 @@ fn feature_msr(kvm: &Kvm, index: u32) -> Result<u64, kvm_ioctls::Error> {
 }
 
 fn as_set(kvm: &Kvm, supported: &CpuidTable) -> Result<CpuidTable, KvmError> {
-    let vm = kvm.create_vm().map_err(|error| KvmError::ioctl("KVM_CREATE_VM", error))?;
-    let vcpu = vm.create_vcpu(0).map_err(|error| KvmError::ioctl("KVM_CREATE_VCPU", error))?;
-    let table = supported.for_vcpu(0).to_kvm().ok_or(KvmError::Lacks("room for so many CPUID entries"))?;
-    vcpu.set_cpuid2(&table).map_err(|error| KvmError::ioctl("KVM_SET_CPUID2", error))?;
+    let vm = kvm
+        .create_vm()
+        .map_err(|error| KvmError::ioctl("KVM_CREATE_VM", error))?;
+    let vcpu = vm
+        .create_vcpu(0)
+        .map_err(|error| KvmError::ioctl("KVM_CREATE_VCPU", error))?;
+    let table = supported
+        .for_vcpu(0)
+        .to_kvm()
+        .ok_or(KvmError::Lacks("room for so many CPUID entries"))?;
+    vcpu.set_cpuid2(&table)
+        .map_err(|error| KvmError::ioctl("KVM_SET_CPUID2", error))?;
     let set = vcpu.get_cpuid2(KVM_MAX_CPUID_ENTRIES);
-    Ok(CpuidTable::from(&set.map_err(|error| KvmError::ioctl("KVM_GET_CPUID2", error))?))
+    Ok(CpuidTable::from(&set.map_err(|error| {
+        KvmError::ioctl("KVM_GET_CPUID2", error)
+    })?))
 }

@@ -27,7 +27,10 @@ pub fn supported_hv_cpuid(kvm: &Kvm) -> Result<CpuidTable, Errno> {
     // SAFETY: behind the header there is room for as many entries as its `nent` says, and KVM writes no more than that.
     unsafe {
         let header = &mut *table.as_mut_fam_struct_ptr();
-        ioctl(fd, Updater::<KVM_GET_SUPPORTED_HV_CPUID, kvm_cpuid2>::new(header))?;
+        ioctl(
+            fd,
+            Updater::<KVM_GET_SUPPORTED_HV_CPUID, kvm_cpuid2>::new(header),
+        )?;
     }
     Ok(CpuidTable::from(&table))
 }
@@ -63,7 +66,10 @@ struct SignalMask {
 /// # Errors
 /// KVM's.
 pub fn set_signal_mask(vcpu: &VcpuFd, open: i32) -> Result<(), Errno> {
-    let mask = SignalMask { len: 8, set: !(1 << (open - 1)) };
+    let mask = SignalMask {
+        len: 8,
+        set: !(1 << (open - 1)),
+    };
     // SAFETY: the descriptor is open as long as `vcpu` is.
     let fd = unsafe { BorrowedFd::borrow_raw(vcpu.as_raw_fd()) };
     // SAFETY: KVM reads `len` and then `len` bytes of the set, which is what the struct holds; the number in the opcode is

@@ -43,7 +43,8 @@ impl CpuidTable {
 
     /// The row that KVM finds (cpuid.c, cpuid_entry2_find).
     pub fn find(&self, leaf: u32, subleaf: u32) -> Option<&Entry> {
-        let fits = |row: &&Entry| row.key.leaf == leaf && (!row.indexed || row.key.subleaf == subleaf);
+        let fits =
+            |row: &&Entry| row.key.leaf == leaf && (!row.indexed || row.key.subleaf == subleaf);
         self.0.iter().find(fits)
     }
 
@@ -76,7 +77,11 @@ fn row_to_kvm(row: &Entry) -> kvm_cpuid_entry2 {
     kvm_cpuid_entry2 {
         function: row.key.leaf,
         index: row.key.subleaf,
-        flags: if row.indexed { KVM_CPUID_FLAG_SIGNIFCANT_INDEX } else { 0 },
+        flags: if row.indexed {
+            KVM_CPUID_FLAG_SIGNIFCANT_INDEX
+        } else {
+            0
+        },
         eax,
         ebx,
         ecx,
@@ -109,9 +114,12 @@ impl From<Vec<Row>> for CpuidTable {
 
 impl From<CpuidTable> for Vec<Row> {
     fn from(table: CpuidTable) -> Vec<Row> {
-        let row = |Entry { key, indexed, regs: [a, b, c, d] }: Entry| {
-            [key.leaf, key.subleaf, u32::from(indexed), a, b, c, d]
-        };
+        let row =
+            |Entry {
+                 key,
+                 indexed,
+                 regs: [a, b, c, d],
+             }: Entry| { [key.leaf, key.subleaf, u32::from(indexed), a, b, c, d] };
         table.0.into_iter().map(row).collect()
     }
 }
@@ -136,7 +144,12 @@ mod tests {
         let regs: Vec<Regs> = mine.0.iter().map(|row| row.regs).collect();
         assert_eq!(
             regs,
-            [[0x663, 0x0302_0800, 3, 4], [0, 1, 0x100, 3], [1, 4, 0x201, 3], [3, 0x100, 0, 0]]
+            [
+                [0x663, 0x0302_0800, 3, 4],
+                [0, 1, 0x100, 3],
+                [1, 4, 0x201, 3],
+                [3, 0x100, 0, 0]
+            ]
         );
     }
 
@@ -153,6 +166,9 @@ mod tests {
         let kvm = table.to_kvm().expect("few rows");
         assert_eq!(CpuidTable::from(&kvm), table);
         let text = serde_json::to_string(&table).expect("a text");
-        assert_eq!(serde_json::from_str::<CpuidTable>(&text).expect("a table"), table);
+        assert_eq!(
+            serde_json::from_str::<CpuidTable>(&text).expect("a table"),
+            table
+        );
     }
 }

@@ -1,0 +1,312 @@
+//! Checks 2 and 3: what QEMU says it filtered is what the guest lacks.
+//!
+//! guest = definition − filtered, feature by feature; and the four ways in which QEMU tells what it filtered (QOM
+//! `filtered-features`, the warnings on stderr, `unavailable-features` of `query-cpu-definitions`, and whether `enforce`
+//! refuses) agree with one another. (`x86_cpu_filter_features`, `mark_unavailable_features` and `cpu_x86_cpuid` in
+//! target/i386/cpu.c.)
+
+use std::collections::BTreeSet;
+
+use super::compare::{Change, Kind};
+use crate::decode::Bit;
+use crate::decode::table::{Format, Table};
+use crate::dump::{Dump, Key, Regs, Vcpu};
+use crate::layers::QemuLayer;
+use crate::layers::warnings::Warned;
+
+/// Bits of feature words that follow something else than the feature asked for, so that their value may differ between
+/// QEMU's words and the guest. Each with its source.
+const FOLLOWING: [(&str, &str); 2] = [
+    ("osxsave", "follows CR4.OSXSAVE (cpu_x86_cpuid, case 1)"),
+    ("ospke", "follows CR4.PKE (cpu_x86_cpuid, case 7)"),
+];
+
+/// What is held against one another.
+#[derive(Clone, Copy)]
+pub struct Layers<'a> {
+    /// The model's definition: the same guest with features forced.
+    pub definition: &'a Dump,
+    /// The guest.
+    pub guest: &'a Dump,
+    /// What QEMU said of it.
+    pub qemu: &'a QemuLayer,
+    /// Names.
+    pub table: &'a Table,
+}
+
+/// Every contradiction.
+pub fn agreement(layers: Layers<'_>) -> Vec<Change> {
+    let (Some(definition), Some(guest)) = (
+        layers.definition.boot_processor(),
+        layers.guest.boot_processor(),
+    ) else {
+        return vec![Change::told(
+            "agreement",
+            Kind::Lost,
+            "dump",
+            "a dump of both guests",
+            "none",
+            "harness",
+        )];
+    };
+    let mut changes = guest_follows_words(&layers, guest);
+    changes.extend(losses_are_filtered(&layers, definition, guest));
+    changes.extend(warnings_are_filtered(&layers));
+    changes.extend(unavailable_is_filtered(&layers));
+    changes.extend(enforce_refuses_the_filtered(&layers));
+    changes.extend(nothing_is_unread(&layers));
+    changes
+}
+
+/// QOM `feature-words` are what CPUID shows.
+fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (word, value) in &layers.qemu.words {
+        // A leaf that the guest's level hides shows none of its word's bits.
+        let Some(regs) = guest.cpuid(word.key.leaf, word.key.subleaf) else {
+            continue;
+        };
+        let claimed: BTreeSet<Bit> = word.bits(*value).collect();
+        let seen: BTreeSet<Bit> = word.bits(regs[usize::from(word.register)]).collect();
+        for bit in claimed
+            .symmetric_difference(&seen)
+            .filter(|bit| is_feature(layers.table, **bit))
+        {
+            let claims = claimed.contains(bit);
+            let kind = if claims { Kind::Lost } else { Kind::Gained };
+            let told = |has: bool| if has { "set" } else { "clear" };
+            let expected = format!("{} in QMP's feature-words", told(claims));
+            let actual = format!("{} in the guest", told(!claims));
+            changes.push(Change::bit(
+                "feature-words",
+                kind,
+                *bit,
+                layers.table,
+                &expected,
+                &actual,
+            ));
+        }
+    }
+    changes
+}
+
+/// A feature that the definition has and the guest has not was filtered; one that was filtered is not there.
+fn losses_are_filtered(layers: &Layers<'_>, definition: &Vcpu, guest: &Vcpu) -> Vec<Change> {
+    let filtered: BTreeSet<Bit> = layers.qemu.filtered_bits().collect();
+    let has = |vcpu: &Vcpu, bit: Bit| regs(vcpu, bit.key).is_some_and(|regs| bit.is_set(regs));
+    let mut changes = Vec::new();
+    for word in layers.qemu.words.keys() {
+        for bit in word
+            .bits(u32::MAX)
+            .filter(|bit| is_feature(layers.table, *bit))
+        {
+            let (defined, seen, gone) = (
+                has(definition, bit),
+                has(guest, bit),
+                filtered.contains(&bit),
+            );
+            let mut tell = |kind, expected: &str, actual: &str| {
+                changes.push(Change::bit(
+                    "filtered-features",
+                    kind,
+                    bit,
+                    layers.table,
+                    expected,
+                    actual,
+                ));
+            };
+            match (defined, seen, gone) {
+                (_, true, true) => tell(Kind::Gained, "filtered, says QMP", "set in the guest"),
+                (true, false, false) => tell(
+                    Kind::Lost,
+                    "in the model and not filtered, says QMP",
+                    "clear in the guest",
+                ),
+                (false, true, false) => tell(Kind::Gained, "not in the model", "set in the guest"),
+                _ => {}
+            }
+        }
+    }
+    changes
+}
+
+/// Every filtered feature was warned of, and nothing else.
+fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
+    let warned = &layers.qemu.warnings.features;
+    let mut changes = Vec::new();
+    for bit in layers.qemu.filtered_bits() {
+        if !warned.iter().any(|warned| speaks_of(warned, bit)) {
+            let (expected, actual) = ("a warning on stderr: QMP says it is filtered", "no warning");
+            changes.push(Change::bit(
+                "warnings",
+                Kind::Lost,
+                bit,
+                layers.table,
+                expected,
+                actual,
+            ));
+        }
+    }
+    let filtered: Vec<Bit> = layers.qemu.filtered_bits().collect();
+    for warned in warned.iter().filter(|warned| warned.register.is_some()) {
+        if !filtered.iter().any(|bit| speaks_of(warned, *bit)) {
+            let name = &warned.name;
+            let (expected, actual) = ("filtered, as stderr says", "not in QMP's filtered-features");
+            changes.push(Change::told(
+                "warnings",
+                Kind::Gained,
+                name,
+                expected,
+                actual,
+                "qemu",
+            ));
+        }
+    }
+    changes
+}
+
+/// `unavailable-features` names exactly what was filtered.
+fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
+    let Some(unavailable) = &layers.qemu.unavailable else {
+        return Vec::new();
+    };
+    let called = |bit: Bit| {
+        bit.field(layers.table)
+            .map_or("", |field| field.name.as_str())
+    };
+    let same = |name: &str, bit: Bit| {
+        let field = bit.field(layers.table);
+        field.is_some_and(|field| {
+            field.name == name || field.aliases_of("qemu").any(|alias| alias == name)
+        })
+    };
+    let mut changes = Vec::new();
+    let filtered: Vec<Bit> = layers
+        .qemu
+        .filtered_bits()
+        .filter(|bit| is_named(layers.table, *bit))
+        .collect();
+    for bit in &filtered {
+        if !unavailable.iter().any(|name| same(name, *bit)) {
+            let actual = "missing from unavailable-features";
+            changes.push(Change::bit(
+                "unavailable-features",
+                Kind::Lost,
+                *bit,
+                layers.table,
+                "filtered, says QOM",
+                actual,
+            ));
+        }
+    }
+    // MSR features have no words in QMP; stderr alone can confirm them.
+    let in_msr = |name: &str| {
+        layers
+            .qemu
+            .warnings
+            .features
+            .iter()
+            .any(|warned| warned.register.is_none() && warned.name == name)
+    };
+    for name in unavailable {
+        if !filtered
+            .iter()
+            .any(|bit| same(name, *bit) || called(*bit) == name)
+            && !in_msr(name)
+        {
+            let (expected, actual) = (
+                "filtered, as unavailable-features says",
+                "not in QMP's filtered-features",
+            );
+            changes.push(Change::told(
+                "unavailable-features",
+                Kind::Gained,
+                name,
+                expected,
+                actual,
+                "qemu",
+            ));
+        }
+    }
+    changes
+}
+
+/// `enforce` refuses exactly the guests with something filtered (check 3).
+fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Change> {
+    let filtered = layers.qemu.filtered_bits().count();
+    let msrs = layers
+        .qemu
+        .warnings
+        .features
+        .iter()
+        .filter(|warned| warned.register.is_none())
+        .count();
+    let refuses = layers.qemu.enforce_refuses?;
+    let others = msrs + layers.qemu.warnings.capabilities.len();
+    let (kind, expected, actual) = match (filtered + others > 0, refuses) {
+        (true, false) => (
+            Kind::Lost,
+            "enforce refuses: something is filtered",
+            "it starts",
+        ),
+        (false, true) => (
+            Kind::Gained,
+            "enforce starts: nothing is filtered",
+            "it refuses",
+        ),
+        _ => return None,
+    };
+    Some(Change::told(
+        "enforce", kind, "enforce", expected, actual, "qemu",
+    ))
+}
+
+/// Nothing that QEMU said was passed over.
+fn nothing_is_unread(layers: &Layers<'_>) -> Vec<Change> {
+    let unread = layers
+        .qemu
+        .warnings
+        .unknown
+        .iter()
+        .chain(&layers.qemu.unreadable);
+    let tell = |line: &String| {
+        Change::told(
+            "unread",
+            Kind::Gained,
+            "unknown message",
+            "a known form",
+            line,
+            "qemu",
+        )
+    };
+    unread.map(tell).collect()
+}
+
+fn regs(vcpu: &Vcpu, key: Key) -> Option<Regs> {
+    vcpu.cpuid(key.leaf, key.subleaf)
+}
+
+/// A flag, or a bit without a name, that does not follow something else.
+fn is_feature(table: &Table, bit: Bit) -> bool {
+    bit.field(table).is_none_or(|field| {
+        field.format == Format::Flag && !FOLLOWING.iter().any(|(name, _)| *name == field.name)
+    })
+}
+
+/// A bit that QEMU names.
+fn is_named(table: &Table, bit: Bit) -> bool {
+    bit.field(table).is_some_and(|field| field.qemu.is_some())
+}
+
+fn speaks_of(warned: &Warned, bit: Bit) -> bool {
+    warned.leaf == bit.key.leaf
+        && warned
+            .subleaf
+            .is_none_or(|subleaf| subleaf == bit.key.subleaf)
+        && warned.register == Some(bit.register)
+        && warned.bit == bit.bit
+}
+
+#[cfg(test)]
+#[path = "agreement_tests.rs"]
+mod tests;

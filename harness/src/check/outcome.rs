@@ -1,0 +1,84 @@
+//! What can become of a case.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::compare::Change;
+
+/// Outcomes, kept apart: a mismatch is not a crash is not a skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// The guest sees what was expected.
+    Pass,
+    /// It does not.
+    Fail,
+    /// The test itself broke: QEMU crashed, refused or timed out, or the dump was garbled.
+    Error,
+    /// Not run, for a reason known beforehand.
+    Skip,
+    /// It does not, and a waiver accepts that.
+    Waived,
+    /// Planned, and no result.
+    Miss,
+}
+
+impl Status {
+    /// All, in the order of the summary.
+    pub const ALL: [Status; 6] = [
+        Status::Pass,
+        Status::Fail,
+        Status::Error,
+        Status::Skip,
+        Status::Waived,
+        Status::Miss,
+    ];
+
+    /// As printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Pass => "PASS",
+            Status::Fail => "FAIL",
+            Status::Error => "ERROR",
+            Status::Skip => "SKIP",
+            Status::Waived => "WAIVED",
+            Status::Miss => "MISS",
+        }
+    }
+}
+
+/// A case and what became of it.
+#[derive(Clone, Debug)]
+pub struct CaseResult {
+    /// The trial it belongs to.
+    pub trial: String,
+    /// Its own name.
+    pub case: String,
+    /// Lane, QEMU, machine, `-cpu`, `-smp`.
+    pub planned: crate::matrix::Case,
+    /// What became of it.
+    pub status: Status,
+    /// Why, where the status does not say it all.
+    pub reason: String,
+    /// QEMU's life.
+    pub duration: Duration,
+    /// The exact command line.
+    pub command: Vec<String>,
+    /// Every difference.
+    pub changes: Vec<Change>,
+}
+
+/// Exit status of a run: 3 where something could not be run, else 1 where something was found, else 0.
+pub fn exit_status<'a>(results: impl IntoIterator<Item = &'a CaseResult>) -> u8 {
+    let of = |status| match status {
+        Status::Error | Status::Miss => 3,
+        Status::Fail => 1,
+        Status::Pass | Status::Skip | Status::Waived => 0,
+    };
+    results
+        .into_iter()
+        .map(|result| of(result.status))
+        .max()
+        .unwrap_or(0)
+}
