@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(told(&probes), leaked);
         probes.insert(Key::new(9, 0), [1, 2, 3, 4]);
         let told = told(&probes);
-        let wrong = "-probe 0x00000009.00             like = 0x00000007.00\n\
+        let wrong = "-probe 0x00000009.00             value = 00000000 00000020 00000000 00000000\n\
                      +probe 0x00000009.00             value = 00000001 00000002 00000003 00000004\n";
         assert_eq!(told, format!("{leaked}{wrong}"));
     }
