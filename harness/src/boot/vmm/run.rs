@@ -201,3 +201,73 @@ impl Drop for Crew {
         self.call();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fidelity_protocol::slot::DONE;
+
+    use super::*;
+    use crate::matrix::{Lane, Qemu};
+
+    /// A guest with KVM's own table, cancelled beforehand at will; `None` on a host without KVM.
+    fn ran(smp: &str, timeout: Duration, cancelled: bool) -> Option<Direct> {
+        let kvm = kvm::open().ok()?;
+        let table = kvm::layer::supported(&kvm).expect("KVM's own table");
+        let case = Case {
+            qemu: Qemu::none().into(),
+            lane: Lane::KvmDirect,
+            machine: "-".to_owned(),
+            cpu: "supported".to_owned(),
+            smp: smp.parse().expect("a topology"),
+            spared: Vec::new(),
+        };
+        let cancel = Cancel::new().expect("an eventfd");
+        if cancelled {
+            cancel.throw();
+        }
+        let options = Options {
+            timeout,
+            ..Options::default()
+        };
+        Some(boot_direct(&case, &table, &options, &cancel).expect("a guest"))
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn every_vcpu_reports() {
+        let Some(direct) = ran("3", LONG, false) else {
+            return;
+        };
+        assert!(direct.boot.completed(), "{:?}", direct.boot);
+        let headers = direct.boot.slots.iter().map(|slot| slot.header);
+        let mut ids: Vec<u32> = headers
+            .filter(|header| header.state == DONE)
+            .map(|header| header.vcpu)
+            .collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [0, 1, 2]);
+        assert_eq!(direct.given.len(), 3);
+    }
+
+    #[test]
+    fn the_deadline_calls_every_vcpu_out_of_the_guest() {
+        let Some(direct) = ran("2", Duration::from_millis(1), false) else {
+            return;
+        };
+        assert_eq!(direct.boot.ending, Ending::TimedOut);
+        assert!(
+            direct.boot.elapsed < Duration::from_secs(10),
+            "{:?}",
+            direct.boot.elapsed
+        );
+    }
+
+    #[test]
+    fn a_cancelled_guest_ends_at_once() {
+        let Some(direct) = ran("1", LONG, true) else {
+            return;
+        };
+        assert_eq!(direct.boot.ending, Ending::Cancelled);
+    }
+}
