@@ -12,10 +12,11 @@ use kvm_ioctls::VcpuFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::machine::Machine;
-use super::mapping::{Mapping, rom};
+use super::machine::{Machine, ROM_BASE};
+use super::mapping::Mapping;
 use super::signal;
 use super::vcpu::{self, Stop};
+use crate::boot::AGENT_ROM;
 use crate::boot::cancel::Cancel;
 use crate::boot::guest::{Boot, Options, exit_status, mailbox};
 use crate::boot::memory::GuestMemory;
@@ -51,7 +52,9 @@ pub fn boot_direct(
     let memory = GuestMemory::new(mailbox(case, options)).map_err(system)?;
     let size = usize::try_from(memory.megabytes() << 20).unwrap_or(usize::MAX);
     let ram = Mapping::new(memory.as_fd(), size).map_err(system)?;
-    let mut machine = Machine::new(&kvm, table, case.smp.vcpus(), &ram, rom().map_err(system)?)?;
+    rustix::io::pwrite(memory.as_fd(), AGENT_ROM, ROM_BASE)
+        .map_err(|error| system(error.into()))?;
+    let mut machine = Machine::new(&kvm, table, case.smp.vcpus(), &ram)?;
     let crew = Crew::start(std::mem::take(&mut machine.vcpus)).map_err(system)?;
     let (ending, said) = crew.finish(started, options.timeout, cancel);
     let (given, kept) = (machine.given.clone(), machine.kept.clone());
