@@ -6,6 +6,6 @@ pub mod groups;
 pub mod outcome;
 
 pub use agreement::agreement;
-pub use compare::{Change, Kind, compare, compare_literally};
+pub use compare::{Change, Kind, compare, compare_with_emptied};
 pub use groups::{Groups, Shift};
 pub use outcome::{CaseResult, Status};
