@@ -11,6 +11,8 @@ use cpuid_fidelity::dump::Dump;
 
 #[path = "replay/flags.rs"]
 mod flags;
+#[path = "replay/kvm_pvm.rs"]
+mod kvm_pvm;
 #[path = "replay/mutants.rs"]
 mod mutants;
 

@@ -32,9 +32,19 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         anyhow::bail!("no planned case matches");
     }
     let started = Instant::now();
-    let engine = context.engine()?;
+    let engine = match arguments.no_waivers {
+        true => context.engine_without_waivers()?,
+        false => context.engine()?,
+    };
     let results = run_all(&engine, &trials, context.verbose);
+    let outlived = engine.store.waivers.outlived(
+        &results,
+        arguments.choice.is_everything() && !engine.cancelled(),
+    );
     print(&summary::run(&results, started.elapsed()));
+    outlived
+        .iter()
+        .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
     if let Some(file) = &arguments.json {
         write_whole(file, jsonl::run(&results).as_bytes())?;
     }
@@ -46,7 +56,9 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     } else {
         NOT_RUN
     };
-    Ok(exit_status(&results).max(unusable))
+    Ok(exit_status(&results)
+        .max(unusable)
+        .max(u8::from(!outlived.is_empty())))
 }
 
 /// The trials that the command line leaves.

@@ -74,7 +74,12 @@ pub struct Selection {
     /// Lane `definition`.
     pub definition: DefinitionSet,
     /// Lane `tcg`.
-    pub tcg: TcgSet,
+    pub tcg: ModelSet,
+    /// Lane `kvm`.
+    pub kvm: ModelSet,
+    /// Lane `kvm-direct`; `supported` is what KVM itself supports.
+    #[serde(rename = "kvm-direct")]
+    pub kvm_direct: ModelSet,
 }
 
 /// Lane `definition`.
@@ -87,10 +92,10 @@ pub struct DefinitionSet {
     pub machines: Vec<Glob>,
 }
 
-/// Lane `tcg`.
+/// A lane over models.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct TcgSet {
+pub struct ModelSet {
     /// Globs over CPU models, versioned or not.
     pub models: Vec<Glob>,
 }
@@ -104,9 +109,9 @@ impl Default for DefinitionSet {
     }
 }
 
-impl Default for TcgSet {
+impl Default for ModelSet {
     fn default() -> Self {
-        TcgSet {
+        ModelSet {
             models: vec![Glob::any()],
         }
     }

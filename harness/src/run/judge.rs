@@ -30,6 +30,7 @@ pub struct Verdict {
 pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
     match trial.subject {
         Subject::Model => model(engine, trial, done),
+        Subject::Layers => layers(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
     }
 }
@@ -57,6 +58,42 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
         results.push(result);
     }
     Verdict { results, observed }
+}
+
+/// Held against itself alone: what the layers say of one guest must agree, on a host that nobody has seen before too.
+fn layers(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+    let held = |case: &Case| {
+        let seen = engine.observe(case);
+        let result = match &*seen {
+            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
+            Ok(observation) => match layered::findings(engine, case, observation) {
+                Err(problem) => result(trial, case, Status::Error, &problem),
+                Ok(changes) => judged(engine, trial, case, changes),
+            }
+            .ran(observation.elapsed, &observation.command),
+        };
+        done(&result);
+        result
+    };
+    Verdict {
+        results: trial.cases.iter().map(held).collect(),
+        observed: None,
+    }
+}
+
+/// PASS without differences, FAIL with them, WAIVED where a waiver covers them all.
+fn judged(engine: &Engine, trial: &Trial, case: &Case, changes: Vec<Change>) -> CaseResult {
+    let status = if changes.is_empty() {
+        Status::Pass
+    } else {
+        Status::Fail
+    };
+    let mut result = CaseResult {
+        changes,
+        ..result(trial, case, status, "")
+    };
+    engine.store.waivers.cover(&mut result);
+    result
 }
 
 /// A case of a machine trial: the model there, and on the newest machine type.
@@ -196,11 +233,7 @@ fn held(
             // A further guest that a check needs may have been cut off.
             Err(problem) if engine.cancelled() => result(trial, case, Status::Miss, &problem),
             Err(problem) => result(trial, case, Status::Error, &format!("{shown}: {problem}")),
-            Ok(changes) if changes.is_empty() => result(trial, case, Status::Pass, ""),
-            Ok(changes) => CaseResult {
-                changes,
-                ..result(trial, case, Status::Fail, "")
-            },
+            Ok(changes) => judged(engine, trial, case, changes),
         },
     }
 }
@@ -232,6 +265,7 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
         duration: Duration::ZERO,
         command: Vec::new(),
         changes: Vec::new(),
+        waivers: BTreeSet::new(),
     }
 }
 

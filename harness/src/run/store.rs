@@ -3,8 +3,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use chrono::Datelike as _;
+
+use crate::check::Waivers;
 use crate::decode::{Table, Volatile};
-use crate::matrix::{Config, Trial};
+use crate::host::kernel;
+use crate::matrix::{Config, Subject, Trial};
 
 /// The two tables, and where the expectations are.
 #[derive(Clone, Debug)]
@@ -13,6 +17,8 @@ pub struct Store {
     pub table: Table,
     /// `expectations/volatile.toml`.
     pub volatile: Volatile,
+    /// `expectations/waivers.toml`, as far as it holds on this host today.
+    pub waivers: Waivers,
     /// The folder.
     pub folder: PathBuf,
     /// The folder for what can be had again.
@@ -50,7 +56,7 @@ pub enum StoreError {
 }
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     (
         "features.tsv",
         include_str!("../../../expectations/features.tsv"),
@@ -58,6 +64,10 @@ const BUILT_IN: [(&str, &str); 2] = [
     (
         "volatile.toml",
         include_str!("../../../expectations/volatile.toml"),
+    ),
+    (
+        "waivers.toml",
+        include_str!("../../../expectations/waivers.toml"),
     ),
 ];
 
@@ -74,7 +84,11 @@ impl Store {
         let (file, text) = table_text(&folder, BUILT_IN[1])?;
         let volatile = Volatile::parse(&text, &table)
             .map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
+        let (file, text) = table_text(&folder, BUILT_IN[2])?;
+        let waivers = Waivers::parse(&text, &kernel::kvm_modules(), today());
+        let waivers = waivers.map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
         Ok(Store {
+            waivers,
             table,
             volatile,
             folder,
@@ -111,6 +125,9 @@ impl Store {
     /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
     /// trial would stay unseen for ever.
     pub fn skip(&self, trial: &Trial) -> Option<String> {
+        if trial.subject == Subject::Layers {
+            return None;
+        }
         match self.expectation(&trial.expectation) {
             Ok(Expected::NewRelease) if !in_ci() => {
                 let release = trial.expectation.components().next()?;
@@ -128,6 +145,17 @@ pub const RECORD: &str = "record it with `make bless`, then review with `cargo i
 /// Whether this is a CI run, by the variable that all of them set.
 pub fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Year, month and day, UTC.
+fn today() -> (u16, u8, u8) {
+    let date = chrono::Utc::now().date_naive();
+    let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+    (
+        u16::try_from(date.year()).unwrap_or(u16::MAX),
+        small(date.month()),
+        small(date.day()),
+    )
 }
 
 fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String), StoreError> {

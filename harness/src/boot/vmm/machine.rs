@@ -24,7 +24,7 @@ pub struct Machine {
     /// What KVM_SET_CPUID2 was given, by vCPU.
     pub given: Vec<CpuidTable>,
     /// What KVM_GET_CPUID2 answered then, by vCPU.
-    pub set: Vec<CpuidTable>,
+    pub kept: Vec<CpuidTable>,
     vm: VmFd,
 }
 
@@ -73,7 +73,7 @@ impl Machine {
         let mut machine = Machine {
             vcpus: Vec::new(),
             given: Vec::new(),
-            set: Vec::new(),
+            kept: Vec::new(),
             vm,
         };
         for id in 0..vcpus {
@@ -103,7 +103,7 @@ impl Machine {
         }
         self.vcpus.push(vcpu);
         self.given.push(table);
-        self.set.push(CpuidTable::from(&set));
+        self.kept.push(CpuidTable::from(&set));
         Ok(())
     }
 }
