@@ -17,7 +17,7 @@ pub mod outcome;
 pub mod waivers;
 
 pub use agreement::agreement;
-pub use compare::{Change, Kind, compare, compare_literally};
+pub use compare::{Change, Kind, compare, compare_with_emptied};
 pub use groups::{Groups, Shift};
 pub use kvm_given::{given_and_kept, given_and_seen};
 pub use kvm_supported::supported_by_hardware;

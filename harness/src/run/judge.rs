@@ -10,7 +10,7 @@ use super::engine::{Broken, Engine, Observation, Observed};
 use super::layered;
 use super::store::{Expected, RECORD, in_ci};
 use crate::check::outcome::{CaseResult, Status};
-use crate::check::{Change, Groups, compare, compare_literally};
+use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::decode::{Line, parse};
 use crate::matrix::{Case, Subject, Trial};
 
@@ -157,8 +157,7 @@ fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
         ..broken.clone()
     })?;
     let here = (*pair.here).as_ref().map_err(Clone::clone)?;
-    // To the line: a leaf that is emptied and one that is gone are different expectations.
-    Ok(compare_literally(&newest.lines, &here.lines, LAYER))
+    Ok(compare_with_emptied(&newest.lines, &here.lines, LAYER))
 }
 
 fn pair_result(
