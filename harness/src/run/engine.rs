@@ -70,6 +70,9 @@ pub type Observed = Result<Observation, Broken>;
 
 type Key = (PathBuf, Lane, String, String, String);
 
+/// Answers that are had once; who asks meanwhile waits.
+type Once<K, T> = Mutex<HashMap<K, Arc<OnceLock<Arc<T>>>>>;
+
 /// Everything that trials share.
 pub struct Engine {
     /// Expectations and tables.
@@ -79,8 +82,8 @@ pub struct Engine {
     cancel: Cancel,
     pool: rayon::ThreadPool,
     rom: PathBuf,
-    seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
-    unavailable: Mutex<HashMap<(PathBuf, &'static str, String), Arc<OnceLock<Arc<Unavailable>>>>>,
+    seen: Once<Key, Observed>,
+    unavailable: Once<(PathBuf, &'static str, String), Unavailable>,
 }
 
 /// By model, `unavailable-features`; empty where QEMU does not tell.

@@ -117,9 +117,7 @@ fn a_snapshot_edited_into_nonsense_is_an_error_with_file_and_line() {
         return;
     };
     let older = world.machines()[1].clone();
-    world.configure(&format!(
-        "[default]\ndefinition.models = [\"486-v1\"]\ndefinition.machines = [\"{older}\"]\ntcg.models = []\n"
-    ));
+    world.select(&["486-v1"], &[&older], &[]);
     world.record();
     let conflict = "<<<<<<< HEAD";
     let twice = "agent mode                      mode = 32";

@@ -162,9 +162,7 @@ fn a_machine_type_without_its_reference_is_an_error_that_says_so() {
     let [newest, older] = &machines[..2] else {
         panic!("{machines:?}")
     };
-    world.configure(&format!(
-        "[default]\ndefinition.models = [\"486-v1\"]\ndefinition.machines = [\"{older}\"]\ntcg.models = []\n"
-    ));
+    world.select(&["486-v1"], &[older], &[]);
     world.record();
     world.wrap(&format!(
         "case \"$*\" in *{newest},*-bios*) exit 7 ;; esac\nexec \"$q\" \"$@\""

@@ -51,10 +51,7 @@ fn one_lost_feature_fails_one_model_of_all() {
     let Some(mut world) = World::new(&["*"], &[]) else {
         return;
     };
-    // As fidelity.toml has it: these hang for ever once CR4.OSXSAVE is set.
-    let spared = "[[spared]]\nlanes = [\"definition\"]\nmodels = [\"Opteron_G4*\", \"Opteron_G5*\"]\n\
-                  phase = \"os-enabled\"\nreason = \"hangs\"\n[default]\ndefinition.machines = []\ntcg.models = []\n";
-    world.configure(spared);
+    world.spare(&["Opteron_G4*", "Opteron_G5*"]);
     let trials: Vec<Trial> = world.record();
     assert!(trials.len() > 50, "{} models", trials.len());
     world.wrap_adding(&global("avx2=off"));
@@ -153,10 +150,11 @@ fn a_change_on_one_machine_type_fails_that_machine_type_alone() {
     let [newest, other, changed] = &machines[..3] else {
         panic!("{machines:?}")
     };
-    world.configure(&format!(
-        "[default]\ndefinition.models = [\"{MODEL}\", \"EPYC-v1\", \"486-v1\"]\n\
-         definition.machines = [\"{newest}\", \"{other}\", \"{changed}\"]\ntcg.models = []\n"
-    ));
+    world.select(
+        &[MODEL, "EPYC-v1", "486-v1"],
+        &[newest, other, changed],
+        &[],
+    );
     let trials = world.record();
     assert_eq!(trials.len(), 3 + 2);
     let globals = [MODEL, "EPYC-v1"]
@@ -188,10 +186,11 @@ fn what_was_recorded_passes() {
         return;
     };
     let oldest = world.machines().pop().expect("a machine type");
-    world.configure(&format!(
-        "[default]\ndefinition.models = [\"{MODEL}\", \"n270-v1\", \"EPYC-v1\"]\n\
-         definition.machines = [\"{oldest}\"]\ntcg.models = [\"max\", \"qemu64\"]\n"
-    ));
+    world.select(
+        &[MODEL, "n270-v1", "EPYC-v1"],
+        &[&oldest],
+        &["max", "qemu64"],
+    );
     let trials = world.record();
     assert_eq!(trials.len(), 3 + 1 + 2);
     world.run(&["run", "--json", "run.json"]).expect(0);

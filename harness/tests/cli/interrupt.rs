@@ -42,10 +42,7 @@ fn ctrl_c_ends_a_run_with_a_summary_of_what_was_not_run() {
         return;
     };
     let older = world.machines()[1].clone();
-    world.configure(&format!(
-        "[default]\ndefinition.models = [\"486-v1\", \"EPYC-v1\", \"Skylake-Server-v4\"]\n\
-         definition.machines = [\"{older}\"]\ntcg.models = []\n"
-    ));
+    world.select(&["486-v1", "EPYC-v1", "Skylake-Server-v4"], &[&older], &[]);
     let cases = world
         .record()
         .iter()

@@ -76,9 +76,7 @@ fn list_speaks_text_and_json_of_the_same_cases() {
         return;
     };
     let older = world.machines()[1].clone();
-    world.configure(&format!(
-        "[default]\ndefinition.models = [\"EPYC-v*\", \"486-v1\"]\ndefinition.machines = [\"{older}\"]\ntcg.models = [\"max\"]\n"
-    ));
+    world.select(&["EPYC-v*", "486-v1"], &[&older], &["max"]);
     let text = world.run(&["list"]).expect(0).stdout;
     let json = world.run(&["list", "--format", "json"]).expect(0).stdout;
     let names = json.lines().map(|line| {

@@ -82,10 +82,26 @@ impl World {
         };
         std::fs::create_dir(world.path("tmp")).expect("a folder");
         std::fs::create_dir(world.path("expectations")).expect("a folder");
-        world.configure(&format!(
-            "qemu = []\n[default]\ndefinition.models = {models:?}\ndefinition.machines = {machines:?}\ntcg.models = []\n"
-        ));
+        world.select(models, machines, &[]);
         Some(world)
+    }
+
+    /// What `run` shall take: models and machine types in lane `definition`, models in lane `tcg`, and nothing that needs KVM.
+    pub fn select(&self, models: &[&str], machines: &[&str], tcg: &[&str]) {
+        self.configure(&format!(
+            "qemu = []\n[default]\ndefinition.models = {models:?}\ndefinition.machines = {machines:?}\n\
+             tcg.models = {tcg:?}\nkvm.models = []\nkvm-direct.models = []\n"
+        ));
+    }
+
+    /// Spares models the phase in which they hang.
+    pub fn spare(&self, models: &[&str]) {
+        let path = self.path("fidelity.toml");
+        let text = std::fs::read_to_string(path).expect("the configuration");
+        self.configure(&format!(
+            "{text}[[spared]]\nlanes = [\"definition\"]\nmodels = {models:?}\nphase = \"os-enabled\"\n\
+             reason = \"hangs for ever once CR4.OSXSAVE is set\"\n"
+        ));
     }
 
     pub fn configure(&self, toml: &str) {
