@@ -210,6 +210,9 @@ fn a_release_that_nobody_looked_at_is_skipped_but_not_in_ci() {
     let ended = world.run(&["run", "--json", "run.json"]).expect(0);
     assert_eq!(world.cases("run.json")[0]["status"], "SKIP");
     ended.says("make bless");
+    let ended = world.run_in_ci(&["run", "--json", "run.json"]).expect(1);
+    assert_eq!(world.cases("run.json")[0]["status"], "FAIL");
+    ended.says("no expectations for qemu-");
     world.look_at_release();
     let ended = world.run(&["run", "--json", "run.json"]).expect(1);
     assert_eq!(world.cases("run.json")[0]["status"], "FAIL");

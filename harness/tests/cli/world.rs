@@ -219,6 +219,10 @@ impl World {
 
     /// Starts the binary here, with its output in pipes.
     pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().expect("the binary")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -237,22 +241,17 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command.spawn().expect("the binary")
+        command
     }
 
     /// Runs the binary here to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        let started = Instant::now();
-        let output = self
-            .start(arguments)
-            .wait_with_output()
-            .expect("the binary's output");
-        Ended {
-            status: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-            took: started.elapsed(),
-        }
+        ended(&mut self.command(arguments))
+    }
+
+    /// The same as CI does it.
+    pub fn run_in_ci(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments).env("CI", "true"))
     }
 
     /// The cases in the JSON lines of a run.
@@ -285,6 +284,17 @@ impl World {
             .expect("a folder")
             .collect();
         assert!(files.is_empty(), "left behind: {files:?}");
+    }
+}
+
+fn ended(command: &mut Command) -> Ended {
+    let started = Instant::now();
+    let output = command.output().expect("the binary's output");
+    Ended {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        took: started.elapsed(),
     }
 }
 
