@@ -2,8 +2,13 @@
 
 pub mod agreement;
 pub mod compare;
+#[cfg(test)]
+mod fixture;
 pub mod groups;
+pub mod limits;
 pub mod outcome;
+mod view;
+pub mod xsave;
 
 pub use agreement::agreement;
 pub use compare::{Change, Kind, compare};
