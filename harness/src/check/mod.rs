@@ -6,7 +6,12 @@ pub mod compare;
 mod fixture;
 pub mod groups;
 pub mod limits;
+pub mod msrs;
 pub mod outcome;
+pub mod self_consistency;
+pub mod topology;
+pub mod vcpus;
+pub mod vendor;
 mod view;
 pub mod xsave;
 

@@ -38,11 +38,7 @@ impl<'a> View<'a> {
 
     /// The field's value.
     pub fn value(&self, name: &str) -> Option<u32> {
-        let own = match self.table.named(name)?.subleaves {
-            Subleaves::One(subleaf) | Subleaves::From(subleaf) => subleaf,
-            Subleaves::None | Subleaves::All => 0,
-        };
-        self.at(name, own)
+        self.at(name, own_subleaf(self.table.named(name)?))
     }
 
     /// Whether a flag is set.
@@ -110,6 +106,14 @@ impl Teller<'_> {
         let actual = actual.filter(|actual| *actual != expected)?;
         let say = |value| format!("{name} = {value}");
         Some(self.field(name, subleaf, say(expected), say(actual)))
+    }
+}
+
+/// The first subleaf that a field's row speaks of.
+pub(super) fn own_subleaf(field: &Field) -> u32 {
+    match field.subleaves {
+        Subleaves::One(subleaf) | Subleaves::From(subleaf) => subleaf,
+        Subleaves::None | Subleaves::All => 0,
     }
 }
 
