@@ -339,7 +339,7 @@ mod tests {
                 "max-logical-ids", "topo-shift", "topo-logical-cpus", "topo-shift",
                 "topo-logical-cpus", "topo-shift-v2", "topo-logical-cpus-v2", "topo-shift-v2",
                 "topo-logical-cpus-v2", "cache-sharing-ids", "cores-minus-1", "apic-id-size",
-                "threads-per-core-minus-1", "core-id", "core-id", "packages",
+                "threads-per-core-minus-1", "core-id", "core-id",
             ]
         );
     }
