@@ -9,7 +9,12 @@ use crate::host::kernel::Module;
 /// Words of the kernel's command line, and the /proc/cpuinfo flags that they take
 /// (Documentation/admin-guide/kernel-parameters.txt).
 const WORDS: [(&str, &[&str]); 14] = [
-    ("noxsave", &["xsave", "xsaveopt", "xsavec", "xsaves", "avx", "avx2", "avx512f"]),
+    (
+        "noxsave",
+        &[
+            "xsave", "xsaveopt", "xsavec", "xsaves", "avx", "avx2", "avx512f",
+        ],
+    ),
     ("noxsaveopt", &["xsaveopt"]),
     ("noxsaves", &["xsaves"]),
     ("nox2apic", &["x2apic"]),
@@ -106,7 +111,10 @@ mod tests {
     fn the_option_that_takes_a_feature_is_found() {
         let module: Module = [("nested".to_owned(), Found::Value("N".to_owned()))].into();
         let modules = [("kvm_intel".to_owned(), module)].into();
-        assert_eq!(option(&modules, "vmx").as_deref(), Some("kvm_intel.nested=N"));
+        assert_eq!(
+            option(&modules, "vmx").as_deref(),
+            Some("kvm_intel.nested=N")
+        );
         assert_eq!(option(&modules, "svm"), None);
     }
 }
