@@ -259,7 +259,8 @@ fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
         Lane::Definition | Lane::Tcg => "TCG",
     };
     match given.state {
-        State::Absent if evidence.filtered => Some(Cause::Filtered { by: by.to_owned() }),
+        // What lacks a feature that it needs is marked as filtered too.
+        State::Absent if evidence.filtered && evidence.needs.is_none() => Some(Cause::Filtered { by: by.to_owned() }),
         State::Absent if present(&evidence.with_flags) => Some(Cause::Withheld {
             by: "QEMU".to_owned(),
         }),

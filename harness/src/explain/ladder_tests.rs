@@ -205,6 +205,7 @@ fn depends_on_another_feature() {
         from_flags_on(evidence);
         evidence.flag = flag("+npt");
         evidence.needs = Some("svm".to_owned());
+        evidence.filtered = true;
     });
     assert_eq!(told, "depends on svm, which is not there");
 }

@@ -276,7 +276,8 @@ impl Gatherer<'_> {
         if let Some(resolved) = self.case.resolved_model() {
             return resolved.to_owned();
         }
-        let has_versions = self.case.qemu.offers.aliases.contains_key(name);
+        let newest = self.case.qemu.offers.aliases.get(name);
+        let has_versions = newest.is_some();
         let answer = has_versions.then(|| {
             self.ask(
                 &self.case.machine,
@@ -284,13 +285,15 @@ impl Gatherer<'_> {
             )
         });
         let Some(Ok(answer)) = answer else {
-            return name.to_owned();
+            return newest.map_or(name, String::as_str).to_owned();
         };
         let mut models = answer.as_array().into_iter().flatten();
         let alias = models
             .find(|model| model["name"] == name)
             .and_then(|model| model["alias-of"].as_str());
-        alias.unwrap_or(name).to_owned()
+        // Machine types before 4.1 have no versions (CPU_VERSION_LEGACY): the name is a type of its own, defined as version 1.
+        let legacy = newest.map_or(name, String::as_str);
+        alias.unwrap_or(legacy).to_owned()
     }
 
     /// The definition of every version of the model on the newest machine type.

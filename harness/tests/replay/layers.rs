@@ -1,4 +1,4 @@
-//! Recorded records, checked again with no QEMU and no KVM.
+//! Records of all layers (`cpuid-fidelity record`), checked again with no QEMU and no KVM.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use fidelity_protocol::frame::Phase;
 const AVX512F: u32 = 1 << 16;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/records")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/records/layers")
 }
 
 fn table() -> Table {
