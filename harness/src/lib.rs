@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! matrix/   fidelity.toml + what the QEMU binaries offer → cases
-//! host/     what this host can do: run a case, or skip it with a reason
-//! boot/     command line (a pure function), process, guest RAM, QMP
+//! host/     what this host is and can do, and what its KVM says: two layers of a record; the words for CPUID answers
+//! boot/     command line (a pure function), process, guest RAM, QMP, and a VMM of our own for lane kvm-direct
 //! dump/     bytes from the guest → Dump
 //! decode/   Dump + features.tsv → sorted lines, and back
 //! layers/   what each layer above the guest claims

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use cpuid_fidelity::boot::{Cancel, Options};
 use cpuid_fidelity::check::{CaseResult, Status};
+use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config};
 use cpuid_fidelity::report::{changes, jsonl};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
@@ -46,9 +47,10 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     let jobs = arguments.test_threads.or(jobs).unwrap_or(config.jobs);
     let engine = Arc::new(Engine::new(Store::open(&config)?, options, jobs, cancel)?);
     let planned = matrix::plan(&inventory.qemus, &config, profile()?, &Filter::default());
+    let ability = Ability::of_this_host();
     let mut trials: Vec<Trial> = planned
         .into_iter()
-        .map(|trial| held(arguments, &engine, trial))
+        .map(|trial| held(arguments, &ability, &engine, trial))
         .collect();
     for qemu in &inventory.qemus {
         trials.push(offered(&engine, qemu));
@@ -66,8 +68,18 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
 }
 
 /// A model or a machine type held against its expectation.
-fn held(arguments: &Arguments, engine: &Arc<Engine>, planned: matrix::Trial) -> Trial {
+fn held(
+    arguments: &Arguments,
+    ability: &Ability,
+    engine: &Arc<Engine>,
+    planned: matrix::Trial,
+) -> Trial {
+    let unable = planned
+        .cases
+        .first()
+        .and_then(|case| ability.lane(case.lane).err());
     let skip = engine.store.skip(&planned).filter(|_| !recording());
+    let skip = unable.map(|unable| unable.to_string()).or(skip);
     if let Some(reason) = &skip
         && !arguments.list
     {

@@ -147,7 +147,36 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    prop_compose! {
+        fn config()(
+            words in any::<[u32; 8]>(),
+            range_count in 0..=MAX_RANGES as u32,
+            ranges in any::<[(u32, u32); MAX_RANGES]>(),
+        ) -> Config {
+            let [flags, phases, vcpus, slot_base, slot_size, slots, debug_port, exit_port] = words;
+            Config { flags, phases, vcpus, slot_base, slot_size, slots, debug_port, exit_port, range_count, ranges }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_mailbox_reads_back_as_written(config in config(), before in any::<u8>()) {
+            let mut bytes = [before; SIZE];
+            config.write(&mut bytes);
+            prop_assert_eq!(Config::read(&bytes), Some(config));
+        }
+
+        #[test]
+        fn more_ranges_than_there_is_room_for_are_refused(config in config(), count in MAX_RANGES as u32 + 1..) {
+            let mut bytes = [0; SIZE];
+            Config { range_count: count, ..config }.write(&mut bytes);
+            prop_assert_eq!(Config::read(&bytes), None);
+        }
+    }
 
     #[test]
     fn a_mailbox_reads_back_as_written() {

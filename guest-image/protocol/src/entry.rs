@@ -270,3 +270,6 @@ entry!(End, 12, |e| [e.frames, e.vcpus, e.flags], |b| End {
     vcpus: word(b, 4)?,
     flags: word(b, 8)?,
 });
+
+#[cfg(test)]
+mod tests;

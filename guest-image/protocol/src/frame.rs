@@ -231,3 +231,6 @@ impl Frame<'_> {
         Ok((frame, total))
     }
 }
+
+#[cfg(test)]
+mod tests;

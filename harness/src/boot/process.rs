@@ -166,6 +166,9 @@ impl Process {
             drop(fds);
             if woken.get(extra) == Some(&true) {
                 self.hear();
+                if self.gave_up() {
+                    return Some(Ending::Stopped);
+                }
             }
             if ready.is_some() && woken[2] {
                 return None;
@@ -177,6 +180,22 @@ impl Process {
                 return Some(Ending::Cancelled);
             }
         }
+    }
+
+    /// Whether QEMU said that KVM gave up on the guest. QEMU then dumps the registers, `Code=` last, and stays, its vCPUs
+    /// stopped for ever (accel/kvm/kvm-all.c, kvm_cpu_exec: VM_STOP on RUN_STATE_INTERNAL_ERROR).
+    fn gave_up(&self) -> bool {
+        let find = |words: &[u8]| {
+            self.said
+                .windows(words.len())
+                .position(|window| window == words)
+        };
+        let gave_up = find(b"KVM internal error").or_else(|| find(b"KVM: entry failed"));
+        gave_up.is_some_and(|at| {
+            self.said[at..]
+                .windows(6)
+                .any(|window| window == b"\nCode=")
+        })
     }
 
     /// Takes what stands in the stderr pipe.
@@ -294,6 +313,18 @@ mod tests {
         let finished = run("head -c 300000 /dev/zero >&2", LONG);
         assert_eq!(finished.ending, Ending::Exited(0));
         assert_eq!(finished.stderr.len(), STDERR_KEPT);
+    }
+
+    #[test]
+    fn a_guest_that_kvm_gave_up_on_ends_at_once() {
+        let said = "KVM internal error. Suberror: 1\\nemulation failure\\nEAX=0\\nCode=<cf>\\n";
+        let finished = run(&format!("printf '{said}' >&2; sleep 987654"), LONG);
+        assert_eq!(finished.ending, Ending::Stopped);
+        assert!(
+            finished.stderr.ends_with("Code=<cf>\n"),
+            "{}",
+            finished.stderr
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn ending(finished: &Finished) -> String {
     }
 }
 
-/// Asks `commands` of a QEMU with a machine of type `machine`, and returns the answers in the same order.
+/// Asks `commands` of a QEMU with the `-machine` argument `machine` (its accelerator included, if it matters), and returns the answers in the same order.
 ///
 /// # Errors
 /// It cannot be started, does not answer, or refuses a command.
@@ -99,8 +99,6 @@ fn command_line(path: &Path, machine: &str) -> Vec<OsString> {
         "-display",
         "none",
         "-S",
-        "-accel",
-        "tcg",
         "-machine",
         machine,
     ];

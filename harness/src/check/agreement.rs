@@ -25,9 +25,11 @@ const FOLLOWING: [(&str, &str); 2] = [
 #[derive(Clone, Copy)]
 pub struct Layers<'a> {
     /// The model's definition: the same guest with features forced.
-    pub definition: &'a Dump,
+    pub definition: Option<&'a Dump>,
     /// The guest.
     pub guest: &'a Dump,
+    /// Who stands between QEMU's words and the guest: QEMU itself under TCG, else KVM.
+    pub below: &'static str,
     /// What QEMU said of it.
     pub qemu: &'a QemuLayer,
     /// Names.
@@ -36,19 +38,18 @@ pub struct Layers<'a> {
 
 /// Every contradiction.
 pub fn agreement(layers: Layers<'_>) -> Vec<Change> {
-    let (Some(definition), Some(guest)) = (
-        layers.definition.boot_processor(),
-        layers.guest.boot_processor(),
-    ) else {
+    let Some(guest) = layers.guest.boot_processor() else {
+        let (expected, actual) = ("a dump of the guest", "none");
         return vec![Change::told(
             "agreement",
             Kind::Lost,
             "dump",
-            "a dump of both guests",
-            "none",
+            expected,
+            actual,
             "harness",
         )];
     };
+    let definition = layers.definition.and_then(Dump::boot_processor);
     let mut changes = guest_follows_words(&layers, guest);
     changes.extend(losses_are_filtered(&layers, definition, guest));
     changes.extend(warnings_are_filtered(&layers));
@@ -77,21 +78,28 @@ fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Change> {
             let told = |has: bool| if has { "set" } else { "clear" };
             let expected = format!("{} in QMP's feature-words", told(claims));
             let actual = format!("{} in the guest", told(!claims));
-            changes.push(Change::bit(
-                "feature-words",
-                kind,
-                *bit,
-                layers.table,
-                &expected,
-                &actual,
-            ));
+            changes.push(Change {
+                layer: layers.below,
+                ..Change::bit(
+                    "feature-words",
+                    kind,
+                    *bit,
+                    layers.table,
+                    &expected,
+                    &actual,
+                )
+            });
         }
     }
     changes
 }
 
 /// A feature that the definition has and the guest has not was filtered; one that was filtered is not there.
-fn losses_are_filtered(layers: &Layers<'_>, definition: &Vcpu, guest: &Vcpu) -> Vec<Change> {
+fn losses_are_filtered(
+    layers: &Layers<'_>,
+    definition: Option<&Vcpu>,
+    guest: &Vcpu,
+) -> Vec<Change> {
     let filtered: BTreeSet<Bit> = layers.qemu.filtered_bits().collect();
     let has = |vcpu: &Vcpu, bit: Bit| regs(vcpu, bit.key).is_some_and(|regs| bit.is_set(regs));
     let mut changes = Vec::new();
@@ -101,7 +109,8 @@ fn losses_are_filtered(layers: &Layers<'_>, definition: &Vcpu, guest: &Vcpu) -> 
             .filter(|bit| is_feature(layers.table, *bit))
         {
             let (defined, seen, gone) = (
-                has(definition, bit),
+                // Without a definition to compare with (under KVM, which has defaults of its own) only the rest is held.
+                definition.map_or(has(guest, bit), |definition| has(definition, bit)),
                 has(guest, bit),
                 filtered.contains(&bit),
             );
@@ -135,7 +144,9 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
     let warned = &layers.qemu.warnings.features;
     let mut changes = Vec::new();
     for bit in layers.qemu.filtered_bits() {
-        if !warned.iter().any(|warned| speaks_of(warned, bit)) {
+        // What needs a feature that is not there is warned of in other words, and marked as filtered too.
+        let mut told = warned.iter().chain(&layers.qemu.warnings.dependent);
+        if !told.any(|warned| speaks_of(warned, bit)) {
             let (expected, actual) = ("a warning on stderr: QMP says it is filtered", "no warning");
             changes.push(Change::bit(
                 "warnings",

@@ -54,7 +54,8 @@ fn agreeing() -> QemuLayer {
 fn told(qemu: &QemuLayer, guest: u32) -> Vec<String> {
     let table = Table::parse("features.tsv", TABLE).expect("a table");
     let layers = Layers {
-        definition: &dump(AVX2 | AVX512F),
+        definition: Some(&dump(AVX2 | AVX512F)),
+        below: "qemu",
         guest: &dump(guest),
         qemu,
         table: &table,

@@ -131,26 +131,43 @@ impl Change {
     }
 }
 
-/// Every difference between two dumps' lines; `layer` is who is to blame where the expectation is not met.
+/// Every difference between two dumps' lines as people want it told; `layer` is who is to blame where the expectation is
+/// not met.
 pub fn compare(expected: &[Line], actual: &[Line], layer: &'static str) -> Vec<Change> {
+    let mut changes = compare_with_emptied(expected, actual, layer);
+    changes.retain(|change| !(change.minus.is_none() && emptied(change, expected)));
+    changes
+}
+
+/// The same, and that a leaf has no bit left is told besides the bits that are gone: [`compare`] finds nothing between
+/// `actual` and `expected` with these changes made to it, and a leaf that is emptied is told from one that is gone.
+pub fn compare_with_emptied(
+    expected: &[Line],
+    actual: &[Line],
+    layer: &'static str,
+) -> Vec<Change> {
     let (minus, plus) = (by_place(expected), by_place(actual));
-    let (left, right) = (leaves(expected), leaves(actual));
-    let both: BTreeSet<_> = left.intersection(&right).collect();
     let places: BTreeSet<_> = minus.keys().chain(plus.keys()).collect();
     let differing = places
         .into_iter()
         .filter(|place| minus.get(*place) != plus.get(*place));
-    let changes = differing.filter_map(|place| {
-        let (minus, plus) = (minus.get(place).copied(), plus.get(place).copied());
-        // `zero` says that no bit is set; where the leaf is on both sides, the bits' own lines say it.
-        let blank = |line: Option<&Line>| line.is_none_or(|line| line.text == "zero");
-        let implied = blank(minus) && blank(plus) && both.contains(&leaf(place));
-        if implied {
-            return None;
-        }
-        Change::new(layer, minus, plus)
-    });
-    changes.collect()
+    let change = |place| Change::new(layer, minus.get(place).copied(), plus.get(place).copied());
+    let mut changes: Vec<Change> = differing.filter_map(change).collect();
+    changes.retain(|change| !(change.plus.is_none() && emptied(change, actual)));
+    changes
+}
+
+/// Whether the change is about the line `zero` of a whole leaf, and the other side has the leaf too: then the lines of its
+/// bits tell it. `zero` for one register of a further vCPU is none of those: that it differs from the boot processor's is
+/// told by no other line.
+fn emptied(change: &Change, other: &[Line]) -> bool {
+    let line = change.minus.as_ref().or(change.plus.as_ref());
+    line.is_some_and(|line| {
+        let zero = line.text == "zero" && line.place.bits.is_empty();
+        zero && other
+            .iter()
+            .any(|other| leaf(&other.place) == leaf(&line.place))
+    })
 }
 
 fn by_place(lines: &[Line]) -> BTreeMap<&Place, &Line> {
@@ -161,10 +178,6 @@ type Leaf<'a> = (usize, Register, &'a str);
 
 fn leaf(place: &Place) -> Leaf<'_> {
     (place.vcpu, place.register, &place.address)
-}
-
-fn leaves(lines: &[Line]) -> BTreeSet<Leaf<'_>> {
-    lines.iter().map(|line| leaf(&line.place)).collect()
 }
 
 #[cfg(test)]
@@ -221,6 +234,29 @@ mod tests {
     #[test]
     fn an_empty_leaf_that_vanishes_is_lost() {
         assert_eq!(told(&[ZERO], &[]), ["lost zero CPUID.07H.00H"]);
+    }
+
+    #[test]
+    fn a_register_that_is_zero_on_one_vcpu_alone_is_told() {
+        let zero = "vcpu   1: cpuid 0x00000007.00 ebx[31: 0]  zero";
+        let other = "vcpu   1: cpuid 0x00000007.00 edx[ 4]     fsrm";
+        assert_eq!(
+            told(&[zero, other], &[other]),
+            ["lost zero vcpu1 CPUID.07H.00H:EBX[31:0]"]
+        );
+        assert_eq!(
+            told(&[other], &[zero, other]),
+            ["gained zero vcpu1 CPUID.07H.00H:EBX[31:0]"]
+        );
+    }
+
+    #[test]
+    fn an_emptied_leaf_is_told_where_it_matters() {
+        let told = |expected, actual| {
+            compare_with_emptied(&lines(&[expected]), &lines(&[actual]), "qemu").len()
+        };
+        assert_eq!(told(AVX2, ZERO), 2);
+        assert_eq!(told(ZERO, AVX2), 1);
     }
 
     #[test]

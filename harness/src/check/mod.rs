@@ -1,11 +1,25 @@
 //! Expected × actual → findings. No I/O: everything a check needs is in its arguments.
+//!
+//! [`compare`] is check 1 and the way all others tell a difference. [`kvm_given`] and [`kvm_supported`] are check 7, with
+//! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`agreement`] is checks 2 and 3, [`groups`] the files of machine types,
+//! [`outcome`] what can become of a case, and [`waivers`] what of it is accepted. [`host_cpus`] holds the host's processors against one another.
+//! Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
 
 pub mod agreement;
+pub mod bits;
 pub mod compare;
 pub mod groups;
+pub mod host_cpus;
+pub mod kvm_answer;
+pub mod kvm_given;
+pub mod kvm_supported;
 pub mod outcome;
+pub mod waivers;
 
 pub use agreement::agreement;
-pub use compare::{Change, Kind, compare};
+pub use compare::{Change, Kind, compare, compare_with_emptied};
 pub use groups::{Groups, Shift};
+pub use kvm_given::{given_and_kept, given_and_seen};
+pub use kvm_supported::supported_by_hardware;
 pub use outcome::{CaseResult, Status};
+pub use waivers::Waivers;

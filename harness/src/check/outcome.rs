@@ -1,5 +1,6 @@
 //! What can become of a case.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -65,8 +66,10 @@ pub struct CaseResult {
     pub duration: Duration,
     /// The exact command line.
     pub command: Vec<String>,
-    /// Every difference.
+    /// Every difference that no waiver covers; all of them where the case is waived.
     pub changes: Vec<Change>,
+    /// Names of the waivers that covered something.
+    pub waivers: BTreeSet<String>,
 }
 
 /// Exit status of a run: 3 where something could not be run, else 1 where something was found, else 0.

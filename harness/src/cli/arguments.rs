@@ -95,6 +95,14 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Whether nothing is left out of the selection.
+    pub fn is_everything(&self) -> bool {
+        self.lanes.is_empty()
+            && self.machines.is_empty()
+            && self.models.is_empty()
+            && self.shard.is_none()
+    }
+
     /// As the plan takes it.
     pub fn filter(&self, accel: Option<Accel>) -> Filter {
         let mut lanes = self.lanes.clone();
@@ -125,6 +133,9 @@ pub struct Run {
     /// Write JSON lines here, an object a case
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Let no waiver hold
+    #[arg(long)]
+    pub no_waivers: bool,
     /// Write JUnit XML here
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cpuid_fidelity::boot::{Cancel, Options};
+use cpuid_fidelity::check::Waivers;
 use cpuid_fidelity::matrix::{Config, config};
 use cpuid_fidelity::run::{Engine, Inventory, Store, inventory};
 
@@ -66,6 +67,13 @@ impl Context {
             return Err(NotRun(message.to_owned()).into());
         }
         Ok(inventory)
+    }
+
+    /// An engine for which no waiver holds.
+    pub fn engine_without_waivers(&self) -> anyhow::Result<Engine> {
+        let mut engine = self.engine()?;
+        engine.store.waivers = Waivers::default();
+        Ok(engine)
     }
 
     /// An engine over these tables.

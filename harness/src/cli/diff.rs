@@ -42,6 +42,6 @@ fn lines(context: &Context, path: &Path) -> anyhow::Result<Vec<Line>> {
             .with_context(|| format!("failed to read the dump in {name}"))?;
         return Ok(render(&dump, &context.store.table, &Volatile::default()));
     }
-    let text = snapshot_content(&text).unwrap_or(&text);
-    parse::lines(text).map_err(|error| anyhow::anyhow!("{name}: {error}"))
+    parse::lines(&snapshot_content(&text).unwrap_or(text))
+        .map_err(|error| anyhow::anyhow!("{name}: {error}"))
 }

@@ -11,6 +11,7 @@ use cpuid_fidelity::host::kvm::CpuidTable;
 use cpuid_fidelity::matrix::{Case, Lane, Qemu};
 use cpuid_fidelity::run::direct::{SUPPORTED, table_of};
 use cpuid_fidelity::run::judge::text;
+use fidelity_protocol::config::MAX_RANGES;
 use fidelity_protocol::frame::Phase;
 
 use super::arguments::{Dump, DumpFormat, Global, View};
@@ -42,7 +43,17 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
             if !broken.partial.vcpus.is_empty() {
                 print(&shown(&context, arguments, &broken.partial));
             }
-            eprintln!("ERROR {}", broken.reason);
+            let Case {
+                qemu,
+                lane,
+                machine,
+                cpu,
+                ..
+            } = &case;
+            eprintln!(
+                "ERROR {lane}/{}/{machine}/{cpu}: {}",
+                qemu.label, broken.reason
+            );
             Ok(NOT_RUN)
         }
     }
@@ -89,10 +100,27 @@ fn options(context: &Context, arguments: &Dump) -> anyhow::Result<Options> {
     }
     if !arguments.sweep_msrs.is_empty() {
         options.phases.push(Phase::Sweep);
-        options.sweep = arguments.sweep_msrs.clone();
+        options.sweep = joined(&arguments.sweep_msrs);
+        if options.sweep.len() > MAX_RANGES {
+            anyhow::bail!("at most {MAX_RANGES} ranges of MSRs can be swept at once");
+        }
     }
     options.probe_1f = arguments.probe_1f;
     Ok(options)
+}
+
+/// The same indices in ascending ranges, each index once.
+fn joined(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let mut ranges = ranges.to_vec();
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, before| {
+        let touches = next.0 <= before.1.saturating_add(1);
+        if touches {
+            before.1 = before.1.max(next.1);
+        }
+        touches
+    });
+    ranges
 }
 
 fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
@@ -106,5 +134,19 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
         DumpFormat::Raw => etallen::etallen(dump),
         DumpFormat::Json => format!("{}\n", serde_json::json!(dump)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn ranges_that_touch_are_swept_once() {
+        assert_eq!(
+            joined(&[(0x480, 0x493), (0, 0x10), (0x8, 0x20), (0x21, 0x30)]),
+            [(0, 0x30), (0x480, 0x493)]
+        );
+        assert_eq!(joined(&[(0, u32::MAX), (5, 6)]), [(0, u32::MAX)]);
     }
 }

@@ -8,7 +8,7 @@ use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::matrix::{self, Trial};
 use cpuid_fidelity::report::progress::Progress;
-use cpuid_fidelity::report::{jsonl, junit, summary, write_whole};
+use cpuid_fidelity::report::{jsonl, junit, summary, writable, write_whole};
 use cpuid_fidelity::run::judge::{judge, result};
 use cpuid_fidelity::run::{Engine, Inventory};
 use rayon::prelude::*;
@@ -19,8 +19,8 @@ use super::{Context, NOT_RUN, NotRun, USAGE, print};
 /// Runs the planned trials and tells what became of them; the exit status.
 pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     for file in arguments.json.iter().chain(&arguments.junit) {
-        // Found out before the run, not after it.
-        write_whole(file, b"")
+        // Found out before the run, not after it; what an earlier run left stays until there is something better.
+        writable(file)
             .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", file.display()))?;
     }
     let inventory = context.inventory()?;
@@ -32,9 +32,19 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         anyhow::bail!("no planned case matches");
     }
     let started = Instant::now();
-    let engine = context.engine()?;
+    let engine = match arguments.no_waivers {
+        true => context.engine_without_waivers()?,
+        false => context.engine()?,
+    };
     let results = run_all(&engine, &trials, context.verbose);
+    let outlived = engine.store.waivers.outlived(
+        &results,
+        arguments.choice.is_everything() && !engine.cancelled(),
+    );
     print(&summary::run(&results, started.elapsed()));
+    outlived
+        .iter()
+        .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
     if let Some(file) = &arguments.json {
         write_whole(file, jsonl::run(&results).as_bytes())?;
     }
@@ -46,7 +56,9 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     } else {
         NOT_RUN
     };
-    Ok(exit_status(&results).max(unusable))
+    Ok(exit_status(&results)
+        .max(unusable)
+        .max(u8::from(!outlived.is_empty())))
 }
 
 /// The trials that the command line leaves.
@@ -88,13 +100,14 @@ fn run_all(engine: &Engine, trials: &[Trial], verbose: bool) -> Vec<CaseResult> 
         .collect()
 }
 
-/// The results of a trial that is not run: its lane cannot run here, or the run was cancelled before it.
+/// The results of a trial that is not run: its lane cannot run here, there is nothing to hold it against, or the run was
+/// cancelled before it.
 fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<CaseResult>> {
     let lane = trial.cases.first()?.lane;
     let (status, reason) = match ability.lane(lane) {
         Err(unable) => (Status::Skip, unable.to_string()),
         Ok(()) if engine.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),
-        Ok(()) => return None,
+        Ok(()) => (Status::Skip, engine.store.skip(trial)?),
     };
     let results = trial
         .cases

@@ -1,13 +1,13 @@
 //! Lines → [`Dump`], the inverse of [`render`](super::render::render) without masks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
 use super::delta::{Change, apply};
 use super::line::{Line, Register};
-use super::render::{alike, settled};
+use super::render::{NO_PHASES, alike, settled};
 use super::table;
 use crate::dump::model::Run;
 use crate::dump::{Dump, Key, PhaseDump, Reading, Regs, Vcpu};
@@ -27,21 +27,33 @@ pub struct ParseError {
 /// Reads the lines of one text; empty lines are passed over.
 ///
 /// # Errors
-/// The first line that is none.
+/// The first line that is none, or that stands at the place of an earlier one.
 pub fn lines(text: &str) -> Result<Vec<Line>, ParseError> {
-    let numbered = text
+    let numbered = numbered(text)?;
+    Ok(numbered.into_iter().map(|(_, line)| line).collect())
+}
+
+fn numbered(text: &str) -> Result<Vec<(usize, Line)>, ParseError> {
+    let mut places = HashSet::new();
+    let mut lines = Vec::new();
+    for (index, line) in text
         .lines()
         .enumerate()
-        .filter(|(_, line)| !line.is_empty());
-    numbered
-        .map(|(index, line)| {
-            Line::read(line).ok_or_else(|| ParseError {
-                number: index + 1,
-                line: line.to_owned(),
-                problem: "not an expectation line",
-            })
-        })
-        .collect()
+        .filter(|(_, line)| !line.is_empty())
+    {
+        let error = |problem| ParseError {
+            number: index + 1,
+            line: line.to_owned(),
+            problem,
+        };
+        let read = Line::read(line).ok_or_else(|| error("not an expectation line"))?;
+        // Of two lines for one place a comparison would see one alone. Only a sweep may look twice.
+        if read.place.register != Register::Sweep && !places.insert(read.place.clone()) {
+            return Err(error("an earlier line has the same place"));
+        }
+        lines.push((index + 1, read));
+    }
+    Ok(lines)
 }
 
 /// The dump that these lines came from.
@@ -50,14 +62,14 @@ pub fn lines(text: &str) -> Result<Vec<Line>, ParseError> {
 /// A line that is none, contradicts another, or holds a placeholder instead of a value.
 pub fn parse(text: &str) -> Result<Dump, ParseError> {
     let mut parser = Parser::default();
-    for (index, line) in lines(text)?.iter().enumerate() {
-        parser.line(line).map_err(|problem| ParseError {
-            number: index + 1,
+    for (number, line) in numbered(text)? {
+        parser.line(number, &line).map_err(|problem| ParseError {
+            number,
             line: line.to_string(),
             problem,
         })?;
     }
-    Ok(parser.finish())
+    parser.finish()
 }
 
 type Problem = &'static str;
@@ -76,7 +88,8 @@ struct Partial {
     os_gone: Vec<Key>,
     msrs: BTreeMap<u32, Reading>,
     msrs_gone: Vec<u32>,
-    probes: Vec<(Key, String)>,
+    /// With the numbers of their lines: what `like` stands for is known when all lines are.
+    probes: Vec<(usize, Line)>,
     sweep: Vec<Run>,
 }
 
@@ -88,46 +101,47 @@ struct Parser {
 }
 
 impl Parser {
-    fn line(&mut self, line: &Line) -> Result<(), Problem> {
+    fn line(&mut self, number: usize, line: &Line) -> Result<(), Problem> {
         match (line.place.register, line.place.address.as_str()) {
             (Register::Agent, "mode") => self.mode = decimal(line)?,
             (Register::Agent, "cpuid") => self.has_cpuid = line.value() == Some("yes"),
             (Register::Agent, "vcpus") => {}
-            _ => self.vcpus.entry(line.place.vcpu).or_default().line(line)?,
+            _ => self
+                .vcpus
+                .entry(line.place.vcpu)
+                .or_default()
+                .line(number, line)?,
         }
         Ok(())
     }
 
-    fn finish(self) -> Dump {
+    fn finish(self) -> Result<Dump, ParseError> {
         let mut vcpus: Vec<Vcpu> = Vec::new();
         for partial in self.vcpus.into_values() {
-            let vcpu = partial.finish(vcpus.first());
+            let vcpu = partial.finish(vcpus.first())?;
             vcpus.push(vcpu);
         }
-        Dump {
+        Ok(Dump {
             mode: self.mode,
             has_cpuid: self.has_cpuid,
             vcpus,
-        }
+        })
     }
 }
 
 impl Partial {
-    fn line(&mut self, line: &Line) -> Result<(), Problem> {
+    fn line(&mut self, number: usize, line: &Line) -> Result<(), Problem> {
         match line.place.register {
             Register::Agent => match line.place.address.as_str() {
                 "apic-id" => self.apic_id = decimal(line)?,
-                "phases" => self.phases = phases(line.value().unwrap_or(""))?,
+                "phases" => self.phases = phases(line.value().ok_or("no value")?)?,
                 _ => return Err("unknown statement"),
             },
             Register::State => self.control.push(control(line)?),
             Register::Cpuid => piece(&mut self.cpuid, &mut self.cpuid_gone, line)?,
             Register::Os => piece(&mut self.os, &mut self.os_gone, line)?,
             Register::Msr => self.msr(line)?,
-            Register::Probe => {
-                let key = key(&line.place.address)?;
-                self.probes.push((key, line.text.clone()));
-            }
+            Register::Probe => self.probes.push((number, line.clone())),
             Register::Sweep => self.sweep.push(run(line)?),
         }
         Ok(())
@@ -155,7 +169,7 @@ impl Partial {
         Ok(())
     }
 
-    fn finish(self, boot: Option<&Vcpu>) -> Vcpu {
+    fn finish(self, boot: Option<&Vcpu>) -> Result<Vcpu, ParseError> {
         let mut vcpu = Vcpu {
             apic_id: self.apic_id,
             phases: BTreeMap::new(),
@@ -198,12 +212,16 @@ impl Partial {
         }
         let answers = settled(&vcpu).cloned().unwrap_or_default();
         if let Some(probes) = vcpu.phases.get_mut(&Phase::Probes) {
-            let all = self.probes.iter();
-            probes.cpuid = all
-                .filter_map(|(key, text)| Some((*key, probe(&answers, *key, text)?)))
-                .collect();
+            for (number, line) in self.probes {
+                let (key, regs) = probe(&answers, &line).map_err(|problem| ParseError {
+                    number,
+                    line: line.to_string(),
+                    problem,
+                })?;
+                probes.cpuid.insert(key, regs);
+            }
         }
-        vcpu
+        Ok(vcpu)
     }
 }
 
@@ -332,7 +350,7 @@ fn decimal(line: &Line) -> Result<u32, Problem> {
 }
 
 fn phases(text: &str) -> Result<BTreeMap<Phase, bool>, Problem> {
-    let words = text.split(',').filter(|word| !word.is_empty());
+    let words = text.split(',').filter(|word| *word != NO_PHASES);
     words
         .map(|word| {
             let name = word.trim_end_matches('?');
@@ -393,19 +411,29 @@ fn vector(text: &str) -> Option<u8> {
     }
 }
 
-fn probe(answers: &super::delta::Answers, key: Key, text: &str) -> Option<Regs> {
-    if text == "zero" {
-        return Some([0; 4]);
-    }
-    if let Some(like) = text.strip_prefix("like = ") {
-        let like = self::key(like).ok()?;
-        return alike(answers, key)
-            .find(|(other, _)| *other == like)
-            .map(|(_, regs)| regs);
-    }
-    let words = text.strip_prefix("value = ")?.split(' ');
-    let words: Option<Vec<u32>> = words
-        .map(|word| u32::from_str_radix(word, 16).ok())
-        .collect();
-    words?.try_into().ok()
+fn probe(answers: &super::delta::Answers, line: &Line) -> Result<(Key, Regs), Problem> {
+    let key = key(&line.place.address)?;
+    let regs = match line.text.split_once(" = ") {
+        None if line.text == "zero" => [0; 4],
+        Some(("like", like)) => {
+            let like = self::key(like)?;
+            let mut alike = alike(answers, key);
+            let found = alike.find(|(other, _)| *other == like);
+            found.ok_or("a probe cannot be like this leaf")?.1
+        }
+        Some(("value", words)) => {
+            let words = words
+                .split(' ')
+                .map(|word| u32::from_str_radix(word, 16).ok());
+            let regs = words
+                .collect::<Option<Vec<u32>>>()
+                .and_then(|words| words.try_into().ok());
+            regs.ok_or("four hexadecimal numbers wanted")?
+        }
+        _ => return Err("zero, like = or value = wanted"),
+    };
+    Ok((key, regs))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,9 @@ use crate::dump::{Dump, Key, PhaseDump, Reading, Regs, Vcpu};
 /// Names of CPUID's output registers.
 pub(super) const REGISTERS: [&str; 4] = ["eax", "ebx", "ecx", "edx"];
 
+/// Stands where a vCPU has greeted and no phase began.
+pub(super) const NO_PHASES: &str = "none";
+
 /// All lines of a dump, sorted as `LC_ALL=C sort` does; values of volatile fields become placeholders.
 pub fn render(dump: &Dump, table: &Table, volatile: &Volatile) -> Vec<Line> {
     let renderer = Renderer { table, volatile };
@@ -122,10 +125,12 @@ impl Renderer<'_> {
     /// What every vCPU tells in full: its id, its phases, its control state.
     fn common(&self, vcpu: &Vcpu) -> Vec<Line> {
         let phases: Vec<_> = vcpu.phases.iter().map(phase_word).collect();
-        let mut lines = vec![
-            agent("apic-id", vcpu.apic_id),
-            agent("phases", phases.join(",")),
-        ];
+        let phases = if phases.is_empty() {
+            NO_PHASES.to_owned()
+        } else {
+            phases.join(",")
+        };
+        let mut lines = vec![agent("apic-id", vcpu.apic_id), agent("phases", phases)];
         for (phase, content) in &vcpu.phases {
             for (control, reading) in &content.control {
                 let place = format!("{}.{}", phase.name(), control.name());

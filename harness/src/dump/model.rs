@@ -83,6 +83,24 @@ impl Vcpu {
 }
 
 impl Dump {
+    /// A dump of one processor that showed nothing but these answers, in phase `reset`: for rendering answers that did not
+    /// come from a guest.
+    pub fn of_answers(cpuid: Answers) -> Dump {
+        let reset = PhaseDump {
+            complete: true,
+            cpuid,
+            ..PhaseDump::default()
+        };
+        Dump {
+            mode: 64,
+            has_cpuid: true,
+            vcpus: vec![Vcpu {
+                apic_id: 0,
+                phases: [(Phase::Reset, reset)].into(),
+            }],
+        }
+    }
+
     /// The boot processor.
     pub fn boot_processor(&self) -> Option<&Vcpu> {
         self.vcpus.first()

@@ -260,7 +260,9 @@ fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
     };
     match given.state {
         // What lacks a feature that it needs is marked as filtered too.
-        State::Absent if evidence.filtered && evidence.needs.is_none() => Some(Cause::Filtered { by: by.to_owned() }),
+        State::Absent if evidence.filtered && evidence.needs.is_none() => {
+            Some(Cause::Filtered { by: by.to_owned() })
+        }
         State::Absent if present(&evidence.with_flags) => Some(Cause::Withheld {
             by: "QEMU".to_owned(),
         }),

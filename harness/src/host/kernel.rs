@@ -44,6 +44,11 @@ fn parameters(line: &str) -> Vec<String> {
     own.map(str::to_owned).collect()
 }
 
+/// Names of the modules of this host that belong to KVM.
+pub fn kvm_modules() -> Vec<String> {
+    modules(Path::new("/sys/module")).into_keys().collect()
+}
+
 fn modules(folder: &Path) -> BTreeMap<String, Module> {
     let names = entries(folder)
         .into_iter()

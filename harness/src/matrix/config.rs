@@ -74,7 +74,12 @@ pub struct Selection {
     /// Lane `definition`.
     pub definition: DefinitionSet,
     /// Lane `tcg`.
-    pub tcg: TcgSet,
+    pub tcg: ModelSet,
+    /// Lane `kvm`.
+    pub kvm: ModelSet,
+    /// Lane `kvm-direct`; `supported` is what KVM itself supports.
+    #[serde(rename = "kvm-direct")]
+    pub kvm_direct: ModelSet,
 }
 
 /// Lane `definition`.
@@ -87,10 +92,10 @@ pub struct DefinitionSet {
     pub machines: Vec<Glob>,
 }
 
-/// Lane `tcg`.
+/// A lane over models.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct TcgSet {
+pub struct ModelSet {
     /// Globs over CPU models, versioned or not.
     pub models: Vec<Glob>,
 }
@@ -104,9 +109,9 @@ impl Default for DefinitionSet {
     }
 }
 
-impl Default for TcgSet {
+impl Default for ModelSet {
     fn default() -> Self {
-        TcgSet {
+        ModelSet {
             models: vec![Glob::any()],
         }
     }
@@ -150,12 +155,12 @@ impl std::str::FromStr for Glob {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("failed to read {path}: {source}")]
+    #[error("failed to read {path}: {error}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is malformed; the message shows line and column.
     #[error("{path}: {message}")]
@@ -176,9 +181,9 @@ impl Config {
     /// # Errors
     /// A file that is not there, or malformed.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read {
             path: path.to_owned(),
-            source,
+            error,
         })?;
         let file = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use super::case::{Case, Lane, Qemu, Topology};
 use super::config::{Config, Glob, Profile};
 
+/// The `-cpu` of a `kvm-direct` guest that is given what KVM itself supports.
+pub const SUPPORTED: &str = "supported";
+
 /// What a trial holds its guests against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// One model, whole.
     Model,
+    /// One guest whose layers are held against one another, with no recorded expectation.
+    Layers,
     /// A machine type: each model's difference from the observed definition on the newest machine type.
     Machine,
 }
@@ -32,7 +37,7 @@ impl Trial {
     /// The name of one of its cases: machine trials have one case a model.
     pub fn case_name(&self, case: &Case) -> String {
         match self.subject {
-            Subject::Model => self.name.clone(),
+            Subject::Model | Subject::Layers => self.name.clone(),
             Subject::Machine => format!("{}/{}", self.name, case.cpu),
         }
     }
@@ -84,6 +89,22 @@ pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Fil
         if filter.lane(Lane::Tcg) {
             trials.extend(planner.tcg(&selection.tcg.models));
         }
+        if filter.lane(Lane::Kvm) {
+            trials.extend(planner.layers(Lane::Kvm, &selection.kvm.models));
+        }
+    }
+    // Its tables come from recorded definitions, and no QEMU runs: one release's models are as good as another's.
+    if let Some(qemu) = qemus.last()
+        && let Some(newest) = qemu.offers.newest_machine()
+        && filter.lane(Lane::KvmDirect)
+    {
+        let planner = Planner {
+            config,
+            qemu,
+            newest,
+            filter,
+        };
+        trials.extend(planner.layers(Lane::KvmDirect, &selection.kvm_direct.models));
     }
     trials
 }
@@ -134,6 +155,24 @@ impl<'a> Planner<'a> {
             }
         })
         .filter(|trial| !trial.cases.is_empty())
+    }
+
+    fn layers(&self, lane: Lane, globs: &'a [Glob]) -> impl Iterator<Item = Trial> {
+        let names = self
+            .qemu
+            .offers
+            .models
+            .iter()
+            .map(|model| model.name.as_str());
+        // What KVM itself supports is a table to give, though no model of QEMU's.
+        let own = (lane == Lane::KvmDirect).then_some(SUPPORTED);
+        let chosen = names.chain(own).filter(|name| Glob::matches(globs, name));
+        let kept =
+            chosen.filter(|name| self.filter.model(name) && self.filter.machine(self.newest));
+        kept.map(move |model| Trial {
+            subject: Subject::Layers,
+            ..self.model_trial(lane, "models", model)
+        })
     }
 
     fn chosen(&self, globs: &'a [Glob]) -> impl Iterator<Item = &'a str> {

@@ -38,6 +38,7 @@ pub fn case(result: &CaseResult) -> Value {
         "duration_ms": result.duration.as_secs_f64() * 1000.0,
         "command": result.command,
         "changes": result.changes,
+        "waivers": result.waivers,
     })
 }
 

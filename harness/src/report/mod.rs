@@ -9,4 +9,4 @@ pub mod progress;
 pub mod summary;
 pub mod view;
 
-pub use files::write_whole;
+pub use files::{writable, write_whole};

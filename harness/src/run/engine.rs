@@ -15,7 +15,7 @@ use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
 use crate::host::kvm::CpuidTable;
 use crate::layers::QemuLayer;
-use crate::matrix::{Case, Lane, Qemu};
+use crate::matrix::{Case, Lane};
 use crate::report::write_whole;
 
 /// What a guest that ran to its end showed.
@@ -33,6 +33,8 @@ pub struct Observation {
     pub command: Vec<String>,
     /// What KVM_SET_CPUID2 was given, by vCPU, in lane `kvm-direct`; empty where QEMU gave it.
     pub given: Vec<CpuidTable>,
+    /// What KVM_GET_CPUID2 said before the guest ran, likewise.
+    pub kept: Vec<CpuidTable>,
 }
 
 /// A guest that could not be observed to its end.
@@ -40,6 +42,8 @@ pub struct Observation {
 pub struct Broken {
     /// One message: what happened, in which phase, with QEMU's own words.
     pub reason: String,
+    /// Whether that is because the run was cancelled.
+    pub cancelled: bool,
     /// What was delivered all the same.
     pub partial: Dump,
     /// QEMU's life.
@@ -53,6 +57,7 @@ impl Broken {
     pub fn before(reason: String) -> Broken {
         Broken {
             reason,
+            cancelled: false,
             partial: Dump::default(),
             elapsed: Duration::ZERO,
             command: Vec::new(),
@@ -75,10 +80,10 @@ pub struct Engine {
     pool: rayon::ThreadPool,
     rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
-    unavailable: Mutex<HashMap<PathBuf, Arc<OnceLock<Arc<Unavailable>>>>>,
+    unavailable: Mutex<HashMap<(PathBuf, &'static str, String), Arc<OnceLock<Arc<Unavailable>>>>>,
 }
 
-/// By model, `unavailable-features` on the newest machine type under TCG; empty where QEMU does not tell.
+/// By model, `unavailable-features`; empty where QEMU does not tell.
 pub type Unavailable = HashMap<String, Vec<String>>;
 
 impl Engine {
@@ -140,21 +145,24 @@ impl Engine {
         }))
     }
 
-    /// What `query-cpu-definitions` of this QEMU says it cannot give, asked once: it tries out every model, and takes long.
-    pub fn unavailable(&self, qemu: &Qemu) -> Arc<Unavailable> {
+    /// What `query-cpu-definitions` says that this QEMU cannot give on the case's machine type and accelerator, asked once: it
+    /// tries out every model, and takes long.
+    pub fn unavailable(&self, case: &Case) -> Arc<Unavailable> {
+        let accelerator = if case.lane == Lane::Kvm { "kvm" } else { "tcg" };
+        let key = (case.qemu.path.clone(), accelerator, case.machine.clone());
         let cell = {
             let mut known = self
                 .unavailable
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(qemu.path.clone()).or_default())
+            Arc::clone(known.entry(key).or_default())
         };
         Arc::clone(cell.get_or_init(|| {
-            let machine = qemu.offers.newest_machine().unwrap_or("q35");
+            let machine = format!("{},accel={accelerator}", case.machine);
             let commands = [command("query-cpu-definitions")];
             let answers = qmp::ask(
-                &qemu.path,
-                machine,
+                &case.qemu.path,
+                &machine,
                 &commands,
                 self.options.timeout,
                 &self.cancel,
@@ -189,16 +197,22 @@ impl Engine {
                 case.qemu.path.display()
             ))
         })?;
-        self.observation(boot, Vec::new(), options)
+        self.observation(boot, Vec::new(), Vec::new(), options)
     }
 
     fn boot_direct(&self, case: &Case, table: &CpuidTable, options: &Options) -> Observed {
         let direct = boot::boot_direct(case, table, options, &self.cancel);
         let direct = direct.map_err(|error| Broken::before(error.to_string()))?;
-        self.observation(direct.boot, direct.given, options)
+        self.observation(direct.boot, direct.given, direct.kept, options)
     }
 
-    fn observation(&self, boot: Boot, given: Vec<CpuidTable>, options: &Options) -> Observed {
+    fn observation(
+        &self,
+        boot: Boot,
+        given: Vec<CpuidTable>,
+        kept: Vec<CpuidTable>,
+        options: &Options,
+    ) -> Observed {
         let assembled = assemble(boot.slots.iter().map(|slot| slot.frames.as_slice()));
         let problem = assembled.error.map(|error| error.to_string());
         if boot.completed() && problem.is_none() {
@@ -213,10 +227,12 @@ impl Engine {
                 elapsed: boot.elapsed,
                 command: boot.command,
                 given,
+                kept,
             });
         }
         Err(Broken {
             reason: reason(&boot, problem.as_deref(), options.timeout),
+            cancelled: boot.ending == Ending::Cancelled,
             partial: assembled.dump,
             elapsed: boot.elapsed,
             command: boot.command,
@@ -279,9 +295,32 @@ fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
                 .map(|last| format!("last seen at {last}")),
         );
     }
-    let said = boot.stderr.trim();
+    let said = telling(&boot.stderr);
     if !said.is_empty() {
         parts.push(format!("stderr: {said}"));
     }
     parts.join("; ")
+}
+
+/// What QEMU said, but for its list of features that TCG does not emulate: dozens of lines a vCPU, about every guest of
+/// the lane `definition`, in front of the one line that matters.
+fn telling(stderr: &str) -> String {
+    let usual = |line: &&str| !line.contains("warning: TCG doesn't support requested feature: ");
+    let lines: Vec<&str> = stderr.trim().lines().filter(usual).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::telling;
+
+    #[test]
+    fn the_list_of_unemulated_features_is_left_out() {
+        let stderr = "qemu: warning: TCG doesn't support requested feature: CPUID.01H:ECX.pcid [bit 17]\n\
+                      qemu: target/i386/cpu.c:384: Assertion failed.\n";
+        assert_eq!(
+            telling(stderr),
+            "qemu: target/i386/cpu.c:384: Assertion failed."
+        );
+    }
 }

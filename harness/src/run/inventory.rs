@@ -150,7 +150,15 @@ fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, anyhow::
     let mut offers = Offers::read(&answers[0], &answers[1])?;
     if let Some(newest) = offers.newest_machine().map(str::to_owned) {
         let models = [monitor::command("query-cpu-definitions")];
-        offers.note_models(&qmp::ask(path, &newest, &models, deadline, cancel)?[0])?;
+        offers.note_models(
+            &qmp::ask(
+                path,
+                &format!("{newest},accel=tcg"),
+                &models,
+                deadline,
+                cancel,
+            )?[0],
+        )?;
     }
     Ok(offers)
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::engine::{Engine, Observation, Observed};
+use super::engine::{Broken, Engine, Observation, Observed};
 use super::layered;
 use super::store::{Expected, RECORD, in_ci};
 use crate::check::outcome::{CaseResult, Status};
-use crate::check::{Change, Groups, compare};
+use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::decode::{Line, parse};
 use crate::matrix::{Case, Subject, Trial};
 
@@ -30,6 +30,7 @@ pub struct Verdict {
 pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
     match trial.subject {
         Subject::Model => model(engine, trial, done),
+        Subject::Layers => layers(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
     }
 }
@@ -40,7 +41,7 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
     for case in &trial.cases {
         let seen = engine.observe(case);
         let result = match &*seen {
-            Err(broken) => error(trial, case, &broken.reason).ran(broken.elapsed, &broken.command),
+            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
             Ok(observation) => {
                 let text = text(&observation.lines);
                 let result = held(engine, trial, case, |expected| {
@@ -59,6 +60,42 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
     Verdict { results, observed }
 }
 
+/// Held against itself alone: what the layers say of one guest must agree, on a host that nobody has seen before too.
+fn layers(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+    let held = |case: &Case| {
+        let seen = engine.observe(case);
+        let result = match &*seen {
+            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
+            Ok(observation) => match layered::findings(engine, case, observation) {
+                Err(problem) => result(trial, case, Status::Error, &problem),
+                Ok(changes) => judged(engine, trial, case, changes),
+            }
+            .ran(observation.elapsed, &observation.command),
+        };
+        done(&result);
+        result
+    };
+    Verdict {
+        results: trial.cases.iter().map(held).collect(),
+        observed: None,
+    }
+}
+
+/// PASS without differences, FAIL with them, WAIVED where a waiver covers them all.
+fn judged(engine: &Engine, trial: &Trial, case: &Case, changes: Vec<Change>) -> CaseResult {
+    let status = if changes.is_empty() {
+        Status::Pass
+    } else {
+        Status::Fail
+    };
+    let mut result = CaseResult {
+        changes,
+        ..result(trial, case, status, "")
+    };
+    engine.store.waivers.cover(&mut result);
+    result
+}
+
 /// A case of a machine trial: the model there, and on the newest machine type.
 struct Pair<'a> {
     case: &'a Case,
@@ -67,7 +104,7 @@ struct Pair<'a> {
 }
 
 fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
-    let all: BTreeSet<String> = trial.cases.iter().flat_map(|case| models(case)).collect();
+    let all: BTreeSet<String> = trial.cases.iter().flat_map(models).collect();
     let run = |case| {
         let pair = observe_pair(engine, case);
         let result = pair_result(engine, trial, &pair, &all);
@@ -111,17 +148,16 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 
 /// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
 /// itself does not show here.
-fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, String> {
-    let newest = (*pair.newest).as_ref().map_err(|broken| {
-        format!(
+fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
+    let newest = (*pair.newest).as_ref().map_err(|broken| Broken {
+        reason: format!(
             "no definition to compare with: on the newest machine type {}",
             broken.reason
-        )
+        ),
+        ..broken.clone()
     })?;
-    let here = (*pair.here)
-        .as_ref()
-        .map_err(|broken| broken.reason.clone())?;
-    Ok(compare(&newest.lines, &here.lines, LAYER))
+    let here = (*pair.here).as_ref().map_err(Clone::clone)?;
+    Ok(compare_with_emptied(&newest.lines, &here.lines, LAYER))
 }
 
 fn pair_result(
@@ -138,7 +174,7 @@ fn pair_result(
         Err(broken) => (broken.elapsed, &broken.command),
     };
     let result = match differences(pair) {
-        Err(reason) => error(trial, case, &reason),
+        Err(unseen) => broken(trial, case, &unseen),
         Ok(_) => held(engine, trial, case, |expected| {
             let groups = Groups::parse(expected, all).map_err(|error| error.to_string())?;
             let newest = match &*pair.newest {
@@ -179,7 +215,7 @@ fn held(
     let path = &trial.expectation;
     let shown = path.display();
     match engine.store.expectation(path) {
-        Err(problem) => error(trial, case, &problem.to_string()),
+        Err(problem) => result(trial, case, Status::Error, &problem.to_string()),
         Ok(Expected::NewRelease) => {
             let reason = format!(
                 "no expectations for {} yet: {RECORD}",
@@ -194,12 +230,10 @@ fn held(
             result(trial, case, Status::Fail, &reason)
         }
         Ok(Expected::Text(expected)) => match compare(&expected) {
-            Err(problem) => error(trial, case, &format!("{shown}: {problem}")),
-            Ok(changes) if changes.is_empty() => result(trial, case, Status::Pass, ""),
-            Ok(changes) => CaseResult {
-                changes,
-                ..result(trial, case, Status::Fail, "")
-            },
+            // A further guest that a check needs may have been cut off.
+            Err(problem) if engine.cancelled() => result(trial, case, Status::Miss, &problem),
+            Err(problem) => result(trial, case, Status::Error, &format!("{shown}: {problem}")),
+            Ok(changes) => judged(engine, trial, case, changes),
         },
     }
 }
@@ -210,13 +244,14 @@ pub fn text(lines: &[Line]) -> String {
     lines.join("\n")
 }
 
-fn error(trial: &Trial, case: &Case, reason: &str) -> CaseResult {
-    let status = if reason == "cancelled" || reason.starts_with("cancelled;") {
+/// A guest that could not be observed: our own doing where the run was cancelled.
+fn broken(trial: &Trial, case: &Case, broken: &Broken) -> CaseResult {
+    let status = if broken.cancelled {
         Status::Miss
     } else {
         Status::Error
     };
-    result(trial, case, status, reason)
+    result(trial, case, status, &broken.reason)
 }
 
 /// A result with nothing but a status and a reason.
@@ -230,6 +265,7 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
         duration: Duration::ZERO,
         command: Vec::new(),
         changes: Vec::new(),
+        waivers: BTreeSet::new(),
     }
 }
 
@@ -275,3 +311,6 @@ pub fn vanished(store: &super::Store, qemu: &crate::matrix::Qemu) -> std::io::Re
     }
     Ok(gone)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! The checks that need no expectation: the layers of a case held against one another.
 
 use super::engine::{Engine, Observation};
-use crate::check::Change;
 use crate::check::agreement::{Layers, agreement};
+use crate::check::{Change, given_and_kept, given_and_seen, supported_by_hardware};
+use crate::host::HostLayer;
 use crate::layers::QemuLayer;
+use crate::matrix::plan::SUPPORTED;
 use crate::matrix::{Case, Lane};
 
 /// What the layers of a case contradict one another in.
@@ -15,24 +17,67 @@ pub fn findings(
     case: &Case,
     observation: &Observation,
 ) -> Result<Vec<Change>, String> {
-    if case.lane != Lane::Tcg {
-        return Ok(Vec::new());
+    match case.lane {
+        // Nothing is filtered, and what is forced may well contradict itself.
+        Lane::Definition => Ok(Vec::new()),
+        Lane::Tcg | Lane::Kvm => told_by_qemu(engine, case, observation),
+        Lane::KvmDirect => Ok(told_by_kvm(engine, case, observation)),
     }
+}
+
+/// Checks 2 and 3.
+fn told_by_qemu(
+    engine: &Engine,
+    case: &Case,
+    observation: &Observation,
+) -> Result<Vec<Change>, String> {
     let qemu = qemu_layer(engine, case, observation)?;
     let forced = Case {
         lane: Lane::Definition,
         ..case.clone()
     };
-    let definition = engine.observe(&forced);
-    let definition = (*definition).as_ref();
-    let definition = definition
-        .map_err(|broken| format!("the definition could not be had: {}", broken.reason))?;
+    // Under KVM QEMU adds and removes features by default (kvm_default_props), so the definition is no measure there.
+    let definition = (case.lane == Lane::Tcg).then(|| engine.observe(&forced));
+    let definition = match definition.as_deref() {
+        Some(Err(broken)) => {
+            return Err(format!(
+                "the definition could not be had: {}",
+                broken.reason
+            ));
+        }
+        Some(Ok(definition)) => Some(&definition.dump),
+        None => None,
+    };
     Ok(agreement(Layers {
-        definition: &definition.dump,
+        definition,
         guest: &observation.dump,
+        below: if case.lane == Lane::Kvm {
+            "kvm"
+        } else {
+            "qemu"
+        },
         qemu: &qemu,
         table: &engine.store.table,
     }))
+}
+
+/// Check 7.
+fn told_by_kvm(engine: &Engine, case: &Case, observation: &Observation) -> Vec<Change> {
+    let table = &engine.store.table;
+    let mut changes = given_and_seen(&observation.given, &observation.dump, table);
+    for (given, kept) in observation.given.iter().zip(&observation.kept) {
+        changes.extend(given_and_kept(given, kept, table));
+    }
+    if case.cpu == SUPPORTED
+        && let Some(supported) = observation.given.first()
+    {
+        changes.extend(supported_by_hardware(
+            supported,
+            &HostLayer::of_this_host(),
+            table,
+        ));
+    }
+    changes
 }
 
 /// All that QEMU says of the case's CPU, `enforce` tried as well.
@@ -46,7 +91,7 @@ pub fn qemu_layer(
 ) -> Result<QemuLayer, String> {
     let seen = observation.qemu.clone();
     let mut qemu = seen.ok_or("QEMU ran the guest and did not answer over QMP")?;
-    qemu.unavailable = engine.unavailable(&case.qemu).get(&case.cpu).cloned();
+    qemu.unavailable = engine.unavailable(case).get(&case.cpu).cloned();
     let strict = Case {
         cpu: format!("{},enforce", case.cpu),
         ..case.clone()

@@ -1,20 +1,18 @@
 //! A VM: memory, interrupt controllers, vCPUs with their CPUID tables.
 
-use kvm_bindings::{
-    KVM_CAP_READONLY_MEM, KVM_MAX_CPUID_ENTRIES, KVM_MEM_READONLY, kvm_userspace_memory_region,
-};
+use kvm_bindings::{KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region};
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 
 use super::mapping::Mapping;
 use crate::host::kvm::{CpuidTable, KvmError};
 
-/// Where every PC has its ROM: at the top of 4 GiB, and 1 MiB down again.
-const ROM_LOW: u64 = 0xF_0000;
-const ROM_HIGH: u64 = 0xFFFF_0000;
 /// Pages that Intel's KVM needs in guest memory for real mode (api.rst, KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR): three
 /// and one, just below where QEMU puts them, where nothing else is.
 const TSS: usize = 0xFFFB_D000;
 const IDENTITY_MAP: u64 = 0xFFFB_C000;
+
+/// Where every PC has the last 64 KiB of its ROM a second time, and where the agent is linked.
+pub const ROM_BASE: u64 = 0xF_0000;
 
 /// A VM whose vCPUs have not run.
 #[derive(Debug)]
@@ -24,14 +22,14 @@ pub struct Machine {
     /// What KVM_SET_CPUID2 was given, by vCPU.
     pub given: Vec<CpuidTable>,
     /// What KVM_GET_CPUID2 answered then, by vCPU.
-    pub set: Vec<CpuidTable>,
+    pub kept: Vec<CpuidTable>,
     vm: VmFd,
 }
 
 impl Machine {
     /// Makes a VM with `vcpus` vCPUs, each with `table` made its own ([`CpuidTable::for_vcpu`]).
     ///
-    /// `ram` and `rom` must stay mapped until the machine and all its vCPUs are dropped.
+    /// `ram`, which holds the ROM at [`ROM_BASE`], must stay mapped until the machine and all its vCPUs are dropped.
     ///
     /// # Errors
     /// The first ioctl that fails.
@@ -40,7 +38,6 @@ impl Machine {
         table: &CpuidTable,
         vcpus: u32,
         ram: &Mapping,
-        rom: &Mapping,
     ) -> Result<Machine, KvmError> {
         let told = |ioctl| move |error| KvmError::ioctl(ioctl, error);
         let vm = kvm.create_vm().map_err(told("KVM_CREATE_VM"))?;
@@ -49,31 +46,20 @@ impl Machine {
         vm.set_tss_address(TSS).map_err(told("KVM_SET_TSS_ADDR"))?;
         // Before the vCPUs: they get their local APICs from it, without which no second one could be started.
         vm.create_irq_chip().map_err(told("KVM_CREATE_IRQCHIP"))?;
-        let read_only = kvm.check_extension_raw(KVM_CAP_READONLY_MEM.into()) > 0;
-        let rom_flags = if read_only { KVM_MEM_READONLY } else { 0 };
-        let above = ROM_LOW + rom.size();
-        let regions = [
-            (0, ram.address(), ROM_LOW, 0),
-            (ROM_LOW, rom.address(), rom.size(), rom_flags),
-            (above, ram.address() + above, ram.size() - above, 0),
-            (ROM_HIGH, rom.address(), rom.size(), rom_flags),
-        ];
-        for (slot, (guest_phys_addr, userspace_addr, memory_size, flags)) in (0..).zip(regions) {
-            let region = kvm_userspace_memory_region {
-                slot,
-                flags,
-                guest_phys_addr,
-                memory_size,
-                userspace_addr,
-            };
-            // SAFETY: the range lies in a shared mapping of a file of that size, which the caller keeps until the VM is gone.
-            unsafe { vm.set_user_memory_region(region) }
-                .map_err(told("KVM_SET_USER_MEMORY_REGION"))?;
-        }
+        // One region, for each costs a grace period (kvm_main.c, kvm_swap_active_memslots).
+        let region = kvm_userspace_memory_region {
+            slot: 0,
+            flags: 0,
+            guest_phys_addr: 0,
+            memory_size: ram.size(),
+            userspace_addr: ram.address(),
+        };
+        // SAFETY: the range is a shared mapping of a file of that size, which the caller keeps until the VM is gone.
+        unsafe { vm.set_user_memory_region(region) }.map_err(told("KVM_SET_USER_MEMORY_REGION"))?;
         let mut machine = Machine {
             vcpus: Vec::new(),
             given: Vec::new(),
-            set: Vec::new(),
+            kept: Vec::new(),
             vm,
         };
         for id in 0..vcpus {
@@ -95,6 +81,9 @@ impl Machine {
         let set = vcpu
             .get_cpuid2(KVM_MAX_CPUID_ENTRIES)
             .map_err(told("KVM_GET_CPUID2"))?;
+        if id == 0 {
+            start_in_low_rom(&vcpu)?;
+        }
         // A vCPU is made before it has a table, so KVM resets EDX to 600H; a VMM sets the signature (QEMU: x86_cpu_reset_hold).
         if let Some(row) = table.find(1, 0) {
             let mut regs = vcpu.get_regs().map_err(told("KVM_GET_REGS"))?;
@@ -103,7 +92,16 @@ impl Machine {
         }
         self.vcpus.push(vcpu);
         self.given.push(table);
-        self.set.push(CpuidTable::from(&set));
+        self.kept.push(CpuidTable::from(&set));
         Ok(())
     }
+}
+
+/// Starts at the reset vector's low alias instead of the one below 4 GiB, which would need a region of its own. The agent's
+/// first instruction, a far jump, goes there anyhow.
+fn start_in_low_rom(vcpu: &VcpuFd) -> Result<(), KvmError> {
+    let told = |ioctl| move |error| KvmError::ioctl(ioctl, error);
+    let mut sregs = vcpu.get_sregs().map_err(told("KVM_GET_SREGS"))?;
+    sregs.cs.base = ROM_BASE;
+    vcpu.set_sregs(&sregs).map_err(told("KVM_SET_SREGS"))
 }

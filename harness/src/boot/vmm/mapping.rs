@@ -2,12 +2,8 @@
 
 use std::os::fd::AsFd;
 use std::ptr::null_mut;
-use std::sync::OnceLock;
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-
-use super::super::AGENT_ROM;
 
 /// A shared mapping of a whole file; unmapped when dropped, which must be after the VM that uses it is gone.
 #[derive(Debug)]
@@ -49,20 +45,4 @@ impl Drop for Mapping {
         // SAFETY: the mapping was made by `new` and is unmapped once.
         let _ = unsafe { munmap(self.address, self.size) };
     }
-}
-
-/// The agent's ROM at a page boundary, made once and kept: every guest may read it, none can write it.
-///
-/// # Errors
-/// The kernel refuses a memory file.
-pub fn rom() -> std::io::Result<&'static Mapping> {
-    static ROM: OnceLock<Mapping> = OnceLock::new();
-    if let Some(rom) = ROM.get() {
-        return Ok(rom);
-    }
-    let file = memfd_create("agent-rom", MemfdFlags::CLOEXEC)?;
-    ftruncate(&file, AGENT_ROM.len() as u64)?;
-    rustix::io::pwrite(&file, AGENT_ROM, 0)?;
-    let rom = Mapping::new(&file, AGENT_ROM.len())?;
-    Ok(ROM.get_or_init(|| rom))
 }

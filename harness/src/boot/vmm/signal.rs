@@ -1,7 +1,7 @@
 //! How a vCPU is called out of the guest: a signal that its thread blocks and KVM_RUN does not.
 //!
 //! The signal makes KVM_RUN return EINTR, also when it was sent before KVM_RUN began, and stays pending: no handler, no race
-//! and nothing process-wide. The three functions are libc's, to which std links anyhow.
+//! and nothing process-wide. The two functions are libc's, to which std links anyhow.
 
 use std::os::unix::thread::RawPthread;
 

@@ -1,0 +1,170 @@
+//! All processors of the host are alike, but for the fields that must differ. Where they are not, a guest's features depend on
+//! where its vCPUs happen to run.
+
+use super::bits::Register::{Eax, Ebx, Ecx, Edx};
+use super::bits::{Bits, bits, mask, span};
+use super::compare::{Change, Kind, compare};
+use crate::decode::{Line, Table, Volatile, render};
+use crate::dump::Dump;
+use crate::host::HostLayer;
+use crate::host::cpuid::Answers;
+
+/// Name of the check.
+pub const CHECK: &str = "host-cpus";
+
+/// What must differ from processor to processor. (Intel SDM vol. 2 "CPUID"; AMD APM vol. 3 appendix E.)
+pub const PER_CPU: &[Bits] = &[
+    bits(1, None, Ebx, span(31, 24), "initial APIC ID: SDM"),
+    bits(0xB, None, Edx, span(31, 0), "x2APIC ID: SDM"),
+    bits(0x1F, None, Edx, span(31, 0), "x2APIC ID: SDM"),
+    bits(0x8000_001E, None, Eax, span(31, 0), "extended APIC ID: APM"),
+    bits(0x8000_001E, None, Ebx, span(7, 0), "core ID: APM"),
+    bits(0x8000_001E, None, Ecx, span(7, 0), "node ID: APM"),
+    bits(0x8000_0026, None, Edx, span(31, 0), "x2APIC ID: APM"),
+];
+
+/// Every difference of a processor from the first one, in CPUID and in /proc/cpuinfo.
+pub fn differences(host: &HostLayer, table: &Table) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let Some(first) = host.cpus.first() else {
+        return changes;
+    };
+    let Some(expected) = first.whole_cpuid(first) else {
+        return changes;
+    };
+    for cpu in &host.cpus[1..] {
+        let Some(mut actual) = cpu.whole_cpuid(first) else {
+            continue;
+        };
+        level(&expected, &mut actual);
+        let found = compare(
+            &lines(expected.clone(), table),
+            &lines(actual, table),
+            "hardware",
+        );
+        changes.extend(found.into_iter().map(|change| Change {
+            check: CHECK,
+            place: format!("cpu{} {}", cpu.cpu, change.place),
+            ..change
+        }));
+    }
+    changes.extend(cpuinfo(host));
+    changes
+}
+
+/// Gives `actual` the per-processor fields of `expected`.
+fn level(expected: &Answers, actual: &mut Answers) {
+    for (key, regs) in actual {
+        let Some(first) = expected.get(key) else {
+            continue;
+        };
+        for (register, (now, first)) in (0..).zip(regs.iter_mut().zip(first)) {
+            let own = mask(PER_CPU, *key, register);
+            *now = *now & !own | first & own;
+        }
+    }
+}
+
+fn lines(cpuid: Answers, table: &Table) -> Vec<Line> {
+    render(&Dump::of_answers(cpuid), table, &Volatile::default())
+}
+
+fn cpuinfo(host: &HostLayer) -> Vec<Change> {
+    let differences = host
+        .cpuinfo
+        .value()
+        .into_iter()
+        .flat_map(|info| &info.differences);
+    let one = |difference: &crate::host::cpuinfo::Difference| {
+        let change = |kind, word: &String| Change {
+            check: CHECK,
+            kind,
+            place: format!("cpu{} /proc/cpuinfo {}", difference.cpu, difference.field),
+            name: word.clone(),
+            expected: if kind == Kind::Lost {
+                word.clone()
+            } else {
+                String::new()
+            },
+            actual: if kind == Kind::Gained {
+                word.clone()
+            } else {
+                String::new()
+            },
+            layer: "host kernel",
+            minus: None,
+            plus: None,
+        };
+        let lost = difference.lost.iter().map(|word| change(Kind::Lost, word));
+        let gained = difference
+            .gained
+            .iter()
+            .map(|word| change(Kind::Gained, word));
+        lost.chain(gained).collect::<Vec<_>>()
+    };
+    differences.flat_map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Found;
+    use crate::host::cpuid::Key;
+    use crate::host::cpuinfo::parse;
+    use crate::host::cpus::{Cpuid, HostCpu};
+
+    fn told(ebx: u32, id: u32, cpuinfo: &str) -> Vec<String> {
+        let cpu = |cpu, ebx, id| HostCpu {
+            cpu,
+            cpuid: Found::Value(Cpuid {
+                answers: [
+                    (Key::new(7, 0), [0, ebx, 0, 0]),
+                    (Key::new(0xB, 0), [0, 1, 0, id]),
+                ]
+                .into(),
+                lacking: Vec::new(),
+            }),
+            msrs: Found::Absent,
+        };
+        let host = HostLayer {
+            cpus: vec![cpu(0, 1 << 5, 0), cpu(3, ebx, id)],
+            cpuinfo: Found::Value(parse(cpuinfo)),
+            ..HostLayer::default()
+        };
+        let names = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\t-\n";
+        let table = Table::parse("features.tsv", names).expect("a table");
+        let changes = differences(&host, &table);
+        let text = |change: &Change| {
+            format!(
+                "{} {} {} ({})",
+                change.kind.word(),
+                change.name,
+                change.place,
+                change.layer
+            )
+        };
+        changes.iter().map(text).collect()
+    }
+
+    #[test]
+    fn processors_may_differ_in_their_ids() {
+        assert!(told(1 << 5, 7, "").is_empty());
+    }
+
+    #[test]
+    fn a_processor_without_a_feature_is_told() {
+        assert_eq!(
+            told(0, 7, ""),
+            ["lost avx2 cpu3 CPUID.07H.00H:EBX[5] (hardware)"]
+        );
+    }
+
+    #[test]
+    fn a_flag_that_one_processor_lacks_is_told() {
+        let text = "processor: 0\nflags: fpu avx2\n\nprocessor: 1\nflags: fpu\n";
+        assert_eq!(
+            told(1 << 5, 7, text),
+            ["lost avx2 cpu1 /proc/cpuinfo flags (host kernel)"]
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! Something in QEMU's place that breaks: each way is an ERROR with its reason, in bounded time, with nothing left behind.
+
+use std::time::Duration;
+
+use super::world::World;
+
+const MODEL: &str = "486-v1";
+
+/// A way to break, what is said of it, and the seconds a guest may take.
+struct Way {
+    script: &'static str,
+    cpu: &'static str,
+    reasons: &'static [&'static str],
+    timeout: &'static str,
+}
+
+const WAYS: [Way; 9] = [
+    Way {
+        script: "echo 'no luck today' >&2; exit 1",
+        cpu: MODEL,
+        reasons: &[
+            "QEMU exited with status 1",
+            "the agent reported nothing",
+            "stderr: no luck today",
+        ],
+        timeout: "60",
+    },
+    Way {
+        script: "exit 0",
+        cpu: MODEL,
+        reasons: &["QEMU exited with status 0", "the agent reported nothing"],
+        timeout: "60",
+    },
+    Way {
+        script: "exec \"${0%/*}/sleeper\" 100000",
+        cpu: MODEL,
+        reasons: &["timed out: no end after 1 s", "the agent reported nothing"],
+        timeout: "1",
+    },
+    // Not `exec`: a child of the wrapper holds on.
+    Way {
+        script: "\"${0%/*}/sleeper\" 100000; exit 1",
+        cpu: MODEL,
+        reasons: &["timed out: no end after 1 s"],
+        timeout: "1",
+    },
+    Way {
+        script: "trap '' INT TERM HUP; while :; do \"${0%/*}/sleeper\" 1; done",
+        cpu: MODEL,
+        reasons: &["timed out: no end after 1 s"],
+        timeout: "1",
+    },
+    Way {
+        script: "kill -9 $$",
+        cpu: MODEL,
+        reasons: &["QEMU was killed by signal 9", "the agent reported nothing"],
+        timeout: "60",
+    },
+    // The guest hangs in the phase os-enabled, so that is where it dies.
+    Way {
+        script: "(sleep 2; kill -9 $$) & exec \"$q\" \"$@\"",
+        cpu: "Opteron_G5-v1",
+        reasons: &[
+            "QEMU was killed by signal 9",
+            "the dump ends in phase os-enabled",
+            "last seen at setting CR4",
+        ],
+        timeout: "60",
+    },
+    // Says it ended well, with the exit status that the agent's end has.
+    Way {
+        script: "exit 33",
+        cpu: MODEL,
+        reasons: &[
+            "the guest ended, but its dump is not whole",
+            "the agent reported nothing",
+        ],
+        timeout: "60",
+    },
+    Way {
+        script: "head -c 1000000 /dev/zero >&2; exit 1",
+        cpu: MODEL,
+        reasons: &["QEMU exited with status 1"],
+        timeout: "60",
+    },
+];
+
+#[test]
+fn a_qemu_that_breaks_is_an_error_with_its_reason() {
+    for way in &WAYS {
+        let Some(mut world) = World::new(&[way.cpu], &[]) else {
+            return;
+        };
+        world.look_at_release();
+        std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
+        world.wrap_guests(way.script);
+        let ended = world
+            .run(&["run", "--timeout", way.timeout, "--json", "run.json"])
+            .expect(3);
+        let cases = world.cases("run.json");
+        let [case] = cases.as_slice() else {
+            panic!("{cases:?}")
+        };
+        assert_eq!(case["status"], "ERROR", "{}", way.script);
+        let reason = case["reason"].as_str().expect("a reason");
+        for wanted in way.reasons {
+            assert!(
+                reason.contains(wanted),
+                "{}: {wanted:?} is not in {reason:?}",
+                way.script
+            );
+        }
+        assert_eq!(
+            case["changes"].as_array().map(Vec::len),
+            Some(0),
+            "{}",
+            way.script
+        );
+        ended.says(&format!(
+            "ERROR definition/qemu-{}/-/{}",
+            release(&world),
+            way.cpu
+        ));
+        assert!(
+            ended.took < Duration::from_secs(8),
+            "{}: {:?}",
+            way.script,
+            ended.took
+        );
+        world.assert_clean();
+    }
+}
+
+fn release(world: &World) -> String {
+    let (major, minor) = world.offers().offers.release();
+    format!("{major}.{minor}")
+}
+
+#[test]
+fn one_broken_guest_costs_no_other() {
+    let Some(mut world) = World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]) else {
+        return;
+    };
+    world.record();
+    world.wrap("case \"$*\" in *-cpu*EPYC-v1*-bios*) kill -9 $$ ;; esac\nexec \"$q\" \"$@\"");
+    world.run(&["run", "--json", "run.json"]).expect(3);
+    let statuses: Vec<_> = world
+        .cases("run.json")
+        .iter()
+        .map(|case| case["status"].clone())
+        .collect();
+    assert_eq!(statuses, ["PASS", "ERROR", "PASS"]);
+    world.assert_clean();
+}
+
+#[test]
+fn a_machine_type_without_its_reference_is_an_error_that_says_so() {
+    let Some(mut world) = World::new(&[], &[]) else {
+        return;
+    };
+    let machines = world.machines();
+    let [newest, older] = &machines[..2] else {
+        panic!("{machines:?}")
+    };
+    world.configure(&format!(
+        "[default]\ndefinition.models = [\"486-v1\"]\ndefinition.machines = [\"{older}\"]\ntcg.models = []\n"
+    ));
+    world.record();
+    world.wrap(&format!(
+        "case \"$*\" in *{newest},*-bios*) exit 7 ;; esac\nexec \"$q\" \"$@\""
+    ));
+    world
+        .run(&["run", "--machine", older, "--json", "run.json"])
+        .expect(3);
+    let case = &world.cases("run.json")[0];
+    assert_eq!(case["status"], "ERROR");
+    let reason = case["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("no definition to compare with: on the newest machine type QEMU exited"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn what_is_no_qemu_cannot_be_run() {
+    let Some(mut world) = World::new(&["486-v1"], &[]) else {
+        return;
+    };
+    let marked = "exec \"${0%/*}/sleeper\" 100000";
+    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
+    for (script, reason) in [
+        (
+            "echo rubbish; echo more rubbish >&2",
+            "does not answer over QMP (Exited(0): more rubbish)",
+        ),
+        ("exit 1", "does not answer over QMP (Exited(1))"),
+        ("kill -9 $$", "does not answer over QMP (Signalled(9))"),
+        (marked, "does not answer over QMP (TimedOut)"),
+    ] {
+        world.wrap(script);
+        for arguments in [&["run", "--json", "run.json"][..], &["dump"], &["list"]] {
+            let ended = world
+                .run(&[arguments, &["--timeout", "1"]].concat())
+                .expect(3);
+            ended.says(reason);
+            ended.says("qemu-wrapper");
+            assert!(
+                ended.took < Duration::from_secs(5),
+                "{script}: {:?}",
+                ended.took
+            );
+        }
+        world.assert_clean();
+    }
+}
+
+#[test]
+fn a_qemu_path_that_is_not_there_or_not_qemu_cannot_be_run() {
+    let Some(world) = World::new(&["486-v1"], &[]) else {
+        return;
+    };
+    for (path, reason) in [
+        (
+            "/nonexistent/qemu",
+            "/nonexistent/qemu: No such file or directory",
+        ),
+        (
+            "/bin/true",
+            "does not answer over QMP (Exited(0)); is it a qemu-system-x86_64?",
+        ),
+        (
+            "no-such-program",
+            "no-such-program: No such file or directory",
+        ),
+        ("/etc/passwd", "passwd: Permission denied"),
+    ] {
+        for verb in ["run", "dump", "list", "catalogue"] {
+            world.run(&["--qemu", path, verb]).expect(3).says(reason);
+        }
+    }
+    world.assert_clean();
+}
+
+#[test]
+fn a_model_or_machine_that_qemu_lacks_is_an_error_in_its_own_words() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    for (arguments, case, words) in [
+        (
+            ["--cpu", "NoSuchCpu"],
+            "/q35/NoSuchCpu: ",
+            "unable to find CPU model 'NoSuchCpu'",
+        ),
+        (
+            ["--machine", "nosuch"],
+            "/nosuch/max: ",
+            "unsupported machine type",
+        ),
+        (
+            ["--cpu", "EPYC,nosuch=on"],
+            "/q35/EPYC,nosuch=on: ",
+            "nosuch",
+        ),
+    ] {
+        let ended = world.run(&[&["dump"], &arguments[..]].concat()).expect(3);
+        ended.says(case);
+        ended.says(words);
+        assert!(ended.stdout.is_empty());
+    }
+    for arguments in [["--cpu", "NoSuchCpu"], ["--machine", "nosuch"]] {
+        world
+            .run(&[&["run"], &arguments[..]].concat())
+            .expect(2)
+            .says("no planned case matches");
+    }
+}

@@ -1,0 +1,247 @@
+//! `dump`: what a guest sees, on every machine type, with and without long mode, whole or as far as it goes.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use super::world::World;
+
+const AVX512F: &str = "cpuid 0x00000007.00 ebx[16]     avx512f";
+
+fn dump(world: &World, cpu: &str, more: &[&str]) -> super::world::Ended {
+    world.run(&[&["dump", "--cpu", cpu], more].concat())
+}
+
+#[test]
+fn the_definition_lane_shows_what_tcg_does_not_emulate() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    for (lane, shown) in [("definition", true), ("tcg", false)] {
+        let ended = dump(
+            &world,
+            "Skylake-Server-v4",
+            &["--machine", "q35", "--lane", lane],
+        )
+        .expect(0);
+        assert_eq!(ended.lines(AVX512F).count(), usize::from(shown), "{lane}");
+    }
+    world.assert_clean();
+}
+
+#[test]
+fn cpus_without_long_mode_dump_in_32_bit_mode_on_every_machine() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    for cpu in [
+        "486", "pentium", "pentium3", "coreduo", "n270", "athlon", "qemu32",
+    ] {
+        for machine in ["q35", "pc", "microvm", "isapc"] {
+            let ended = dump(&world, cpu, &["--machine", machine]).expect(0);
+            let text = &ended.stdout;
+            assert!(
+                text.contains("  mode = 32\n"),
+                "{cpu} on {machine}:\n{text}"
+            );
+            assert!(
+                text.contains("phases = reset,msrs,os-enabled,application-processors,probes\n"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn cpus_with_long_mode_dump_in_64_bit_mode_on_every_machine() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    for machine in ["q35", "pc", "microvm", "isapc"] {
+        let ended = dump(&world, "EPYC-Milan", &["--machine", machine]).expect(0);
+        assert_eq!(
+            ended
+                .lines("agent mode                      mode = 64")
+                .count(),
+            1,
+            "{machine}"
+        );
+    }
+}
+
+#[test]
+fn every_vcpu_of_a_topology_reports() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    for cpu in ["Skylake-Server-v4", "qemu32"] {
+        let ended = dump(&world, cpu, &["--smp", "8,sockets=2,cores=2,threads=2"]).expect(0);
+        assert_eq!(
+            ended
+                .lines("agent vcpus                     vcpus = 8")
+                .count(),
+            1
+        );
+        for vcpu in 1..8 {
+            let line = format!("vcpu {vcpu:>3}: agent apic-id                   apic-id = {vcpu}");
+            assert_eq!(ended.lines(&line).count(), 1, "{cpu}: {line}");
+        }
+    }
+    world.assert_clean();
+}
+
+/// Leaf, subleaf and registers of each vCPU.
+type Leaves = Vec<BTreeMap<(u32, u32), [u32; 4]>>;
+
+/// Of the text of `cpuid -r`.
+fn leaves_of_raw(text: &str) -> Leaves {
+    let mut vcpus = Leaves::new();
+    for line in text.lines() {
+        if line.starts_with("CPU") {
+            vcpus.push(BTreeMap::new());
+            continue;
+        }
+        let hex = |word: &str| {
+            u32::from_str_radix(&word[word.find("0x").expect("0x") + 2..], 16).expect("hexadecimal")
+        };
+        let words: Vec<u32> = line.replace(':', "").split_whitespace().map(hex).collect();
+        let [leaf, subleaf, a, b, c, d] = words[..] else {
+            panic!("{line}")
+        };
+        vcpus
+            .last_mut()
+            .expect("a CPU")
+            .insert((leaf, subleaf), [a, b, c, d]);
+    }
+    vcpus
+}
+
+/// Of the JSON of a dump, with control state set.
+fn leaves_of_json(text: &str) -> Leaves {
+    let dump: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    let vcpus = dump["vcpus"].as_array().expect("vCPUs").iter();
+    let leaves = |vcpu: &serde_json::Value| {
+        let rows: Vec<[u32; 6]> =
+            serde_json::from_value(vcpu["phases"]["os-enabled"]["cpuid"].clone()).expect("rows");
+        rows.into_iter()
+            .map(|[leaf, subleaf, a, b, c, d]| ((leaf, subleaf), [a, b, c, d]))
+            .collect()
+    };
+    vcpus.map(leaves).collect()
+}
+
+#[test]
+fn raw_text_has_the_hex_of_the_dump_and_cpuid_reads_it() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    for (cpu, more) in [
+        ("Skylake-Server-v4", &["--smp", "2"][..]),
+        ("EPYC-Milan", &[]),
+        ("486", &[]),
+    ] {
+        let shown = |format| {
+            dump(&world, cpu, &[more, &["--format", format]].concat())
+                .expect(0)
+                .stdout
+        };
+        let (raw, json) = (shown("raw"), shown("json"));
+        assert_eq!(leaves_of_raw(&raw), leaves_of_json(&json), "{cpu}");
+        let file = world.write("raw.txt", &raw);
+        match Command::new("cpuid")
+            .arg("-r")
+            .arg("-f")
+            .arg(&file)
+            .output()
+        {
+            Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout), raw, "{cpu}"),
+            Err(error) => {
+                use std::io::Write as _;
+                let message = format!("SKIPPED: reading the raw text with cpuid -f: {error}\n");
+                let _ = std::io::stderr().write_all(message.as_bytes());
+            }
+        }
+    }
+}
+
+#[test]
+fn text_and_json_are_the_same_dump() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    for (cpu, more) in [
+        ("SapphireRapids", &["--smp", "3"][..]),
+        ("EPYC-Genoa", &["--sweep-msrs", "0-200"]),
+        ("n270", &[]),
+    ] {
+        let shown = |format| {
+            dump(&world, cpu, &[more, &["--format", format]].concat())
+                .expect(0)
+                .stdout
+        };
+        let of_json: cpuid_fidelity::dump::Dump =
+            serde_json::from_str(&shown("json")).expect("a dump");
+        assert_eq!(
+            cpuid_fidelity::decode::parse(&shown("text")),
+            Ok(of_json),
+            "{cpu}"
+        );
+    }
+}
+
+#[test]
+fn a_qemu_that_aborts_in_a_late_phase_has_delivered_the_earlier_ones() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    if world.offers().offers.release() < (10, 0) {
+        return; // Older releases have another leaf 1FH, which does not abort.
+    }
+    let ended = dump(
+        &world,
+        "SapphireRapids",
+        &["--smp", "2,dies=2", "--probe-1f"],
+    )
+    .expect(3);
+    ended.says("ERROR definition/qemu-");
+    ended.says("killed by signal 6");
+    ended.says("the dump ends in phase probes of vCPU 0x0");
+    ended.says("last seen at CPUID 0x1f");
+    let phases = "agent phases                    phases = reset,msrs,os-enabled,application-processors,probes?";
+    assert_eq!(ended.lines(phases).count(), 1, "{}", ended.stdout);
+    assert_eq!(ended.lines(AVX512F).count(), 1);
+    world.assert_clean();
+}
+
+#[test]
+fn a_guest_that_hangs_is_ended_at_the_timeout_and_has_delivered_the_earlier_phases() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let ended = dump(&world, "Opteron_G5", &["--timeout", "1"]).expect(3);
+    ended.says("timed out: no end after 1 s");
+    ended.says("phase os-enabled of vCPU 0x0");
+    ended.says("last seen at setting CR4");
+    assert_eq!(
+        ended
+            .lines("agent phases                    phases = reset,msrs,os-enabled?")
+            .count(),
+        1
+    );
+    assert!(ended.took.as_secs_f64() < 6.0, "{:?}", ended.took);
+    world.assert_clean();
+}
+
+#[test]
+fn this_host_can_be_dumped_without_a_qemu() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let ended = world
+        .run(&["--qemu", "/nonexistent", "dump", "--host"])
+        .expect(0);
+    assert!(
+        ended.lines("os    0x00000000.00 ebx").count() > 0,
+        "{}",
+        ended.stdout
+    );
+}

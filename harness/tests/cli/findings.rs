@@ -1,0 +1,218 @@
+//! A QEMU that shows a guest something else than it did: what fails, what is said of it, and what does not fail.
+
+use std::collections::BTreeSet;
+
+use cpuid_fidelity::matrix::Trial;
+use serde_json::{Value, json};
+
+use super::world::{Ended, World};
+
+const MODEL: &str = "Skylake-Server-v4";
+
+fn global(property: &str) -> String {
+    format!("-global {MODEL}-x86_64-cpu.{property}")
+}
+
+/// Runs the lane and gives the cases that failed.
+fn failed(world: &World) -> (Ended, Vec<Value>) {
+    let ended = world.run(&["run", "--lane", "definition", "--json", "run.json"]);
+    let cases = world.cases("run.json");
+    let broken: Vec<_> = cases
+        .iter()
+        .filter(|case| !["PASS", "FAIL"].contains(&status(case)))
+        .collect();
+    assert!(broken.is_empty(), "{broken:?}");
+    let failed = cases
+        .into_iter()
+        .filter(|case| status(case) == "FAIL")
+        .collect();
+    (ended, failed)
+}
+
+fn status(case: &Value) -> &str {
+    case["status"].as_str().unwrap_or("")
+}
+
+/// Kind, name and place of each change.
+fn told(case: &Value) -> Vec<String> {
+    let changes = case["changes"].as_array().expect("changes").iter();
+    let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    changes
+        .map(|change| {
+            [&change["kind"], &change["name"], &change["where"]]
+                .map(word)
+                .join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn one_lost_feature_fails_one_model_of_all() {
+    let Some(mut world) = World::new(&["*"], &[]) else {
+        return;
+    };
+    // As fidelity.toml has it: these hang for ever once CR4.OSXSAVE is set.
+    let spared = "[[spared]]\nlanes = [\"definition\"]\nmodels = [\"Opteron_G4*\", \"Opteron_G5*\"]\n\
+                  phase = \"os-enabled\"\nreason = \"hangs\"\n[default]\ndefinition.machines = []\ntcg.models = []\n";
+    world.configure(spared);
+    let trials: Vec<Trial> = world.record();
+    assert!(trials.len() > 50, "{} models", trials.len());
+    world.wrap_adding(&global("avx2=off"));
+    let (ended, failed) = failed(&world);
+    let ended = ended.expect(1);
+    assert_eq!(world.cases("run.json").len(), trials.len());
+    let [case] = failed.as_slice() else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(case["cpu"], MODEL);
+    assert_eq!(
+        case["changes"],
+        json!([{
+            "check": "expectation", "kind": "lost", "where": "CPUID.07H.00H:EBX[5]", "name": "avx2",
+            "expected": "avx2", "actual": "", "layer": "qemu",
+        }])
+    );
+    ended.says("FAIL: lost avx2 at CPUID.07H.00H:EBX[5]\n  Skylake-Server-v4 · ");
+    ended.says("-cpuid 0x00000007.00 ebx[ 5]     avx2\n");
+    ended.says("-cpu Skylake-Server-v4,x-force-features=on");
+    world.assert_clean();
+}
+
+/// Lines that only one side has, as `git diff` would show them; lines that say that a leaf is empty aside.
+fn difference(before: &str, after: &str) -> BTreeSet<String> {
+    let (before, after) = (
+        before.lines().collect::<BTreeSet<_>>(),
+        after.lines().collect::<BTreeSet<_>>(),
+    );
+    let gone = before.difference(&after).map(|line| format!("-{line}"));
+    let new = after.difference(&before).map(|line| format!("+{line}"));
+    gone.chain(new)
+        .filter(|line| !line.ends_with("  zero"))
+        .collect()
+}
+
+#[test]
+fn a_wrong_property_is_told_to_the_line() {
+    let Some(mut world) = World::new(&[MODEL, "EPYC-v1", "486-v1"], &[]) else {
+        return;
+    };
+    world.record();
+    let dumped = |world: &World| {
+        let machine = world.machines()[0].clone();
+        world
+            .run(&["dump", "--masked", "--cpu", MODEL, "--machine", &machine])
+            .expect(0)
+            .stdout
+    };
+    let before = dumped(&world);
+    for (property, one_of_them) in [
+        ("stepping=5", "changed stepping CPUID.01H.00H:EAX[3:0]"),
+        (
+            "model-id=Other",
+            "changed model-id-0 CPUID.80000002H.00H:EAX[31:0]",
+        ),
+        ("level=7", "changed max-leaf CPUID.00H.00H:EAX[31:0]"),
+        (
+            "xlevel=0x80000004",
+            "changed max-ext-leaf CPUID.80000000H.00H:EAX[31:0]",
+        ),
+        ("l3-cache=off", "lost cache-level CPUID.04H.03H:EAX[7:5]"),
+    ] {
+        world.wrap_adding(&global(property));
+        let (ended, failed) = failed(&world);
+        let ended = ended.expect(1);
+        let [case] = failed.as_slice() else {
+            panic!("{property}: {failed:?}")
+        };
+        assert_eq!(case["cpu"], MODEL, "{property}");
+        let told = told(case);
+        assert!(
+            told.iter().any(|change| change == one_of_them),
+            "{property}: {told:?}"
+        );
+        let wanted = difference(&before, &dumped(&world));
+        let shown = ended
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with(['-', '+']));
+        let shown: BTreeSet<String> = shown
+            .filter(|line| !line.ends_with("  zero"))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(shown, wanted, "{property}");
+        assert!(!wanted.is_empty(), "{property} changes nothing");
+    }
+}
+
+#[test]
+fn a_change_on_one_machine_type_fails_that_machine_type_alone() {
+    let Some(mut world) = World::new(&[], &[]) else {
+        return;
+    };
+    let machines = world.machines();
+    let [newest, other, changed] = &machines[..3] else {
+        panic!("{machines:?}")
+    };
+    world.configure(&format!(
+        "[default]\ndefinition.models = [\"{MODEL}\", \"EPYC-v1\", \"486-v1\"]\n\
+         definition.machines = [\"{newest}\", \"{other}\", \"{changed}\"]\ntcg.models = []\n"
+    ));
+    let trials = world.record();
+    assert_eq!(trials.len(), 3 + 2);
+    let globals = [MODEL, "EPYC-v1"]
+        .map(|model| format!("-global {model}-x86_64-cpu.avx2=off"))
+        .join(" ");
+    world.wrap(&format!(
+        "case \"$*\" in *{changed},*) set -- \"$@\" {globals} ;; esac\nexec \"$q\" \"$@\""
+    ));
+    let (ended, failed) = failed(&world);
+    let ended = ended.expect(1);
+    let seen: Vec<_> = failed
+        .iter()
+        .map(|case| (&case["machine"], &case["cpu"], told(case)))
+        .collect();
+    let lost = || vec!["lost avx2 CPUID.07H.00H:EBX[5]".to_owned()];
+    let (machine, epyc, skylake) = (json!(changed), json!("EPYC-v1"), json!(MODEL));
+    assert_eq!(
+        seen,
+        [(&machine, &epyc, lost()), (&machine, &skylake, lost())]
+    );
+    ended.says(&format!(
+        "FAIL: lost avx2 at CPUID.07H.00H:EBX[5]\n  EPYC-v1, {MODEL} · {changed} · "
+    ));
+}
+
+#[test]
+fn what_was_recorded_passes() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let oldest = world.machines().pop().expect("a machine type");
+    world.configure(&format!(
+        "[default]\ndefinition.models = [\"{MODEL}\", \"n270-v1\", \"EPYC-v1\"]\n\
+         definition.machines = [\"{oldest}\"]\ntcg.models = [\"max\", \"qemu64\"]\n"
+    ));
+    let trials = world.record();
+    assert_eq!(trials.len(), 3 + 1 + 2);
+    world.run(&["run", "--json", "run.json"]).expect(0);
+    assert!(
+        world
+            .cases("run.json")
+            .iter()
+            .all(|case| status(case) == "PASS")
+    );
+}
+
+#[test]
+fn a_release_that_nobody_looked_at_is_skipped_but_not_in_ci() {
+    let Some(world) = World::new(&["486-v1"], &[]) else {
+        return;
+    };
+    let ended = world.run(&["run", "--json", "run.json"]).expect(0);
+    assert_eq!(world.cases("run.json")[0]["status"], "SKIP");
+    ended.says("make bless");
+    world.look_at_release();
+    let ended = world.run(&["run", "--json", "run.json"]).expect(1);
+    assert_eq!(world.cases("run.json")[0]["status"], "FAIL");
+    ended.says("no expectation qemu-");
+}

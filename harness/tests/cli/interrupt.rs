@@ -1,0 +1,121 @@
+//! Ctrl-C in the middle.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::world::World;
+
+/// What was left when the binary ended after SIGINT, sent at the first line of stderr that holds `mark`.
+fn interrupted(mut child: Child, mark: &str) -> (Option<i32>, String, Duration) {
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains(mark) {
+        line.clear();
+        assert!(
+            stderr.read_line(&mut line).expect("stderr") > 0,
+            "{mark:?} was never said"
+        );
+    }
+    end(child, stderr)
+}
+
+fn end(mut child: Child, mut stderr: impl std::io::Read) -> (Option<i32>, String, Duration) {
+    kill_process(Pid::from_child(&child), Signal::INT).expect("a process");
+    let sent = Instant::now();
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).expect("stderr");
+    child
+        .stdout
+        .take()
+        .expect("a pipe")
+        .read_to_string(&mut said)
+        .expect("stdout");
+    (child.wait().expect("an end").code(), said, sent.elapsed())
+}
+
+#[test]
+fn ctrl_c_ends_a_run_with_a_summary_of_what_was_not_run() {
+    let Some(mut world) = World::new(&[], &[]) else {
+        return;
+    };
+    let older = world.machines()[1].clone();
+    world.configure(&format!(
+        "[default]\ndefinition.models = [\"486-v1\", \"EPYC-v1\", \"Skylake-Server-v4\"]\n\
+         definition.machines = [\"{older}\"]\ntcg.models = []\n"
+    ));
+    let cases = world
+        .record()
+        .iter()
+        .map(|trial| trial.cases.len())
+        .sum::<usize>();
+    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
+    // The first model passes; the others hang, on either machine type.
+    world.wrap("case \"$*\" in *-cpu*486-v1,*) ;; *-bios*) \"${0%/*}/sleeper\" 100000 ;; esac\nexec \"$q\" \"$@\"");
+    let child = world.start(&[
+        "run", "-v", "--jobs", "1", "--json", "run.json", "--junit", "run.xml",
+    ]);
+    let (status, said, took) = interrupted(child, "PASS ");
+    assert_eq!(status, Some(3), "{said}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(
+        said.contains(" MISS") && said.contains(&format!("{cases} cases in ")),
+        "{said}"
+    );
+    let results = world.cases("run.json");
+    assert_eq!(results.len(), cases);
+    let count = |status: &str| {
+        results
+            .iter()
+            .filter(|case| case["status"] == status)
+            .count()
+    };
+    assert!(count("PASS") >= 1 && count("MISS") >= 3, "{results:?}");
+    assert_eq!(count("PASS") + count("MISS"), cases, "{results:?}");
+    let xml = std::fs::read_to_string(world.path("run.xml")).expect("JUnit");
+    assert!(xml.trim_end().ends_with("</testsuites>"));
+    world.assert_clean();
+}
+
+#[test]
+fn ctrl_c_ends_the_questions_asked_of_a_qemu() {
+    let Some(mut world) = World::new(&["486-v1"], &[]) else {
+        return;
+    };
+    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
+    world.wrap(": > \"${0%/*}/asked\"; exec \"${0%/*}/sleeper\" 100000");
+    world.write("run.json", "old");
+    let mut child = world.start(&["run", "--json", "run.json"]);
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !world.path("asked").exists() && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let stderr = child.stderr.take().expect("a pipe");
+    let (status, said, took) = end(child, stderr);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    world.assert_clean();
+}
+
+#[test]
+fn ctrl_c_ends_a_dump() {
+    let Some(mut world) = World::new(&[], &[]) else {
+        return;
+    };
+    world.wrap_guests(": > \"${0%/*}/booted\"");
+    let mut child = world.start(&["dump", "--cpu", "Opteron_G5"]);
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !world.path("booted").exists() && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Time for the guest to hang; the earlier phases are then printed.
+    std::thread::sleep(Duration::from_secs(1));
+    let stderr = child.stderr.take().expect("a pipe");
+    let (status, said, took) = end(child, stderr);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.contains("cancelled"), "{said}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    world.assert_clean();
+}

@@ -1,0 +1,256 @@
+//! What other programs read: diff, list, shards, JUnit, help.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::world::World;
+
+#[test]
+fn diff_tells_what_differs_between_dumps_in_either_form() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let dump = |cpu: &str, format: &str| {
+        let ended = world
+            .run(&["dump", "--cpu", cpu, "--format", format])
+            .expect(0);
+        world.write(&format!("{cpu}.{format}"), &ended.stdout);
+    };
+    dump("EPYC-v1", "json");
+    dump("EPYC-v1", "text");
+    dump("EPYC-v1,avx2=off,stepping=3", "json");
+    let same = world
+        .run(&["diff", "EPYC-v1.json", "EPYC-v1.text"])
+        .expect(0);
+    assert_eq!(same.stdout, "");
+    let other = "EPYC-v1,avx2=off,stepping=3.json";
+    for of in ["EPYC-v1.json", "EPYC-v1.text"] {
+        let ended = world.run(&["diff", of, other]).expect(1);
+        for line in [
+            "-cpuid 0x00000007.00 ebx[ 5]     avx2",
+            "-cpuid 0x00000001.00 eax[ 3: 0]  stepping = 2",
+            "+cpuid 0x00000001.00 eax[ 3: 0]  stepping = 3",
+        ] {
+            assert_eq!(ended.lines(line).count(), 1, "{line}\n{}", ended.stdout);
+        }
+        let back = world.run(&["diff", other, of]).expect(1);
+        assert_eq!(back.stdout.lines().count(), ended.stdout.lines().count());
+    }
+}
+
+#[test]
+fn diff_refuses_what_is_no_dump() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    world.write("good", "agent mode                      mode = 32\n");
+    for (text, words) in [
+        (
+            "what is this\n",
+            "bad: line 1: not an expectation line: what is this",
+        ),
+        (
+            "---\nsource: x\n---\n\nwhat is this\n",
+            "bad: line 5: not an expectation line: what is this",
+        ),
+        (
+            "{\"mode\": 64}",
+            "failed to read the dump in bad: missing field",
+        ),
+        ("{\"mode\": ", "failed to read the dump in bad: EOF"),
+    ] {
+        world.write("bad", text);
+        world.run(&["diff", "good", "bad"]).expect(2).says(words);
+        world.run(&["diff", "bad", "good"]).expect(2).says(words);
+    }
+    world
+        .run(&["diff", "good", "missing"])
+        .expect(2)
+        .says("failed to read missing: No such file");
+}
+
+#[test]
+fn list_speaks_text_and_json_of_the_same_cases() {
+    let Some(world) = World::new(&["EPYC-v*", "486-v1"], &[]) else {
+        return;
+    };
+    let older = world.machines()[1].clone();
+    world.configure(&format!(
+        "[default]\ndefinition.models = [\"EPYC-v*\", \"486-v1\"]\ndefinition.machines = [\"{older}\"]\ntcg.models = [\"max\"]\n"
+    ));
+    let text = world.run(&["list"]).expect(0).stdout;
+    let json = world.run(&["list", "--format", "json"]).expect(0).stdout;
+    let names = json.lines().map(|line| {
+        let case: Value = serde_json::from_str(line).expect("JSON");
+        for field in [
+            "case",
+            "trial",
+            "lane",
+            "qemu",
+            "machine",
+            "cpu",
+            "resolved",
+            "smp",
+            "expectation",
+        ] {
+            assert!(case.get(field).is_some(), "{field} is missing in {line}");
+        }
+        case["case"].as_str().expect("a name").to_owned()
+    });
+    let names: Vec<String> = names.collect();
+    assert_eq!(names, text.lines().collect::<Vec<_>>());
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    let some = world.run(&["list", "--lane", "tcg"]).expect(0).stdout;
+    assert_eq!(
+        some.lines().filter(|line| line.starts_with("tcg/")).count(),
+        some.lines().count()
+    );
+    let some = world
+        .run(&["list", "--machine", &older, "--cpu", "EPYC-v1"])
+        .expect(0)
+        .stdout;
+    assert_eq!(some.lines().count(), 1, "{some}");
+}
+
+#[test]
+fn shards_are_disjoint_and_together_all() {
+    let Some(world) = World::new(&["EPYC-v*", "486-v1", "n270-v1"], &[]) else {
+        return;
+    };
+    world.record();
+    let run = |shard: &[&str]| -> Vec<String> {
+        world
+            .run(&[&["run", "--json", "run.json"], shard].concat())
+            .expect(0);
+        let cases = world.cases("run.json");
+        cases
+            .iter()
+            .map(|case| case["case"].as_str().expect("a name").to_owned())
+            .collect()
+    };
+    let whole: BTreeSet<String> = run(&[]).into_iter().collect();
+    let parts: Vec<String> = [run(&["--shard", "1/2"]), run(&["--shard", "2/2"])].concat();
+    assert_eq!(parts.len(), whole.len());
+    assert_eq!(parts.into_iter().collect::<BTreeSet<_>>(), whole);
+}
+
+#[test]
+fn junit_is_well_formed_and_counts_what_failed() {
+    let Some(mut world) = World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]) else {
+        return;
+    };
+    world.record();
+    // Text that XML has to escape, and bytes that it cannot hold.
+    world.wrap(
+        "case \"$*\" in *n270*-bios*) printf '<&\\001\\033[31m]]>\"\\377' >&2; exit 1 ;; esac\n\
+         exec \"$q\" \"$@\" -global EPYC-v1-x86_64-cpu.avx2=off",
+    );
+    world.run(&["run", "--junit", "run.xml"]).expect(3);
+    let text = std::fs::read_to_string(world.path("run.xml")).expect("JUnit");
+    let document =
+        roxmltree::Document::parse(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
+    let count = |name: &str| {
+        document
+            .descendants()
+            .filter(|node| node.has_tag_name(name))
+            .count()
+    };
+    assert_eq!(
+        (count("testcase"), count("failure"), count("error")),
+        (3, 1, 1),
+        "{text}"
+    );
+    let root = document.root_element();
+    assert_eq!(
+        (
+            root.attribute("tests"),
+            root.attribute("failures"),
+            root.attribute("errors")
+        ),
+        (Some("3"), Some("1"), Some("1"))
+    );
+    let failure = document
+        .descendants()
+        .find(|node| node.has_tag_name("failure"))
+        .expect("a failure");
+    assert!(
+        failure
+            .text()
+            .unwrap_or("")
+            .contains("-cpuid 0x00000007.00 ebx[ 5]     avx2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn help_names_every_option() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let of_all = [
+        "--config <FILE>",
+        "--qemu <PATH>",
+        "--accel <ACCEL>",
+        "--jobs <N>",
+        "--timeout <SECONDS>",
+        "--verbose",
+    ];
+    let choice = [
+        "--lane <LANE>",
+        "--machine <GLOB>",
+        "--cpu <GLOB>",
+        "--profile <PROFILE>",
+        "--shard <K/N>",
+    ];
+    let choice = choice.as_slice();
+    for (verb, options) in [
+        (
+            "run",
+            [choice, &["--json <FILE>", "--junit <FILE>"]].concat(),
+        ),
+        ("list", [choice, &["--format <FORMAT>"]].concat()),
+        (
+            "dump",
+            vec![
+                "--machine <M>",
+                "--cpu <C>",
+                "--lane <LANE>",
+                "--smp <S>",
+                "--format <FORMAT>",
+                "--host",
+                "--masked",
+                "--sweep-msrs <FIRST-LAST>",
+                "--probe-1f",
+                "--skip-phase <PHASE>",
+            ],
+        ),
+        ("diff", vec!["<A>", "<B>"]),
+        ("catalogue", vec!["--check", "--write"]),
+    ] {
+        let help = world.run(&[verb, "--help"]).expect(0).stdout;
+        for option in options.iter().chain(&of_all) {
+            assert!(
+                help.contains(option),
+                "{option} is missing in the help of {verb}:\n{help}"
+            );
+        }
+    }
+    let help = world.run(&["--help"]).expect(0).stdout;
+    for verb in ["run", "list", "dump", "diff", "catalogue"] {
+        assert!(
+            help.contains(&format!("\n  {verb} ")),
+            "{verb} is missing:\n{help}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let Some(world) = World::new(&["*"], &[]) else {
+        return;
+    };
+    let mut child = world.start(&["list"]);
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+}

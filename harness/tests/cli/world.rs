@@ -1,0 +1,295 @@
+//! What a test works in: a folder with a configuration, and the binary run there.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cpuid_fidelity::boot::{Cancel, Options};
+use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, offers};
+use cpuid_fidelity::run::judge::judge;
+use cpuid_fidelity::run::{Engine, Store, inventory};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Long enough for any guest that works, on a machine that is busy.
+pub const PATIENCE: &str = "60";
+
+/// What one run of the binary left.
+pub struct Ended {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+impl Ended {
+    /// The exit status, and on another one all that was said.
+    #[track_caller]
+    pub fn expect(self, status: i32) -> Ended {
+        let Ended { stdout, stderr, .. } = &self;
+        assert_eq!(
+            self.status,
+            Some(status),
+            "stdout:\n{stdout}\nstderr:\n{stderr}"
+        );
+        self
+    }
+
+    /// Lines of stdout that start with `prefix`.
+    pub fn lines<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.stdout
+            .lines()
+            .filter(move |line| line.starts_with(prefix))
+    }
+
+    #[track_caller]
+    pub fn says(&self, what: &str) {
+        let Ended { stdout, stderr, .. } = self;
+        let said = stdout.contains(what) || stderr.contains(what);
+        assert!(
+            said,
+            "{what:?} is missing\nstdout:\n{stdout}\nstderr:\n{stderr}"
+        );
+    }
+}
+
+/// A folder to test in.
+pub struct World {
+    folder: TempDir,
+    /// The real QEMU.
+    pub real: PathBuf,
+    /// What is run in its place.
+    pub qemu: PathBuf,
+}
+
+impl World {
+    /// With the models and machine types that `run` shall take. `None`, said aloud, where there is no QEMU.
+    pub fn new(models: &[&str], machines: &[&str]) -> Option<World> {
+        let Some(real) = real_qemu() else {
+            let message = "SKIPPED: no QEMU in .cache/qemu or PATH; run scripts/setup\n";
+            assert!(!cpuid_fidelity::run::store::in_ci(), "{message}");
+            // Past libtest, which would keep it to itself.
+            let _ = std::io::stderr().write_all(message.as_bytes());
+            return None;
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = World {
+            folder,
+            qemu: real.clone(),
+            real,
+        };
+        std::fs::create_dir(world.path("tmp")).expect("a folder");
+        std::fs::create_dir(world.path("expectations")).expect("a folder");
+        world.configure(&format!(
+            "qemu = []\n[default]\ndefinition.models = {models:?}\ndefinition.machines = {machines:?}\ntcg.models = []\n"
+        ));
+        Some(world)
+    }
+
+    pub fn configure(&self, toml: &str) {
+        self.write("fidelity.toml", toml);
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// What the real QEMU offers.
+    pub fn offers(&self) -> Arc<Qemu> {
+        let config = Config::read(&self.path("fidelity.toml")).expect("the configuration");
+        let cancel = Cancel::new().expect("an eventfd");
+        let found = inventory::inventory(&config, std::slice::from_ref(&self.real), &cancel);
+        let [qemu] = found.qemus.as_slice() else {
+            panic!("{found:?}")
+        };
+        Arc::clone(qemu)
+    }
+
+    /// `pc-q35-` machine types, newest first.
+    pub fn machines(&self) -> Vec<String> {
+        let qemu = self.offers();
+        let mut names: Vec<String> = qemu
+            .offers
+            .versioned_machines()
+            .map(str::to_owned)
+            .collect();
+        names.retain(|name| name.starts_with("pc-q35-"));
+        names.reverse();
+        names
+    }
+
+    /// Takes what the real QEMU shows now for what is expected, and tells the trials.
+    pub fn record(&self) -> Vec<matrix::Trial> {
+        let config = Config::read(&self.path("fidelity.toml")).expect("the configuration");
+        let cancel = Cancel::new().expect("an eventfd");
+        let store = Store::open(&config).expect("the tables");
+        let options = Options {
+            timeout: Duration::from_secs(60),
+            ..Options::default()
+        };
+        let engine = Engine::new(store, options, 0, cancel).expect("an engine");
+        let trials = matrix::plan(
+            &[self.offers()],
+            &config,
+            Profile::Default,
+            &Filter::default(),
+        );
+        for trial in &trials {
+            let path = config.expectations.join(&trial.expectation);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        }
+        let record = |trial: &matrix::Trial| {
+            if let Some(observed) = judge(&engine, trial, &|_| ()).observed {
+                let path = config.expectations.join(&trial.expectation);
+                std::fs::write(path, format!("---\nsource: a test\n---\n{observed}\n"))
+                    .expect("a file");
+            }
+        };
+        engine.pool().install(|| {
+            use rayon::prelude::*;
+            trials.par_iter().for_each(record);
+        });
+        trials
+    }
+
+    /// Has an expectation of the release, though of no model that there is: the release is no news.
+    pub fn look_at_release(&self) {
+        let folder = self
+            .path("expectations")
+            .join(self.offers().release_folder())
+            .join("models");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("Other-v1.snap"), "---\nsource: a test\n---\n").expect("a file");
+    }
+
+    /// Puts a shell script in QEMU's place, with `$q` for the real one.
+    pub fn wrap(&mut self, script: &str) {
+        let path = self.path("qemu-wrapper");
+        let text = format!("#!/bin/sh\nq={}\n{script}\n", self.real.display());
+        // A shell writes it: were it open for writing here while another test starts a process, that one would hold it
+        // open for a moment, and nothing that is being written can be executed.
+        let mut shell = Command::new("sh")
+            .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut pipe = shell.stdin.take().expect("a pipe");
+        pipe.write_all(text.as_bytes()).expect("a script");
+        drop(pipe);
+        assert!(shell.wait().expect("a shell").success());
+        self.qemu = path;
+    }
+
+    /// A wrapper that answers every question and does `script` in place of booting a guest.
+    pub fn wrap_guests(&mut self, script: &str) {
+        self.wrap(&format!(
+            "case \"$*\" in *-bios*) {script} ;; esac\nexec \"$q\" \"$@\""
+        ));
+    }
+
+    /// A wrapper that adds arguments.
+    pub fn wrap_adding(&mut self, arguments: &str) {
+        self.wrap(&format!("exec \"$q\" \"$@\" {arguments}"));
+    }
+
+    /// Starts the binary here, with its output in pipes.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CPUID_FIDELITY_")
+                || ["QEMU", "ACCEL", "TIMEOUT", "CI"].contains(&text.as_ref())
+            {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .current_dir(self.folder.path())
+            .env("TMPDIR", self.path("tmp"))
+            .env("QEMU", &self.qemu)
+            .env("TIMEOUT", PATIENCE)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("the binary")
+    }
+
+    /// Runs the binary here to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        let started = Instant::now();
+        let output = self
+            .start(arguments)
+            .wait_with_output()
+            .expect("the binary's output");
+        Ended {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+            took: started.elapsed(),
+        }
+    }
+
+    /// The cases in the JSON lines of a run.
+    pub fn cases(&self, file: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(file)).expect("JSON lines");
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let (head, cases) = lines.split_first().expect("a first line");
+        assert_eq!(head["version"], 1);
+        assert_eq!(head["planned"], cases.len());
+        cases.to_vec()
+    }
+
+    /// Nothing that was started here is still there, and no temporary file is left.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        let limit = Instant::now() + Duration::from_secs(5);
+        loop {
+            let left = processes_that_name(self.folder.path());
+            if left.is_empty() {
+                break;
+            }
+            // A process that was killed takes a moment to go.
+            assert!(Instant::now() < limit, "left running: {left:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let files: Vec<_> = std::fs::read_dir(self.path("tmp"))
+            .expect("a folder")
+            .collect();
+        assert!(files.is_empty(), "left behind: {files:?}");
+    }
+}
+
+/// Command lines with the test's folder in them: the wrapper, the ROM and helpers lie there.
+fn processes_that_name(folder: &Path) -> Vec<String> {
+    let marker = folder.to_string_lossy();
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines
+        .filter(|line| line.contains(marker.as_ref()))
+        .collect()
+}
+
+/// The newest QEMU there is.
+fn real_qemu() -> Option<PathBuf> {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/qemu");
+    let entries = std::fs::read_dir(cache).into_iter().flatten().flatten();
+    let binaries = entries.map(|entry| entry.path().join("qemu-system-x86_64"));
+    let newest = binaries
+        .filter(|path| path.is_file())
+        .max_by_key(|path| offers::natural(&path.to_string_lossy()));
+    newest.or_else(|| config::in_path("qemu-system-x86_64"))
+}
