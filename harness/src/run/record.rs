@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::engine::Engine;
 use super::layered;
 use crate::boot::Options;
-use crate::check::Change;
 use crate::check::agreement::{Layers, agreement};
+use crate::check::{Change, given_and_seen};
 use crate::decode::Table;
 use crate::dump::Dump;
 use crate::host::kvm::CpuidTable;
@@ -141,12 +141,20 @@ impl Record {
     /// # Errors
     /// A layer that the checks need was not recorded.
     pub fn findings(&self, table: &Table) -> Result<Vec<Change>, Lacking> {
-        if self.case.lane != Lane::Tcg {
-            return Ok(Vec::new());
-        }
+        // As `layered::findings` does in a run.
+        let (definition, below) = match self.case.lane {
+            Lane::Definition => return Ok(Vec::new()),
+            Lane::KvmDirect => return Ok(given_and_seen(&self.given, &self.guest, table)),
+            Lane::Tcg => {
+                let definition = self.definition.as_ref().ok_or(Lacking("definition"))?;
+                (Some(definition), "qemu")
+            }
+            Lane::Kvm => (None, "kvm"),
+        };
         Ok(agreement(Layers {
-            definition: self.definition.as_ref().ok_or(Lacking("definition"))?,
+            definition,
             guest: &self.guest,
+            below,
             qemu: self.qemu.as_ref().ok_or(Lacking("QEMU layer"))?,
             table,
         }))
