@@ -37,7 +37,7 @@ pub fn run(
         eprintln!("ERROR {broken}");
         return Ok(NOT_RUN);
     };
-    let unavailable = engine.unavailable(&case.qemu);
+    let unavailable = engine.unavailable(case);
     layer.unavailable = unavailable.get(model(&case.cpu)).cloned();
     match format {
         DumpFormat::Json => print(&format!("{}\n", object(case, &layer, &engine.store.table))),

@@ -37,7 +37,7 @@ pub fn text(case: &Case, layer: &QemuLayer, table: &Table) -> String {
     );
     section("warnings", warnings(layer));
     section(
-        "unavailable-features (query-cpu-definitions, newest machine type, TCG)",
+        "unavailable-features (query-cpu-definitions, the model without flags)",
         layer.unavailable.clone().unwrap_or_default(),
     );
     for (kind, properties) in expansions(layer) {
