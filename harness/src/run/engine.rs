@@ -70,6 +70,9 @@ pub type Observed = Result<Observation, Broken>;
 
 type Key = (PathBuf, Lane, String, String, String);
 
+/// Binary, accelerator, machine type.
+type Asked = (PathBuf, &'static str, String);
+
 /// Everything that trials share.
 pub struct Engine {
     /// Expectations and tables.
@@ -80,7 +83,7 @@ pub struct Engine {
     pool: rayon::ThreadPool,
     rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
-    unavailable: Mutex<HashMap<(PathBuf, &'static str, String), Arc<OnceLock<Arc<Unavailable>>>>>,
+    unavailable: Mutex<HashMap<Asked, Arc<OnceLock<Arc<Unavailable>>>>>,
 }
 
 /// By model, `unavailable-features`; empty where QEMU does not tell.
