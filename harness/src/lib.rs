@@ -10,13 +10,14 @@
 //! decode/   Dump + features.tsv → sorted lines, and back
 //! layers/   what each layer above the guest claims
 //! check/    expected × actual → findings
+//! explain/  what every layer says of one feature → which one lost it, and why
 //! report/   text, JSON lines, JUnit
 //! run/      the stages joined; the binary and `cargo test` call it
 //! ```
 //!
 //! # Invariants
 //! - Only `boot` starts processes, and none outlives the call that started it.
-//! - `decode` and `check` do no I/O.
+//! - `decode`, `check` and `explain` do no I/O.
 //! - The agent in the guest never masks, names or judges; masks are applied in `decode`, each with its reason.
 //! - No stage imports a later one; `run` alone imports all.
 //! - Building the list of trials starts no QEMU while the cache holds.
@@ -31,6 +32,7 @@ pub mod boot;
 pub mod check;
 pub mod decode;
 pub mod dump;
+pub mod explain;
 pub mod host;
 pub mod layers;
 pub mod matrix;

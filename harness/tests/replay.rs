@@ -13,6 +13,8 @@ use cpuid_fidelity::dump::Dump;
 mod flags;
 #[path = "replay/kvm_pvm.rs"]
 mod kvm_pvm;
+#[path = "replay/layers.rs"]
+mod layers;
 #[path = "replay/mutants.rs"]
 mod mutants;
 

@@ -14,7 +14,7 @@ use super::command::{Wiring, command};
 use super::memory::{GuestMemory, Slot};
 use super::monitor::{Gone, Monitor, command as command_named};
 use super::process::{Ending, Process};
-use super::view::RawView;
+use super::view::{RawView, expansions};
 use crate::host::kvm::layer::host_supports_xsave;
 use crate::matrix::{Case, Lane};
 
@@ -29,6 +29,8 @@ pub struct Options {
     pub sweep: Vec<(u32, u32)>,
     /// Ask QEMU over QMP, before the guest runs, what it thinks of the CPU.
     pub view: bool,
+    /// With `view`: have QEMU expand the model too.
+    pub expand: bool,
     /// Probe CPUID.1FH past its end too; aborts QEMU 10.0 and 11.1 under TCG.
     pub probe_1f: bool,
 }
@@ -41,6 +43,7 @@ impl Default for Options {
             phases: all.filter(|phase| *phase != Phase::Sweep).collect(),
             sweep: Vec::new(),
             view: false,
+            expand: false,
             probe_1f: false,
         }
     }
@@ -129,7 +132,7 @@ pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std:
         let mut waiting = line.clone();
         waiting.push("-S".into());
         let mut monitor = Monitor::start(waiting, &[memory.as_fd()], options.timeout, cancel)?;
-        view = asked(&mut monitor).ok();
+        view = asked(&mut monitor, options.expand.then_some(case.cpu.as_str())).ok();
         monitor.finish()
     } else {
         Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?.finish()
@@ -145,9 +148,12 @@ pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std:
 }
 
 /// Asks, then lets the guest run. A QEMU that is gone says so by how it ended.
-fn asked(monitor: &mut Monitor) -> Result<RawView, Gone> {
+fn asked(monitor: &mut Monitor, expand: Option<&str>) -> Result<RawView, Gone> {
     monitor.greet()?;
-    let view = RawView::ask(monitor)?;
+    let mut view = RawView::ask(monitor)?;
+    if let Some(cpu) = expand {
+        view.expansions = Some(expansions(monitor, cpu)?);
+    }
     // The guest may be through before the answer to `cont` is.
     let _ = monitor.execute(&command_named("cont"));
     Ok(view)

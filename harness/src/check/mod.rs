@@ -8,13 +8,23 @@
 pub mod agreement;
 pub mod bits;
 pub mod compare;
+#[cfg(test)]
+mod fixture;
 pub mod groups;
 pub mod host_cpus;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
+pub mod limits;
+pub mod msrs;
 pub mod outcome;
+pub mod self_consistency;
+pub mod topology;
+pub mod vcpus;
+pub mod vendor;
+mod view;
 pub mod waivers;
+pub mod xsave;
 
 pub use agreement::agreement;
 pub use compare::{Change, Kind, compare, compare_with_emptied};

@@ -64,7 +64,11 @@ pub enum Verb {
     List(List),
     /// Show what one guest sees
     Dump(Dump),
-    /// Compare two dumps, in expectation lines
+    /// Tell where a feature is at each layer, which layer dropped it, and why
+    Explain(Explain),
+    /// Write all layers of one case to a file, to be checked again elsewhere
+    Record(Record),
+    /// Compare two dumps or records, in expectation lines
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
     Catalogue(Catalogue),
@@ -177,8 +181,11 @@ pub struct Dump {
     /// How to print it; `raw` is the text of `cpuid -r`
     #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
     pub format: DumpFormat,
+    /// `guest`: what the guest sees; `qemu`: what QEMU says of the CPU
+    #[arg(long, value_enum, default_value_t = View::Guest)]
+    pub view: View,
     /// This host instead of a guest (CPUID of the processor it runs on)
-    #[arg(long, conflicts_with_all = ["machine", "cpu", "lane", "smp", "table"])]
+    #[arg(long, conflicts_with_all = ["machine", "cpu", "lane", "smp", "table", "view"])]
     pub host: bool,
     /// Print placeholders for volatile values, as expectations have them
     #[arg(long)]
@@ -194,6 +201,15 @@ pub struct Dump {
     pub skip_phase: Vec<String>,
 }
 
+/// Whose view of a CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum View {
+    /// The agent's dump.
+    Guest,
+    /// QEMU's QMP answers and warnings.
+    Qemu,
+}
+
 /// Formats of `dump`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DumpFormat {
@@ -205,10 +221,53 @@ pub enum DumpFormat {
     Raw,
 }
 
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// `-cpu` argument: model and flags
+    #[arg(long, value_name = "C")]
+    pub cpu: String,
+    /// The feature, as QEMU spells it; Linux's and libvirt's spellings are understood
+    #[arg(long, value_name = "F")]
+    pub feature: String,
+    /// Machine type
+    #[arg(long, value_name = "M", default_value = "q35")]
+    pub machine: String,
+    /// How the guest is run
+    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    pub lane: Lane,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `record`.
+#[derive(Debug, Args)]
+pub struct Record {
+    /// `-cpu` argument
+    #[arg(long, value_name = "C")]
+    pub cpu: String,
+    /// Machine type
+    #[arg(long, value_name = "M", default_value = "q35")]
+    pub machine: String,
+    /// How the guest is run
+    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    pub lane: Lane,
+    /// `-smp` argument
+    #[arg(long, value_name = "S", default_value = "1")]
+    pub smp: Topology,
+    /// Where to write it
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Leave out what is known of this host and its KVM
+    #[arg(long)]
+    pub no_host: bool,
+}
+
 /// `diff`.
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// A dump as `dump` printed it (text or json), or an expectation
+    /// A dump as `dump` printed it (text or json), a record, or an expectation
     pub a: PathBuf,
     /// Another
     pub b: PathBuf,

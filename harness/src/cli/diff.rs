@@ -1,4 +1,4 @@
-//! `diff`: two dumps, in expectation lines.
+//! `diff`: two dumps or records, in expectation lines.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use cpuid_fidelity::check::compare;
 use cpuid_fidelity::decode::{Line, Volatile, parse, render};
 use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::run::record::Record;
 use cpuid_fidelity::run::store::snapshot_content;
 
 use super::arguments::Diff;
@@ -24,11 +25,19 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     Ok(u8::from(!changes.is_empty()))
 }
 
-/// Of a JSON dump, a text dump, or an expectation.
+/// Of a record, a JSON dump, a text dump, or an expectation.
 fn lines(context: &Context, path: &Path) -> anyhow::Result<Vec<Line>> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {name}"))?;
     if text.trim_start().starts_with('{') {
+        if Record::is_one(&text) {
+            let record = Record::parse(path, &text)?;
+            return Ok(render(
+                &record.guest,
+                &context.store.table,
+                &Volatile::default(),
+            ));
+        }
         let dump: Dump = serde_json::from_str(&text)
             .with_context(|| format!("failed to read the dump in {name}"))?;
         return Ok(render(&dump, &context.store.table, &Volatile::default()));

@@ -14,7 +14,7 @@ use cpuid_fidelity::run::judge::text;
 use fidelity_protocol::config::MAX_RANGES;
 use fidelity_protocol::frame::Phase;
 
-use super::arguments::{Dump, DumpFormat, Global};
+use super::arguments::{Dump, DumpFormat, Global, View};
 use super::{Context, NOT_RUN, print};
 
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
@@ -27,6 +27,9 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
     let case = case(&context, arguments)?;
     let options = options(&context, arguments)?;
     let engine = context.engine()?;
+    if arguments.view == View::Qemu {
+        return super::view::run(&engine, &case, &options, arguments.format);
+    }
     let observed = match &arguments.table {
         Some(file) => engine.boot_table(&case, &table(file)?, &options),
         None => engine.boot(&case, &options),

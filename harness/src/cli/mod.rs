@@ -5,8 +5,11 @@ mod catalogue;
 mod context;
 mod diff;
 mod dump;
+mod explain;
 mod list;
+mod record;
 mod run;
+mod view;
 
 pub use arguments::Arguments;
 use arguments::Verb;
@@ -28,6 +31,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Run(run) => run::run(&Context::new(&arguments.global)?, run),
         Verb::List(list) => list::run(&Context::new(&arguments.global)?, list),
         Verb::Dump(dump) => dump::run(&arguments.global, dump),
+        Verb::Explain(explain) => explain::run(&Context::new(&arguments.global)?, explain),
+        Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
         Verb::Diff(diff) => diff::run(&Context::new(&arguments.global)?, diff),
         Verb::Catalogue(catalogue) => catalogue::run(&Context::new(&arguments.global)?, catalogue),
     }

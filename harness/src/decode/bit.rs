@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::line::{Line, Register, bits};
 use super::table::{Field, Space, Table};
 use crate::dump::{Key, Regs};
 
@@ -29,6 +30,18 @@ impl Bit {
         let mut fields =
             table.register(Space::Cpuid, self.key.leaf, self.key.subleaf, self.register);
         fields.find(|field| (field.low..=field.high).contains(&self.bit))
+    }
+
+    /// As an expectation line of CPUID where it is set.
+    pub fn line(self, table: &Table) -> Line {
+        let Key { leaf, subleaf } = self.key;
+        let register = ["eax", "ebx", "ecx", "edx"][usize::from(self.register)];
+        Line::new(
+            Register::Cpuid,
+            format!("0x{leaf:08x}.{subleaf:02x}"),
+            bits(register, self.bit, self.bit),
+            self.name(table),
+        )
     }
 
     /// Its field's name, or `reserved`.

@@ -47,7 +47,7 @@ pub(super) fn address(key: Key) -> String {
 }
 
 /// The answers that out-of-range leaves are held against: what the guest saw last before it probed.
-pub(super) fn settled(vcpu: &Vcpu) -> Option<&Answers> {
+pub(crate) fn settled(vcpu: &Vcpu) -> Option<&Answers> {
     let phase = |phase| vcpu.phase(phase).filter(|phase| !phase.cpuid.is_empty());
     phase(Phase::Enabled)
         .or_else(|| phase(Phase::Reset))

@@ -32,6 +32,9 @@ impl Word {
 /// Feature words and their bits.
 pub type Words = BTreeMap<Word, u32>;
 
+/// CPU properties and their values.
+pub type Properties = BTreeMap<String, Value>;
+
 /// What QEMU claims of the CPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QemuLayer {
@@ -49,6 +52,12 @@ pub struct QemuLayer {
     pub unavailable: Option<Vec<String>>,
     /// Whether QEMU refuses the guest with `enforce`; `None` where it was not tried.
     pub enforce_refuses: Option<bool>,
+    /// Properties of `query-cpu-model-expansion`, type `static`; `None` where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub static_properties: Option<Properties>,
+    /// The same of type `full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_properties: Option<Properties>,
     /// Answers that were refused or of another form than QEMU documents.
     pub unreadable: Vec<String>,
 }
@@ -70,6 +79,16 @@ impl QemuLayer {
             words("feature-words", &view.feature_words),
             words("filtered-features", &view.filtered_features),
         );
+        let [static_properties, full_properties] = match &view.expansions {
+            None => [None, None],
+            Some([fixed, full]) => [("static", fixed), ("full", full)].map(|(name, answer)| {
+                let read = answer.as_ref().map_err(Clone::clone).and_then(properties);
+                read.map_err(|problem| {
+                    unreadable.push(format!("query-cpu-model-expansion {name}: {problem}"));
+                })
+                .ok()
+            }),
+        };
         let cpus = view.cpus.as_ref().ok();
         let class = cpus.and_then(|cpus| cpus[0]["qom-type"].as_str());
         QemuLayer {
@@ -77,6 +96,8 @@ impl QemuLayer {
             words: feature_words,
             filtered,
             warnings: Warnings::read(stderr),
+            static_properties,
+            full_properties,
             unreadable,
             ..QemuLayer::default()
         }
@@ -108,6 +129,14 @@ fn read_words(answer: &Value) -> Option<Words> {
         Some((word, number(&item["features"])?))
     };
     answer.as_array()?.iter().map(word).collect()
+}
+
+fn properties(answer: &Value) -> Result<Properties, String> {
+    let properties = answer.as_object().ok_or("an answer of another form")?;
+    let pairs = properties
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()));
+    Ok(pairs.collect())
 }
 
 /// Words as `[leaf, subleaf, register, bits]` rows: JSON has no structured map keys.
@@ -147,6 +176,7 @@ mod tests {
             cpus: Ok(json!([{"qom-type": "EPYC-v4-x86_64-cpu"}])),
             feature_words: Ok(words),
             filtered_features: Err("Property not found".to_owned()),
+            expansions: None,
         }
     }
 

@@ -34,11 +34,15 @@ pub struct Warnings {
     pub features: BTreeSet<Warned>,
     /// Capabilities that are no single bit: `avx10.2`, the version of AVX10 that the model asks for (QEMU 10.1 and later).
     pub capabilities: BTreeSet<String>,
+    /// Features that the user asked for and that need others that are not there (`feature_dependencies`).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dependent: BTreeSet<Warned>,
     /// Lines that are nothing known: reported, never dropped.
     pub unknown: Vec<String>,
 }
 
 const MARK: &str = "requested feature: ";
+const DEPENDENT: &str = "depends on other features that were not requested: ";
 
 /// Lines that say something, but not of one feature.
 const KNOWN: [&str; 3] = [
@@ -55,7 +59,12 @@ impl Warnings {
     pub fn read(stderr: &str) -> Warnings {
         let mut warnings = Warnings::default();
         for line in stderr.lines().filter(|line| !line.trim().is_empty()) {
-            let feature = line.split_once(MARK).map(|(_, feature)| feature);
+            let behind = |mark| line.split_once(mark).map(|(_, feature)| feature);
+            if let Some(feature) = behind(DEPENDENT).and_then(Warned::read) {
+                warnings.dependent.insert(feature);
+                continue;
+            }
+            let feature = behind(MARK);
             if let Some(feature) = feature.and_then(Warned::read) {
                 warnings.features.insert(feature);
             } else if let Some(capability) = feature.and_then(capability) {
@@ -143,6 +152,19 @@ mod tests {
             (7, None, Some(1), 5)
         );
         assert_eq!(warned.name, "avx2");
+    }
+
+    #[test]
+    fn a_feature_that_needs_another_is_told_apart() {
+        let line = "warning: This feature depends on other features that were not requested: CPUID.8000000AH:EDX.npt [bit 0]";
+        let warnings = Warnings::read(line);
+        assert!(warnings.features.is_empty() && warnings.unknown.is_empty());
+        let names: Vec<_> = warnings
+            .dependent
+            .iter()
+            .map(|warned| &warned.name)
+            .collect();
+        assert_eq!(names, ["npt"]);
     }
 
     #[test]

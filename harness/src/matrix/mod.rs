@@ -7,9 +7,11 @@ pub mod case;
 pub mod config;
 pub mod identity;
 pub mod offers;
+pub mod parts;
 pub mod plan;
 
 pub use case::{Case, Lane, Qemu, Topology};
 pub use config::{Config, ConfigError, Profile};
 pub use offers::Offers;
+pub use parts::Parts;
 pub use plan::{Filter, Subject, Trial, plan};

@@ -4,7 +4,9 @@ pub mod changes;
 pub mod files;
 pub mod jsonl;
 pub mod junit;
+pub mod ladder;
 pub mod progress;
 pub mod summary;
+pub mod view;
 
 pub use files::{writable, write_whole};

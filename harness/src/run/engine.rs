@@ -70,8 +70,8 @@ pub type Observed = Result<Observation, Broken>;
 
 type Key = (PathBuf, Lane, String, String, String);
 
-/// Answers that are had once; who asks meanwhile waits.
-type Once<K, T> = Mutex<HashMap<K, Arc<OnceLock<Arc<T>>>>>;
+/// Binary, accelerator, machine type.
+type Asked = (PathBuf, &'static str, String);
 
 /// Everything that trials share.
 pub struct Engine {
@@ -82,8 +82,8 @@ pub struct Engine {
     cancel: Cancel,
     pool: rayon::ThreadPool,
     rom: PathBuf,
-    seen: Once<Key, Observed>,
-    unavailable: Once<(PathBuf, &'static str, String), Unavailable>,
+    seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
+    unavailable: Mutex<HashMap<Asked, Arc<OnceLock<Arc<Unavailable>>>>>,
 }
 
 /// By model, `unavailable-features`; empty where QEMU does not tell.

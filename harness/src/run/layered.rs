@@ -2,7 +2,9 @@
 
 use super::engine::{Engine, Observation};
 use crate::check::agreement::{Layers, agreement};
-use crate::check::{Change, given_and_kept, given_and_seen, supported_by_hardware};
+use crate::check::{
+    Change, given_and_kept, given_and_seen, self_consistency, supported_by_hardware,
+};
 use crate::host::HostLayer;
 use crate::layers::QemuLayer;
 use crate::matrix::plan::SUPPORTED;
@@ -17,12 +19,23 @@ pub fn findings(
     case: &Case,
     observation: &Observation,
 ) -> Result<Vec<Change>, String> {
-    match case.lane {
+    let mut changes = match case.lane {
         // Nothing is filtered, and what is forced may well contradict itself.
-        Lane::Definition => Ok(Vec::new()),
-        Lane::Tcg | Lane::Kvm => told_by_qemu(engine, case, observation),
-        Lane::KvmDirect => Ok(told_by_kvm(engine, case, observation)),
+        Lane::Definition => return Ok(Vec::new()),
+        Lane::Tcg | Lane::Kvm => told_by_qemu(engine, case, observation)?,
+        Lane::KvmDirect => told_by_kvm(engine, case, observation),
+    };
+    // A table of somebody else's making need not agree with itself, and check 7 holds it bit by bit.
+    if case.lane != Lane::KvmDirect {
+        let table = &engine.store.table;
+        changes.extend(self_consistency::all(
+            &observation.dump,
+            case.lane,
+            &case.smp,
+            table,
+        ));
     }
+    Ok(changes)
 }
 
 /// Checks 2 and 3.

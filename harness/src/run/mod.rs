@@ -2,14 +2,17 @@
 //!
 //! [`inventory`] finds the QEMUs and asks each what it offers, through the cache. [`engine`] boots a case and turns it into
 //! lines. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
-//! against one another. [`store`] reads the expectations and the two tables.
+//! against one another. [`explain`] asks all layers of one feature. [`record`] keeps all layers of a case, to be checked again
+//! elsewhere. [`store`] reads the expectations and the two tables.
 
 pub mod catalogue;
 pub mod direct;
 pub mod engine;
+pub mod explain;
 pub mod inventory;
 pub mod judge;
 pub mod layered;
+pub mod record;
 pub mod store;
 
 pub use engine::{Engine, Observation};

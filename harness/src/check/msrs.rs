@@ -1,0 +1,261 @@
+//! Check 6: a feature MSR is readable exactly where CPUID announces it.
+//!
+//! TCG gives 0 for an MSR that it does not know instead of raising #GP (helper_rdmsr in target/i386/tcg/sysemu/misc_helper.c), so that
+//! in its lanes only an MSR that is announced and faults is a finding. KVM raises #GP, but lets a guest read some MSRs whatever
+//! CPUID says (kvm_get_msr_common in arch/x86/kvm/x86.c): those rows say so.
+
+use fidelity_protocol::frame::Phase;
+
+use super::compare::{Change, Kind};
+use super::view::{Teller, View};
+use super::xsave::of_vcpu;
+use crate::decode::{Space, Table};
+use crate::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::matrix::Lane;
+
+const CHECK: &str = "msrs";
+
+/// What is due of an MSR that no feature announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Otherwise {
+    /// #GP.
+    Faults,
+    /// KVM answers all the same.
+    Whatever,
+}
+use Otherwise::{Faults, Whatever};
+
+/// An MSR, the features of which one announces it, and what is due where none does.
+struct Rule {
+    first: u32,
+    last: u32,
+    name: &'static str,
+    features: &'static [&'static str],
+    otherwise: Otherwise,
+}
+
+const fn rule(
+    index: u32,
+    name: &'static str,
+    features: &'static [&'static str],
+    otherwise: Otherwise,
+) -> Rule {
+    Rule {
+        first: index,
+        last: index,
+        name,
+        features,
+        otherwise,
+    }
+}
+
+/// Sources: SDM vol. 4 table 2-2, APM vol. 2 appendix A, Documentation/virt/kvm/x86/msr.rst; for [`Whatever`] kvm_get_msr_common, and
+/// guest_pv_has for KVM's own MSRs, which holds everyone to have them unless KVM_CAP_ENFORCE_PV_FEATURE_CPUID is on. Not here:
+/// IA32_FLUSH_CMD, which is write-only, and AMD's MSRs of no CPUID bit.
+const RULES: [Rule; 24] = [
+    // guest_has_spec_ctrl_msr in arch/x86/kvm/cpuid.h; Intel's STIBP and SSBD live in the same MSR.
+    rule(
+        0x48,
+        "IA32_SPEC_CTRL",
+        &[
+            "spec-ctrl",
+            "stibp",
+            "ssbd",
+            "ibrs",
+            "amd-stibp",
+            "amd-ssbd",
+        ],
+        Faults,
+    ),
+    rule(0xCF, "IA32_CORE_CAPABILITIES", &["core-capability"], Faults),
+    rule(0xFE, "IA32_MTRRCAP", &["mtrr"], Whatever),
+    rule(
+        0x10A,
+        "IA32_ARCH_CAPABILITIES",
+        &["arch-capabilities"],
+        Faults,
+    ),
+    rule(0x122, "IA32_TSX_CTRL", &["tsx-ctrl"], Faults),
+    rule(0x179, "IA32_MCG_CAP", &["mca"], Whatever),
+    rule(0x277, "IA32_PAT", &["pat"], Whatever),
+    rule(0x345, "IA32_PERF_CAPABILITIES", &["pdcm"], Faults),
+    // 48BH to 493H are announced by bits of these, not by CPUID.
+    Rule {
+        first: 0x480,
+        last: 0x48A,
+        ..rule(0, "VMX capability MSR", &["vmx"], Faults)
+    },
+    rule(0xDA0, "IA32_XSS", &["xsaves"], Faults),
+    rule(0x6A0, "IA32_U_CET", &["cet-ss", "cet-ibt"], Faults),
+    rule(0x6A2, "IA32_S_CET", &["cet-ss", "cet-ibt"], Faults),
+    rule(
+        0x4B56_4D00,
+        "MSR_KVM_WALL_CLOCK_NEW",
+        &["kvmclock-clocksource2"],
+        Whatever,
+    ),
+    rule(
+        0x4B56_4D01,
+        "MSR_KVM_SYSTEM_TIME_NEW",
+        &["kvmclock-clocksource2"],
+        Whatever,
+    ),
+    rule(
+        0x4B56_4D02,
+        "MSR_KVM_ASYNC_PF_EN",
+        &["kvm-asyncpf"],
+        Whatever,
+    ),
+    rule(
+        0x4B56_4D03,
+        "MSR_KVM_STEAL_TIME",
+        &["kvm-steal-time"],
+        Whatever,
+    ),
+    rule(0x4B56_4D04, "MSR_KVM_PV_EOI_EN", &["kvm-pv-eoi"], Whatever),
+    rule(
+        0x4B56_4D05,
+        "MSR_KVM_POLL_CONTROL",
+        &["kvm-poll-control"],
+        Whatever,
+    ),
+    rule(
+        0x4B56_4D08,
+        "MSR_KVM_MIGRATION_CONTROL",
+        &["kvm-migration-control"],
+        Whatever,
+    ),
+    rule(0xC000_0080, "IA32_EFER", &["syscall", "lm", "nx"], Whatever),
+    rule(0xC000_0102, "IA32_KERNEL_GS_BASE", &["lm"], Whatever),
+    rule(0xC000_0103, "IA32_TSC_AUX", &["rdtscp", "rdpid"], Faults),
+    rule(0xC000_0104, "AMD TSC_RATIO", &["tsc-scale"], Whatever),
+    rule(0xC001_011F, "AMD VIRT_SPEC_CTRL", &["virt-ssbd"], Faults),
+];
+
+/// Where the MSRs and CPUID of any vCPU contradict one another.
+pub fn msrs(dump: &Dump, lane: Lane, layer: &'static str, table: &Table) -> Vec<Change> {
+    let tell = Teller {
+        check: CHECK,
+        layer,
+        table,
+    };
+    let each = dump.vcpus.iter().enumerate();
+    let found = each.flat_map(|(index, vcpu)| {
+        let changes = of_one(vcpu, lane, &tell).into_iter();
+        changes.map(move |change| of_vcpu(index, change))
+    });
+    found.collect()
+}
+
+fn of_one(vcpu: &Vcpu, lane: Lane, tell: &Teller<'_>) -> Vec<Change> {
+    let (Some(view), Some(msrs)) = (
+        View::of(vcpu, Phase::Reset, tell.table),
+        vcpu.phase(Phase::Msrs),
+    ) else {
+        return Vec::new();
+    };
+    let emulated = matches!(lane, Lane::Definition | Lane::Tcg);
+    let mut changes = Vec::new();
+    for rule in &RULES {
+        let announcing = rule.features.iter();
+        let by = announcing
+            .copied()
+            .find(|feature| announces(&view, msrs, feature));
+        for (index, reading) in msrs.msrs.range(rule.first..=rule.last) {
+            let place = format!("MSR.{index:02X}H");
+            let readable = matches!(reading, Reading::Value(_));
+            let strict = rule.otherwise == Faults && !emulated;
+            changes.extend(match (by, readable) {
+                (Some(feature), false) => {
+                    let expected = format!("readable: CPUID announces {feature}");
+                    Some(tell.at(Kind::Lost, place, rule.name, expected, told(*reading)))
+                }
+                (None, true) if strict => {
+                    let expected = format!("#GP: CPUID announces no {}", rule.features.join(", "));
+                    Some(tell.at(Kind::Gained, place, rule.name, expected, told(*reading)))
+                }
+                _ => None,
+            });
+        }
+    }
+    changes
+}
+
+/// Whether a CPUID bit, or a bit of another feature MSR, is set.
+fn announces(view: &View<'_>, msrs: &PhaseDump, name: &str) -> bool {
+    match view.table.named(name) {
+        Some(field) if field.space == Space::Msr => match msrs.msrs.get(&field.leaf) {
+            Some(Reading::Value(value)) => value & field.mask() != 0,
+            _ => false,
+        },
+        _ => view.has(name),
+    }
+}
+
+fn told(reading: Reading) -> String {
+    match reading {
+        Reading::Value(value) => format!("value = {value:#x}"),
+        Reading::Fault(13) => "#GP".to_owned(),
+        Reading::Fault(vector) => format!("exception {vector}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{dump, table, told, vcpu, vendor};
+    use super::*;
+
+    const ARCH_CAPABILITIES: u32 = 1 << 29;
+
+    fn found(lane: Lane, edx: u32, readings: &[(u32, Reading)]) -> Vec<String> {
+        let mut boot = vcpu(0, &[vendor(7, "GenuineIntel"), (7, 0, [0, 0, 0, edx])]);
+        let phase = boot.phases.entry(Phase::Msrs).or_default();
+        phase.msrs = readings.iter().copied().collect();
+        told(&msrs(&dump(vec![boot]), lane, "kvm", &table()))
+    }
+
+    #[test]
+    fn names_are_the_tables() {
+        let table = table();
+        let names = RULES.iter().flat_map(|rule| rule.features);
+        let unknown: Vec<_> = names.filter(|name| table.named(name).is_none()).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
+    #[test]
+    fn msrs_that_follow_cpuid_give_no_finding() {
+        let readings = [(0x10A, Reading::Value(0)), (0x345, Reading::Fault(13))];
+        assert!(found(Lane::Kvm, ARCH_CAPABILITIES, &readings).is_empty());
+    }
+
+    #[test]
+    fn an_announced_msr_that_faults_is_found_in_every_lane() {
+        for lane in [Lane::Tcg, Lane::Kvm] {
+            assert_eq!(
+                found(lane, ARCH_CAPABILITIES, &[(0x10A, Reading::Fault(13))]),
+                ["msrs: lost IA32_ARCH_CAPABILITIES MSR.10AH: \
+                     readable: CPUID announces arch-capabilities; #GP"]
+            );
+        }
+    }
+
+    #[test]
+    fn an_msr_that_nothing_announces_is_found_where_unknown_ones_fault() {
+        let readings = [(0x10A, Reading::Value(8)), (0xFE, Reading::Value(0))];
+        assert_eq!(
+            found(Lane::Kvm, 0, &readings),
+            ["msrs: gained IA32_ARCH_CAPABILITIES MSR.10AH: \
+                 #GP: CPUID announces no arch-capabilities; value = 0x8"]
+        );
+        assert!(found(Lane::Tcg, 0, &readings).is_empty());
+    }
+
+    #[test]
+    fn a_feature_in_an_msr_announces_another_msr() {
+        let readings = [(0x10A, Reading::Value(1 << 7)), (0x122, Reading::Fault(13))];
+        assert_eq!(
+            found(Lane::Kvm, ARCH_CAPABILITIES, &readings),
+            ["msrs: lost IA32_TSX_CTRL MSR.122H: readable: CPUID announces tsx-ctrl; #GP"]
+        );
+    }
+}

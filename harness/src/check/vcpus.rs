@@ -1,0 +1,311 @@
+//! Check 4, first part: every vCPU is the boot processor's twin but for what names it, and its names agree.
+//!
+//! A processor's id stands in leaf 1 EBX (its low 8 bits), 0BH and 1FH EDX, 0x8000001E EAX and 0x80000026 EDX (SDM vol. 3 §10.9.3,
+//! "Hierarchical mapping"; APM vol. 3 appendix E; x86_cpu_apic_id_from_index and cpu_x86_cpuid in QEMU).
+
+use std::collections::BTreeMap;
+
+use fidelity_protocol::frame::Phase;
+
+use super::compare::{Change, Kind};
+use super::view::{Teller, View, place};
+use super::xsave::of_vcpu;
+use crate::decode::delta::{self, delta};
+use crate::decode::{Bit, Space, Table};
+use crate::dump::{Dump, Key, Reading, Vcpu};
+
+const CHECK: &str = "vcpus";
+
+/// CPUID fields that may differ between vCPUs.
+const OWN_FIELDS: [(&str, &str); 7] = [
+    ("initial-apic-id", "names the vCPU"),
+    ("x2apic-id", "names the vCPU"),
+    ("x2apic-id-v2", "names the vCPU"),
+    ("ext-apic-id", "names the vCPU"),
+    ("amd-topo-x2apic-id", "names the vCPU"),
+    ("core-id", "names the vCPU's core"),
+    ("node-id", "names the vCPU's node"),
+];
+
+/// MSRs that may differ between vCPUs, and in which bits.
+const OWN_MSRS: [(u32, u64, &str); 6] = [
+    (0x10, u64::MAX, "the TSC counts on between two readings"),
+    (0x1B, 1 << 8, "APIC_BASE.BSP is set on the boot processor"),
+    (
+        0x4000_0002,
+        u64::MAX,
+        "HV_X64_MSR_VP_INDEX numbers the vCPU",
+    ),
+    (
+        0x4000_0010,
+        u64::MAX,
+        "HV_X64_MSR_VP_RUNTIME is the vCPU's own",
+    ),
+    (
+        0xC000_0102,
+        u64::MAX,
+        "KERNEL_GS_BASE is what software put there",
+    ),
+    (0xC000_0103, u64::MAX, "TSC_AUX is what software put there"),
+];
+
+/// Fields that repeat the APIC id, and how many bits of it.
+const IDS: [(&str, u32); 5] = [
+    ("initial-apic-id", 0xFF),
+    ("x2apic-id", u32::MAX),
+    ("x2apic-id-v2", u32::MAX),
+    ("ext-apic-id", u32::MAX),
+    ("amd-topo-x2apic-id", u32::MAX),
+];
+
+/// Where a vCPU is not what it should be; `vcpus` is how many there should be.
+pub fn vcpus(dump: &Dump, vcpus: u32, layer: &'static str, table: &Table) -> Vec<Change> {
+    let tell = Teller {
+        check: CHECK,
+        layer,
+        table,
+    };
+    let mut changes: Vec<Change> = count(dump, vcpus, &tell).into_iter().collect();
+    changes.extend(unique(dump, &tell));
+    for (index, vcpu) in dump.vcpus.iter().enumerate() {
+        let mut found = names_agree(vcpu, &tell);
+        if index > 0 {
+            found.extend(twins(&dump.vcpus[0], vcpu, &tell));
+        }
+        changes.extend(found.into_iter().map(|change| of_vcpu(index, change)));
+    }
+    changes
+}
+
+fn count(dump: &Dump, wanted: u32, tell: &Teller<'_>) -> Option<Change> {
+    let seen = dump.vcpus.len();
+    let differ = usize::try_from(wanted) != Ok(seen);
+    differ.then(|| tell.at(Kind::Changed, String::new(), "vcpus", wanted, seen))
+}
+
+fn unique(dump: &Dump, tell: &Teller<'_>) -> Vec<Change> {
+    let mut seen = BTreeMap::new();
+    let mut changes = Vec::new();
+    for (index, vcpu) in dump.vcpus.iter().enumerate() {
+        if let Some(first) = seen.insert(vcpu.apic_id, index) {
+            let actual = format!("{} is vCPU {first}'s too", vcpu.apic_id);
+            let place = format!("vcpu{index}");
+            changes.push(tell.at(Kind::Changed, place, "apic-id", "an id of its own", actual));
+        }
+    }
+    changes
+}
+
+/// Every leaf that names the vCPU names the same.
+fn names_agree(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+    let Some(view) = View::of(vcpu, Phase::Reset, tell.table) else {
+        return Vec::new();
+    };
+    let mut changes = Vec::new();
+    for (name, mask) in IDS {
+        let Some(field) = tell.table.named(name) else {
+            continue;
+        };
+        let subleaves = Key::new(field.leaf, 0)..=Key::new(field.leaf, u32::MAX);
+        for (key, regs) in view.answers.range(subleaves) {
+            // A leaf of zeros is one that the model has not got.
+            let id = (*regs != [0; 4])
+                .then(|| view.at(name, key.subleaf))
+                .flatten();
+            changes.extend(tell.unless_equal(name, key.subleaf, vcpu.apic_id & mask, id));
+        }
+    }
+    changes
+}
+
+/// What differs from the boot processor and has no reason to.
+fn twins(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for phase in [Phase::Reset, Phase::Enabled] {
+        let views = [boot, vcpu].map(|vcpu| View::of(vcpu, phase, tell.table));
+        if let [Some(boot), Some(own)] = views {
+            for (key, change) in delta(boot.answers, own.answers) {
+                changes.extend(cpuid(&boot, key, change, tell));
+            }
+        }
+    }
+    changes.extend(msrs(boot, vcpu, tell));
+    changes
+}
+
+fn cpuid(boot: &View<'_>, key: Key, change: delta::Change, tell: &Teller<'_>) -> Vec<Change> {
+    let leaf = format!("CPUID.{:02X}H.{:02X}H", key.leaf, key.subleaf);
+    let (register, value) = match change {
+        delta::Change::Register(register, value) => (register, value),
+        // The agent walks 0x8000001E and its like on all vCPUs alike.
+        delta::Change::New(_) => {
+            return vec![tell.at(
+                Kind::Gained,
+                leaf,
+                "leaf",
+                "as on the boot processor: none",
+                "an answer",
+            )];
+        }
+        delta::Change::Absent => {
+            return vec![tell.at(
+                Kind::Lost,
+                leaf,
+                "leaf",
+                "as on the boot processor: an answer",
+                "none",
+            )];
+        }
+    };
+    let before = boot.regs(key.leaf, key.subleaf).unwrap_or_default()[usize::from(register)];
+    let mut left = before ^ value;
+    let mut changes = Vec::new();
+    while left != 0 {
+        let bit = u8::try_from(left.trailing_zeros()).unwrap_or(0);
+        let bit = Bit { key, register, bit };
+        let field = bit.field(tell.table);
+        let mask = field.map_or(1 << bit.bit, |field| field.mask());
+        let name = bit.name(tell.table);
+        left &= !u32::try_from(mask).unwrap_or(u32::MAX);
+        if OWN_FIELDS.iter().any(|(own, _)| *own == name) {
+            continue;
+        }
+        let place = field.map_or(bit.to_string(), |field| place(field, key.subleaf));
+        let shown = |value: u32| {
+            format!(
+                "{name} = {}",
+                (u64::from(value) & mask) >> mask.trailing_zeros()
+            )
+        };
+        changes.push(tell.at(Kind::Changed, place, name, shown(before), shown(value)));
+    }
+    changes
+}
+
+fn msrs(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+    let [Some(boot), Some(own)] = [boot, vcpu].map(|vcpu| vcpu.phase(Phase::Msrs)) else {
+        return Vec::new();
+    };
+    let differs = |index: u32, one: Reading, other: Reading| match (one, other) {
+        (Reading::Value(one), Reading::Value(other)) => {
+            let row = OWN_MSRS.iter().find(|(own, ..)| *own == index);
+            (one ^ other) & !row.map_or(0, |(_, mask, _)| *mask) != 0
+        }
+        _ => one != other,
+    };
+    let told = |reading: Reading| match reading {
+        Reading::Value(value) => format!("value = {value:#x}"),
+        Reading::Fault(vector) => format!("exception {vector}"),
+    };
+    let judge = |(index, one): (&u32, &Reading)| {
+        let other = *own.msrs.get(index)?;
+        differs(*index, *one, other).then(|| {
+            let mut fields = tell.table.register(Space::Msr, *index, 0, 0);
+            let name = fields.next().map_or("msr", |field| &field.name);
+            let place = format!("MSR.{index:02X}H");
+            tell.at(Kind::Changed, place, name, told(*one), told(other))
+        })
+    };
+    boot.msrs.iter().filter_map(judge).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Row, dump, table, told, vendor};
+    use super::*;
+
+    fn vcpu(id: u32) -> Vcpu {
+        super::super::fixture::vcpu(id, &rows(id))
+    }
+
+    fn rows(id: u32) -> [Row; 4] {
+        [
+            vendor(0xB, "GenuineIntel"),
+            (1, 0, [0x50654, id << 24 | 0x800, 1 << 26, 1 << 28]),
+            (0xB, 0, [0, 1, 0x100, id]),
+            (0x8000_001E, 0, [id, id, 0, 0]),
+        ]
+    }
+
+    fn found(vcpus: Vec<Vcpu>, wanted: u32) -> Vec<String> {
+        told(&super::vcpus(&dump(vcpus), wanted, "qemu", &table()))
+    }
+
+    #[test]
+    fn names_are_the_tables() {
+        let (own, ids) = (OWN_FIELDS.map(|(name, _)| name), IDS.map(|(name, _)| name));
+        for name in own.iter().chain(&ids) {
+            assert!(table().named(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn twins_with_names_of_their_own_give_no_finding() {
+        assert_eq!(found(vec![vcpu(0), vcpu(1)], 2), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_vcpu_too_few_is_found() {
+        assert_eq!(found(vec![vcpu(0)], 2), ["vcpus: changed vcpus : 2; 1"]);
+    }
+
+    #[test]
+    fn an_id_that_two_have_is_found() {
+        assert_eq!(
+            found(vec![vcpu(0), vcpu(0)], 2),
+            ["vcpus: changed apic-id vcpu1: an id of its own; 0 is vCPU 0's too"]
+        );
+    }
+
+    #[test]
+    fn leaves_that_name_a_vcpu_otherwise_are_found() {
+        let mut other = vcpu(1);
+        let phase = other.phases.get_mut(&Phase::Reset).expect("the phase");
+        phase.cpuid.insert(Key::new(0xB, 0), [0, 1, 0x100, 2]);
+        assert_eq!(
+            found(vec![vcpu(0), other], 2),
+            [
+                "vcpus: changed x2apic-id vcpu1 CPUID.0BH.00H:EDX[31:0]: x2apic-id = 1; x2apic-id = 2"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_vcpu_that_is_no_twin_is_found() {
+        let mut other = vcpu(1);
+        let phase = other.phases.get_mut(&Phase::Reset).expect("the phase");
+        phase
+            .cpuid
+            .insert(Key::new(1, 0), [0x50657, 1 << 24 | 0x800, 0, 1 << 28]);
+        phase.cpuid.remove(&Key::new(0x8000_001E, 0));
+        assert_eq!(
+            found(vec![vcpu(0), other], 2),
+            [
+                "vcpus: changed stepping vcpu1 CPUID.01H.00H:EAX[3:0]: stepping = 4; stepping = 7",
+                "vcpus: changed xsave vcpu1 CPUID.01H.00H:ECX[26]: xsave = 1; xsave = 0",
+                "vcpus: lost leaf vcpu1 CPUID.8000001EH.00H: as on the boot processor: an answer; none",
+            ]
+        );
+    }
+
+    #[test]
+    fn msrs_must_agree_but_for_their_own_bits() {
+        let with = |id, readings: [(u32, Reading); 2]| {
+            let mut vcpu = vcpu(id);
+            vcpu.phases.entry(Phase::Msrs).or_default().msrs = readings.into();
+            vcpu
+        };
+        let boot = with(
+            0,
+            [(0x1B, Reading::Value(0x900)), (0xFE, Reading::Value(8))],
+        );
+        let other = with(
+            1,
+            [(0x1B, Reading::Value(0x800)), (0xFE, Reading::Fault(13))],
+        );
+        assert_eq!(
+            found(vec![boot, other], 2),
+            ["vcpus: changed mtrr-variable-count vcpu1 MSR.FEH: value = 0x8; exception 13"]
+        );
+    }
+}

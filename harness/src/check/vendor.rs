@@ -1,0 +1,218 @@
+//! Check 8: no bits that this vendor's processors cannot have.
+//!
+//! Judged by the vendor string of leaf 0. The table keeps to bits that only one manual defines (Intel SDM vol. 2 "CPUID", AMD APM
+//! vol. 3 appendix E, Zhaoxin's for 0xC0000001) and that no hypervisor synthesises for the other: left out are SPEC_CTRL, STIBP, SSBD and
+//! their AMD twins, IBPB, LFENCE and null-selector bits, TSC-deadline and x2APIC, which KVM gives to every vendor
+//! (kvm_set_cpu_caps in arch/x86/kvm/cpuid.c).
+
+use fidelity_protocol::frame::Phase;
+
+use super::compare::{Change, Kind};
+use super::view::{Teller, View, own_subleaf, place};
+use crate::decode::Table;
+use crate::dump::Dump;
+
+const CHECK: &str = "vendor";
+const INTEL: &str = "GenuineIntel";
+const AMD: [&str; 2] = ["AuthenticAMD", "HygonGenuine"];
+const CENTAUR: [&str; 2] = ["CentaurHauls", "  Shanghai  "];
+
+/// Features that none of `strangers` has, and why.
+struct Group {
+    features: &'static [&'static str],
+    strangers: &'static [&'static str],
+    reason: &'static str,
+}
+
+const GROUPS: [Group; 7] = [
+    Group {
+        features: &[
+            "dtes64", "ds-cpl", "smx", "tm2", "cid", "xtpr", "pdcm", "dca", "ds", "pn", "ia64",
+            "pbe",
+        ],
+        strangers: &AMD,
+        reason: "Intel's debug store, power and platform bits; reserved in APM vol. 3, Fn0000_0001",
+    },
+    Group {
+        features: &["vmx"],
+        strangers: &AMD,
+        reason: "VMX is Intel's and Zhaoxin's; AMD's is SVM",
+    },
+    Group {
+        features: &[
+            "sgx",
+            "sgxlc",
+            "hle",
+            "rtm",
+            "mpx",
+            "intel-pt",
+            "avx512pf",
+            "avx512er",
+            "avx512-4vnniw",
+            "avx512-4fmaps",
+            "pcommit",
+            "tsx-ldtrk",
+            "pconfig",
+            "hybrid-cpu",
+            "key-locker",
+            "tme",
+            "enqcmd",
+            "uintr",
+            "amx-tile",
+            "amx-int8",
+            "amx-bf16",
+            "arch-lbr",
+            "waitpkg",
+            "hreset",
+        ],
+        strangers: &[AMD[0], AMD[1], CENTAUR[0], CENTAUR[1]],
+        reason: "Intel's extensions; reserved in APM vol. 3, Fn0000_0007",
+    },
+    Group {
+        features: &[
+            "core-capability",
+            "arch-capabilities",
+            "intel-psfd",
+            "ipred-ctrl",
+            "rrsba-ctrl",
+            "ddpd-u",
+            "bhi-ctrl",
+            "mcdt-no",
+        ],
+        strangers: &AMD,
+        reason: "Intel's mitigation MSRs and controls; reserved in APM vol. 3, Fn0000_0007",
+    },
+    Group {
+        features: &[
+            "cmp-legacy",
+            "svm",
+            "extapic",
+            "cr8legacy",
+            "sse4a",
+            "misalignsse",
+            "osvw",
+            "ibs",
+            "xop",
+            "skinit",
+            "wdt",
+            "lwp",
+            "fma4",
+            "tce",
+            "nodeid-msr",
+            "tbm",
+            "topoext",
+            "perfctr-core",
+            "perfctr-nb",
+            "mwaitx",
+            "fxsr-opt",
+            "clzero",
+            "xsaveerptr",
+            "rdpru",
+            "mcommit",
+            "virt-ssbd",
+            "auto-ibrs",
+            "overflow-recov",
+            "succor",
+        ],
+        strangers: &[INTEL, CENTAUR[0], CENTAUR[1]],
+        reason: "AMD's; reserved in SDM vol. 2, CPUID.80000001H and after",
+    },
+    Group {
+        features: &[
+            "mmxext",
+            "3dnow",
+            "3dnowext",
+            "fpu-amd-copy",
+            "tsc-amd-copy",
+            "mmx-amd-copy",
+        ],
+        strangers: &[INTEL],
+        reason: "AMD's, and some of Centaur's; reserved in SDM vol. 2, CPUID.80000001H:EDX",
+    },
+    Group {
+        features: &["xstore", "xcrypt", "ace2", "phe", "pmm", "sm2", "rsa"],
+        strangers: &[INTEL, AMD[0], AMD[1]],
+        reason: "PadLock, leaf C0000001H, is Centaur's and Zhaoxin's",
+    },
+];
+
+/// Every feature that the vendor cannot have.
+pub fn vendor(dump: &Dump, layer: &'static str, table: &Table) -> Vec<Change> {
+    let view = dump
+        .boot_processor()
+        .and_then(|boot| View::of(boot, Phase::Reset, table));
+    let Some(view) = view else {
+        return Vec::new();
+    };
+    let tell = Teller {
+        check: CHECK,
+        layer,
+        table,
+    };
+    let vendor = view.vendor();
+    let strange = GROUPS
+        .iter()
+        .filter(|group| group.strangers.contains(&vendor.as_str()));
+    let features =
+        strange.flat_map(|group| group.features.iter().map(|name| (*name, group.reason)));
+    let found = features.filter(|(name, _)| view.has(name));
+    let told = found.filter_map(|(name, reason)| {
+        let field = table.named(name)?;
+        let place = place(field, own_subleaf(field));
+        let expected = format!("clear on {vendor}: {reason}");
+        Some(tell.at(Kind::Gained, place, name, expected, "set"))
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Row, dump, table, told, vcpu};
+    use super::*;
+
+    fn found(name: &str, rows: &[Row]) -> Vec<String> {
+        let mut all = vec![super::super::fixture::vendor(7, name)];
+        all.extend(rows);
+        told(&vendor(&dump(vec![vcpu(0, &all)]), "qemu", &table()))
+    }
+
+    const SVM: Row = (0x8000_0001, 0, [0, 0, 1 << 2, 0]);
+    const BHI_CTRL: Row = (7, 2, [0, 0, 0, 1 << 4]);
+
+    #[test]
+    fn names_are_the_tables_and_stand_once() {
+        let table = table();
+        let names = GROUPS.iter().flat_map(|group| group.features);
+        let unknown: Vec<_> = names
+            .clone()
+            .filter(|name| table.named(name).is_none())
+            .collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+        let once: std::collections::BTreeSet<_> = names.clone().collect();
+        assert_eq!(once.len(), names.count());
+    }
+
+    #[test]
+    fn a_vendor_with_its_own_features_gives_no_finding() {
+        assert!(found("GenuineIntel", &[BHI_CTRL]).is_empty());
+        assert!(found("AuthenticAMD", &[SVM]).is_empty());
+    }
+
+    #[test]
+    fn features_of_another_vendor_are_found() {
+        assert_eq!(
+            found("HygonGenuine", &[BHI_CTRL, SVM]),
+            [
+                "vendor: gained bhi-ctrl CPUID.07H.02H:EDX[4]: clear on HygonGenuine: \
+                 Intel's mitigation MSRs and controls; reserved in APM vol. 3, Fn0000_0007; set"
+            ]
+        );
+        assert_eq!(
+            found("  Shanghai  ", &[BHI_CTRL, SVM]),
+            [
+                "vendor: gained svm CPUID.80000001H.00H:ECX[2]: clear on   Shanghai  : \
+                 AMD's; reserved in SDM vol. 2, CPUID.80000001H and after; set"
+            ]
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! `dump --view qemu`: what QEMU says of a CPU.
+
+use cpuid_fidelity::boot::Options;
+use cpuid_fidelity::explain::flags::model;
+use cpuid_fidelity::matrix::{Case, Lane};
+use cpuid_fidelity::report::view::{object, text};
+use cpuid_fidelity::run::Engine;
+
+use super::arguments::DumpFormat;
+use super::explain::offered;
+use super::{NOT_RUN, print};
+
+/// Asks QEMU and prints its answers; the exit status.
+pub fn run(
+    engine: &Engine,
+    case: &Case,
+    options: &Options,
+    format: DumpFormat,
+) -> anyhow::Result<u8> {
+    if case.lane == Lane::KvmDirect {
+        anyhow::bail!("there is no QEMU in lane kvm-direct, and so no view of it");
+    }
+    if format == DumpFormat::Raw {
+        anyhow::bail!("--view qemu is printed as text or json");
+    }
+    offered(&case.qemu, &case.cpu, &case.machine)?;
+    let options = Options {
+        view: true,
+        expand: true,
+        ..options.clone()
+    };
+    let (layer, broken) = match engine.boot(case, &options) {
+        Ok(seen) => (seen.qemu, "QEMU did not answer over QMP".to_owned()),
+        Err(broken) => (None, broken.reason),
+    };
+    let Some(mut layer) = layer else {
+        eprintln!("ERROR {broken}");
+        return Ok(NOT_RUN);
+    };
+    let unavailable = engine.unavailable(case);
+    layer.unavailable = unavailable.get(model(&case.cpu)).cloned();
+    match format {
+        DumpFormat::Json => print(&format!("{}\n", object(case, &layer, &engine.store.table))),
+        DumpFormat::Text | DumpFormat::Raw => print(&text(case, &layer, &engine.store.table)),
+    }
+    Ok(0)
+}

@@ -1,0 +1,119 @@
+//! Why a layer has not got a feature that the layer above it has.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A cause, told at the layer that lost the feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Cause {
+    /// The processor has not got it.
+    NotInHardware,
+    /// A word of the host kernel's command line takes it.
+    KernelCommandLine {
+        /// `clearcpuid=avx2`.
+        word: String,
+    },
+    /// The host's kernel does not show it, and no word of its command line says why.
+    LeftOutByHostKernel,
+    /// A parameter of a KVM module takes it.
+    ModuleOption {
+        /// `kvm_intel.nested=N`.
+        option: String,
+    },
+    /// The host has it, and KVM does not offer it.
+    KvmDoesNotKnow,
+    /// KVM can only emulate it: the hardware has not got it, or KVM_GET_SUPPORTED_CPUID does not offer it.
+    OnlyEmulatedByKvm,
+    /// This binary has no CPU property of that name.
+    QemuDoesNotKnow {
+        /// First release that is known to have one.
+        since: Option<String>,
+    },
+    /// No version of the model has it.
+    NotInModel {
+        /// The model.
+        model: String,
+    },
+    /// This version of the model has not got it, another has.
+    NotInModelVersion {
+        /// This version.
+        version: String,
+        /// The first one that has it.
+        since: String,
+    },
+    /// The machine type's compat properties remove it.
+    RemovedByMachineType {
+        /// The machine type.
+        machine: String,
+    },
+    /// A flag in `-cpu` turns it off.
+    TurnedOffByFlag {
+        /// As it was given.
+        flag: String,
+    },
+    /// A feature that it needs is not there (`feature_dependencies` in target/i386/cpu.c).
+    DependsOn {
+        /// The feature it needs.
+        feature: String,
+    },
+    /// `host` and `max` leave out what cannot be migrated, unless told `migratable=off`.
+    NotMigratable,
+    /// QEMU filtered it.
+    Filtered {
+        /// Who cannot do it: `TCG`, `KVM`.
+        by: String,
+    },
+    /// The layer above gave it, this one does not show it, and nobody says why.
+    Withheld {
+        /// Who broke its word.
+        by: String,
+    },
+    /// The layer above did not give it, and this one shows it all the same.
+    ShownUnasked {
+        /// Who broke its word.
+        by: String,
+    },
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::NotInHardware => f.write_str("not in hardware"),
+            Cause::KernelCommandLine { word } => {
+                write!(f, "disabled on the host kernel's command line by {word}")
+            }
+            Cause::LeftOutByHostKernel => f.write_str("left out by the host's kernel"),
+            Cause::ModuleOption { option } => write!(f, "disabled by the module option {option}"),
+            Cause::KvmDoesNotKnow => f.write_str("KVM does not know it"),
+            Cause::OnlyEmulatedByKvm => f.write_str("only emulated by KVM"),
+            Cause::QemuDoesNotKnow { since: None } => f.write_str("QEMU does not know it"),
+            Cause::QemuDoesNotKnow { since: Some(since) } => {
+                write!(f, "this QEMU does not know it: QEMU {since} does")
+            }
+            Cause::NotInModel { model } => write!(f, "not in the model {model}"),
+            Cause::NotInModelVersion { version, since } => {
+                write!(
+                    f,
+                    "not in the model version {version}: {since} is the first that has it"
+                )
+            }
+            Cause::RemovedByMachineType { machine } => {
+                write!(f, "removed by the machine type {machine}")
+            }
+            Cause::TurnedOffByFlag { flag } => write!(f, "turned off by the flag {flag}"),
+            Cause::DependsOn { feature } => {
+                write!(f, "depends on {feature}, which is not there")
+            }
+            Cause::NotMigratable => f.write_str("not migratable: migratable=off would give it"),
+            Cause::Filtered { by } => write!(f, "filtered by QEMU: {by} does not support it"),
+            Cause::Withheld { by } => {
+                write!(f, "withheld by {by}, which was given it and says nothing")
+            }
+            Cause::ShownUnasked { by } => {
+                write!(f, "shown by {by}, which was not given it")
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What the layers say of one feature.
+
+use serde::{Deserialize, Serialize};
+
+use super::flags::Flag;
+use crate::matrix::Lane;
+
+/// Whether a layer has the feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It has.
+    Present,
+    /// It has not.
+    Absent,
+    /// It could not be asked, or does not tell.
+    Unknown,
+}
+
+impl State {
+    /// Of what was read, if it was.
+    pub fn of(read: Option<bool>) -> State {
+        match read {
+            Some(true) => State::Present,
+            Some(false) => State::Absent,
+            None => State::Unknown,
+        }
+    }
+
+    /// As printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Present => "present",
+            State::Absent => "absent",
+            State::Unknown => "unknown",
+        }
+    }
+}
+
+/// A layer's word, and where it stands: bit, QMP field, ioctl, file, line of the guest's dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What it says.
+    pub state: State,
+    /// Where.
+    pub evidence: String,
+}
+
+impl Claim {
+    /// A claim.
+    pub fn new(state: State, evidence: impl Into<String>) -> Claim {
+        Claim {
+            state,
+            evidence: evidence.into(),
+        }
+    }
+
+    /// Nothing is known, for this reason.
+    pub fn unknown(reason: impl Into<String>) -> Claim {
+        Claim::new(State::Unknown, reason)
+    }
+}
+
+/// The layers below QEMU; only lanes that use KVM have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEvidence {
+    /// CPUID and MSRs of processor 0.
+    pub hardware: Claim,
+    /// /proc/cpuinfo.
+    pub kernel: Claim,
+    /// KVM_GET_SUPPORTED_CPUID, or KVM's feature MSRs.
+    pub kvm: Claim,
+    /// A word of the kernel's command line that takes the feature.
+    pub word: Option<String>,
+    /// A KVM module's option that takes it.
+    pub option: Option<String>,
+    /// KVM_GET_EMULATED_CPUID has it.
+    pub emulated: bool,
+}
+
+/// Everything that is known of one feature in one case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The lane.
+    pub lane: Lane,
+    /// The `-machine` argument.
+    pub machine: String,
+    /// The model's name in `-cpu`.
+    pub model: String,
+    /// The host, in lanes that use it.
+    pub host: Option<HostEvidence>,
+    /// Whether this binary has the CPU property.
+    pub known: Claim,
+    /// First release that is known to have it.
+    pub since: Option<String>,
+    /// Definition of every version of the model on the newest machine type, by name, oldest first.
+    pub versions: Vec<(String, Claim)>,
+    /// The version that is asked for: the named one, or the one that the name stands for on this machine type.
+    pub resolved: String,
+    /// Definition without flags on this machine type.
+    pub on_machine: Claim,
+    /// The flag that has the last word on the feature.
+    pub flag: Option<Flag>,
+    /// Definition with all flags.
+    pub with_flags: Claim,
+    /// A feature that the flags or the model leave out, and without which QEMU does not give this one.
+    pub needs: Option<String>,
+    /// Whether the guest has it with `migratable=off` and not without.
+    pub not_migratable: bool,
+    /// What QEMU says that it gives, in lanes where it filters.
+    pub given: Option<Claim>,
+    /// Whether QEMU says that it filtered it.
+    pub filtered: bool,
+    /// What the guest sees.
+    pub guest: Claim,
+}

@@ -1,0 +1,120 @@
+//! What takes a feature from every guest of a host, or from the host itself, and what a feature needs.
+
+use std::collections::BTreeMap;
+
+use crate::decode::{Field, Space};
+use crate::host::Found;
+use crate::host::kernel::Module;
+
+/// Words of the kernel's command line, and the /proc/cpuinfo flags that they take
+/// (Documentation/admin-guide/kernel-parameters.txt).
+const WORDS: [(&str, &[&str]); 14] = [
+    (
+        "noxsave",
+        &[
+            "xsave", "xsaveopt", "xsavec", "xsaves", "avx", "avx2", "avx512f",
+        ],
+    ),
+    ("noxsaveopt", &["xsaveopt"]),
+    ("noxsaves", &["xsaves"]),
+    ("nox2apic", &["x2apic"]),
+    ("nosmap", &["smap"]),
+    ("nosmep", &["smep"]),
+    ("nofsgsbase", &["fsgsbase"]),
+    ("nopku", &["pku", "ospke"]),
+    ("nopcid", &["pcid"]),
+    ("noinvpcid", &["invpcid"]),
+    ("no5lvl", &["la57"]),
+    ("nosgx", &["sgx"]),
+    ("nousershstk", &["user_shstk"]),
+    ("tsx=off", &["rtm", "hle"]),
+];
+
+/// Module, parameter, and the features that it takes when it is off (arch/x86/kvm/{vmx/vmx.c,svm/svm.c,x86.c}).
+const OPTIONS: [(&str, &str, &[&str]); 11] = [
+    ("kvm_intel", "nested", &["vmx"]),
+    ("kvm_amd", "nested", &["svm"]),
+    ("kvm_amd", "npt", &["npt"]),
+    ("kvm_amd", "nrips", &["nrip-save"]),
+    ("kvm_amd", "vls", &["v-vmsave-vmload"]),
+    ("kvm_amd", "vgif", &["vgif"]),
+    ("kvm_amd", "vnmi", &["vnmi"]),
+    ("kvm_amd", "avic", &["avic"]),
+    ("kvm_intel", "pt_mode", &["intel-pt"]),
+    ("kvm", "enable_pmu", &["arch-lbr", "perfctr-core", "pdcm"]),
+    ("kvm_amd", "lbrv", &["lbrv"]),
+];
+
+/// The word of a kernel's command line that takes the flag of /proc/cpuinfo from the host.
+pub fn word<'a>(command_line: &'a [String], flag: &str) -> Option<&'a str> {
+    let takes = |word: &str| match word.strip_prefix("clearcpuid=") {
+        Some(list) => list.split(',').any(|one| one == flag),
+        None => WORDS
+            .iter()
+            .any(|(known, flags)| *known == word && flags.contains(&flag)),
+    };
+    let mut words = command_line.iter().map(String::as_str);
+    words.find(|word| takes(word))
+}
+
+/// The module option that takes the feature from guests: `kvm_intel.nested=N`.
+pub fn option(modules: &BTreeMap<String, Module>, feature: &str) -> Option<String> {
+    let off = |module: &str, name: &str| {
+        let value = modules.get(module)?.get(name)?.value()?;
+        ["N", "0"]
+            .contains(&value.as_str())
+            .then(|| format!("{module}.{name}={value}"))
+    };
+    let mut options = OPTIONS
+        .iter()
+        .filter(|(_, _, features)| features.contains(&feature));
+    options.find_map(|(module, name, _)| off(module, name))
+}
+
+/// The feature without which QEMU gives none of a whole word (`feature_dependencies` in target/i386/cpu.c).
+pub fn owner(field: &Field) -> Option<&'static str> {
+    match (field.space, field.leaf) {
+        (Space::Cpuid, 0x8000_000A) => Some("svm"),
+        (Space::Cpuid, 0xD) if field.subleaves.covers(1) => Some("xsave"),
+        (Space::Cpuid, 0x14) => Some("intel-pt"),
+        (Space::Cpuid, 0x12) => Some("sgx"),
+        (Space::Cpuid, 0x24) => Some("avx10"),
+        (Space::Msr, 0x10A) => Some("arch-capabilities"),
+        (Space::Msr, 0xCF) => Some("core-capability"),
+        (Space::Msr, 0x480..=0x491) => Some("vmx"),
+        _ => None,
+    }
+}
+
+/// The value of what may not be there, for a message.
+pub fn why_not<T>(found: &Found<T>) -> &str {
+    match found {
+        Found::Value(_) => "",
+        Found::Absent => "not there",
+        Found::Unreadable(reason) => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_that_takes_a_flag_is_found() {
+        let line = ["quiet", "clearcpuid=rdrand,avx2", "nosmap"].map(str::to_owned);
+        assert_eq!(word(&line, "avx2"), Some("clearcpuid=rdrand,avx2"));
+        assert_eq!(word(&line, "smap"), Some("nosmap"));
+        assert_eq!(word(&line, "avx"), None);
+    }
+
+    #[test]
+    fn the_option_that_takes_a_feature_is_found() {
+        let module: Module = [("nested".to_owned(), Found::Value("N".to_owned()))].into();
+        let modules = [("kvm_intel".to_owned(), module)].into();
+        assert_eq!(
+            option(&modules, "vmx").as_deref(),
+            Some("kvm_intel.nested=N")
+        );
+        assert_eq!(option(&modules, "svm"), None);
+    }
+}

@@ -1,0 +1,290 @@
+//! The ladder: one rung a layer, top to bottom.
+
+use serde::{Deserialize, Serialize};
+
+use super::cause::Cause;
+use super::evidence::{Claim, Evidence, HostEvidence, State};
+use crate::matrix::Lane;
+
+/// A layer on a feature's way from the hardware to the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// The processor.
+    Hardware,
+    /// The host's kernel.
+    HostKernel,
+    /// KVM's offer.
+    Kvm,
+    /// Whether QEMU has a name for it.
+    QemuName,
+    /// Any version of the model.
+    Model,
+    /// The version that is asked for.
+    ModelVersion,
+    /// The machine type's compat properties.
+    MachineType,
+    /// The flags in `-cpu`.
+    Flags,
+    /// What QEMU gives after filtering.
+    Filtering,
+    /// CPUID and MSRs of the guest.
+    Guest,
+}
+
+impl Step {
+    /// As printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Hardware => "hardware",
+            Step::HostKernel => "host kernel",
+            Step::Kvm => "KVM",
+            Step::QemuName => "QEMU's names",
+            Step::Model => "model",
+            Step::ModelVersion => "model version",
+            Step::MachineType => "machine type",
+            Step::Flags => "flags",
+            Step::Filtering => "filtering",
+            Step::Guest => "guest",
+        }
+    }
+}
+
+/// A row of the ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// The layer.
+    pub layer: Step,
+    /// Whether it has the feature.
+    pub state: State,
+    /// Where that stands.
+    pub evidence: String,
+    /// Why it has not got what the layer above has (or the other way round).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<Cause>,
+}
+
+/// One rung a layer, top to bottom.
+pub fn ladder(evidence: &Evidence) -> Vec<Rung> {
+    let mut rungs = Vec::new();
+    if let Some(host) = &evidence.host {
+        rungs.extend(host_rungs(host));
+    }
+    rungs.extend(model_rungs(evidence));
+    rungs.extend(case_rungs(evidence));
+    rungs
+}
+
+/// What it comes to: where the feature was lost last, or that the guest has it.
+pub fn verdict(rungs: &[Rung]) -> String {
+    let Some(guest) = rungs.last() else {
+        return "nothing is known".to_owned();
+    };
+    match (guest.state, &guest.cause) {
+        (State::Unknown, _) => format!("unknown: {}", guest.evidence),
+        (State::Present, None) => "the guest has it".to_owned(),
+        (State::Present, Some(cause)) => format!("the guest has it: {cause}"),
+        (State::Absent, _) => lost(rungs),
+    }
+}
+
+fn lost(rungs: &[Rung]) -> String {
+    let causes = |rung: &&Rung| rung.state != State::Present && rung.cause.is_some();
+    let Some(last) = rungs.iter().rev().find(causes) else {
+        return "the guest has not got it, and no layer says why".to_owned();
+    };
+    let cause = last.cause.as_ref().map_or(String::new(), Cause::to_string);
+    let below = |rung: &&Rung| matches!(rung.layer, Step::Hardware | Step::HostKernel | Step::Kvm);
+    let root = rungs.iter().filter(below).find(causes);
+    match (last.layer, root.and_then(|rung| rung.cause.as_ref())) {
+        (Step::Filtering, Some(root)) => format!("{cause} ({root})"),
+        _ => cause,
+    }
+}
+
+fn rung(layer: Step, claim: &Claim, cause: Option<Cause>) -> Rung {
+    Rung {
+        layer,
+        state: claim.state,
+        evidence: claim.evidence.clone(),
+        cause,
+    }
+}
+
+fn absent(claim: &Claim) -> bool {
+    claim.state == State::Absent
+}
+
+fn present(claim: &Claim) -> bool {
+    claim.state == State::Present
+}
+
+fn host_rungs(host: &HostEvidence) -> [Rung; 3] {
+    let hardware = absent(&host.hardware).then_some(Cause::NotInHardware);
+    let kernel = (absent(&host.kernel) && !absent(&host.hardware)).then(|| match &host.word {
+        Some(word) => Cause::KernelCommandLine { word: word.clone() },
+        None => Cause::LeftOutByHostKernel,
+    });
+    let taken = matches!(kernel, Some(Cause::KernelCommandLine { .. }));
+    let kvm = match host.kvm.state {
+        State::Present => absent(&host.hardware).then_some(Cause::OnlyEmulatedByKvm),
+        State::Absent if host.emulated => Some(Cause::OnlyEmulatedByKvm),
+        State::Absent if absent(&host.hardware) || taken => None,
+        State::Absent => Some(match &host.option {
+            Some(option) => Cause::ModuleOption {
+                option: option.clone(),
+            },
+            None => Cause::KvmDoesNotKnow,
+        }),
+        State::Unknown => None,
+    };
+    [
+        rung(Step::Hardware, &host.hardware, hardware),
+        rung(Step::HostKernel, &host.kernel, kernel),
+        rung(Step::Kvm, &host.kvm, kvm),
+    ]
+}
+
+fn model_rungs(evidence: &Evidence) -> [Rung; 3] {
+    let known = absent(&evidence.known).then(|| Cause::QemuDoesNotKnow {
+        since: evidence.since.clone(),
+    });
+    let any = any_version(evidence);
+    let named = known.is_none();
+    let model = match absent(&any) {
+        true if evidence.not_migratable => Some(Cause::NotMigratable),
+        true if named => Some(Cause::NotInModel {
+            model: evidence.model.clone(),
+        }),
+        _ => None,
+    };
+    let version = version(evidence);
+    let first = evidence.versions.iter().find(|(_, claim)| present(claim));
+    let lost = first.filter(|_| absent(&version));
+    let in_version = lost.map(|(since, _)| Cause::NotInModelVersion {
+        version: evidence.resolved.clone(),
+        since: since.clone(),
+    });
+    [
+        rung(Step::QemuName, &evidence.known, known),
+        rung(Step::Model, &any, model),
+        rung(Step::ModelVersion, &version, in_version),
+    ]
+}
+
+fn any_version(evidence: &Evidence) -> Claim {
+    let versions = &evidence.versions;
+    let having: Vec<&str> = versions
+        .iter()
+        .filter(|(_, claim)| present(claim))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let unknown = versions
+        .iter()
+        .find(|(_, claim)| claim.state == State::Unknown);
+    match (having.as_slice(), unknown) {
+        _ if evidence.not_migratable => {
+            Claim::new(State::Absent, "with migratable=off the guest has it")
+        }
+        ([], None) if versions.is_empty() => {
+            Claim::unknown(format!("{} has no definition of its own", evidence.model))
+        }
+        ([], None) => Claim::new(
+            State::Absent,
+            format!("definition of none of its {} versions", versions.len()),
+        ),
+        ([], Some((_, claim))) => claim.clone(),
+        (having, _) => Claim::new(
+            State::Present,
+            format!("definition of {}", having.join(", ")),
+        ),
+    }
+}
+
+fn version(evidence: &Evidence) -> Claim {
+    let mut versions = evidence.versions.iter();
+    let found = versions.find(|(name, _)| *name == evidence.resolved);
+    found.map_or_else(
+        || {
+            Claim::unknown(format!(
+                "{} has no definition of its own",
+                evidence.resolved
+            ))
+        },
+        |(_, claim)| claim.clone(),
+    )
+}
+
+fn case_rungs(evidence: &Evidence) -> Vec<Rung> {
+    let removed = absent(&evidence.on_machine) && present(&version(evidence));
+    let machine = removed.then(|| Cause::RemovedByMachineType {
+        machine: evidence.machine.clone(),
+    });
+    let mut rungs = vec![
+        rung(Step::MachineType, &evidence.on_machine, machine),
+        rung(Step::Flags, &evidence.with_flags, flags(evidence)),
+    ];
+    rungs.extend(
+        evidence
+            .given
+            .as_ref()
+            .map(|given| rung(Step::Filtering, given, filtering(evidence, given))),
+    );
+    rungs.push(rung(Step::Guest, &evidence.guest, guest(evidence)));
+    rungs
+}
+
+/// Why the flags do not give it.
+fn flags(evidence: &Evidence) -> Option<Cause> {
+    if !absent(&evidence.with_flags) {
+        return None;
+    }
+    let had = present(&evidence.on_machine);
+    match (&evidence.flag, &evidence.needs) {
+        (Some(flag), _) if !flag.on => had.then(|| Cause::TurnedOffByFlag {
+            flag: flag.text.clone(),
+        }),
+        (_, Some(feature)) => Some(Cause::DependsOn {
+            feature: feature.clone(),
+        }),
+        (asked, None) => (had || asked.is_some()).then(|| Cause::Withheld {
+            by: "QEMU".to_owned(),
+        }),
+    }
+}
+
+fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
+    let by = match evidence.lane {
+        Lane::Kvm | Lane::KvmDirect => "KVM",
+        Lane::Definition | Lane::Tcg => "TCG",
+    };
+    match given.state {
+        // What lacks a feature that it needs is marked as filtered too.
+        State::Absent if evidence.filtered && evidence.needs.is_none() => {
+            Some(Cause::Filtered { by: by.to_owned() })
+        }
+        State::Absent if present(&evidence.with_flags) => Some(Cause::Withheld {
+            by: "QEMU".to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+/// The guest's last layer above is what QEMU says that it gives, or the definition where nothing is filtered.
+fn guest(evidence: &Evidence) -> Option<Cause> {
+    let above = evidence.given.as_ref().unwrap_or(&evidence.with_flags);
+    let by = match evidence.lane {
+        Lane::Kvm | Lane::KvmDirect => "KVM",
+        Lane::Definition | Lane::Tcg => "QEMU",
+    };
+    let by = by.to_owned();
+    match (above.state, evidence.guest.state) {
+        (State::Present, State::Absent) => Some(Cause::Withheld { by }),
+        (State::Absent, State::Present) => Some(Cause::ShownUnasked { by }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "ladder_tests.rs"]
+mod tests;

@@ -1,0 +1,277 @@
+use super::super::flags::{self, Flag};
+use super::*;
+
+fn yes() -> Claim {
+    Claim::new(State::Present, "set")
+}
+
+fn no() -> Claim {
+    Claim::new(State::Absent, "clear")
+}
+
+/// Every layer has it.
+fn whole() -> Evidence {
+    let host = HostEvidence {
+        hardware: yes(),
+        kernel: yes(),
+        kvm: yes(),
+        word: None,
+        option: None,
+        emulated: false,
+    };
+    Evidence {
+        lane: Lane::Kvm,
+        machine: "pc-q35-3.1".to_owned(),
+        model: "EPYC".to_owned(),
+        host: Some(host),
+        known: yes(),
+        since: None,
+        versions: vec![("EPYC-v1".to_owned(), yes()), ("EPYC-v2".to_owned(), yes())],
+        resolved: "EPYC-v1".to_owned(),
+        on_machine: yes(),
+        flag: None,
+        with_flags: yes(),
+        needs: None,
+        not_migratable: false,
+        given: Some(yes()),
+        filtered: false,
+        guest: yes(),
+    }
+}
+
+/// The host's layers from one on have not got it, and QEMU filters it.
+fn host(change: impl FnOnce(&mut HostEvidence)) -> String {
+    let mut evidence = whole();
+    change(evidence.host.as_mut().expect("a host"));
+    evidence.given = Some(no());
+    evidence.filtered = true;
+    evidence.guest = no();
+    verdict(&ladder(&evidence))
+}
+
+/// QEMU's layers have not got what `change` takes from one of them, nor has the guest.
+fn qemu(change: impl FnOnce(&mut Evidence)) -> String {
+    let mut evidence = whole();
+    evidence.lane = Lane::Tcg;
+    evidence.host = None;
+    evidence.guest = no();
+    change(&mut evidence);
+    verdict(&ladder(&evidence))
+}
+
+fn from_flags_on(evidence: &mut Evidence) {
+    evidence.with_flags = no();
+    evidence.given = Some(no());
+}
+
+fn from_machine_on(evidence: &mut Evidence) {
+    evidence.on_machine = no();
+    from_flags_on(evidence);
+}
+
+fn flag(text: &str) -> Option<Flag> {
+    flags::flags(&format!("EPYC,{text}")).pop()
+}
+
+const FILTERED: &str = "filtered by QEMU: KVM does not support it";
+
+#[test]
+fn a_feature_that_every_layer_has_is_there() {
+    let rungs = ladder(&whole());
+    assert_eq!(verdict(&rungs), "the guest has it");
+    assert!(rungs.iter().all(|rung| rung.cause.is_none()), "{rungs:?}");
+    assert_eq!(rungs.len(), 10);
+}
+
+#[test]
+fn not_in_hardware() {
+    let told = host(|host| (host.hardware, host.kernel, host.kvm) = (no(), no(), no()));
+    assert_eq!(told, format!("{FILTERED} (not in hardware)"));
+}
+
+#[test]
+fn disabled_on_the_kernel_command_line() {
+    let told = host(|host| {
+        (host.kernel, host.kvm) = (no(), no());
+        host.word = Some("clearcpuid=npt".to_owned());
+    });
+    let why = "disabled on the host kernel's command line by clearcpuid=npt";
+    assert_eq!(told, format!("{FILTERED} ({why})"));
+}
+
+#[test]
+fn left_out_by_the_host_kernel() {
+    let told = host(|host| (host.kernel, host.kvm) = (no(), no()));
+    assert_eq!(told, format!("{FILTERED} (left out by the host's kernel)"));
+}
+
+#[test]
+fn disabled_by_a_module_option() {
+    let told = host(|host| {
+        host.kvm = no();
+        host.option = Some("kvm_amd.npt=0".to_owned());
+    });
+    let why = "disabled by the module option kvm_amd.npt=0";
+    assert_eq!(told, format!("{FILTERED} ({why})"));
+}
+
+#[test]
+fn not_known_to_kvm() {
+    let told = host(|host| host.kvm = no());
+    assert_eq!(told, format!("{FILTERED} (KVM does not know it)"));
+}
+
+#[test]
+fn only_emulated_by_kvm() {
+    let told = host(|host| {
+        host.kvm = no();
+        host.emulated = true;
+    });
+    assert_eq!(told, format!("{FILTERED} (only emulated by KVM)"));
+    let mut evidence = whole();
+    evidence.host.as_mut().expect("a host").hardware = no();
+    let rungs = ladder(&evidence);
+    assert_eq!(rungs[2].cause, Some(Cause::OnlyEmulatedByKvm));
+    assert_eq!(verdict(&rungs), "the guest has it");
+}
+
+#[test]
+fn not_known_to_qemu() {
+    let unknown = |evidence: &mut Evidence| {
+        from_machine_on(evidence);
+        evidence.known = no();
+        evidence.versions = vec![("EPYC-v1".to_owned(), no())];
+    };
+    assert_eq!(qemu(unknown), "QEMU does not know it");
+    let told = qemu(|evidence| {
+        unknown(evidence);
+        evidence.since = Some("11.1".to_owned());
+    });
+    assert_eq!(told, "this QEMU does not know it: QEMU 11.1 does");
+}
+
+#[test]
+fn not_in_the_model() {
+    let told = qemu(|evidence| {
+        from_machine_on(evidence);
+        evidence.versions = vec![("EPYC-v1".to_owned(), no())];
+    });
+    assert_eq!(told, "not in the model EPYC");
+}
+
+#[test]
+fn not_in_this_version_of_the_model() {
+    let told = qemu(|evidence| {
+        from_machine_on(evidence);
+        evidence.versions[0].1 = no();
+    });
+    assert_eq!(
+        told,
+        "not in the model version EPYC-v1: EPYC-v2 is the first that has it"
+    );
+}
+
+#[test]
+fn removed_by_the_machine_type() {
+    assert_eq!(
+        qemu(from_machine_on),
+        "removed by the machine type pc-q35-3.1"
+    );
+}
+
+#[test]
+fn turned_off_by_a_flag() {
+    for text in ["-npt", "npt=off"] {
+        let told = qemu(|evidence| {
+            from_flags_on(evidence);
+            evidence.flag = flag(text);
+        });
+        assert_eq!(told, format!("turned off by the flag {text}"));
+    }
+}
+
+#[test]
+fn a_flag_that_turns_off_what_is_not_there_is_not_to_blame() {
+    let told = qemu(|evidence| {
+        from_machine_on(evidence);
+        evidence.flag = flag("-npt");
+    });
+    assert_eq!(told, "removed by the machine type pc-q35-3.1");
+}
+
+#[test]
+fn depends_on_another_feature() {
+    let told = qemu(|evidence| {
+        from_flags_on(evidence);
+        evidence.flag = flag("+npt");
+        evidence.needs = Some("svm".to_owned());
+        evidence.filtered = true;
+    });
+    assert_eq!(told, "depends on svm, which is not there");
+}
+
+#[test]
+fn not_migratable() {
+    let told = qemu(|evidence| {
+        from_machine_on(evidence);
+        evidence.versions = Vec::new();
+        evidence.not_migratable = true;
+    });
+    assert_eq!(told, "not migratable: migratable=off would give it");
+}
+
+#[test]
+fn filtered_by_qemu() {
+    let told = qemu(|evidence| {
+        evidence.given = Some(no());
+        evidence.filtered = true;
+    });
+    assert_eq!(told, "filtered by QEMU: TCG does not support it");
+}
+
+#[test]
+fn withheld_without_a_word() {
+    let why = "withheld by QEMU, which was given it and says nothing";
+    assert_eq!(qemu(|_| ()), why);
+    assert_eq!(qemu(|evidence| evidence.given = Some(no())), why);
+    assert_eq!(qemu(from_flags_on), why);
+    let mut evidence = whole();
+    evidence.guest = no();
+    assert_eq!(
+        verdict(&ladder(&evidence)),
+        "withheld by KVM, which was given it and says nothing"
+    );
+}
+
+#[test]
+fn shown_though_nobody_gave_it() {
+    let mut evidence = whole();
+    from_machine_on(&mut evidence);
+    assert_eq!(
+        verdict(&ladder(&evidence)),
+        "the guest has it: shown by KVM, which was not given it"
+    );
+}
+
+#[test]
+fn a_guest_that_could_not_be_run_leaves_it_open() {
+    let told = qemu(|evidence| evidence.guest = Claim::unknown("timed out"));
+    assert_eq!(told, "unknown: timed out");
+}
+
+#[test]
+fn a_cause_reads_back_from_json() {
+    let cause = Cause::NotInModelVersion {
+        version: "EPYC-v1".to_owned(),
+        since: "EPYC-v2".to_owned(),
+    };
+    let text = serde_json::to_string(&cause).expect("a text");
+    assert_eq!(
+        text,
+        r#"{"kind":"not-in-model-version","version":"EPYC-v1","since":"EPYC-v2"}"#
+    );
+    assert_eq!(
+        serde_json::from_str::<Cause>(&text).expect("a cause"),
+        cause
+    );
+}

@@ -1,0 +1,533 @@
+//! Gathers what every layer says of one feature.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use super::engine::{Broken, Engine, Observation, Observed};
+use crate::boot::{monitor, qmp};
+use crate::decode::table::{Space, Subleaves, Table};
+use crate::decode::{Bit, Field};
+use crate::dump::{Dump, Key, Reading};
+use crate::explain::flags::{Flag, flags, model, without};
+use crate::explain::host::{option, owner, why_not, word};
+use crate::explain::{Claim, Evidence, HostEvidence, State};
+use crate::host::kvm::CpuidTable;
+use crate::host::{Found, HostLayer, KvmLayer};
+use crate::matrix::{Case, Lane, offers::natural};
+use fidelity_protocol::frame::Phase;
+
+/// Models that have no definition: what they have depends on the accelerator.
+const OPEN: [&str; 2] = ["host", "max"];
+/// Where definitions say nothing of MSRs.
+const NO_MSRS: &str = "definitions are read under TCG, where feature MSRs read 0";
+
+/// The field that a name stands for: QEMU's spelling, an alias, Linux's or libvirt's, with underscores or hyphens.
+pub fn named<'a>(table: &'a Table, name: &str) -> Option<&'a Field> {
+    let hyphens = name.replace('_', "-");
+    let other = |field: &&Field| {
+        let mut aliases = field.aliases_of("linux").chain(field.aliases_of("libvirt"));
+        aliases.any(|alias| alias == name)
+    };
+    table
+        .named(name)
+        .or_else(|| table.named(&hyphens))
+        .or_else(|| table.fields().iter().find(other))
+}
+
+/// Asks every layer; the guest of `case` is booted, and the definitions that it is held against.
+///
+/// The second value is why the guest could not be run, where it could not.
+pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<String>) {
+    let gatherer = Gatherer {
+        engine,
+        case,
+        field,
+        at: At::of(field),
+    };
+    gatherer.evidence()
+}
+
+/// Where the feature's bit is.
+#[derive(Clone, Copy)]
+enum At {
+    Cpuid(Bit),
+    Msr(u32, u8),
+}
+
+impl At {
+    fn of(field: &Field) -> At {
+        let subleaf = match field.subleaves {
+            Subleaves::None | Subleaves::All => 0,
+            Subleaves::One(subleaf) | Subleaves::From(subleaf) => subleaf,
+        };
+        match field.space {
+            Space::Msr => At::Msr(field.leaf, field.low),
+            Space::Cpuid => At::Cpuid(Bit {
+                key: Key::new(field.leaf, subleaf),
+                register: field.register,
+                bit: field.low,
+            }),
+        }
+    }
+
+    fn place(self) -> String {
+        match self {
+            At::Cpuid(bit) => bit.to_string(),
+            At::Msr(index, bit) => format!("MSR.{index:02X}H[{bit}]"),
+        }
+    }
+}
+
+/// `CPUID.07H.00H:EBX[5]` or `MSR.10AH[0]`: where the field's bit is.
+pub fn place(field: &Field) -> String {
+    At::of(field).place()
+}
+
+struct Gatherer<'a> {
+    engine: &'a Engine,
+    case: &'a Case,
+    field: &'a Field,
+    at: At,
+}
+
+impl Gatherer<'_> {
+    fn evidence(&self) -> (Evidence, Option<String>) {
+        let observed = self.engine.observe(self.case);
+        let (known, since) = self.known();
+        let name = model(&self.case.cpu).to_owned();
+        let resolved = self.resolved(&name);
+        let flag = flags(&self.case.cpu)
+            .into_iter()
+            .rfind(|flag| self.is_me(&flag.name));
+        let guest = self.guest(&observed);
+        let (given, filtered) = self.given(&observed);
+        let with_flags = self.definition(&self.case.machine, &self.case.cpu);
+        let evidence = Evidence {
+            lane: self.case.lane,
+            machine: self.case.machine.clone(),
+            host: self.uses_kvm().then(|| self.host()),
+            known,
+            since,
+            versions: self.versions(&resolved),
+            on_machine: self.definition(&self.case.machine, &name),
+            needs: self.needs(&with_flags, flag.as_ref()),
+            not_migratable: self.not_migratable(&name, guest.state),
+            with_flags,
+            resolved,
+            model: name,
+            flag,
+            given,
+            filtered,
+            guest,
+        };
+        let broken = (*observed).as_ref().err();
+        (evidence, broken.map(|broken| broken.reason.clone()))
+    }
+
+    fn uses_kvm(&self) -> bool {
+        matches!(self.case.lane, Lane::Kvm | Lane::KvmDirect)
+    }
+
+    fn is_me(&self, name: &str) -> bool {
+        self.field.name == name || self.field.aliases_of("qemu").any(|alias| alias == name)
+    }
+
+    // The host.
+
+    fn host(&self) -> HostEvidence {
+        let layer = HostLayer::of_this_host();
+        let kvm = KvmLayer::of_this_host();
+        let flag = self.field.aliases_of("linux").next();
+        let words = layer.kernel.command_line.value();
+        HostEvidence {
+            hardware: self.hardware(&layer),
+            kernel: cpuinfo(&layer, flag),
+            kvm: match &kvm {
+                Ok(kvm) => self.kvm(kvm),
+                Err(error) => Claim::unknown(error.to_string()),
+            },
+            word: words
+                .zip(flag)
+                .and_then(|(words, flag)| word(words, flag))
+                .map(str::to_owned),
+            option: option(&layer.kernel.modules, &self.field.name),
+            emulated: kvm.is_ok_and(|kvm| {
+                let table = kvm.emulated.value();
+                table.is_some_and(|table| self.in_table(table) == Some(true))
+            }),
+        }
+    }
+
+    fn hardware(&self, layer: &HostLayer) -> Claim {
+        let Some(cpu) = layer.cpus.first() else {
+            return Claim::unknown("no processor could be asked");
+        };
+        let place = self.at.place();
+        match self.at {
+            At::Cpuid(bit) => match &cpu.cpuid {
+                Found::Value(cpuid) => {
+                    let regs = cpuid.answers.get(&bit.key);
+                    let set = regs.is_some_and(|regs| bit.is_set(*regs));
+                    told(set, &format!("{place} of processor 0"))
+                }
+                other => Claim::unknown(format!("CPUID: {}", why_not(other))),
+            },
+            At::Msr(index, bit) => {
+                let msrs = cpu.msrs.value();
+                let reading = msrs.and_then(|msrs| msrs.get(&index)?.value());
+                match (reading, &cpu.msrs) {
+                    (Some(value), _) => {
+                        told(value >> bit & 1 == 1, &format!("{place} of processor 0"))
+                    }
+                    (None, Found::Value(_)) => {
+                        Claim::unknown(format!("MSR {index:#x} was not read"))
+                    }
+                    (None, other) => Claim::unknown(format!("/dev/cpu/0/msr: {}", why_not(other))),
+                }
+            }
+        }
+    }
+
+    fn kvm(&self, kvm: &KvmLayer) -> Claim {
+        match self.at {
+            At::Cpuid(bit) => {
+                let set = kvm
+                    .supported
+                    .find(bit.key.leaf, bit.key.subleaf)
+                    .is_some_and(|row| bit.is_set(row.regs));
+                told(set, &format!("KVM_GET_SUPPORTED_CPUID {bit}"))
+            }
+            At::Msr(index, bit) => {
+                let value = kvm.feature_msrs.value().and_then(|msrs| msrs.get(&index));
+                match value {
+                    Some(Found::Value(value)) => told(
+                        value >> bit & 1 == 1,
+                        &format!("KVM_GET_MSRS of the system, {}", self.at.place()),
+                    ),
+                    _ => Claim::new(
+                        State::Absent,
+                        format!("KVM_GET_MSR_FEATURE_INDEX_LIST has no {index:#x}"),
+                    ),
+                }
+            }
+        }
+    }
+
+    fn in_table(&self, table: &CpuidTable) -> Option<bool> {
+        let At::Cpuid(bit) = self.at else {
+            return None;
+        };
+        let row = table.find(bit.key.leaf, bit.key.subleaf)?;
+        Some(bit.is_set(row.regs))
+    }
+
+    // QEMU.
+
+    fn ask(&self, machine: &str, command: &Value) -> Result<Value, String> {
+        let timeout = self.engine.options.timeout;
+        let commands = std::slice::from_ref(command);
+        let path = &self.case.qemu.path;
+        let answers = qmp::ask(path, machine, commands, timeout, self.engine.cancel());
+        match answers {
+            Ok(mut answers) => Ok(answers.swap_remove(0)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Whether this binary has the property, and the first release that is known to have one.
+    fn known(&self) -> (Claim, Option<String>) {
+        let since = self
+            .field
+            .qemu
+            .map(|releases| format!("{}.{}", releases.first.0, releases.first.1));
+        let arguments = json!({ "typename": "max-x86_64-cpu" });
+        let answer = self.ask(
+            "none",
+            &monitor::command_with("qom-list-properties", arguments),
+        );
+        let claim = match answer {
+            Err(reason) => Claim::unknown(reason),
+            Ok(answer) => {
+                let mut names = answer
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|property| property["name"].as_str());
+                let version = &self.case.qemu.offers.version;
+                match names.find(|name| self.is_me(name)) {
+                    Some(name) => Claim::new(
+                        State::Present,
+                        format!("CPU property {name} of QEMU {version}"),
+                    ),
+                    None => Claim::new(
+                        State::Absent,
+                        format!("QEMU {version} has no CPU property {}", self.field.name),
+                    ),
+                }
+            }
+        };
+        (claim, since)
+    }
+
+    /// The versioned model that the name stands for on this machine type; itself where there is none.
+    fn resolved(&self, name: &str) -> String {
+        if let Some(resolved) = self.case.resolved_model() {
+            return resolved.to_owned();
+        }
+        let newest = self.case.qemu.offers.aliases.get(name);
+        let has_versions = newest.is_some();
+        let answer = has_versions.then(|| {
+            self.ask(
+                &self.case.machine,
+                &monitor::command("query-cpu-definitions"),
+            )
+        });
+        let Some(Ok(answer)) = answer else {
+            return newest.map_or(name, String::as_str).to_owned();
+        };
+        let mut models = answer.as_array().into_iter().flatten();
+        let alias = models
+            .find(|model| model["name"] == name)
+            .and_then(|model| model["alias-of"].as_str());
+        // Machine types before 4.1 have no versions (CPU_VERSION_LEGACY): the name is a type of its own, defined as version 1.
+        let legacy = newest.map_or(name, String::as_str);
+        alias.unwrap_or(legacy).to_owned()
+    }
+
+    /// The definition of every version of the model on the newest machine type.
+    fn versions(&self, resolved: &str) -> Vec<(String, Claim)> {
+        let offers = &self.case.qemu.offers;
+        let family = resolved
+            .rsplit_once("-v")
+            .filter(|(_, number)| number.parse::<u32>().is_ok())
+            .map(|(family, _)| format!("{family}-v"));
+        let of_family = |name: &&str| match &family {
+            Some(family) => name
+                .strip_prefix(family.as_str())
+                .is_some_and(|number| number.parse::<u32>().is_ok()),
+            None => *name == resolved,
+        };
+        let all = offers.models.iter().map(|model| model.name.as_str());
+        let mut names: Vec<&str> = all.filter(of_family).collect();
+        names.sort_by_key(|name| natural(name));
+        names.retain(|name| !self.is_open(name));
+        let newest = offers.newest_machine().unwrap_or(&self.case.machine);
+        let one = |name: &&str| ((*name).to_owned(), self.definition(newest, name));
+        let pool = self.engine.pool();
+        pool.install(|| names.par_iter().map(one).collect())
+    }
+
+    /// `host` never has a definition, `max` none that says anything of KVM.
+    fn is_open(&self, name: &str) -> bool {
+        name == "host" || (OPEN.contains(&name) && self.uses_kvm())
+    }
+
+    fn forced(&self, machine: &str, cpu: &str) -> Arc<Observed> {
+        self.engine.observe(&Case {
+            lane: Lane::Definition,
+            machine: machine.to_owned(),
+            cpu: cpu.to_owned(),
+            ..self.case.clone()
+        })
+    }
+
+    fn definition(&self, machine: &str, cpu: &str) -> Claim {
+        if matches!(self.at, At::Msr(..)) {
+            return Claim::unknown(NO_MSRS);
+        }
+        if self.is_open(model(cpu)) {
+            let name = model(cpu);
+            return Claim::unknown(format!("{name} has no definition of its own"));
+        }
+        match &*self.forced(machine, cpu) {
+            Ok(seen) => {
+                let set = self.in_dump(&seen.dump) == Some(true);
+                told(
+                    set,
+                    &format!(
+                        "{} of the definition of {cpu} on {machine}",
+                        self.at.place()
+                    ),
+                )
+            }
+            Err(broken) => Claim::unknown(format!("definition of {cpu}: {}", last(broken))),
+        }
+    }
+
+    /// A feature that is not there, and without which QEMU does not give this one.
+    fn needs(&self, with_flags: &Claim, flag: Option<&Flag>) -> Option<String> {
+        if with_flags.state != State::Absent || flag.is_some_and(|flag| !flag.on) {
+            return None;
+        }
+        let cpu = &self.case.cpu;
+        let off = flags(cpu).into_iter().filter(|flag| !flag.on);
+        let gives = |flag: &Flag| {
+            let claim = self.definition(&self.case.machine, &without(cpu, flag));
+            claim.state == State::Present
+        };
+        let named = off.into_iter().find(gives).map(|flag| flag.name);
+        named.or_else(|| {
+            flag?;
+            let owner = owner(self.field)?;
+            let other = Gatherer {
+                field: self.engine.store.table.named(owner)?,
+                at: At::of(self.engine.store.table.named(owner)?),
+                ..*self
+            };
+            let claim = other.definition(&self.case.machine, cpu);
+            (claim.state == State::Absent).then(|| owner.to_owned())
+        })
+    }
+
+    fn not_migratable(&self, name: &str, guest: State) -> bool {
+        if !OPEN.contains(&name) || guest != State::Absent {
+            return false;
+        }
+        let free = Case {
+            cpu: format!("{},migratable=off", self.case.cpu),
+            ..self.case.clone()
+        };
+        match &*self.engine.observe(&free) {
+            Ok(seen) => self.in_dump(&seen.dump) == Some(true),
+            Err(_) => false,
+        }
+    }
+
+    /// What QEMU says that it gives, and whether it says that it filtered the feature.
+    fn given(&self, observed: &Observed) -> (Option<Claim>, bool) {
+        if matches!(self.case.lane, Lane::Definition) {
+            return (None, false);
+        }
+        let Ok(seen) = observed else {
+            return (None, false);
+        };
+        if self.case.lane == Lane::KvmDirect {
+            let set = seen.given.first().and_then(|table| self.in_table(table));
+            let claim = Claim::new(
+                State::of(Some(set == Some(true))),
+                format!("KVM_SET_CPUID2 {}", self.at.place()),
+            );
+            return (Some(claim), false);
+        }
+        let Some(qemu) = &seen.qemu else {
+            return (Some(Claim::unknown("QEMU did not answer over QMP")), false);
+        };
+        let warned = qemu.warnings.features.iter().any(|warned| match self.at {
+            At::Cpuid(bit) => {
+                let subleaf = warned.subleaf.is_none_or(|own| own == bit.key.subleaf);
+                let here = warned.leaf == bit.key.leaf && subleaf;
+                here && warned.register == Some(bit.register) && warned.bit == bit.bit
+            }
+            At::Msr(index, bit) => {
+                warned.register.is_none() && (warned.leaf, warned.bit) == (index, bit)
+            }
+        });
+        let At::Cpuid(bit) = self.at else {
+            let claim = match warned {
+                true => Claim::new(State::Absent, "a warning on stderr"),
+                false => Claim::unknown("QMP's feature-words hold no MSRs"),
+            };
+            return (Some(claim), warned);
+        };
+        let in_qmp = qemu.filtered_bits().any(|filtered| filtered == bit);
+        let word = qemu
+            .words
+            .iter()
+            .find(|(word, _)| (word.key, word.register) == (bit.key, bit.register));
+        let set = word.map(|(_, value)| value >> bit.bit & 1 == 1);
+        let evidence = match (in_qmp, warned) {
+            (true, true) => "set in QOM filtered-features, and a warning on stderr".to_owned(),
+            (true, false) => "set in QOM filtered-features, without a warning".to_owned(),
+            (false, true) => "a warning on stderr, not in QOM filtered-features".to_owned(),
+            (false, false) if set.is_none() => {
+                format!("QOM feature-words hold no {bit}")
+            }
+            (false, false) => {
+                let is = if set == Some(true) { "set" } else { "clear" };
+                format!("{is} in QOM feature-words, not in filtered-features")
+            }
+        };
+        let filtered = in_qmp || warned;
+        let state = State::of(if filtered { Some(false) } else { set });
+        (Some(Claim::new(state, evidence)), filtered)
+    }
+
+    // The guest.
+
+    fn guest(&self, observed: &Observed) -> Claim {
+        let seen: &Observation = match observed {
+            Ok(seen) => seen,
+            Err(broken) => return Claim::unknown(format!("not run: {}", broken.reason)),
+        };
+        match self.in_dump(&seen.dump) {
+            Some(true) => Claim::new(State::Present, self.line(seen)),
+            Some(false) => Claim::new(
+                State::Absent,
+                format!("{} clear in the dump", self.at.place()),
+            ),
+            None => Claim::new(
+                State::Absent,
+                format!("the dump has no {}", self.at.place()),
+            ),
+        }
+    }
+
+    /// The line of the dump that shows it.
+    fn line(&self, seen: &Observation) -> String {
+        let mine = |line: &&crate::decode::Line| line.name() == self.field.name;
+        let line = seen.lines.iter().find(mine);
+        let line = line.map(ToString::to_string).unwrap_or_default();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        format!("dump: {}", words.join(" "))
+    }
+
+    /// Of the boot processor, before or after an OS set its control state.
+    fn in_dump(&self, dump: &Dump) -> Option<bool> {
+        let boot = dump.boot_processor()?;
+        match self.at {
+            At::Cpuid(bit) => {
+                let in_phase = |phase| {
+                    let regs = boot.phase(phase)?.cpuid.get(&bit.key)?;
+                    Some(bit.is_set(*regs))
+                };
+                let reset = in_phase(Phase::Reset);
+                let enabled = in_phase(Phase::Enabled);
+                match (reset, enabled) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (reset, enabled) => reset.or(enabled),
+                }
+            }
+            At::Msr(index, bit) => boot.phases.values().find_map(|phase| {
+                phase.msrs.get(&index).map(|reading| match reading {
+                    Reading::Value(value) => value >> bit & 1 == 1,
+                    Reading::Fault(_) => false,
+                })
+            }),
+        }
+    }
+}
+
+fn told(set: bool, what: &str) -> Claim {
+    Claim::new(State::of(Some(set)), what)
+}
+
+fn cpuinfo(layer: &HostLayer, flag: Option<&str>) -> Claim {
+    let Some(flag) = flag else {
+        return Claim::unknown("Linux has no flag for it");
+    };
+    match &layer.cpuinfo {
+        Found::Value(info) => {
+            let vmx = info.vmx_flags.value();
+            let set = info.flags.contains(flag) || vmx.is_some_and(|flags| flags.contains(flag));
+            told(set, &format!("/proc/cpuinfo flag {flag}"))
+        }
+        other => Claim::unknown(format!("/proc/cpuinfo: {}", why_not(other))),
+    }
+}
+
+/// The last line of a reason: QEMU's own words.
+fn last(broken: &Broken) -> &str {
+    broken.reason.lines().next_back().unwrap_or(&broken.reason)
+}

@@ -1,0 +1,211 @@
+//! Records: all layers of one case in a file, from which the checks run again on a machine with neither QEMU nor KVM.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::Engine;
+use super::layered;
+use crate::boot::Options;
+use crate::check::agreement::{Layers, agreement};
+use crate::check::{Change, given_and_seen};
+use crate::decode::Table;
+use crate::dump::Dump;
+use crate::host::kvm::CpuidTable;
+use crate::host::{Found, HostLayer, KvmLayer};
+use crate::layers::QemuLayer;
+use crate::matrix::{Case, Lane};
+
+/// The version of the format; a record of another is refused.
+pub const VERSION: u32 = 1;
+
+/// All layers of one case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`VERSION`].
+    pub record: u32,
+    /// Which case.
+    pub case: RecordedCase,
+    /// The command line to paste.
+    pub command: Vec<String>,
+    /// The host; `None` where it was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostLayer>,
+    /// The host's KVM, or why it could not be asked; absent where the host was left out.
+    #[serde(default)]
+    pub kvm: Found<KvmLayer>,
+    /// What QEMU claims; `None` in lanes without QEMU.
+    #[serde(default)]
+    pub qemu: Option<QemuLayer>,
+    /// The same guest with all features forced; `None` where the model has no definition.
+    #[serde(default)]
+    pub definition: Option<Dump>,
+    /// What KVM_SET_CPUID2 was given, by vCPU, in lane `kvm-direct`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<CpuidTable>,
+    /// What the guest saw.
+    pub guest: Dump,
+}
+
+/// A case by its names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedCase {
+    /// Version of QEMU.
+    pub qemu: String,
+    /// The lane.
+    pub lane: Lane,
+    /// The `-machine` argument.
+    pub machine: String,
+    /// The `-cpu` argument.
+    pub cpu: String,
+    /// The `-smp` argument.
+    pub smp: String,
+}
+
+/// Why a file is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It cannot be read.
+    #[error("failed to read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Its text is not a record's; the source tells line and column.
+    #[error("failed to read the record in {path}: {source}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// A record of another version.
+    #[error("the record in {path} has format {found}, wanted {VERSION}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// Why a case cannot be checked from its record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record holds no {0}")]
+pub struct Lacking(&'static str);
+
+/// The member that tells a record from a dump.
+#[derive(Deserialize)]
+struct Head {
+    record: Option<u32>,
+}
+
+impl Record {
+    /// Whether a JSON text is a record, not a dump.
+    pub fn is_one(text: &str) -> bool {
+        serde_json::from_str::<Head>(text).is_ok_and(|head| head.record.is_some())
+    }
+
+    /// Reads the text of the file `path`.
+    ///
+    /// # Errors
+    /// It is no record, or one of another version.
+    pub fn parse(path: &Path, text: &str) -> Result<Record, RecordError> {
+        let path = path.to_owned();
+        if let Ok(Head {
+            record: Some(found),
+        }) = serde_json::from_str(text)
+            && found != VERSION
+        {
+            return Err(RecordError::Version { path, found });
+        }
+        serde_json::from_str(text).map_err(|source| RecordError::Form { path, source })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no record.
+    pub fn read(path: &Path) -> Result<Record, RecordError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecordError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Record::parse(path, &text)
+    }
+
+    /// What the recorded layers contradict one another in: the checks that need no expectation, as a run makes them.
+    ///
+    /// # Errors
+    /// A layer that the checks need was not recorded.
+    pub fn findings(&self, table: &Table) -> Result<Vec<Change>, Lacking> {
+        // As `layered::findings` does in a run.
+        let (definition, below) = match self.case.lane {
+            Lane::Definition => return Ok(Vec::new()),
+            Lane::KvmDirect => return Ok(given_and_seen(&self.given, &self.guest, table)),
+            Lane::Tcg => {
+                let definition = self.definition.as_ref().ok_or(Lacking("definition"))?;
+                (Some(definition), "qemu")
+            }
+            Lane::Kvm => (None, "kvm"),
+        };
+        Ok(agreement(Layers {
+            definition,
+            guest: &self.guest,
+            below,
+            qemu: self.qemu.as_ref().ok_or(Lacking("QEMU layer"))?,
+            table,
+        }))
+    }
+}
+
+/// Runs the guest of `case` and all that belongs to it.
+///
+/// # Errors
+/// The guest could not be run, or QEMU did not answer.
+pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, String> {
+    let options = Options {
+        view: case.lane != Lane::KvmDirect,
+        expand: true,
+        ..engine.options.clone()
+    };
+    let seen = engine
+        .boot(case, &options)
+        .map_err(|broken| broken.reason)?;
+    let qemu = match case.lane {
+        Lane::KvmDirect => None,
+        Lane::Definition => seen.qemu.clone(),
+        Lane::Tcg | Lane::Kvm => Some(layered::qemu_layer(engine, case, &seen)?),
+    };
+    let forced = Case {
+        lane: Lane::Definition,
+        ..case.clone()
+    };
+    let definition = engine.observe(&forced);
+    Ok(Record {
+        record: VERSION,
+        case: RecordedCase {
+            qemu: case.qemu.offers.version.clone(),
+            lane: case.lane,
+            machine: case.machine.clone(),
+            cpu: case.cpu.clone(),
+            smp: case.smp.as_str().to_owned(),
+        },
+        host: with_host.then(HostLayer::of_this_host),
+        kvm: match with_host {
+            true => match KvmLayer::of_this_host() {
+                Ok(layer) => Found::Value(layer),
+                Err(error) => Found::Unreadable(error.to_string()),
+            },
+            false => Found::Absent,
+        },
+        qemu,
+        // `host` has none.
+        definition: (*definition).as_ref().ok().map(|seen| seen.dump.clone()),
+        command: seen.command,
+        given: seen.given,
+        guest: seen.dump,
+    })
+}

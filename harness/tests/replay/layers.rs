@@ -1,0 +1,88 @@
+//! Records of all layers (`cpuid-fidelity record`), checked again with no QEMU and no KVM.
+
+use std::path::{Path, PathBuf};
+
+use cpuid_fidelity::decode::Table;
+use cpuid_fidelity::dump::{Dump, Key};
+use cpuid_fidelity::run::record::Record;
+use fidelity_protocol::frame::Phase;
+
+const AVX512F: u32 = 1 << 16;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/records/layers")
+}
+
+fn table() -> Table {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("expectations/features.tsv");
+    let text = std::fs::read_to_string(&file).expect("features.tsv");
+    Table::parse("features.tsv", &text).expect("a table")
+}
+
+fn skylake() -> Record {
+    Record::read(&folder().join("qemu-11.1-tcg-Skylake-Server-v4.json")).expect("a record")
+}
+
+/// CPUID.07H.00H:EBX as first seen.
+fn flip(dump: &mut Dump, bit: u32) {
+    let reset = dump.vcpus[0].phases.get_mut(&Phase::Reset).expect("phase");
+    reset.cpuid.get_mut(&Key::new(7, 0)).expect("leaf 7")[1] ^= bit;
+}
+
+fn told(record: &Record) -> Vec<String> {
+    let findings = record.findings(&table()).expect("all layers");
+    let sentence = |change: &cpuid_fidelity::check::Change| {
+        format!(
+            "{}: {} {} at {}",
+            change.check,
+            change.kind.word(),
+            change.name,
+            change.place
+        )
+    };
+    findings.iter().map(sentence).collect()
+}
+
+#[test]
+fn recorded_layers_agree() {
+    assert_eq!(told(&skylake()), Vec::<String>::new());
+}
+
+#[test]
+fn a_filtered_bit_that_the_guest_sees_is_found() {
+    let mut record = skylake();
+    flip(&mut record.guest, AVX512F);
+    assert_eq!(
+        told(&record),
+        [
+            "feature-words: gained avx512f at CPUID.07H.00H:EBX[16]",
+            "filtered-features: gained avx512f at CPUID.07H.00H:EBX[16]",
+        ]
+    );
+}
+
+#[test]
+fn a_record_reads_back_as_written() {
+    let record = skylake();
+    let text = serde_json::to_string(&record).expect("a text");
+    let read = Record::parse(Path::new("again"), &text).expect("a record");
+    assert_eq!(read, record);
+}
+
+#[test]
+fn a_malformed_record_is_told_with_file_and_position() {
+    let error = |text: &str| {
+        let read = Record::parse(Path::new("bad.json"), text);
+        read.expect_err("no record").to_string()
+    };
+    assert_eq!(
+        error("{\"record\": 1,\n  \"case\": 7}"),
+        "failed to read the record in bad.json: invalid type: integer `7`, expected struct RecordedCase at line 2 column 11"
+    );
+    assert_eq!(
+        error("{\"record\": 9}"),
+        "the record in bad.json has format 9, wanted 1"
+    );
+    assert!(error("{").starts_with("failed to read the record in bad.json: EOF"));
+    assert!(error("").contains("line 1 column 0"));
+}
