@@ -194,12 +194,11 @@ fn what_was_recorded_passes() {
     let trials = world.record();
     assert_eq!(trials.len(), 3 + 1 + 2);
     world.run(&["run", "--json", "run.json"]).expect(0);
-    assert!(
-        world
-            .cases("run.json")
-            .iter()
-            .all(|case| status(case) == "PASS")
-    );
+    for case in world.cases("run.json") {
+        // Checks that need no expectation have findings on the real QEMU; the built-in waivers accept them.
+        let waived = case["lane"] == "tcg" && status(&case) == "WAIVED";
+        assert!(waived || status(&case) == "PASS", "{case}");
+    }
 }
 
 #[test]
