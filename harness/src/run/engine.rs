@@ -53,6 +53,11 @@ pub struct Broken {
 }
 
 impl Broken {
+    /// The last line of the reason: QEMU's own words.
+    pub fn last_words(&self) -> &str {
+        self.reason.lines().next_back().unwrap_or(&self.reason)
+    }
+
     /// Nothing was started.
     pub fn before(reason: String) -> Broken {
         Broken {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::engine::{Broken, Engine, Observation, Observed};
+use super::engine::{Engine, Observation, Observed};
 use crate::boot::{monitor, qmp};
-use crate::decode::table::{Space, Subleaves, Table};
-use crate::decode::{Bit, Field};
-use crate::dump::{Dump, Key, Reading};
+use crate::decode::Field;
+use crate::decode::table::Table;
+use crate::dump::{Dump, Reading};
 use crate::explain::flags::{Flag, flags, model, without};
 use crate::explain::host::{option, owner, why_not, word};
 use crate::explain::{Claim, Evidence, HostEvidence, State};
@@ -17,6 +17,10 @@ use crate::host::kvm::CpuidTable;
 use crate::host::{Found, HostLayer, KvmLayer};
 use crate::matrix::{Case, Lane, offers::natural};
 use fidelity_protocol::frame::Phase;
+
+mod at;
+use at::At;
+pub use at::place;
 
 /// Models that have no definition: what they have depends on the accelerator.
 const OPEN: [&str; 2] = ["host", "max"];
@@ -47,42 +51,6 @@ pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<
         at: At::of(field),
     };
     gatherer.evidence()
-}
-
-/// Where the feature's bit is.
-#[derive(Clone, Copy)]
-enum At {
-    Cpuid(Bit),
-    Msr(u32, u8),
-}
-
-impl At {
-    fn of(field: &Field) -> At {
-        let subleaf = match field.subleaves {
-            Subleaves::None | Subleaves::All => 0,
-            Subleaves::One(subleaf) | Subleaves::From(subleaf) => subleaf,
-        };
-        match field.space {
-            Space::Msr => At::Msr(field.leaf, field.low),
-            Space::Cpuid => At::Cpuid(Bit {
-                key: Key::new(field.leaf, subleaf),
-                register: field.register,
-                bit: field.low,
-            }),
-        }
-    }
-
-    fn place(self) -> String {
-        match self {
-            At::Cpuid(bit) => bit.to_string(),
-            At::Msr(index, bit) => format!("MSR.{index:02X}H[{bit}]"),
-        }
-    }
-}
-
-/// `CPUID.07H.00H:EBX[5]` or `MSR.10AH[0]`: where the field's bit is.
-pub fn place(field: &Field) -> String {
-    At::of(field).place()
 }
 
 struct Gatherer<'a> {
@@ -352,7 +320,7 @@ impl Gatherer<'_> {
                     ),
                 )
             }
-            Err(broken) => Claim::unknown(format!("definition of {cpu}: {}", last(broken))),
+            Err(broken) => Claim::unknown(format!("definition of {cpu}: {}", broken.last_words())),
         }
     }
 
@@ -525,9 +493,4 @@ fn cpuinfo(layer: &HostLayer, flag: Option<&str>) -> Claim {
         }
         other => Claim::unknown(format!("/proc/cpuinfo: {}", why_not(other))),
     }
-}
-
-/// The last line of a reason: QEMU's own words.
-fn last(broken: &Broken) -> &str {
-    broken.reason.lines().next_back().unwrap_or(&broken.reason)
 }

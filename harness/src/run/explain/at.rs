@@ -1,0 +1,41 @@
+//! Where a feature is, in CPUID or in an MSR.
+
+use crate::decode::table::{Space, Subleaves};
+use crate::decode::{Bit, Field};
+use crate::dump::Key;
+
+/// Where the feature's bit is.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    Cpuid(Bit),
+    Msr(u32, u8),
+}
+
+impl At {
+    pub(super) fn of(field: &Field) -> At {
+        let subleaf = match field.subleaves {
+            Subleaves::None | Subleaves::All => 0,
+            Subleaves::One(subleaf) | Subleaves::From(subleaf) => subleaf,
+        };
+        match field.space {
+            Space::Msr => At::Msr(field.leaf, field.low),
+            Space::Cpuid => At::Cpuid(Bit {
+                key: Key::new(field.leaf, subleaf),
+                register: field.register,
+                bit: field.low,
+            }),
+        }
+    }
+
+    pub(super) fn place(self) -> String {
+        match self {
+            At::Cpuid(bit) => bit.to_string(),
+            At::Msr(index, bit) => format!("MSR.{index:02X}H[{bit}]"),
+        }
+    }
+}
+
+/// `CPUID.07H.00H:EBX[5]` or `MSR.10AH[0]`: where the field's bit is.
+pub fn place(field: &Field) -> String {
+    At::of(field).place()
+}
