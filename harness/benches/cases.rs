@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use cpuid_fidelity::boot::{self, AGENT_ROM, Cancel, FLOOR_ROM, Options};
 use cpuid_fidelity::matrix::{Case, Config, Lane, Qemu, Topology};
 use cpuid_fidelity::run::{Engine, Store, inventory};
+use fidelity_protocol::frame::Phase;
 use rayon::prelude::*;
 
 /// Pairs of floor and case that the ratio is taken over.
@@ -52,14 +53,14 @@ fn rom(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-fn case(qemu: &Arc<Qemu>, model: &str) -> Case {
+fn case(qemu: &Arc<Qemu>, model: &str, spared: Vec<Phase>) -> Case {
     Case {
         qemu: Arc::clone(qemu),
         lane: Lane::Definition,
         machine: qemu.offers.newest_machine().unwrap_or("q35").to_owned(),
         cpu: model.to_owned(),
         smp: Topology::single(),
-        spared: Vec::new(),
+        spared,
     }
 }
 
@@ -70,7 +71,7 @@ fn over_floor(
     floor: &std::path::Path,
     cancel: &Cancel,
 ) -> anyhow::Result<String> {
-    let case = case(qemu, "Skylake-Server-v4");
+    let case = case(qemu, "Skylake-Server-v4", Vec::new());
     let options = Options::default();
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..PAIRS {
@@ -114,7 +115,7 @@ fn cases_per_second(
     let cases: Vec<Case> = qemu
         .offers
         .versioned_models()
-        .map(|model| case(qemu, model))
+        .map(|model| case(qemu, model, config.spared(Lane::Definition, model)))
         .collect();
     let started = Instant::now();
     engine
