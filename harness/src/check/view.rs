@@ -8,6 +8,7 @@ use super::compare::{Change, Kind};
 use crate::decode::{Field, Space, Table, table::Subleaves};
 use crate::dump::{Key, Regs, Vcpu};
 use crate::host::cpuid::Answers;
+use crate::host::kind;
 
 /// One phase's CPUID of one vCPU, with names.
 #[derive(Clone, Copy)]
@@ -48,9 +49,7 @@ impl<'a> View<'a> {
 
     /// EBX, EDX, ECX of leaf 0 as text.
     pub fn vendor(&self) -> String {
-        let [_, ebx, ecx, edx] = self.regs(0, 0).unwrap_or_default();
-        let bytes = [ebx, edx, ecx].map(u32::to_le_bytes).concat();
-        bytes.escape_ascii().to_string()
+        kind::vendor(self.regs(0, 0).unwrap_or_default())
     }
 
     /// Whether the vendor follows AMD's manual.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::compare::Change;
 use super::outcome::{CaseResult, Status};
+use crate::host::HostKind;
 use crate::matrix::config::Glob;
 
 /// One entry of the file.
@@ -27,6 +28,9 @@ pub struct Waiver {
     /// Hosts it holds for: kernel modules of which one is loaded, as `kvm_pvm`; left out, every host.
     #[serde(default)]
     pub host_modules: Vec<Glob>,
+    /// Hosts it holds for: CPUID's vendor, as `GenuineIntel`.
+    #[serde(default)]
+    pub host_vendors: Vec<Glob>,
     /// Lanes.
     #[serde(default)]
     pub lanes: Vec<Glob>,
@@ -65,11 +69,11 @@ pub struct Waivers {
 }
 
 impl Waivers {
-    /// Reads the file's text. `modules` are the kernel modules of this host; `today` is (year, month, day).
+    /// Reads the file's text. `host` is the one that runs the cases; `today` is (year, month, day).
     ///
     /// # Errors
     /// TOML errors with line and column; a waiver without a reason, or with a name that another has.
-    pub fn parse(text: &str, modules: &[String], today: (u16, u8, u8)) -> Result<Waivers, String> {
+    pub fn parse(text: &str, host: &HostKind, today: (u16, u8, u8)) -> Result<Waivers, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
         let mut names = BTreeSet::new();
         for waiver in &file.waiver {
@@ -81,11 +85,10 @@ impl Waivers {
             }
         }
         let day = |date: &toml::value::Date| (date.year, date.month, date.day);
-        let here = |waiver: &Waiver| {
-            let globs = &waiver.host_modules;
-            globs.is_empty() || modules.iter().any(|module| Glob::matches(globs, module))
-        };
-        let ours = file.waiver.into_iter().filter(here);
+        let ours = file
+            .waiver
+            .into_iter()
+            .filter(|waiver| waiver.holds_on(host));
         let (live, expired) = ours.partition(|waiver| today <= day(&waiver.expires));
         Ok(Waivers { live, expired })
     }
@@ -145,6 +148,12 @@ impl Waivers {
 }
 
 impl Waiver {
+    fn holds_on(&self, host: &HostKind) -> bool {
+        let modules = &self.host_modules;
+        (modules.is_empty() || host.modules.iter().any(|name| Glob::matches(modules, name)))
+            && fits(&self.host_vendors, &host.vendor)
+    }
+
     fn speaks_of(&self, result: &CaseResult) -> bool {
         let case = &result.planned;
         fits(&self.lanes, case.lane.name())
@@ -177,9 +186,15 @@ mod tests {
     const FILE: &str = "[[waiver]]\nname = \"leak\"\nreason = \"PVM executes CPUID natively\"\nlink = \"README\"\n\
                         expires = 2030-01-31\nhost_modules = [\"kvm_pvm\"]\nlanes = [\"kvm*\"]\nchecks = [\"kvm-given\"]\n";
 
+    fn host(modules: &[&str], vendor: &str) -> HostKind {
+        HostKind {
+            modules: modules.iter().map(|module| (*module).to_owned()).collect(),
+            vendor: vendor.to_owned(),
+        }
+    }
+
     fn waivers(modules: &[&str], today: (u16, u8, u8)) -> Waivers {
-        let modules: Vec<String> = modules.iter().map(|module| (*module).to_owned()).collect();
-        Waivers::parse(FILE, &modules, today).expect("a file")
+        Waivers::parse(FILE, &host(modules, "AuthenticAMD"), today).expect("a file")
     }
 
     fn result(lane: Lane, checks: &[&'static str]) -> CaseResult {
@@ -256,6 +271,18 @@ mod tests {
     }
 
     #[test]
+    fn a_host_of_another_vendor_is_not_covered() {
+        let file = format!("{FILE}host_vendors = [\"GenuineIntel\"]\n");
+        let status = |vendor: &str| {
+            let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], vendor), TODAY);
+            let found = result(Lane::Kvm, &["kvm-given"]);
+            covered(&waivers.expect("a file"), found).status
+        };
+        assert_eq!(status("GenuineIntel"), Status::Waived);
+        assert_eq!(status("AuthenticAMD"), Status::Fail);
+    }
+
+    #[test]
     fn an_expired_waiver_covers_nothing_and_is_told() {
         let waivers = waivers(&["kvm_pvm"], (2030, 2, 1));
         let result = covered(&waivers, result(Lane::Kvm, &["kvm-given"]));
@@ -279,15 +306,16 @@ mod tests {
 
     #[test]
     fn a_malformed_file_is_told_with_its_place() {
-        let error = Waivers::parse("[[waiver]]\nname = 3\n", &[], TODAY).expect_err("an error");
+        let error = Waivers::parse("[[waiver]]\nname = 3\n", &HostKind::default(), TODAY)
+            .expect_err("an error");
         assert!(error.contains("line 2, column 8"), "{error}");
         let error = Waivers::parse(
             &FILE.replace("PVM executes CPUID natively", " "),
-            &[],
+            &HostKind::default(),
             TODAY,
         );
         assert_eq!(error.expect_err("an error"), "waiver leak has no reason");
-        let error = Waivers::parse(&format!("{FILE}{FILE}"), &[], TODAY);
+        let error = Waivers::parse(&format!("{FILE}{FILE}"), &HostKind::default(), TODAY);
         assert_eq!(
             error.expect_err("an error"),
             "the waiver name leak is used twice"

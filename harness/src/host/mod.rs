@@ -11,10 +11,12 @@ pub mod cpuinfo;
 pub mod cpus;
 pub mod found;
 pub mod kernel;
+pub mod kind;
 pub mod kvm;
 pub mod layer;
 
 pub use ability::{Ability, Unable};
 pub use found::Found;
+pub use kind::HostKind;
 pub use kvm::KvmLayer;
 pub use layer::HostLayer;

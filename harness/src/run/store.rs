@@ -7,7 +7,7 @@ use chrono::Datelike as _;
 
 use crate::check::Waivers;
 use crate::decode::{Table, Volatile};
-use crate::host::kernel;
+use crate::host::HostKind;
 use crate::matrix::{Config, Subject, Trial};
 
 /// The two tables, and where the expectations are.
@@ -85,7 +85,7 @@ impl Store {
         let volatile = Volatile::parse(&text, &table)
             .map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
         let (file, text) = table_text(&folder, BUILT_IN[2])?;
-        let waivers = Waivers::parse(&text, &kernel::kvm_modules(), today());
+        let waivers = Waivers::parse(&text, &HostKind::of_this_host(), today());
         let waivers = waivers.map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
         Ok(Store {
             waivers,
