@@ -13,7 +13,7 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
     let inventory = context.inventory()?;
     let engine = context.engine()?;
     let mut wrong = 0;
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut unseen) = (BTreeSet::new(), BTreeSet::new());
     for qemu in &inventory.qemus {
         let measured = catalogue::measure(&engine, qemu)?;
         let release = qemu.offers.release();
@@ -25,15 +25,16 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
                 .for_each(|line| print(&format!("{}: {line}\n", qemu.label))),
             false => print(&shown(&qemu.label, &measured)),
         }
-        let fields = context.store.table.fields().iter();
-        seen.extend(
-            fields
-                .filter(|field| catalogue::seen(&measured, field))
-                .map(|field| field.name.clone()),
-        );
+        for field in context.store.table.fields() {
+            if catalogue::seen(&measured, field) {
+                seen.insert(field.name.clone());
+            } else if field.qemu.is_some_and(|releases| releases.holds(release)) {
+                unseen.insert(field.name.clone());
+            }
+        }
     }
     if arguments.write {
-        mark(context, &seen)?;
+        mark(context, &(&seen - &unseen))?;
     }
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
@@ -61,7 +62,8 @@ fn shown(label: &str, measured: &Measured) -> String {
     text
 }
 
-/// Turns `public` into `measured` in the rows of the table that were seen; nothing else of the file changes.
+/// Turns `public` into `measured` in the rows of the table that every release with the property showed: a name that one of
+/// them hides (`sgx` from 7.2 on, without an EPC) could not be held to its bit there. Nothing else of the file changes.
 fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
     let path = context.store.folder.join("features.tsv");
     let text = std::fs::read_to_string(&path)?;
