@@ -115,7 +115,13 @@ fn cases_per_second(
     let cases: Vec<Case> = qemu
         .offers
         .versioned_models()
-        .map(|model| case(qemu, model, config.spared(Lane::Definition, model)))
+        .map(|model| {
+            case(
+                qemu,
+                model,
+                config.spared(Lane::Definition, &qemu.label, model),
+            )
+        })
         .collect();
     let started = Instant::now();
     engine

@@ -46,6 +46,9 @@ pub struct Config {
 pub struct Spared {
     /// Lanes it holds for.
     pub lanes: Vec<Lane>,
+    /// Globs over QEMU labels, as `qemu-7.2`; left out, every QEMU.
+    #[serde(default)]
+    pub qemus: Vec<Glob>,
     /// Globs over CPU models.
     pub models: Vec<Glob>,
     /// The phase.
@@ -233,10 +236,13 @@ impl Config {
         }
     }
 
-    /// The phases that a guest of this lane and model is spared.
-    pub fn spared(&self, lane: Lane, model: &str) -> Vec<Phase> {
-        let holds =
-            |spared: &&Spared| spared.lanes.contains(&lane) && Glob::matches(&spared.models, model);
+    /// The phases that a guest of this lane, QEMU label and model is spared.
+    pub fn spared(&self, lane: Lane, qemu: &str, model: &str) -> Vec<Phase> {
+        let holds = |spared: &&Spared| {
+            spared.lanes.contains(&lane)
+                && (spared.qemus.is_empty() || Glob::matches(&spared.qemus, qemu))
+                && Glob::matches(&spared.models, model)
+        };
         self.spared
             .iter()
             .filter(holds)
@@ -298,7 +304,9 @@ mod tests {
     #[test]
     fn the_built_in_file_is_sound() {
         let config = Config::built_in(Path::new(".")).expect("a configuration");
-        assert_eq!(config.spared(Lane::Tcg, "Opteron_G5-v1"), [Phase::Enabled]);
+        let spared = |qemu| config.spared(Lane::Tcg, qemu, "Opteron_G5-v1");
+        assert_eq!(spared("qemu-11.1"), [Phase::Enabled]);
+        assert!(spared("qemu-5.2").is_empty());
     }
 
     #[test]

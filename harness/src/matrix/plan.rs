@@ -197,7 +197,7 @@ impl<'a> Planner<'a> {
             machine: machine.to_owned(),
             cpu: model.to_owned(),
             smp: Topology::single(),
-            spared: self.config.spared(lane, model),
+            spared: self.config.spared(lane, &self.qemu.label, model),
         }
     }
 
