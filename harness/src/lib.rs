@@ -11,7 +11,8 @@
 //! layers/   what each layer above the guest claims
 //! check/    expected × actual → findings
 //! explain/  what every layer says of one feature → which one lost it, and why
-//! report/   text, JSON lines, JUnit
+//! results/  a run as data: JSON lines, merged, clustered, set against earlier nights
+//! report/   text, JUnit, KTAP, KCIDB, Markdown, HTML
 //! run/      the stages joined; the binary and `cargo test` call it
 //! ```
 //!
@@ -37,4 +38,5 @@ pub mod host;
 pub mod layers;
 pub mod matrix;
 pub mod report;
+pub mod results;
 pub mod run;

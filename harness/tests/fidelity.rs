@@ -8,14 +8,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cpuid_fidelity::boot::{Cancel, Options};
 use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config};
-use cpuid_fidelity::report::{changes, jsonl};
+use cpuid_fidelity::report::changes;
+use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
 use cpuid_fidelity::run::{Engine, Store, catalogue, inventory, vanished};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -201,7 +202,8 @@ fn log(result: &CaseResult) {
     let Some(path) = std::env::var_os("CPUID_FIDELITY_JSON").map(PathBuf::from) else {
         return;
     };
-    let line = format!("{}\n", jsonl::case(result));
+    static CLASS: LazyLock<String> = LazyLock::new(|| HostClass::of_this_host().id);
+    let line = file::line(&Row::of(result, &CLASS));
     let file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)

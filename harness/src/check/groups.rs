@@ -121,7 +121,7 @@ impl Groups {
 /// The shorter of the two ways to say which models.
 fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
     let missing: BTreeSet<String> = all.difference(models).cloned().collect();
-    let (those, others) = (names::fold(models, all), names::fold(&missing, all));
+    let (those, others) = (fold(models, all), fold(&missing, all));
     if others.len() < those.len() {
         let but: String = others.iter().map(|name| format!(" -{name}")).collect();
         return format!("*{but}");
@@ -164,6 +164,8 @@ fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>),
 }
 
 /// Versions of one model, folded: `EPYC-v1..3` for three of them in a row, `EPYC-v*` for all there are.
+pub(crate) use names::fold;
+
 mod names {
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -183,7 +185,7 @@ mod names {
     }
 
     /// The words for `names`, out of `all`.
-    pub(super) fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
+    pub(crate) fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
         let there = by_model(all);
         let mut words: Vec<String> = names
             .iter()

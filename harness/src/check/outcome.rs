@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::compare::Change;
+use crate::layers::flow::Step;
 
 /// Outcomes, kept apart: a mismatch is not a crash is not a skip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     /// The guest sees what was expected.
@@ -47,6 +48,15 @@ impl Status {
             Status::Miss => "MISS",
         }
     }
+
+    /// What it makes of a run: 3 where something could not be run, 1 where something was found.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Status::Error | Status::Miss => 3,
+            Status::Fail => 1,
+            Status::Pass | Status::Skip | Status::Waived => 0,
+        }
+    }
 }
 
 /// A case and what became of it.
@@ -70,18 +80,8 @@ pub struct CaseResult {
     pub changes: Vec<Change>,
     /// Names of the waivers that covered something.
     pub waivers: BTreeSet<String>,
-}
-
-/// Exit status of a run: 3 where something could not be run, else 1 where something was found, else 0.
-pub fn exit_status<'a>(results: impl IntoIterator<Item = &'a CaseResult>) -> u8 {
-    let of = |status| match status {
-        Status::Error | Status::Miss => 3,
-        Status::Fail => 1,
-        Status::Pass | Status::Skip | Status::Waived => 0,
-    };
-    results
-        .into_iter()
-        .map(|result| of(result.status))
-        .max()
-        .unwrap_or(0)
+    /// CRC-32 of the lines that the guest showed, in hexadecimal; `None` where it did not run to its end.
+    pub seen: Option<String>,
+    /// Features through the layers; `None` where the layers were not asked.
+    pub flow: Option<Vec<Step>>,
 }

@@ -226,6 +226,8 @@ mod tests {
             command: Vec::new(),
             changes: checks.iter().map(change).collect(),
             waivers: BTreeSet::new(),
+            seen: None,
+            flow: None,
         }
     }
 

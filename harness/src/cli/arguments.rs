@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cpuid_fidelity::matrix::config::Glob;
 use cpuid_fidelity::matrix::{Filter, Lane, Profile, Topology};
 
+use super::outputs::Outputs;
+
 /// Does the guest really see the CPU it was promised?
 ///
 /// Exit status: 0 all as expected, 1 findings, 2 usage or configuration, 3 something could not be run.
@@ -68,6 +70,10 @@ pub enum Verb {
     Explain(Explain),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),
+    /// Join the results of several runs: shards, attempts, hosts
+    Merge(Merge),
+    /// Show the results of a run again, in every format
+    Report(Report),
     /// Compare two dumps or records, in expectation lines
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
@@ -89,7 +95,7 @@ pub struct Choice {
     /// Which selection of the configuration
     #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
     pub profile: Profile,
-    /// Only part K of N of the trials: the parts are disjoint, and together all
+    /// Only part K of N: what depends on no host is dealt out, KVM lanes are in every part
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub shard: Option<(usize, usize)>,
 }
@@ -133,12 +139,37 @@ pub struct Run {
     /// Write JSON lines here, an object a case
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Keep results beside the JSON file as they come, and go on where a run of the same plan was interrupted
+    #[arg(long, requires = "json")]
+    pub resume: bool,
     /// Let no waiver hold
     #[arg(long)]
     pub no_waivers: bool,
-    /// Write JUnit XML here
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// `merge`.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// JSON lines of `run`: parts of one plan, later attempts, other hosts. The last attempt at a case counts
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write the joined JSON lines here
     #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
+    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// JSON lines of `run` or `merge`
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub outputs: Outputs,
 }
 
 /// `list`.

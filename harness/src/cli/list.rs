@@ -11,7 +11,7 @@ pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
     }
-    let trials = super::run::chosen(context, &inventory, &arguments.choice);
+    let (_, trials) = super::run::chosen(context, &inventory, &arguments.choice);
     let mut text = String::new();
     for trial in &trials {
         for case in &trial.cases {

@@ -7,7 +7,10 @@ mod diff;
 mod dump;
 mod explain;
 mod list;
+mod merge;
+mod outputs;
 mod record;
+mod report;
 mod run;
 mod view;
 
@@ -33,6 +36,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Dump(dump) => dump::run(&arguments.global, dump),
         Verb::Explain(explain) => explain::run(&Context::new(&arguments.global)?, explain),
         Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
+        Verb::Merge(arguments) => merge::run(arguments),
+        Verb::Report(arguments) => report::run(arguments),
         Verb::Diff(diff) => diff::run(&Context::new(&arguments.global)?, diff),
         Verb::Catalogue(catalogue) => catalogue::run(&Context::new(&arguments.global)?, catalogue),
     }

@@ -1,119 +1,176 @@
 //! `run`: the main job.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Instant;
 
-use cpuid_fidelity::check::outcome::exit_status;
-use cpuid_fidelity::check::{CaseResult, Status};
-use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::matrix::{self, Trial};
+use cpuid_fidelity::check::CaseResult;
+use cpuid_fidelity::matrix::{self, Trial, shard};
 use cpuid_fidelity::report::progress::Progress;
-use cpuid_fidelity::report::{jsonl, junit, summary, writable, write_whole};
-use cpuid_fidelity::run::judge::{judge, result};
+use cpuid_fidelity::results::journal::{self, Journal, Left};
+use cpuid_fidelity::results::row::exit_status;
+use cpuid_fidelity::results::{Head, Row, RunFile};
 use cpuid_fidelity::run::{Engine, Inventory};
-use rayon::prelude::*;
 
 use super::arguments::{Choice, Run};
+use super::outputs::history;
 use super::{Context, NOT_RUN, NotRun, USAGE, print};
 
 /// Runs the planned trials and tells what became of them; the exit status.
 pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
-    for file in arguments.json.iter().chain(&arguments.junit) {
-        // Found out before the run, not after it; what an earlier run left stays until there is something better.
-        writable(file)
-            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", file.display()))?;
-    }
+    let outputs = &arguments.outputs;
+    // Found out before the run, not after it; what an earlier run left stays until there is something better.
+    outputs.writable(arguments.json.as_ref())?;
+    let earlier = history(outputs.history.as_deref())?;
     let inventory = context.inventory()?;
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
     }
-    let trials = chosen(context, &inventory, &arguments.choice);
+    let (whole, trials) = chosen(context, &inventory, &arguments.choice);
     if trials.is_empty() && inventory.unusable.is_empty() {
         anyhow::bail!("no planned case matches");
     }
-    let started = Instant::now();
+    let planned = trials.iter().map(|trial| trial.cases.len()).sum();
+    let head = Head::of(&whole, planned, arguments.choice.shard);
     let engine = match arguments.no_waivers {
         true => context.engine_without_waivers()?,
         false => context.engine()?,
     };
-    let results = run_all(&engine, &trials, context.verbose);
-    let outlived = engine.store.waivers.outlived(
-        &results,
-        arguments.choice.is_everything() && !engine.cancelled(),
-    );
-    print(&summary::run(&results, started.elapsed()));
+    let started = Instant::now();
+    let part = arguments.resume.then(|| part_of(arguments)).flatten();
+    let Ran {
+        file,
+        fresh,
+        journal,
+    } = run_all(&engine, &trials, head, part, context.verbose)?;
+    let everything = arguments.choice.is_everything() && file.rows.len() == fresh.len();
+    let complete = everything && !engine.cancelled();
+    let outlived = engine.store.waivers.outlived(&fresh, complete);
+    outputs.print(&file, started.elapsed(), &earlier);
     outlived
         .iter()
         .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
-    if let Some(file) = &arguments.json {
-        write_whole(file, jsonl::run(&results).as_bytes())?;
-    }
-    if let Some(file) = &arguments.junit {
-        write_whole(file, junit::run(&results)?.as_bytes())?;
+    outputs.write(arguments.json.as_ref(), &file, &earlier)?;
+    if let Some(journal) = journal.filter(|_| !engine.cancelled()) {
+        journal.remove()?;
     }
     let unusable = if inventory.unusable.is_empty() {
         0
     } else {
         NOT_RUN
     };
-    Ok(exit_status(&results)
+    Ok(exit_status(&file.rows)
         .max(unusable)
         .max(u8::from(!outlived.is_empty())))
 }
 
-/// The trials that the command line leaves.
-pub fn chosen(context: &Context, inventory: &Inventory, choice: &Choice) -> Vec<Trial> {
+fn part_of(arguments: &Run) -> Option<PathBuf> {
+    arguments.json.as_deref().map(journal::beside)
+}
+
+/// The whole plan, and the trials that the command line leaves of it.
+pub fn chosen(
+    context: &Context,
+    inventory: &Inventory,
+    choice: &Choice,
+) -> (Vec<Trial>, Vec<Trial>) {
     let filter = choice.filter(context.accel);
     let trials = matrix::plan(&inventory.qemus, &context.config, choice.profile, &filter);
-    match choice.shard {
-        None => trials,
-        Some((k, n)) => trials.into_iter().skip(k - 1).step_by(n).collect(),
-    }
+    let mine = match choice.shard {
+        None => trials.clone(),
+        Some((k, n)) => shard::part(trials.clone(), k, n),
+    };
+    (trials, mine)
 }
 
-fn run_all(engine: &Engine, trials: &[Trial], verbose: bool) -> Vec<CaseResult> {
-    let ability = Ability::of_this_host();
-    let progress = Progress::new(trials.iter().map(|trial| trial.cases.len()).sum());
-    let results: Mutex<Vec<(usize, Vec<CaseResult>)>> = Mutex::default();
-    let done = |result: &CaseResult| progress.case(result, verbose);
-    let each = |(index, trial): (usize, &Trial)| {
-        let ended = match unable(&ability, engine, trial) {
-            Some(results) => {
-                results.iter().for_each(done);
-                results
-            }
-            None => judge(engine, trial, &done).results,
-        };
-        if let Ok(mut results) = results.lock() {
-            results.push((index, ended));
+/// What became of a run.
+struct Ran {
+    /// Everything, in the order of the plan.
+    file: RunFile,
+    /// The cases that ran now, and not in the interrupted run before.
+    fresh: Vec<CaseResult>,
+    /// What the run was kept in until its end.
+    journal: Option<Journal>,
+}
+
+fn run_all(
+    engine: &Engine,
+    trials: &[Trial],
+    mut head: Head,
+    part: Option<PathBuf>,
+    verbose: bool,
+) -> anyhow::Result<Ran> {
+    let left = match &part {
+        Some(part) => Left::read(part, &head),
+        None => Left::default(),
+    };
+    if let Some(reason) = &left.refused {
+        eprintln!("starting anew: {reason}");
+    }
+    if !left.trials.is_empty() {
+        eprintln!(
+            "{} trials are done since {}",
+            left.trials.len(),
+            left.started
+        );
+        head.started.clone_from(&left.started);
+    }
+    let done = |trial: &Trial| {
+        let cases = trial.cases.iter().map(|case| trial.case_name(case));
+        let rows = left.trials.get(&trial.name)?;
+        journal::complete(rows, &cases.collect()).then_some(rows)
+    };
+    let known = trials.iter().filter_map(done).flatten();
+    let journal = match &part {
+        Some(part) => Some(Journal::start(part, &head, known)?),
+        None => None,
+    };
+    let open: Vec<&Trial> = trials
+        .iter()
+        .filter(|trial| done(trial).is_none())
+        .collect();
+    let class = head.host.id.clone();
+    let progress = Progress::new(open.iter().map(|trial| trial.cases.len()).sum());
+    let unkept: OnceLock<std::io::Error> = OnceLock::new();
+    let started = Instant::now();
+    let ended = |result: &CaseResult| {
+        progress.case(result, verbose);
+        if let Some(journal) = &journal
+            && !engine.cancelled()
+            && let Err(error) = journal.add(&Row::of(result, &class))
+        {
+            // A run whose results cannot be kept need not go on.
+            let _ = unkept.set(error);
+            engine.cancel().throw();
         }
     };
-    engine
-        .pool()
-        .install(|| trials.par_iter().enumerate().for_each(each));
+    let fresh = cpuid_fidelity::run::all(engine, &open, &ended);
     progress.finish();
-    let mut results = results.into_inner().unwrap_or_default();
-    results.sort_by_key(|(index, _)| *index);
-    results
-        .into_iter()
-        .flat_map(|(_, results)| results)
-        .collect()
-}
-
-/// The results of a trial that is not run: its lane cannot run here, there is nothing to hold it against, or the run was
-/// cancelled before it.
-fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<CaseResult>> {
-    let lane = trial.cases.first()?.lane;
-    let (status, reason) = match ability.lane(lane) {
-        Err(unable) => (Status::Skip, unable.to_string()),
-        Ok(()) if engine.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),
-        Ok(()) => (Status::Skip, engine.store.skip(trial)?),
-    };
-    let results = trial
-        .cases
-        .iter()
-        .map(|case| result(trial, case, status, &reason));
-    Some(results.collect())
+    if let Some(error) = unkept.into_inner() {
+        anyhow::bail!("failed to keep the results: {error}");
+    }
+    head.seconds = started.elapsed().as_secs_f64();
+    let mut by_trial: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
+    for (trial, results) in open.iter().zip(&fresh) {
+        let rows = results.iter().map(|result| Row::of(result, &class));
+        by_trial.insert(&trial.name, rows.collect());
+    }
+    let rows = trials.iter().flat_map(|trial| match done(trial) {
+        Some(rows) => rows.clone(),
+        None => by_trial.remove(trial.name.as_str()).unwrap_or_default(),
+    });
+    let rows = rows.collect();
+    Ok(Ran {
+        file: RunFile {
+            name: "this run".to_owned(),
+            head,
+            rows,
+            cut: false,
+        },
+        fresh: fresh.into_iter().flatten().collect(),
+        journal,
+    })
 }
 
 /// The first usable QEMU of the command line or the configuration, newest first.

@@ -48,6 +48,16 @@ impl Lane {
     }
 }
 
+impl Lane {
+    /// Whether what the guest shows has nothing to do with the machine it runs on: the same on every host.
+    pub fn host_independent(self) -> bool {
+        match self {
+            Lane::Definition | Lane::Tcg => true,
+            Lane::Kvm | Lane::KvmDirect => false,
+        }
+    }
+}
+
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod offers;
 pub mod parts;
 pub mod plan;
+pub mod shard;
 
 pub use case::{Case, Lane, Qemu, Topology};
 pub use config::{Config, ConfigError, Profile};

@@ -1,49 +1,61 @@
 //! Differences as people read them.
 
 use crate::boot::command::pasteable;
-use crate::check::CaseResult;
-use crate::check::Change;
+use crate::check::{CaseResult, Change};
+use crate::results::{Finding, Row};
 
 /// `lost avx2 at CPUID.07H.00H:EBX[5]`, `changed stepping 4 → 5 at …`.
 pub fn sentence(change: &Change) -> String {
+    told(&Finding::from(change))
+}
+
+/// The same of a finding that was read from a file.
+pub fn told(finding: &Finding) -> String {
     let value = |text: &str| {
         text.split_once(" = ")
             .map_or(text, |(_, value)| value)
             .to_owned()
     };
-    let (before, after) = (value(&change.expected), value(&change.actual));
+    let (before, after) = (value(&finding.expected), value(&finding.actual));
     let middle = match (before.as_str(), after.as_str()) {
-        ("", after) if after != change.name => format!(" {after}"),
-        (before, "") if before != change.name => format!(" {before}"),
+        ("", after) if after != finding.name => format!(" {after}"),
+        (before, "") if before != finding.name => format!(" {before}"),
         ("", _) | (_, "") => String::new(),
         (before, after) => format!(" {before} → {after}"),
     };
-    format!(
-        "{} {}{middle} at {}",
-        change.kind.word(),
-        change.name,
-        change.place
-    )
+    let place = match finding.place.as_str() {
+        "" => String::new(),
+        place => format!(" at {place}"),
+    };
+    format!("{} {}{middle}{place}", finding.kind.word(), finding.name)
+}
+
+/// Both lines as `git diff` would show them.
+pub fn diff(finding: &Finding) -> String {
+    let side = |sign, line: &Option<String>| line.as_ref().map(|line| format!("{sign}{line}\n"));
+    let lines = [side('-', &finding.minus), side('+', &finding.plus)];
+    lines.into_iter().flatten().collect()
 }
 
 /// What a failed or broken case says of itself: the reason, the layer, the diff in expectation lines, and the command.
 pub fn explained(result: &CaseResult) -> String {
-    let mut text = format!("{} {}\n", result.status.word(), result.case);
-    if !result.reason.is_empty() {
-        text.push_str(&format!("  {}\n", result.reason));
+    account(&Row::of(result, ""))
+}
+
+/// The same of a row.
+pub fn account(row: &Row) -> String {
+    let mut text = format!("{} {}\n", row.status.word(), row.case);
+    if !row.reason.is_empty() {
+        text.push_str(&format!("  {}\n", row.reason));
     }
-    for change in &result.changes {
-        text.push_str(&format!(
-            "  {} (layer: {})\n",
-            sentence(change),
-            change.layer
-        ));
+    for finding in &row.changes {
+        text.push_str(&format!("  {} (layer: {})\n", told(finding), finding.layer));
     }
-    for change in &result.changes {
-        text.push_str(&change.diff());
-    }
-    if !result.command.is_empty() {
-        text.push_str(&format!("  {}\n", pasteable(&result.command)));
+    row.changes
+        .iter()
+        .for_each(|finding| text.push_str(&diff(finding)));
+    if !row.command.is_empty() {
+        text.push_str(&format!("  {}\n", pasteable(&row.command)));
     }
     text
 }

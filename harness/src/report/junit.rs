@@ -1,26 +1,34 @@
 //! JUnit XML, a suite a lane and QEMU.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::changes::explained;
-use crate::check::{CaseResult, Status};
+use super::changes::account;
+use crate::check::Status;
+use crate::results::Row;
 
 /// The XML of a run.
 ///
 /// # Errors
 /// A name that XML cannot hold.
-pub fn run(results: &[CaseResult]) -> Result<String, quick_junit::SerializeError> {
+pub fn run(rows: &[Row]) -> Result<String, quick_junit::SerializeError> {
     let mut suites: BTreeMap<String, TestSuite> = BTreeMap::new();
-    for result in results {
-        let case = &result.planned;
-        let name = format!("{}/{}", case.lane, case.qemu.label);
+    for row in rows {
+        // A lane of which the host is an axis has a suite a class.
+        let host = row.host.iter().map(|host| format!("/{host}"));
+        let name = format!(
+            "{}/{}{}",
+            row.lane,
+            row.qemu.label,
+            host.collect::<String>()
+        );
         let suite = suites
             .entry(name.clone())
             .or_insert_with(|| TestSuite::new(name));
-        let mut test = TestCase::new(result.case.clone(), status(result));
-        test.set_time(result.duration);
+        let mut test = TestCase::new(row.case.clone(), status(row));
+        test.set_time(Duration::from_secs_f64(row.duration_ms.max(0.0) / 1000.0));
         suite.add_test_case(test);
     }
     let mut report = Report::new("cpuid-fidelity");
@@ -28,21 +36,21 @@ pub fn run(results: &[CaseResult]) -> Result<String, quick_junit::SerializeError
     report.to_string()
 }
 
-fn status(result: &CaseResult) -> TestCaseStatus {
+fn status(row: &Row) -> TestCaseStatus {
     let failed = |kind| {
         let mut status = TestCaseStatus::non_success(kind);
         status
-            .set_type(result.status.word())
-            .set_description(explained(result));
+            .set_type(row.status.word())
+            .set_description(account(row));
         status
     };
-    match result.status {
+    match row.status {
         Status::Pass => TestCaseStatus::success(),
         Status::Fail => failed(NonSuccessKind::Failure),
         Status::Error | Status::Miss => failed(NonSuccessKind::Error),
         Status::Skip | Status::Waived => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(result.reason.clone());
+            status.set_message(row.reason.clone());
             status
         }
     }

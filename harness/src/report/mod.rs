@@ -2,9 +2,12 @@
 
 pub mod changes;
 pub mod files;
-pub mod jsonl;
+pub mod html;
 pub mod junit;
+pub mod kcidb;
+pub mod ktap;
 pub mod ladder;
+pub mod markdown;
 pub mod progress;
 pub mod summary;
 pub mod view;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fidelity_protocol::crc::crc32;
 use rayon::prelude::*;
 
 use super::engine::{Broken, Engine, Observation, Observed};
@@ -12,6 +13,7 @@ use super::store::{Expected, RECORD, in_ci};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::decode::{Line, parse};
+use crate::layers::flow::Step;
 use crate::matrix::{Case, Subject, Trial};
 
 /// Who is to blame where a guest under TCG does not see what the model promised: nobody but QEMU had a hand in it.
@@ -51,7 +53,10 @@ fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) ->
                     Ok(changes)
                 });
                 observed = Some(text);
-                result.ran(observation.elapsed, &observation.command)
+                result
+                    .ran(observation.elapsed, &observation.command)
+                    .saw(&observation.lines)
+                    .through(super::flow::of(engine, case, observation))
             }
         };
         done(&result);
@@ -70,7 +75,9 @@ fn layers(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -
                 Err(problem) => result(trial, case, Status::Error, &problem),
                 Ok(changes) => judged(engine, trial, case, changes),
             }
-            .ran(observation.elapsed, &observation.command),
+            .ran(observation.elapsed, &observation.command)
+            .saw(&observation.lines)
+            .through(super::flow::of(engine, case, observation)),
         };
         done(&result);
         result
@@ -188,7 +195,11 @@ fn pair_result(
             Ok(compare(&shifted(newest, &groups, &case.cpu), here, LAYER))
         }),
     };
-    result.ran(elapsed, command)
+    let result = result.ran(elapsed, command);
+    match &*pair.here {
+        Ok(here) => result.saw(&here.lines),
+        Err(_) => result,
+    }
 }
 
 /// The lines of the newest machine type with the expected changes of `model` made to them.
@@ -266,6 +277,8 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
         command: Vec::new(),
         changes: Vec::new(),
         waivers: BTreeSet::new(),
+        seen: None,
+        flow: None,
     }
 }
 
@@ -274,6 +287,19 @@ impl CaseResult {
         CaseResult {
             duration,
             command: command.to_vec(),
+            ..self
+        }
+    }
+
+    fn through(self, flow: Option<Vec<Step>>) -> CaseResult {
+        CaseResult { flow, ..self }
+    }
+
+    /// The guest ran to its end and showed `lines`.
+    fn saw(self, lines: &[Line]) -> CaseResult {
+        let seen = crc32(&[text(lines).as_bytes()]);
+        CaseResult {
+            seen: Some(format!("{seen:08x}")),
             ..self
         }
     }

@@ -1,20 +1,23 @@
 //! The stages joined: what `run`, `dump` and `cargo test` have in common.
 //!
 //! [`inventory`] finds the QEMUs and asks each what it offers, through the cache. [`engine`] boots a case and turns it into
-//! lines. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
+//! lines. [`all`](mod@all) runs the trials of a plan. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
 //! against one another. [`explain`] asks all layers of one feature. [`record`] keeps all layers of a case, to be checked again
 //! elsewhere. [`store`] reads the expectations and the two tables.
 
+pub mod all;
 pub mod catalogue;
 pub mod direct;
 pub mod engine;
 pub mod explain;
+pub mod flow;
 pub mod inventory;
 pub mod judge;
 pub mod layered;
 pub mod record;
 pub mod store;
 
+pub use all::all;
 pub use engine::{Engine, Observation};
 pub use inventory::{Inventory, Unusable};
 pub use judge::vanished;

@@ -1,0 +1,251 @@
+//! Failures by cause: one line for what is one fault, however many cases it hits.
+//!
+//! A cause is a change without its case: which way, which feature, which values, by which check, in which layer. Features that were lost by
+//! exactly the same cases are one cluster: a machine type that drops twelve AVX-512 bits is one line, not twelve.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::row::{Finding, Key, Row};
+use super::words::{Names, machines, models, plain};
+use crate::check::Status;
+
+/// Most features that a cluster's line names.
+const NAMED: usize = 8;
+
+/// One fault and the cases it shows in.
+#[derive(Clone, Debug)]
+pub struct Cluster<'a> {
+    /// What the cases have in common.
+    pub status: Status,
+    /// `avx512f, avx512dq lost`, `stepping 4 → 5`, or the reason of an ERROR.
+    pub cause: String,
+    /// The layer that broke its word; empty where that is not known.
+    pub layer: String,
+    /// The check.
+    pub check: String,
+    /// Where, as words: models, machine types, lanes and QEMUs, hosts.
+    pub places: Vec<String>,
+    /// The cases, in the order of the run.
+    pub rows: Vec<&'a Row>,
+}
+
+impl Cluster<'_> {
+    /// `FAIL avx512f lost (layer qemu): Skylake-Server-v1..5 · pc-q35-6.1 and older · definition qemu-11.1`.
+    pub fn sentence(&self) -> String {
+        let layer = match self.layer.as_str() {
+            "" => String::new(),
+            layer => format!(" (layer {layer})"),
+        };
+        let places = self.places.join(" · ");
+        format!("{} {}{layer}: {places}", self.status.word(), self.cause)
+    }
+
+    /// The cases' keys.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.rows.iter().map(|row| row.key())
+    }
+}
+
+/// A cause, but for the feature's name.
+type Shape<'a> = (Status, &'a str, &'a str, String);
+
+/// The failures of a run, the most frequent first; what passed or was skipped is in none.
+pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
+    let mut causes: BTreeMap<(Shape<'_>, &str), Vec<usize>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        for cause in causes_of(row) {
+            let cases = causes.entry(cause).or_default();
+            if cases.last() != Some(&index) {
+                cases.push(index);
+            }
+        }
+    }
+    let mut together: BTreeMap<(Shape<'_>, Vec<usize>), BTreeSet<&str>> = BTreeMap::new();
+    for ((shape, name), cases) in causes {
+        together.entry((shape, cases)).or_default().insert(name);
+    }
+    let all = Everything::of(rows);
+    let cluster = |shape: Shape<'_>, cases: Vec<usize>, names: &BTreeSet<&str>| {
+        let (status, check, layer, tail) = shape;
+        let rows: Vec<&Row> = cases.into_iter().map(|index| &rows[index]).collect();
+        Cluster {
+            status,
+            cause: cause(names, &tail),
+            layer: layer.to_owned(),
+            check: check.to_owned(),
+            places: all.places(&rows),
+            rows,
+        }
+    };
+    let mut clusters: Vec<_> = together
+        .into_iter()
+        .map(|((shape, cases), names)| cluster(shape, cases, &names))
+        .collect();
+    clusters.sort_by_key(|cluster| (std::cmp::Reverse(cluster.rows.len()), cluster.cause.clone()));
+    clusters
+}
+
+fn causes_of(row: &Row) -> Vec<(Shape<'_>, &str)> {
+    match row.status {
+        Status::Pass | Status::Skip => Vec::new(),
+        Status::Fail if !row.changes.is_empty() => {
+            let cause = |finding| {
+                let tail = tail(finding);
+                let shape = (
+                    row.status,
+                    finding.check.as_str(),
+                    finding.layer.as_str(),
+                    tail,
+                );
+                (shape, finding.name.as_str())
+            };
+            row.changes.iter().map(cause).collect()
+        }
+        status => {
+            // The name of the case in a reason would make every case a cause of its own.
+            let reason = row.reason.lines().next().unwrap_or_default();
+            let reason = match status {
+                // The status says the word already.
+                Status::Waived => reason.trim_start_matches("waived: ").to_owned(),
+                _ => reason.replace(&row.cpu, "…"),
+            };
+            vec![((status, "", "", reason), "")]
+        }
+    }
+}
+
+/// What is said of the feature: `lost`, or its values.
+fn tail(finding: &Finding) -> String {
+    let value = |text: &str| {
+        text.split_once(" = ")
+            .map_or(text, |(_, value)| value)
+            .to_owned()
+    };
+    let (before, after) = (value(&finding.expected), value(&finding.actual));
+    match (before.as_str(), after.as_str()) {
+        ("", after) if after != finding.name => format!("gained, {after}"),
+        (before, "") if before != finding.name => format!("lost, {before}"),
+        ("", _) | (_, "") => finding.kind.word().to_owned(),
+        (before, after) => format!("{before} → {after}"),
+    }
+}
+
+fn cause(names: &BTreeSet<&str>, tail: &str) -> String {
+    let names: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| !name.is_empty())
+        .collect();
+    let more = names.len().saturating_sub(NAMED);
+    let shown = names[..names.len() - more].join(", ");
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let separator = if shown.is_empty() { "" } else { " " };
+    format!("{shown}{more}{separator}{tail}")
+}
+
+/// All names of a run, for `all models` and `and older`.
+struct Everything {
+    models: Names,
+    machines: Names,
+    hosts: Names,
+}
+
+impl Everything {
+    fn of(rows: &[Row]) -> Everything {
+        let rows: Vec<&Row> = rows.iter().collect();
+        Everything {
+            models: set(&rows, |row| Some(row.cpu.clone())),
+            machines: set(&rows, |row| Some(row.machine.clone())),
+            hosts: set(&rows, |row| row.host.clone()),
+        }
+    }
+
+    fn places(&self, rows: &[&Row]) -> Vec<String> {
+        let mut places = vec![
+            models(&set(rows, |row| Some(row.cpu.clone())), &self.models),
+            machines(&set(rows, |row| Some(row.machine.clone())), &self.machines),
+            plain(
+                &set(rows, |row| Some(format!("{} {}", row.lane, row.qemu.label))),
+                "QEMUs",
+            ),
+        ];
+        if self.hosts.len() > 1 {
+            let hosts = set(rows, |row| row.host.clone());
+            places.extend((!hosts.is_empty()).then(|| plain(&hosts, "host classes")));
+        }
+        places
+    }
+}
+
+fn set(rows: &[&Row], of: impl Fn(&Row) -> Option<String>) -> Names {
+    rows.iter().filter_map(|row| of(row)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{lost, row};
+    use super::*;
+
+    #[test]
+    fn one_fault_is_one_line() {
+        let mut rows = Vec::new();
+        for machine in ["pc-q35-5.2", "pc-q35-6.0", "pc-q35-6.1"] {
+            for version in 1..=5 {
+                let case = format!("definition/qemu-11.1/{machine}/Skylake-Server-v{version}");
+                rows.push(lost(&case, &["avx512f", "avx512dq"]));
+            }
+        }
+        rows.push(row(
+            "definition/qemu-11.1/pc-q35-6.2/Skylake-Server-v6",
+            Status::Pass,
+        ));
+        let clusters = clusters(&rows);
+        let lines: Vec<_> = clusters.iter().map(Cluster::sentence).collect();
+        assert_eq!(
+            lines,
+            [
+                "FAIL avx512dq, avx512f lost (layer qemu): Skylake-Server-v1..5 · pc-q35-6.1 and older · definition qemu-11.1"
+            ]
+        );
+        assert_eq!(clusters[0].rows.len(), 15);
+    }
+
+    #[test]
+    fn features_that_other_cases_lost_are_another_line() {
+        let rows = [
+            lost("tcg/qemu-11.1/-/A-v1", &["avx2", "bmi1"]),
+            lost("tcg/qemu-11.1/-/B-v1", &["avx2"]),
+        ];
+        let lines: Vec<_> = clusters(&rows).iter().map(Cluster::sentence).collect();
+        assert_eq!(lines.len(), 2);
+        assert!(
+            lines[0].starts_with("FAIL avx2 lost (layer qemu): A-v1, B-v1"),
+            "{}",
+            lines[0]
+        );
+        assert!(
+            lines[1].starts_with("FAIL bmi1 lost (layer qemu): A-v1"),
+            "{}",
+            lines[1]
+        );
+    }
+
+    #[test]
+    fn errors_go_together_by_their_reason() {
+        let broken = |case: &str| {
+            let mut row = row(case, Status::Error);
+            row.reason = format!("QEMU refused {}: no such model\nmore", row.cpu);
+            row
+        };
+        let rows = [
+            broken("tcg/qemu-11.1/-/A-v1"),
+            broken("tcg/qemu-11.1/-/B-v1"),
+        ];
+        let clusters = clusters(&rows);
+        assert_eq!(clusters.len(), 1);
+        assert_eq!(clusters[0].cause, "QEMU refused …: no such model");
+    }
+}

@@ -1,0 +1,227 @@
+//! A file of JSON lines, as somebody hands it over: cut off, foreign or garbled for all we know.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::head::{Head, RUN, VERSION};
+use super::row::Row;
+
+/// A run's results.
+#[derive(Clone, Debug)]
+pub struct RunFile {
+    /// Where they come from; for messages.
+    pub name: String,
+    /// The first line.
+    pub head: Head,
+    /// One a case, as they ended; a case that was attempted again has several.
+    pub rows: Vec<Row>,
+    /// Whether the last line has no end: the run was killed while it wrote. That line is not among the rows.
+    pub cut: bool,
+}
+
+/// Why a file is no run's results.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("failed to read {path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It holds something else.
+    #[error("{name}: not the results of a run of cpuid-fidelity: {problem}")]
+    Foreign {
+        /// The file.
+        name: String,
+        /// What is wrong with the first line.
+        problem: String,
+    },
+    /// It was written in a format of another version.
+    #[error(
+        "{name}: written in version {found} of the format; this program reads version {VERSION}"
+    )]
+    Version {
+        /// The file.
+        name: String,
+        /// Its version.
+        found: u64,
+    },
+    /// A line in the middle is no case.
+    #[error("{name}:{line}: not the result of a case: {problem}")]
+    Line {
+        /// The file.
+        name: String,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl RunFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read or is no run's results.
+    pub fn read(path: &Path) -> Result<RunFile, FileError> {
+        let text = std::fs::read(path).map_err(|error| FileError::Read {
+            path: path.to_owned(),
+            error,
+        })?;
+        RunFile::parse(&path.display().to_string(), &String::from_utf8_lossy(&text))
+    }
+
+    /// Reads the text of a file. A last line without an end is left out, and [`RunFile::cut`] says so.
+    ///
+    /// # Errors
+    /// It is no run's results.
+    pub fn parse(name: &str, text: &str) -> Result<RunFile, FileError> {
+        let (whole, rest) = match text.rfind('\n') {
+            Some(end) => text.split_at(end + 1),
+            None => ("", text),
+        };
+        let mut lines = whole.lines().enumerate();
+        let head = match lines.next() {
+            Some((_, line)) => head(name, line)?,
+            None => {
+                return Err(FileError::Foreign {
+                    name: name.to_owned(),
+                    problem: "no whole line".to_owned(),
+                });
+            }
+        };
+        let row = |(index, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|error| FileError::Line {
+                name: name.to_owned(),
+                line: index + 1,
+                problem: error.to_string(),
+            })
+        };
+        Ok(RunFile {
+            name: name.to_owned(),
+            head,
+            rows: lines.map(row).collect::<Result<_, _>>()?,
+            cut: !rest.trim().is_empty(),
+        })
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> String {
+        text(&self.head, &self.rows)
+    }
+}
+
+/// The text of a run's results: the head, then a line a case.
+pub fn text(head: &Head, rows: &[Row]) -> String {
+    let mut text = line(head);
+    rows.iter().for_each(|row| text.push_str(&line(row)));
+    text
+}
+
+/// A line of it.
+pub fn line(object: &impl serde::Serialize) -> String {
+    // Strings, numbers and lists: there is nothing in a head or a row that JSON could not hold.
+    serde_json::to_string(object).unwrap_or_default() + "\n"
+}
+
+fn head(name: &str, line: &str) -> Result<Head, FileError> {
+    let foreign = |problem: String| FileError::Foreign {
+        name: name.to_owned(),
+        problem,
+    };
+    let value: Value = serde_json::from_str(line).map_err(|error| foreign(error.to_string()))?;
+    if value["run"] != RUN {
+        return Err(foreign(
+            "the first line is not the head of a run".to_owned(),
+        ));
+    }
+    match value["version"].as_u64() {
+        Some(version) if version == u64::from(VERSION) => {}
+        found => {
+            return Err(FileError::Version {
+                name: name.to_owned(),
+                found: found.unwrap_or_default(),
+            });
+        }
+    }
+    serde_json::from_value(value).map_err(|error| foreign(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{head, row};
+    use super::*;
+    use crate::check::Status;
+
+    fn whole() -> String {
+        let rows = [
+            row("tcg/qemu-11.1/-/486-v1", Status::Pass),
+            row("tcg/qemu-11.1/-/max", Status::Fail),
+        ];
+        text(
+            &head(&["tcg/qemu-11.1/-/486-v1", "tcg/qemu-11.1/-/max"]),
+            &rows,
+        )
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let file = RunFile::parse("x", &whole()).expect("a run's results");
+        assert_eq!(file.text(), whole());
+        assert!(!file.cut);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_keeps_its_whole_lines() {
+        let text = whole();
+        let file = RunFile::parse("x", &text[..text.len() - 9]).expect("a run's results");
+        assert_eq!(file.rows.len(), 1);
+        assert!(file.cut);
+    }
+
+    #[test]
+    fn every_cut_is_an_error_or_a_shorter_run() {
+        let text = whole();
+        for length in 0..text.len() {
+            let Some(cut) = text.get(..length) else {
+                continue;
+            };
+            if let Ok(file) = RunFile::parse("x", cut) {
+                assert!(file.rows.len() < 2, "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_files_are_named() {
+        for (text, wanted) in [
+            ("", "no whole line"),
+            ("{}\n", "not the head of a run"),
+            ("[1,\n", "not the results of a run"),
+            ("{\"run\":\"cpuid-fidelity\",\"version\":2}\n", "version 2"),
+        ] {
+            let error = RunFile::parse("shard.jsonl", text)
+                .expect_err("an error")
+                .to_string();
+            assert!(
+                error.starts_with("shard.jsonl: ") && error.contains(wanted),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_garbled_line_is_named_by_its_number() {
+        let text = whole().replacen("{\"case\"", "{\"cas\"", 1);
+        let error = RunFile::parse("x", &text)
+            .expect_err("an error")
+            .to_string();
+        assert!(
+            error.starts_with("x:2: not the result of a case: missing field `case`"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Runs for the tests of this stage and of the reports.
+
+use super::class::HostClass;
+use super::head::{Head, PlanId, RUN, VERSION};
+use super::row::{Finding, Row};
+use crate::check::{Kind, Status};
+
+/// The head of a run that planned `cases`.
+pub fn head(cases: &[&str]) -> Head {
+    let (by_host, shared) = cases
+        .iter()
+        .map(|name| (*name).to_owned())
+        .partition(|name: &String| name.starts_with("kvm"));
+    Head {
+        run: RUN.to_owned(),
+        version: VERSION,
+        tool: "0.1.0".to_owned(),
+        planned: cases.len(),
+        plan: PlanId {
+            id: "0badcafe".to_owned(),
+            shared,
+            by_host,
+        },
+        shard: None,
+        host: HostClass {
+            id: "this/host".to_owned(),
+            ..HostClass::default()
+        },
+        started: "2026-11-24T01:02:03Z".to_owned(),
+        seconds: 1.5,
+    }
+}
+
+/// The row of a case named `LANE/QEMU/MACHINE/MODEL`.
+pub fn row(case: &str, status: Status) -> Row {
+    let host = case.starts_with("kvm").then(|| "this/host".to_owned());
+    let missing = Row::missing((case.to_owned(), host)).expect("the name of a case");
+    Row {
+        status,
+        reason: String::new(),
+        seen: Some("12345678".to_owned()),
+        command: vec![
+            "qemu-system-x86_64".to_owned(),
+            "-cpu".to_owned(),
+            missing.cpu.clone(),
+        ],
+        ..missing
+    }
+}
+
+/// A row that lost these features.
+pub fn lost(case: &str, features: &[&str]) -> Row {
+    let finding = |name: &&str| Finding {
+        check: "expectation".to_owned(),
+        kind: Kind::Lost,
+        place: format!("CPUID.07H.00H:EBX[{}]", name.len()),
+        name: (*name).to_owned(),
+        expected: (*name).to_owned(),
+        actual: String::new(),
+        layer: "qemu".to_owned(),
+        minus: Some(format!(
+            "cpuid 0x00000007.00 ebx[ {}]     {name}",
+            name.len()
+        )),
+        plus: None,
+    };
+    Row {
+        changes: features.iter().map(finding).collect(),
+        ..row(case, Status::Fail)
+    }
+}

@@ -1,0 +1,105 @@
+//! The first line of a run's results.
+
+use std::collections::BTreeSet;
+
+use fidelity_protocol::crc::crc32;
+use serde::{Deserialize, Serialize};
+
+use super::class::HostClass;
+use super::row::Key;
+use crate::matrix::Trial;
+
+/// Version of the format. A file of another one is refused.
+pub const VERSION: u32 = 1;
+
+/// What `run` says in the first line.
+pub const RUN: &str = "cpuid-fidelity";
+
+/// A run: what was planned, which part of it this is, where and when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// [`RUN`].
+    pub run: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// Version of the tool.
+    pub tool: String,
+    /// Cases of this part.
+    pub planned: usize,
+    /// The whole plan.
+    #[serde(default)]
+    pub plan: PlanId,
+    /// K of N; `None` for a run that is whole.
+    #[serde(default)]
+    pub shard: Option<(usize, usize)>,
+    /// Where.
+    #[serde(default)]
+    pub host: HostClass,
+    /// When it started: RFC 3339, UTC.
+    #[serde(default)]
+    pub started: String,
+    /// Seconds that the run took.
+    #[serde(default)]
+    pub seconds: f64,
+}
+
+/// What was planned, all parts together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanId {
+    /// CRC-32 of the host-independent cases and the QEMUs they need, in hexadecimal: parts of one plan have the same.
+    pub id: String,
+    /// Names of the cases of lanes that do not depend on the host.
+    pub shared: Vec<String>,
+    /// Names of the cases of lanes that do: planned on every class of hosts.
+    pub by_host: Vec<String>,
+}
+
+impl PlanId {
+    /// Of a plan.
+    pub fn of(trials: &[Trial]) -> PlanId {
+        let (mut shared, mut by_host, mut identity) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for trial in trials {
+            for case in &trial.cases {
+                let name = trial.case_name(case);
+                if case.lane.host_independent() {
+                    let offers = &case.qemu.offers;
+                    identity.insert(format!("{name} {} {}", offers.version, offers.package));
+                    shared.push(name);
+                } else {
+                    by_host.push(name);
+                }
+            }
+        }
+        let text: String = identity.iter().map(|line| format!("{line}\n")).collect();
+        PlanId {
+            id: format!("{:08x}", crc32(&[text.as_bytes()])),
+            shared,
+            by_host,
+        }
+    }
+}
+
+impl Head {
+    /// Of a run that starts now: `trials` is the whole plan, `planned` how many of its cases are this part's.
+    pub fn of(trials: &[Trial], planned: usize, shard: Option<(usize, usize)>) -> Head {
+        Head {
+            run: RUN.to_owned(),
+            version: VERSION,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            planned,
+            plan: PlanId::of(trials),
+            shard: shard.filter(|(_, parts)| *parts > 1),
+            host: HostClass::of_this_host(),
+            started: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            seconds: 0.0,
+        }
+    }
+
+    /// Every case that there must be a result for, once all parts are there, as far as this part's host goes.
+    pub fn expected(&self) -> impl Iterator<Item = Key> {
+        let shared = self.plan.shared.iter().map(|name| (name.clone(), None));
+        let class = &self.host.id;
+        let by_host = self.plan.by_host.iter();
+        shared.chain(by_host.map(|name| (name.clone(), Some(class.clone()))))
+    }
+}

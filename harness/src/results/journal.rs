@@ -1,0 +1,168 @@
+//! Results kept as they come, so that a run that was killed can go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::file::{self, RunFile};
+use super::head::Head;
+use super::row::Row;
+use crate::check::Status;
+
+/// A file of JSON lines that grows with the run, beside the file that will be the result.
+pub struct Journal {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+/// `results.jsonl` → `results.jsonl.part`.
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+/// What an interrupted run left.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Its results, by trial; trials that were cut short, broke or were cancelled are not among them.
+    pub trials: BTreeMap<String, Vec<Row>>,
+    /// When it started.
+    pub started: String,
+    /// Why it is not used, where there is one that cannot be.
+    pub refused: Option<String>,
+}
+
+impl Left {
+    /// Reads a journal; `head` is of the run that would go on. No journal is nothing left.
+    ///
+    /// A journal of another plan, part or host is refused, and the run starts anew.
+    pub fn read(path: &Path, head: &Head) -> Left {
+        if !path.exists() {
+            return Left::default();
+        }
+        let refused = |reason: String| Left {
+            refused: Some(reason),
+            ..Left::default()
+        };
+        let file = match RunFile::read(path) {
+            Ok(file) => file,
+            Err(error) => return refused(error.to_string()),
+        };
+        let same = |of: fn(&Head) -> String| of(&file.head) == of(head);
+        let others: [(&str, bool); 4] = [
+            ("the plan or a QEMU", same(|head| head.plan.id.clone())),
+            (
+                "the selection",
+                same(|head| format!("{:?}", head.plan.by_host)),
+            ),
+            ("the part", same(|head| format!("{:?}", head.shard))),
+            ("this host", same(|head| head.host.id.clone() + &head.tool)),
+        ];
+        if let Some((what, _)) = others.iter().find(|(_, same)| !same) {
+            return refused(format!("{}: {what} has changed since", path.display()));
+        }
+        Left {
+            started: file.head.started.clone(),
+            trials: whole_trials(file),
+            refused: None,
+        }
+    }
+}
+
+/// Rows by trial, without the trials that have a case to be tried again.
+fn whole_trials(file: RunFile) -> BTreeMap<String, Vec<Row>> {
+    let mut trials: BTreeMap<String, BTreeMap<String, Row>> = BTreeMap::new();
+    for row in file.rows {
+        let trial = trials.entry(row.trial.clone()).or_default();
+        trial.insert(row.case.clone(), row);
+    }
+    let again = |row: &Row| matches!(row.status, Status::Error | Status::Miss);
+    trials
+        .into_iter()
+        .filter(|(_, rows)| !rows.values().any(again))
+        .map(|(trial, rows)| (trial, rows.into_values().collect()))
+        .collect()
+}
+
+impl Journal {
+    /// Starts a journal with what is already known.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn start<'a>(
+        path: &Path,
+        head: &Head,
+        known: impl IntoIterator<Item = &'a Row>,
+    ) -> std::io::Result<Journal> {
+        let rows: Vec<Row> = known.into_iter().cloned().collect();
+        crate::report::write_whole(path, file::text(head, &rows).as_bytes())?;
+        Ok(Journal {
+            path: path.to_owned(),
+            file: Mutex::new(File::options().append(true).open(path)?),
+        })
+    }
+
+    /// Adds a case: one write of one line, so that a kill leaves at most the last line cut.
+    ///
+    /// # Errors
+    /// No space left, or what else a file can do.
+    pub fn add(&self, row: &Row) -> std::io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(file::line(row).as_bytes())
+    }
+
+    /// The run has ended and its results are written: the journal goes.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn remove(self) -> std::io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+}
+
+/// Names of the cases of a trial that a journal must hold for the trial to be done.
+pub fn complete(rows: &[Row], cases: &BTreeSet<String>) -> bool {
+    let there: BTreeSet<&String> = rows.iter().map(|row| &row.case).collect();
+    cases.iter().all(|case| there.contains(case))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{head, row};
+    use super::*;
+
+    const CASES: [&str; 2] = ["tcg/qemu-11.1/-/486-v1", "tcg/qemu-11.1/-/max"];
+
+    #[test]
+    fn what_was_done_is_left_and_what_broke_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = beside(&folder.path().join("run.jsonl"));
+        let head = head(&CASES);
+        let journal = Journal::start(&path, &head, []).expect("a journal");
+        journal.add(&row(CASES[0], Status::Pass)).expect("a line");
+        journal.add(&row(CASES[1], Status::Error)).expect("a line");
+        let left = Left::read(&path, &head);
+        assert_eq!(left.trials.keys().collect::<Vec<_>>(), [CASES[0]]);
+        journal.remove().expect("no journal");
+        assert!(Left::read(&path, &head).trials.is_empty());
+    }
+
+    #[test]
+    fn a_journal_of_another_plan_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.jsonl.part");
+        let mut head = head(&CASES);
+        Journal::start(&path, &head, [&row(CASES[0], Status::Pass)]).expect("a journal");
+        head.plan.id = "00000000".to_owned();
+        let left = Left::read(&path, &head);
+        assert!(left.trials.is_empty());
+        assert!(
+            left.refused
+                .expect("a reason")
+                .ends_with("the plan or a QEMU has changed since")
+        );
+    }
+}

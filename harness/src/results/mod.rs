@@ -1,0 +1,28 @@
+//! Results as data: what a run leaves behind, and what can be said of several.
+//!
+//! ```text
+//! run → JSON lines ─┬─ merge ── report
+//!        (journal)  └─ history
+//! ```
+//! [`row`] is a case's line and [`head`] a run's first line, both as they are written and read; [`file`](mod@file) reads a whole file
+//! that somebody else may have cut or garbled. [`merge`](mod@merge) joins shards and hosts. [`clusters`] folds the failures of hundreds of
+//! cases to a line a cause. [`history`] sets tonight against the nights before.
+
+pub mod class;
+pub mod clusters;
+pub mod file;
+#[cfg(test)]
+pub mod fixture;
+pub mod head;
+pub mod history;
+pub mod journal;
+pub mod merge;
+pub mod row;
+pub mod words;
+
+pub use class::HostClass;
+pub use clusters::{Cluster, clusters};
+pub use file::{FileError, RunFile};
+pub use head::{Head, PlanId};
+pub use merge::{MergeError, merge};
+pub use row::{Finding, Row};

@@ -1,0 +1,204 @@
+//! A case and what became of it, as JSON lines hold it. Fields may be added, never renamed.
+
+use clap::ValueEnum as _;
+use serde::{Deserialize, Serialize};
+
+use crate::check::{CaseResult, Change, Kind, Status};
+use crate::layers::flow::Step;
+use crate::matrix::Lane;
+
+/// One line of a run's results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The case's name: unique within a plan.
+    pub case: String,
+    /// The trial it belongs to.
+    #[serde(default)]
+    pub trial: String,
+    /// How the guest was run.
+    pub lane: Lane,
+    /// The binary.
+    pub qemu: Binary,
+    /// The `-machine` argument.
+    pub machine: String,
+    /// The `-cpu` argument without what the lane adds.
+    pub cpu: String,
+    /// The versioned model that `cpu` names there.
+    #[serde(default)]
+    pub resolved: Option<String>,
+    /// The `-smp` argument.
+    pub smp: String,
+    /// What became of it.
+    pub status: Status,
+    /// Why, where the status does not say it all.
+    #[serde(default)]
+    pub reason: String,
+    /// QEMU's life, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: f64,
+    /// The exact command line.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// What was found.
+    #[serde(default)]
+    pub changes: Vec<Finding>,
+    /// Names of the waivers that covered something.
+    #[serde(default)]
+    pub waivers: Vec<String>,
+    /// The host class it ran on, where that has a say in the result (the KVM lanes); `None` where it has none.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// CRC-32 of the expectation lines that the guest showed, in hexadecimal; `None` where no guest ran to its end. Two hosts that run
+    /// one host-independent case must show the same.
+    #[serde(default)]
+    pub seen: Option<String>,
+    /// Features through the layers, from the promise to the guest; `None` where the layers were not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Vec<Step>>,
+}
+
+/// The QEMU of a case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Binary {
+    /// What was started.
+    pub path: String,
+    /// `10.0.13`.
+    pub version: String,
+    /// The distribution's name for it.
+    #[serde(default)]
+    pub package: String,
+    /// The part of the case's name: `qemu-10.0`.
+    #[serde(default)]
+    pub label: String,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// The check that found it.
+    pub check: String,
+    /// Which way.
+    pub kind: Kind,
+    /// As manuals write it: `CPUID.07H.00H:EBX[5]`.
+    #[serde(rename = "where", default)]
+    pub place: String,
+    /// Name of the feature or field.
+    pub name: String,
+    /// The expected line's text, empty where nothing was expected.
+    #[serde(default)]
+    pub expected: String,
+    /// The text seen, empty where nothing was there.
+    #[serde(default)]
+    pub actual: String,
+    /// The layer that broke its word.
+    #[serde(default)]
+    pub layer: String,
+    /// The expectation line that was expected, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minus: Option<String>,
+    /// The expectation line that was seen, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plus: Option<String>,
+}
+
+impl From<&Change> for Finding {
+    fn from(change: &Change) -> Finding {
+        let line = |line: &Option<crate::decode::Line>| line.as_ref().map(ToString::to_string);
+        Finding {
+            check: change.check.to_owned(),
+            kind: change.kind,
+            place: change.place.clone(),
+            name: change.name.clone(),
+            expected: change.expected.clone(),
+            actual: change.actual.clone(),
+            layer: change.layer.to_owned(),
+            minus: line(&change.minus),
+            plus: line(&change.plus),
+        }
+    }
+}
+
+impl Row {
+    /// Of a result; `class` is the name of this host's class.
+    pub fn of(result: &CaseResult, class: &str) -> Row {
+        let case = &result.planned;
+        Row {
+            case: result.case.clone(),
+            trial: result.trial.clone(),
+            lane: case.lane,
+            qemu: Binary {
+                path: case.qemu.path.display().to_string(),
+                version: case.qemu.offers.version.clone(),
+                package: case.qemu.offers.package.clone(),
+                label: case.qemu.label.clone(),
+            },
+            machine: case.machine.clone(),
+            cpu: case.cpu.clone(),
+            resolved: case.resolved_model().map(str::to_owned),
+            smp: case.smp.as_str().to_owned(),
+            status: result.status,
+            reason: result.reason.clone(),
+            duration_ms: result.duration.as_secs_f64() * 1000.0,
+            command: result.command.clone(),
+            changes: result.changes.iter().map(Finding::from).collect(),
+            waivers: result.waivers.iter().cloned().collect(),
+            host: (!case.lane.host_independent()).then(|| class.to_owned()),
+            seen: result.seen.clone(),
+            flow: result.flow.clone(),
+        }
+    }
+
+    /// A planned case that has no result. Lane, QEMU, machine type and model are read off its name, `LANE/QEMU/MACHINE/MODEL`; `None`
+    /// where the first part is no lane.
+    pub fn missing((case, host): Key) -> Option<Row> {
+        let mut parts = case.splitn(4, '/').map(str::to_owned);
+        let lane = Lane::from_str(&parts.next()?, false).ok()?;
+        let mut part = || parts.next().unwrap_or_default();
+        let (label, machine, cpu) = (part(), part(), part());
+        Some(Row {
+            trial: case.clone(),
+            lane,
+            qemu: Binary {
+                path: String::new(),
+                version: label.trim_start_matches("qemu-").to_owned(),
+                package: String::new(),
+                label,
+            },
+            machine,
+            cpu,
+            resolved: None,
+            smp: "1".to_owned(),
+            status: Status::Miss,
+            reason: "planned, and there is no result for it".to_owned(),
+            duration_ms: 0.0,
+            command: Vec::new(),
+            changes: Vec::new(),
+            waivers: Vec::new(),
+            seen: None,
+            flow: None,
+            case,
+            host,
+        })
+    }
+
+    /// What tells it apart in a merge: the case, and the host class where that is an axis.
+    pub fn key(&self) -> Key {
+        (self.case.clone(), self.host.clone())
+    }
+
+    /// Whether somebody has to look at it.
+    pub fn bad(&self) -> bool {
+        matches!(self.status, Status::Fail | Status::Error | Status::Miss)
+    }
+}
+
+/// Case, and host class.
+pub type Key = (String, Option<String>);
+
+/// Exit status of a run: 3 where something could not be run, else 1 where something was found, else 0.
+pub fn exit_status<'a>(rows: impl IntoIterator<Item = &'a Row>) -> u8 {
+    rows.into_iter()
+        .map(|row| row.status.exit_status())
+        .max()
+        .unwrap_or(0)
+}
