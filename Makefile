@@ -2,7 +2,7 @@
 .PHONY: run test nightly lint bench setup bless
 run: setup ; cargo run --quiet -- run
 test: setup ; cargo test --quiet --workspace
-nightly: setup ; cargo run --quiet --release -- run --profile nightly
+nightly: setup ; cargo run --quiet --release -- nightly
 lint: ; scripts/lint
 bench: setup ; cargo bench --quiet --bench cases
 setup: ; @scripts/setup

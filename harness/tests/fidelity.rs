@@ -34,7 +34,9 @@ fn main() -> ExitCode {
 
 fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     quiet_insta();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // At run time where there is one: an archive of nextest's is unpacked somewhere else.
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let root = root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     let config = Config::read(&root.join("fidelity.toml"))?;
     let cancel = Cancel::new()?;
     let named = std::env::var_os("QEMU").map(|path| config::named(Path::new(&path)));

@@ -70,6 +70,8 @@ pub enum Verb {
     Explain(Explain),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),
+    /// Run the nightly selection, resumable, and keep its results beside the nights before
+    Nightly(Nightly),
     /// Join the results of several runs: shards, attempts, hosts
     Merge(Merge),
     /// Show the results of a run again, in every format
@@ -170,6 +172,16 @@ pub struct Report {
     pub file: PathBuf,
     #[command(flatten)]
     pub outputs: Outputs,
+}
+
+/// `nightly`.
+#[derive(Debug, Args)]
+pub struct Nightly {
+    /// Folder of the nights; each leaves a folder of its own there [default: nights in the cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 /// `list`.

@@ -8,6 +8,7 @@ mod dump;
 mod explain;
 mod list;
 mod merge;
+mod nightly;
 mod outputs;
 mod record;
 mod report;
@@ -36,8 +37,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Dump(dump) => dump::run(&arguments.global, dump),
         Verb::Explain(explain) => explain::run(&Context::new(&arguments.global)?, explain),
         Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
-        Verb::Merge(arguments) => merge::run(arguments),
-        Verb::Report(arguments) => report::run(arguments),
+        Verb::Nightly(nightly) => nightly::run(&Context::new(&arguments.global)?, nightly),
+        Verb::Merge(merge) => merge::run(merge),
+        Verb::Report(report) => report::run(report),
         Verb::Diff(diff) => diff::run(&Context::new(&arguments.global)?, diff),
         Verb::Catalogue(catalogue) => catalogue::run(&Context::new(&arguments.global)?, catalogue),
     }

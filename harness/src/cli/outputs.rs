@@ -11,7 +11,7 @@ use cpuid_fidelity::results::history::{Compared, History};
 use super::print;
 
 /// Files to write, and earlier nights to hold the results against.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Outputs {
     /// Write JUnit XML here
     #[arg(long, value_name = "FILE")]
@@ -23,7 +23,7 @@ pub struct Outputs {
     #[arg(long, value_name = "FILE")]
     pub kcidb: Option<PathBuf>,
     /// Origin of the KCIDB report: who sends it, in lower case
-    #[arg(long, value_name = "NAME", default_value = "cpuid_fidelity", value_parser = kcidb::origin)]
+    #[arg(long, value_name = "NAME", default_value = ORIGIN, value_parser = kcidb::origin)]
     pub kcidb_origin: String,
     /// Write Markdown here, for a comment on a merge request
     #[arg(long, value_name = "FILE")]
@@ -35,6 +35,23 @@ pub struct Outputs {
     #[arg(long, value_name = "DIR")]
     pub history: Option<PathBuf>,
 }
+
+impl Default for Outputs {
+    fn default() -> Outputs {
+        Outputs {
+            junit: None,
+            ktap: None,
+            kcidb: None,
+            kcidb_origin: ORIGIN.to_owned(),
+            markdown: None,
+            html: None,
+            history: None,
+        }
+    }
+}
+
+/// Who sends KCIDB reports where nobody else is named.
+const ORIGIN: &str = "cpuid_fidelity";
 
 /// The nights before; none where no folder is named.
 pub fn history(folder: Option<&Path>) -> anyhow::Result<Option<History>> {

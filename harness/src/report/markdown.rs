@@ -70,7 +70,7 @@ fn table(file: &RunFile) -> String {
 }
 
 fn cause(cluster: &Cluster<'_>, compared: Option<&Compared>) -> String {
-    let since = compared.map_or(String::new(), |compared| since(compared.nights(cluster)));
+    let since = compared.map_or(String::new(), |compared| since(compared, cluster));
     let mut text = format!("\n**{}**{since}\n", escaped(&cluster.sentence()));
     let Some(row) = cluster.rows.first() else {
         return text;

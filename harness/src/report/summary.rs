@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::check::Status;
 use crate::matrix::offers::natural;
 use crate::results::history::{Compared, Trend};
-use crate::results::{Row, clusters};
+use crate::results::{Cluster, Row, clusters};
 
 /// Most groups of failures that are printed.
 const GROUPS: usize = 40;
@@ -26,7 +26,7 @@ pub fn compared(rows: &[Row], took: Duration, compared: Option<&Compared>) -> St
     let mut text = format!("{}\n", table(rows));
     let causes = clusters(rows);
     for cause in causes.iter().take(GROUPS) {
-        let since = compared.map_or(String::new(), |compared| since(compared.nights(cause)));
+        let since = compared.map_or(String::new(), |compared| since(compared, cause));
         text.push_str(&format!("\n{}{since}\n", cause.sentence()));
     }
     if causes.len() > GROUPS {
@@ -47,10 +47,11 @@ pub fn compared(rows: &[Row], took: Duration, compared: Option<&Compared>) -> St
     text
 }
 
-/// `, new` or `, since 2 nights`.
-pub fn since(nights: usize) -> String {
-    match nights {
-        0 | 1 => ", new".to_owned(),
+/// `, new` or `, since 2 nights`; nothing of a cause that nobody has to look at.
+pub fn since(compared: &Compared, cause: &Cluster<'_>) -> String {
+    match compared.nights(cause) {
+        0 => String::new(),
+        1 => ", new".to_owned(),
         nights => format!(", since {nights} nights"),
     }
 }

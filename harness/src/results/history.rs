@@ -62,6 +62,7 @@ pub struct Compared {
 
 impl History {
     /// The last [`NIGHTS`] nights of a folder: each a folder of its own, named so that names sort by time, with a [`RESULTS`] in it.
+    /// A name that starts with a dot is a night that is not over.
     /// A folder that is not there is an empty history.
     ///
     /// # Errors
@@ -115,12 +116,12 @@ impl Compared {
             .count()
     }
 
-    /// For how many nights a cluster has been there: as long as its oldest case.
+    /// For how many nights a cluster has been there, tonight included: as long as its oldest case; 0 where no case of it is bad.
     pub fn nights(&self, cluster: &Cluster<'_>) -> usize {
         let nights = cluster
             .keys()
             .filter_map(|key| self.since.get(&key).copied());
-        nights.max().unwrap_or(1)
+        nights.max().unwrap_or(0)
     }
 }
 
@@ -146,8 +147,12 @@ fn nights(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let results = entry?.path().join(RESULTS);
-        if results.is_file() {
+        let folder = entry?.path();
+        let hidden = folder
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let results = folder.join(RESULTS);
+        if !hidden && results.is_file() {
             found.push(results);
         }
     }

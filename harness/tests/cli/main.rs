@@ -5,8 +5,10 @@
 
 mod bad_input;
 mod broken_qemu;
+mod browser;
 mod dumps;
 mod findings;
 mod interrupt;
 mod output;
+mod results;
 mod world;

@@ -112,28 +112,6 @@ fn list_speaks_text_and_json_of_the_same_cases() {
 }
 
 #[test]
-fn shards_are_disjoint_and_together_all() {
-    let Some(world) = World::new(&["EPYC-v*", "486-v1", "n270-v1"], &[]) else {
-        return;
-    };
-    world.record();
-    let run = |shard: &[&str]| -> Vec<String> {
-        world
-            .run(&[&["run", "--json", "run.json"], shard].concat())
-            .expect(0);
-        let cases = world.cases("run.json");
-        cases
-            .iter()
-            .map(|case| case["case"].as_str().expect("a name").to_owned())
-            .collect()
-    };
-    let whole: BTreeSet<String> = run(&[]).into_iter().collect();
-    let parts: Vec<String> = [run(&["--shard", "1/2"]), run(&["--shard", "2/2"])].concat();
-    assert_eq!(parts.len(), whole.len());
-    assert_eq!(parts.into_iter().collect::<BTreeSet<_>>(), whole);
-}
-
-#[test]
 fn junit_is_well_formed_and_counts_what_failed() {
     let Some(mut world) = World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]) else {
         return;

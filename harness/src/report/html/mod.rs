@@ -90,7 +90,7 @@ pub fn run(
                     count => format!("{count} cases"),
                 },
                 since: compared.map_or(String::new(), |compared| {
-                    let since = summary::since(compared.nights(cluster));
+                    let since = summary::since(compared, cluster);
                     since.trim_start_matches(", ").to_owned()
                 }),
             })

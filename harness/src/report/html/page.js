@@ -19,12 +19,17 @@
   };
   options("lane", rows.map((row) => row.lane), true);
   options("qemu", rows.map((row) => row.qemu), true);
-  const most = (field) => {
+  // The map opens where most went wrong, else where most ran.
+  const start = () => {
     const counts = new Map();
-    for (const row of rows) counts.set(row[field], (counts.get(row[field]) || 0) + 1);
-    return [...counts].sort((a, b) => b[1] - a[1] || natural(b[0], a[0]))[0]?.[0] ?? "";
+    for (const { lane, qemu, status } of rows) {
+      const bad = statuses[status] === "FAIL" || statuses[status] === "ERROR" || statuses[status] === "MISS";
+      const key = JSON.stringify([lane, qemu]), [odd, all] = counts.get(key) || [0, 0];
+      counts.set(key, [odd + bad, all + 1]);
+    }
+    const [first] = [...counts].sort(([a, [odd, all]], [b, [more, whole]]) => more - odd || whole - all || natural(b, a));
+    [form.elements.lane.value, form.elements.qemu.value] = first ? JSON.parse(first[0]) : ["", ""];
   };
-  const start = () => { form.elements.lane.value = most("lane"); form.elements.qemu.value = most("qemu"); };
 
   function chosen() {
     if (cause !== null) return causes[cause].map((index) => rows[index]);
