@@ -135,7 +135,7 @@ fn run_all(
     let unkept: OnceLock<std::io::Error> = OnceLock::new();
     let started = Instant::now();
     let ended = |result: &CaseResult| {
-        progress.case(result, verbose);
+        // Kept before it is told: what was told is not lost.
         if let Some(journal) = &journal
             && !engine.cancelled()
             && let Err(error) = journal.add(&Row::of(result, &class))
@@ -144,6 +144,7 @@ fn run_all(
             let _ = unkept.set(error);
             engine.cancel().throw();
         }
+        progress.case(result, verbose);
     };
     let fresh = cpuid_fidelity::run::all(engine, &open, &ended);
     progress.finish();

@@ -43,7 +43,7 @@ pub fn run(file: &RunFile, compared: Option<&Compared>) -> String {
         ));
     }
     if !quiet.is_empty() {
-        text.push_str("\n<details><summary>Waived</summary>\n\n");
+        text.push_str("\n<details><summary>Waived and skipped</summary>\n\n");
         for cluster in quiet.iter().take(CAUSES) {
             text.push_str(&format!("- {}\n", escaped(&cluster.sentence())));
         }
@@ -118,7 +118,7 @@ mod tests {
         let text = run(&file(vec![lost("tcg/qemu-11.1/-/max", &["avx2"])]), None);
         for wanted in [
             "### cpuid-fidelity: 1 of 1 cases are not as expected",
-            "**FAIL avx2 lost (layer qemu): max · - · tcg qemu-11.1**",
+            "**FAIL avx2 lost at CPUID.07H.00H:EBX\\[4\\] (layer qemu): max · - · tcg qemu-11.1**",
             "```diff\n-cpuid 0x00000007.00 ebx[ 4]     avx2\n```",
             "```sh\nqemu-system-x86_64 -cpu max\n```",
         ] {

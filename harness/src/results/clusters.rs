@@ -49,9 +49,12 @@ impl Cluster<'_> {
 /// A cause, but for the feature's name.
 type Shape<'a> = (Status, &'a str, &'a str, String);
 
-/// The failures of a run, the most frequent first; what passed or was skipped is in none.
+/// A feature's name and place.
+type Name<'a> = (&'a str, &'a str);
+
+/// The failures of a run, the most frequent first; what passed is in none.
 pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
-    let mut causes: BTreeMap<(Shape<'_>, &str), Vec<usize>> = BTreeMap::new();
+    let mut causes: BTreeMap<(Shape<'_>, Name<'_>), Vec<usize>> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
         for cause in causes_of(row) {
             let cases = causes.entry(cause).or_default();
@@ -60,12 +63,12 @@ pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
             }
         }
     }
-    let mut together: BTreeMap<(Shape<'_>, Vec<usize>), BTreeSet<&str>> = BTreeMap::new();
+    let mut together: BTreeMap<(Shape<'_>, Vec<usize>), BTreeSet<Name<'_>>> = BTreeMap::new();
     for ((shape, name), cases) in causes {
         together.entry((shape, cases)).or_default().insert(name);
     }
     let all = Everything::of(rows);
-    let cluster = |shape: Shape<'_>, cases: Vec<usize>, names: &BTreeSet<&str>| {
+    let cluster = |shape: Shape<'_>, cases: Vec<usize>, names: &BTreeSet<Name<'_>>| {
         let (status, check, layer, tail) = shape;
         let rows: Vec<&Row> = cases.into_iter().map(|index| &rows[index]).collect();
         Cluster {
@@ -85,9 +88,9 @@ pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
     clusters
 }
 
-fn causes_of(row: &Row) -> Vec<(Shape<'_>, &str)> {
+fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
     match row.status {
-        Status::Pass | Status::Skip => Vec::new(),
+        Status::Pass => Vec::new(),
         Status::Fail if !row.changes.is_empty() => {
             let cause = |finding| {
                 let tail = tail(finding);
@@ -97,7 +100,7 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, &str)> {
                     finding.layer.as_str(),
                     tail,
                 );
-                (shape, finding.name.as_str())
+                (shape, (finding.name.as_str(), finding.place.as_str()))
             };
             row.changes.iter().map(cause).collect()
         }
@@ -109,7 +112,7 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, &str)> {
                 Status::Waived => reason.trim_start_matches("waived: ").to_owned(),
                 _ => reason.replace(&row.cpu, "…"),
             };
-            vec![((status, "", "", reason), "")]
+            vec![((status, "", "", reason), ("", ""))]
         }
     }
 }
@@ -130,20 +133,22 @@ fn tail(finding: &Finding) -> String {
     }
 }
 
-fn cause(names: &BTreeSet<&str>, tail: &str) -> String {
-    let names: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| !name.is_empty())
-        .collect();
-    let more = names.len().saturating_sub(NAMED);
-    let shown = names[..names.len() - more].join(", ");
+fn cause(names: &BTreeSet<Name<'_>>, tail: &str) -> String {
+    let named: BTreeSet<&str> = names.iter().map(|(name, _)| *name).collect();
+    let named: Vec<&str> = named.into_iter().filter(|name| !name.is_empty()).collect();
+    let more = named.len().saturating_sub(NAMED);
+    let shown = named[..named.len() - more].join(", ");
     let more = match more {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let separator = if shown.is_empty() { "" } else { " " };
-    format!("{shown}{more}{separator}{tail}")
+    // Of one feature there is room for the place.
+    let place = match names.first() {
+        Some((_, place)) if names.len() == 1 && !place.is_empty() => format!(" at {place}"),
+        _ => String::new(),
+    };
+    format!("{shown}{more}{separator}{tail}{place}")
 }
 
 /// All names of a run, for `all models` and `and older`.
@@ -222,12 +227,12 @@ mod tests {
         let lines: Vec<_> = clusters(&rows).iter().map(Cluster::sentence).collect();
         assert_eq!(lines.len(), 2);
         assert!(
-            lines[0].starts_with("FAIL avx2 lost (layer qemu): A-v1, B-v1"),
+            lines[0].starts_with("FAIL avx2 lost at CPUID.07H.00H:EBX[4] (layer qemu): A-v1, B-v1"),
             "{}",
             lines[0]
         );
         assert!(
-            lines[1].starts_with("FAIL bmi1 lost (layer qemu): A-v1"),
+            lines[1].starts_with("FAIL bmi1 lost at CPUID.07H.00H:EBX[4] (layer qemu): A-v1"),
             "{}",
             lines[1]
         );

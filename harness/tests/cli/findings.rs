@@ -66,7 +66,7 @@ fn one_lost_feature_fails_one_model_of_all() {
         case["changes"],
         json!([{
             "check": "expectation", "kind": "lost", "where": "CPUID.07H.00H:EBX[5]", "name": "avx2",
-            "expected": "avx2", "actual": "", "layer": "qemu",
+            "expected": "avx2", "actual": "", "layer": "qemu", "minus": "cpuid 0x00000007.00 ebx[ 5]     avx2",
         }])
     );
     ended.says("FAIL: lost avx2 at CPUID.07H.00H:EBX[5]\n  Skylake-Server-v4 · ");
@@ -176,7 +176,7 @@ fn a_change_on_one_machine_type_fails_that_machine_type_alone() {
         [(&machine, &epyc, lost()), (&machine, &skylake, lost())]
     );
     ended.says(&format!(
-        "FAIL: lost avx2 at CPUID.07H.00H:EBX[5]\n  EPYC-v1, {MODEL} · {changed} · "
+        "FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): EPYC-v1, {MODEL} · {changed} · "
     ));
 }
 

@@ -32,7 +32,7 @@ fn the_page_loads_nothing() {
 #[test]
 fn a_cause_stands_in_the_page_without_a_script() {
     let page = page(vec![lost("tcg/qemu-11.1/-/max", &["avx2"])]);
-    assert!(page.contains("<b>FAIL</b> avx2 lost (layer qemu)"));
+    assert!(page.contains("<b>FAIL</b> avx2 lost at CPUID.07H.00H:EBX[4] (layer qemu)"));
     assert!(page.contains("<title>cpuid-fidelity: 1 of 1 cases are not as expected</title>"));
 }
 
