@@ -69,7 +69,7 @@ fn one_lost_feature_fails_one_model_of_all() {
             "expected": "avx2", "actual": "", "layer": "qemu", "minus": "cpuid 0x00000007.00 ebx[ 5]     avx2",
         }])
     );
-    ended.says("FAIL: lost avx2 at CPUID.07H.00H:EBX[5]\n  Skylake-Server-v4 · ");
+    ended.says("FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): Skylake-Server-v4 · ");
     ended.says("-cpuid 0x00000007.00 ebx[ 5]     avx2\n");
     ended.says("-cpu Skylake-Server-v4,x-force-features=on");
     world.assert_clean();
