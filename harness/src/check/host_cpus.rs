@@ -65,6 +65,15 @@ fn level(expected: &Answers, actual: &mut Answers) {
     }
 }
 
+/// Clears the per-processor fields: which processor was asked is chance.
+pub(super) fn erase_per_cpu(answers: &mut Answers) {
+    for (key, regs) in answers {
+        for (register, now) in (0..).zip(regs.iter_mut()) {
+            *now &= !mask(PER_CPU, *key, register);
+        }
+    }
+}
+
 fn lines(cpuid: Answers, table: &Table) -> Vec<Line> {
     render(&Dump::of_answers(cpuid), table, &Volatile::default())
 }

@@ -2,10 +2,12 @@
 //!
 //! [`compare`] is check 1 and the way all others tell a difference. [`kvm_given`] and [`kvm_supported`] are check 7, with
 //! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`agreement`] is checks 2 and 3, [`groups`] the files of machine types,
-//! [`outcome`] what can become of a case, and [`waivers`] what of it is accepted. [`host_cpus`] holds the host's processors against one another.
+//! [`outcome`] what can become of a case, and [`waivers`] what of it is accepted. [`host_cpus`] holds the host's processors against one another,
+//! [`baseline`] a host against its own past.
 //! Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
 
 pub mod agreement;
+pub mod baseline;
 pub mod bits;
 pub mod compare;
 #[cfg(test)]

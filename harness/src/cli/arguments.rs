@@ -147,6 +147,9 @@ pub struct Run {
     /// Let no waiver hold
     #[arg(long)]
     pub no_waivers: bool,
+    /// Hold the KVM lanes against this host as `record --host-baseline` recorded it there
+    #[arg(long, value_name = "DIR")]
+    pub host_baseline: Option<PathBuf>,
     #[command(flatten)]
     pub outputs: Outputs,
 }
@@ -180,6 +183,9 @@ pub struct Nightly {
     /// Folder of the nights; each leaves a folder of its own there [default: nights in the cache folder]
     #[arg(long, value_name = "DIR")]
     pub history: Option<PathBuf>,
+    /// Hold the KVM lanes against this host as `record --host-baseline` recorded it there
+    #[arg(long, value_name = "DIR")]
+    pub host_baseline: Option<PathBuf>,
     #[command(flatten)]
     pub choice: Choice,
 }
@@ -288,8 +294,8 @@ pub struct Explain {
 #[derive(Debug, Args)]
 pub struct Record {
     /// `-cpu` argument
-    #[arg(long, value_name = "C")]
-    pub cpu: String,
+    #[arg(long, value_name = "C", required_unless_present = "host_baseline")]
+    pub cpu: Option<String>,
     /// Machine type
     #[arg(long, value_name = "M", default_value = "q35")]
     pub machine: String,
@@ -300,8 +306,14 @@ pub struct Record {
     #[arg(long, value_name = "S", default_value = "1")]
     pub smp: Topology,
     /// Where to write it
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "host_baseline")]
+    pub out: Option<PathBuf>,
+    /// Instead of one case: this host, and every case of its KVM lanes that the profile selects, in a new folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cpu", "machine", "lane", "smp", "out", "no_host"])]
+    pub host_baseline: Option<PathBuf>,
+    /// With `--host-baseline`: which selection of the configuration
+    #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
+    pub profile: Profile,
     /// Leave out what is known of this host and its KVM
     #[arg(long)]
     pub no_host: bool,

@@ -28,6 +28,7 @@ pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
         json: file(RESULTS),
         resume: true,
         no_waivers: false,
+        host_baseline: arguments.host_baseline.clone(),
         outputs: Outputs {
             junit: file("junit.xml"),
             markdown: file("summary.md"),

@@ -1,23 +1,33 @@
 //! `record`: all layers of one case, in a file.
 
+use std::path::Path;
+
 use anyhow::Context as _;
-use cpuid_fidelity::matrix::Case;
+use cpuid_fidelity::host::Ability;
+use cpuid_fidelity::matrix::{Case, Filter, Lane, Profile, Subject, plan};
 use cpuid_fidelity::report::write_whole;
+use cpuid_fidelity::run::baseline;
 use cpuid_fidelity::run::record::record;
 
 use super::arguments::Record;
 use super::explain::offered;
-use super::{Context, NOT_RUN};
+use super::{Context, NOT_RUN, NotRun, print};
 
 /// Runs the guest and writes the file; the exit status.
 pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
+    if let Some(folder) = &arguments.host_baseline {
+        return host(context, folder, arguments.profile);
+    }
+    let (Some(cpu), Some(out)) = (&arguments.cpu, &arguments.out) else {
+        anyhow::bail!("--cpu and --out wanted");
+    };
     let qemu = super::run::one_qemu(&context.inventory()?)?;
-    offered(&qemu, &arguments.cpu, &arguments.machine)?;
+    offered(&qemu, cpu, &arguments.machine)?;
     let case = Case {
         qemu,
         lane: arguments.lane,
         machine: arguments.machine.clone(),
-        cpu: arguments.cpu.clone(),
+        cpu: cpu.clone(),
         smp: arguments.smp.clone(),
         spared: Vec::new(),
     };
@@ -30,7 +40,36 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
         }
     };
     let text = serde_json::to_string(&record)? + "\n";
-    write_whole(&arguments.out, text.as_bytes())
-        .with_context(|| format!("failed to write {}", arguments.out.display()))?;
+    write_whole(out, text.as_bytes())
+        .with_context(|| format!("failed to write {}", out.display()))?;
     Ok(0)
+}
+
+/// Records this host and the cases of its KVM lanes.
+fn host(context: &Context, folder: &Path, profile: Profile) -> anyhow::Result<u8> {
+    anyhow::ensure!(
+        !folder.exists(),
+        "{} is there already: a baseline is recorded into a new folder",
+        folder.display()
+    );
+    let filter = Filter {
+        lanes: vec![Lane::Kvm, Lane::KvmDirect],
+        ..Filter::default()
+    };
+    let inventory = context.inventory()?;
+    let mut trials = plan(&inventory.qemus, &context.config, profile, &filter);
+    trials.retain(|trial| trial.subject == Subject::Layers);
+    let ability = Ability::of_this_host();
+    if let Err(unable) = ability.lane(Lane::Kvm) {
+        return Err(NotRun(format!("the KVM lanes cannot be recorded: {unable}")).into());
+    }
+    let engine = context.engine()?;
+    let (written, broken) = baseline::write(&engine, &trials, folder)
+        .with_context(|| format!("failed to write {}", folder.display()))?;
+    print(&format!(
+        "this host and {written} cases are in {}\n",
+        folder.display()
+    ));
+    broken.iter().for_each(|reason| eprintln!("ERROR {reason}"));
+    Ok(if broken.is_empty() { 0 } else { NOT_RUN })
 }

@@ -11,7 +11,7 @@ use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::journal::{self, Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
-use cpuid_fidelity::run::{Engine, Inventory};
+use cpuid_fidelity::run::{Baseline, Engine, Inventory};
 
 use super::arguments::{Choice, Run};
 use super::outputs::history;
@@ -23,6 +23,8 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     // Found out before the run, not after it; what an earlier run left stays until there is something better.
     outputs.writable(arguments.json.as_ref())?;
     let earlier = history(outputs.history.as_deref())?;
+    let baseline = arguments.host_baseline.as_deref().map(Baseline::read);
+    let baseline = baseline.transpose()?;
     let inventory = context.inventory()?;
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
@@ -33,10 +35,11 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let head = Head::of(&whole, planned, arguments.choice.shard);
-    let engine = match arguments.no_waivers {
+    let mut engine = match arguments.no_waivers {
         true => context.engine_without_waivers()?,
         false => context.engine()?,
     };
+    engine.baseline = baseline;
     let started = Instant::now();
     let part = arguments.resume.then(|| part_of(arguments)).flatten();
     let Ran {

@@ -9,6 +9,9 @@ use super::config::{Config, Glob, Profile};
 /// The `-cpu` of a `kvm-direct` guest that is given what KVM itself supports.
 pub const SUPPORTED: &str = "supported";
 
+/// The name of the host in lane `kvm-direct`: its processors and its KVM, without a guest.
+pub const HOST: &str = "host";
+
 /// What a trial holds its guests against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -16,6 +19,8 @@ pub enum Subject {
     Model,
     /// One guest whose layers are held against one another, with no recorded expectation.
     Layers,
+    /// The host: its processors against one another, and today against a recorded baseline. No guest is run.
+    Host,
     /// A machine type: each model's difference from the observed definition on the newest machine type.
     Machine,
 }
@@ -37,7 +42,7 @@ impl Trial {
     /// The name of one of its cases: machine trials have one case a model.
     pub fn case_name(&self, case: &Case) -> String {
         match self.subject {
-            Subject::Model | Subject::Layers => self.name.clone(),
+            Subject::Model | Subject::Layers | Subject::Host => self.name.clone(),
             Subject::Machine => format!("{}/{}", self.name, case.cpu),
         }
     }
@@ -93,6 +98,14 @@ pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Fil
             trials.extend(planner.layers(Lane::Kvm, &selection.kvm.models));
         }
     }
+    let models = &selection.kvm_direct.models;
+    if filter.lane(Lane::KvmDirect)
+        && filter.machines.is_empty()
+        && filter.model(HOST)
+        && Glob::matches(models, HOST)
+    {
+        trials.push(host());
+    }
     // Its tables come from recorded definitions, and no QEMU runs: one release's models are as good as another's.
     if let Some(qemu) = qemus.last()
         && let Some(newest) = qemu.offers.newest_machine()
@@ -107,6 +120,23 @@ pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Fil
         trials.extend(planner.layers(Lane::KvmDirect, &selection.kvm_direct.models));
     }
     trials
+}
+
+/// The trial of the host itself.
+fn host() -> Trial {
+    Trial {
+        name: format!("{}/-/-/{HOST}", Lane::KvmDirect),
+        subject: Subject::Host,
+        expectation: PathBuf::new(),
+        cases: vec![Case {
+            qemu: Arc::new(Qemu::none()),
+            lane: Lane::KvmDirect,
+            machine: "-".to_owned(),
+            cpu: HOST.to_owned(),
+            smp: Topology::single(),
+            spared: Vec::new(),
+        }],
+    }
 }
 
 struct Planner<'a> {
@@ -166,6 +196,8 @@ impl<'a> Planner<'a> {
             .map(|model| model.name.as_str());
         // What KVM itself supports is a table to give, though no model of QEMU's.
         let own = (lane == Lane::KvmDirect).then_some(SUPPORTED);
+        // QEMU's own `host` is no table that was recorded, and the name of another trial.
+        let names = names.filter(move |name| lane != Lane::KvmDirect || *name != HOST);
         let chosen = names.chain(own).filter(|name| Glob::matches(globs, name));
         let kept =
             chosen.filter(|name| self.filter.model(name) && self.filter.machine(self.newest));

@@ -25,7 +25,15 @@ impl Progress {
     pub fn case(&self, result: &CaseResult, verbose: bool) {
         let quiet = matches!(result.status, Status::Pass | Status::Skip | Status::Miss);
         if !quiet || verbose {
-            let text = explained(result);
+            let mut text = explained(result);
+            if result.status == Status::Waived && !verbose {
+                // What people accept is told by name; -v tells every finding.
+                text = text
+                    .lines()
+                    .take(2)
+                    .map(|line| format!("{line}\n"))
+                    .collect();
+            }
             if self.bar.is_hidden() {
                 eprint!("{text}");
             } else {

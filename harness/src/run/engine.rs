@@ -84,6 +84,8 @@ pub struct Engine {
     pub store: Store,
     /// What is asked of each guest.
     pub options: Options,
+    /// This host as it was, where it is to be held against that.
+    pub baseline: Option<super::Baseline>,
     cancel: Cancel,
     pool: rayon::ThreadPool,
     rom: PathBuf,
@@ -109,6 +111,7 @@ impl Engine {
         Ok(Engine {
             store,
             options,
+            baseline: None,
             cancel,
             pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?,
             rom,

@@ -34,6 +34,7 @@ pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)
         Subject::Model => model(engine, trial, done),
         Subject::Layers => layers(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
+        Subject::Host => host(engine, trial, done),
     }
 }
 
@@ -73,12 +74,36 @@ fn layers(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -
             Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
             Ok(observation) => match layered::findings(engine, case, observation) {
                 Err(problem) => result(trial, case, Status::Error, &problem),
-                Ok(changes) => judged(engine, trial, case, changes),
+                Ok(mut changes) => {
+                    let baseline = engine.baseline.as_ref();
+                    let name = trial.case_name(case);
+                    let since = baseline.and_then(|then| then.guest(engine, &name, observation));
+                    changes.extend(since.unwrap_or_default());
+                    judged(engine, trial, case, changes)
+                }
             }
             .ran(observation.elapsed, &observation.command)
             .saw(&observation.lines)
             .through(super::flow::of(engine, case, observation)),
         };
+        done(&result);
+        result
+    };
+    Verdict {
+        results: trial.cases.iter().map(held).collect(),
+        observed: None,
+    }
+}
+
+/// The host itself, which needs no guest.
+fn host(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+    let held = |case: &Case| {
+        let started = std::time::Instant::now();
+        let changes = super::baseline::host(engine);
+        let mut result = judged(engine, trial, case, changes).ran(started.elapsed(), &[]);
+        if let (Some(baseline), Status::Fail) = (&engine.baseline, result.status) {
+            result.reason = baseline.context();
+        }
         done(&result);
         result
     };

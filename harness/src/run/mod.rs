@@ -3,9 +3,10 @@
 //! [`inventory`] finds the QEMUs and asks each what it offers, through the cache. [`engine`] boots a case and turns it into
 //! lines. [`all`](mod@all) runs the trials of a plan. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
 //! against one another. [`explain`] asks all layers of one feature. [`record`] keeps all layers of a case, to be checked again
-//! elsewhere. [`store`] reads the expectations and the two tables.
+//! elsewhere, [`mod@baseline`] those of a host, to hold it against later. [`store`] reads the expectations and the two tables.
 
 pub mod all;
+pub mod baseline;
 pub mod catalogue;
 pub mod direct;
 pub mod engine;
@@ -18,6 +19,7 @@ pub mod record;
 pub mod store;
 
 pub use all::all;
+pub use baseline::Baseline;
 pub use engine::{Engine, Observation};
 pub use inventory::{Inventory, Unusable};
 pub use judge::vanished;

@@ -8,12 +8,15 @@ use super::engine::Engine;
 use super::layered;
 use crate::boot::Options;
 use crate::check::agreement::{Layers, agreement};
-use crate::check::{Change, given_and_seen};
+use crate::check::{
+    Change, given_and_kept, given_and_seen, self_consistency, supported_by_hardware,
+};
 use crate::decode::Table;
 use crate::dump::Dump;
 use crate::host::kvm::CpuidTable;
 use crate::host::{Found, HostLayer, KvmLayer};
 use crate::layers::QemuLayer;
+use crate::matrix::plan::SUPPORTED;
 use crate::matrix::{Case, Lane};
 
 /// The version of the format; a record of another is refused.
@@ -43,6 +46,9 @@ pub struct Record {
     /// What KVM_SET_CPUID2 was given, by vCPU, in lane `kvm-direct`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<CpuidTable>,
+    /// What KVM_GET_CPUID2 said before the guest ran, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<CpuidTable>,
     /// What the guest saw.
     pub guest: Dump,
 }
@@ -144,20 +150,37 @@ impl Record {
         // As `layered::findings` does in a run.
         let (definition, below) = match self.case.lane {
             Lane::Definition => return Ok(Vec::new()),
-            Lane::KvmDirect => return Ok(given_and_seen(&self.given, &self.guest, table)),
+            Lane::KvmDirect => return Ok(self.told_by_kvm(table)),
             Lane::Tcg => {
                 let definition = self.definition.as_ref().ok_or(Lacking("definition"))?;
                 (Some(definition), "qemu")
             }
             Lane::Kvm => (None, "kvm"),
         };
-        Ok(agreement(Layers {
+        let mut changes = agreement(Layers {
             definition,
             guest: &self.guest,
             below,
             qemu: self.qemu.as_ref().ok_or(Lacking("QEMU layer"))?,
             table,
-        }))
+        });
+        let smp = self.case.smp.parse().map_err(|_| Lacking("-smp"))?;
+        let own = self_consistency::all(&self.guest, self.case.lane, &smp, table);
+        changes.extend(own);
+        Ok(changes)
+    }
+
+    fn told_by_kvm(&self, table: &Table) -> Vec<Change> {
+        let mut changes = given_and_seen(&self.given, &self.guest, table);
+        for (given, kept) in self.given.iter().zip(&self.kept) {
+            changes.extend(given_and_kept(given, kept, table));
+        }
+        if let (SUPPORTED, Some(host), Some(supported)) =
+            (self.case.cpu.as_str(), &self.host, self.given.first())
+        {
+            changes.extend(supported_by_hardware(supported, host, table));
+        }
+        changes
     }
 }
 
@@ -206,6 +229,7 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, S
         definition: (*definition).as_ref().ok().map(|seen| seen.dump.clone()),
         command: seen.command,
         given: seen.given,
+        kept: seen.kept,
         guest: seen.dump,
     })
 }

@@ -9,6 +9,7 @@ mod browser;
 mod dumps;
 mod findings;
 mod interrupt;
+mod layers;
 mod output;
 mod results;
 mod world;

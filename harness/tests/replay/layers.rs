@@ -8,6 +8,8 @@ use cpuid_fidelity::run::record::Record;
 use fidelity_protocol::frame::Phase;
 
 const AVX512F: u32 = 1 << 16;
+/// QEMU 11.1 answers for a component that is not offered.
+const HOLE: &str = "limits: changed component not offered at PROBE:CPUID.0DH.03H";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/records/layers")
@@ -45,7 +47,8 @@ fn told(record: &Record) -> Vec<String> {
 
 #[test]
 fn recorded_layers_agree() {
-    assert_eq!(told(&skylake()), Vec::<String>::new());
+    // What QEMU 11.1 really does (expectations/README.md, item 1), and nothing else.
+    assert_eq!(told(&skylake()), [HOLE]);
 }
 
 #[test]
@@ -57,6 +60,7 @@ fn a_filtered_bit_that_the_guest_sees_is_found() {
         [
             "feature-words: gained avx512f at CPUID.07H.00H:EBX[16]",
             "filtered-features: gained avx512f at CPUID.07H.00H:EBX[16]",
+            HOLE,
         ]
     );
 }

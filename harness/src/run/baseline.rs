@@ -1,0 +1,159 @@
+//! A host's baseline: all its layers and the guests of its KVM lanes, recorded in a folder, and held against later.
+//!
+//! `host.json` is the host; every case of a KVM lane is a [`Record`] under its name, `kvm/qemu-11.1/-/486-v1.json`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::{Engine, Observation};
+use super::record::{Record, RecordError, VERSION, record};
+use crate::check::{Change, baseline, host_cpus};
+use crate::decode::render;
+use crate::host::{Found, HostLayer, KvmLayer};
+use crate::matrix::Trial;
+use crate::report::write_whole;
+
+/// Name of the host's file.
+const HOST: &str = "host.json";
+
+/// What was recorded.
+#[derive(Clone, Debug)]
+pub struct Baseline {
+    host: HostRecord,
+    cases: BTreeMap<String, Record>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct HostRecord {
+    /// [`VERSION`].
+    record: u32,
+    host: HostLayer,
+    kvm: Found<KvmLayer>,
+}
+
+impl HostRecord {
+    fn of_this_host() -> HostRecord {
+        HostRecord {
+            record: VERSION,
+            host: HostLayer::of_this_host(),
+            kvm: match KvmLayer::of_this_host() {
+                Ok(layer) => Found::Value(layer),
+                Err(error) => Found::Unreadable(error.to_string()),
+            },
+        }
+    }
+}
+
+impl Baseline {
+    /// Reads a folder that [`write`] wrote.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no record; a folder without a host's file is no baseline.
+    pub fn read(folder: &Path) -> Result<Baseline, RecordError> {
+        let path = folder.join(HOST);
+        let read = |source| RecordError::Read {
+            path: path.clone(),
+            source,
+        };
+        let text = std::fs::read_to_string(&path).map_err(read)?;
+        let host: HostRecord = serde_json::from_str(&text).map_err(|source| RecordError::Form {
+            path: path.clone(),
+            source,
+        })?;
+        if host.record != VERSION {
+            let found = host.record;
+            return Err(RecordError::Version { path, found });
+        }
+        let mut cases = BTreeMap::new();
+        for file in records(folder).map_err(|source| RecordError::Read {
+            path: folder.to_owned(),
+            source,
+        })? {
+            let name = file
+                .strip_prefix(folder)
+                .unwrap_or(&file)
+                .with_extension("");
+            cases.insert(name.display().to_string(), Record::read(&file)?);
+        }
+        Ok(Baseline { host, cases })
+    }
+
+    /// What a guest sees now that it did not then, or the other way round; `None` where the case was not recorded.
+    pub fn guest(&self, engine: &Engine, case: &str, now: &Observation) -> Option<Vec<Change>> {
+        let then = self.cases.get(case)?;
+        let store = &engine.store;
+        let lines = render(&then.guest, &store.table, &store.volatile);
+        Some(baseline::guests(&lines, &now.lines))
+    }
+
+    /// What may be the cause of a change, in a sentence.
+    pub fn context(&self) -> String {
+        baseline::context(&self.host.host, &HostLayer::of_this_host()).join("; ")
+    }
+}
+
+/// What this host contradicts itself in: its processors one another, and today its baseline.
+pub fn host(engine: &Engine) -> Vec<Change> {
+    let now = HostRecord::of_this_host();
+    let table = &engine.store.table;
+    let mut changes = host_cpus::differences(&now.host, table);
+    if let Some(Baseline { host: then, .. }) = &engine.baseline {
+        changes.extend(baseline::hosts(
+            (&then.host, &then.kvm),
+            (&now.host, &now.kvm),
+            table,
+        ));
+    }
+    changes
+}
+
+/// Records this host and the cases of `trials` in `folder`; how many cases there are. Cases whose guest could not be run are told by
+/// name and reason.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn write(
+    engine: &Engine,
+    trials: &[Trial],
+    folder: &Path,
+) -> anyhow::Result<(usize, Vec<String>)> {
+    let text = serde_json::to_string(&HostRecord::of_this_host())? + "\n";
+    write_whole(&folder.join(HOST), text.as_bytes())?;
+    let (mut written, mut broken) = (0, Vec::new());
+    for trial in trials {
+        for case in &trial.cases {
+            let name = trial.case_name(case);
+            match record(engine, case, false) {
+                Err(reason) => broken.push(format!("{name}: {reason}")),
+                Ok(record) => {
+                    let text = serde_json::to_string(&record)? + "\n";
+                    write_whole(&folder.join(format!("{name}.json")), text.as_bytes())?;
+                    written += 1;
+                }
+            }
+        }
+    }
+    Ok((written, broken))
+}
+
+/// Every record below the folder but the host's.
+fn records(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(&next)? {
+            let path = entry?.path();
+            let json = path
+                .extension()
+                .is_some_and(|extension| extension == "json");
+            if path.is_dir() {
+                open.push(path);
+            } else if json && path != folder.join(HOST) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}

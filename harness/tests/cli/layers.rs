@@ -1,0 +1,347 @@
+//! Layers on the command line: explain, record, QEMU's view, a host's baseline, and monitors that lie, refuse, chatter or go away.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::world::World;
+
+/// Puts a filter between harness and monitor: `$1` is a sed script over QEMU's lines. bash, because dash knows no descriptor above 9.
+fn wrap_monitor(world: &mut World, script: &str) {
+    let filter = r#"
+arguments=() fd= dir=$(mktemp -d "$PWD/monitor.XXXXXX")
+for word; do
+    case $word in socket,id=qmp,fd=*) fd=${word##*=} word=pipe,id=qmp,path=$dir/qmp ;; esac
+    arguments+=("$word")
+done
+[ "$fd" ] || { rmdir "$dir"; exec "$q" "$@"; }
+mkfifo "$dir/qmp.in" "$dir/qmp.out"
+cat <&"$fd" >"$dir/qmp.in" &
+sed -u "$script" <"$dir/qmp.out" >&"$fd" &
+exec {fd}>&-
+"$q" "${arguments[@]}"
+status=$?
+rm -r "$dir"
+exit $status
+"#;
+    world.write("filter.bash", filter);
+    world.write("script.sed", script);
+    world.wrap("export q script=\"$(cat \"${0%/*}/script.sed\")\"\nexec bash \"${0%/*}/filter.bash\" \"$@\"");
+}
+
+/// A world whose lane `tcg` has one model.
+fn world(model: &str) -> Option<World> {
+    let world = World::new(&[], &[])?;
+    world.write("expectations/waivers.toml", "");
+    world.select(&[], &[], &[model]);
+    world.record();
+    Some(world)
+}
+
+fn checks(world: &World) -> Vec<String> {
+    let cases = world.cases("run.json");
+    let changes = cases[0]["changes"].as_array().expect("changes");
+    let mut checks: Vec<String> = changes
+        .iter()
+        .map(|change| change["check"].as_str().expect("a check").to_owned())
+        .collect();
+    checks.sort();
+    checks.dedup();
+    checks
+}
+
+const RUN: [&str; 3] = ["run", "--json", "run.json"];
+
+#[test]
+fn a_monitor_that_tells_the_truth_is_believed() {
+    let Some(mut world) = world("486-v1") else {
+        return;
+    };
+    wrap_monitor(&mut world, "");
+    world.run(&RUN).expect(0);
+    world.assert_clean();
+}
+
+#[test]
+fn a_monitor_that_lies_about_feature_words_is_found_out() {
+    let Some(mut world) = world("486-v1") else {
+        return;
+    };
+    // The first word of every list loses its features, on the monitor only.
+    wrap_monitor(&mut world, r#"s/"features": [1-9][0-9]*/"features": 0/"#);
+    world
+        .run(&RUN)
+        .expect(1)
+        .says("clear in QMP's feature-words → set in the guest");
+    assert!(
+        checks(&world).contains(&"feature-words".to_owned()),
+        "{:?}",
+        checks(&world)
+    );
+}
+
+#[test]
+fn a_monitor_that_says_it_filtered_what_the_guest_has_is_found_out() {
+    let Some(mut world) = world("486-v1") else {
+        return;
+    };
+    // The 486 filters nothing: every word of `filtered-features` is 0, and one of them becomes CPUID.01H:EDX[0], the FPU.
+    let lie = r#"s/\("cpuid-register": "EDX", "cpuid-input-eax": 1, "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-input-eax": 1, "cpuid-register": "EDX"\)/\11\2/;s/\("cpuid-register": "EDX", "features": \)0\(, "cpuid-input-eax": 1}\)/\11\2/;s/\("cpuid-input-eax": 1, "features": \)0\(, "cpuid-register": "EDX"}\)/\11\2/;s/\("cpuid-input-eax": 1, "cpuid-register": "EDX", "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-register": "EDX", "cpuid-input-eax": 1\b\)/\11\2/"#;
+    wrap_monitor(&mut world, lie);
+    world.run(&RUN).expect(1);
+    assert!(
+        checks(&world).contains(&"filtered-features".to_owned()),
+        "{:?}",
+        checks(&world)
+    );
+}
+
+#[test]
+fn events_and_late_answers_in_between_do_no_harm() {
+    let Some(mut world) = world("486-v1") else {
+        return;
+    };
+    let event = r#"{"event": "NIC_RX_FILTER_CHANGED", "data": {}, "timestamp": {"seconds": 1, "microseconds": 2}}"#;
+    wrap_monitor(&mut world, &format!("/\"QMP\"/!{{\ni{event}\na{event}\n}}"));
+    world.run(&RUN).expect(0);
+}
+
+#[test]
+fn a_qemu_without_the_property_is_a_finding_and_no_crash() {
+    let Some(mut world) = world("486-v1") else {
+        return;
+    };
+    let refusal = r#"{"error": {"class": "GenericError", "desc": "Property '486-v1-x86_64-cpu.filtered-features' not found"}}"#;
+    // The second list of words is `filtered-features`; the first has feature words that are set.
+    wrap_monitor(
+        &mut world,
+        &format!(
+            r#"/"cpuid-input-eax"/{{/"features": [1-9]/!c{refusal}
+}}"#
+        ),
+    );
+    let ended = world.run(&RUN);
+    ended.says("Property '486-v1-x86_64-cpu.filtered-features' not found");
+    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+}
+
+#[test]
+fn a_monitor_that_goes_away_is_an_error_with_a_reason() {
+    let Some(mut world) = world("486-v1") else {
+        return;
+    };
+    wrap_monitor(&mut world, "/cpuid-input-eax/Q");
+    world
+        .run(&[&RUN[..], &["--timeout", "5"]].concat())
+        .expect(3);
+    let case = &world.cases("run.json")[0];
+    assert_eq!(case["status"], "ERROR");
+    assert!(!case["reason"].as_str().expect("a reason").is_empty());
+    world.assert_clean();
+}
+
+#[test]
+fn explain_ends_at_the_layer_that_took_it() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let newest = world.machines()[0].clone();
+    for (cpu, feature, wanted) in [
+        (
+            "Skylake-Server",
+            "avx512f",
+            "filtered by QEMU: TCG does not support it",
+        ),
+        (
+            "Skylake-Server,-avx2",
+            "avx2",
+            "turned off by the flag -avx2",
+        ),
+        ("EPYC-v1", "ibpb", "not in the model version EPYC-v1"),
+        ("Skylake-Server,+npt", "npt", "svm"),
+    ] {
+        let verdict = verdict(
+            &world,
+            &["--cpu", cpu, "--feature", feature, "--machine", &newest],
+        );
+        assert!(verdict.contains(wanted), "{cpu} {feature}: {verdict}");
+    }
+}
+
+/// The last line of `explain`, which `--json` must agree with.
+fn verdict(world: &World, arguments: &[&str]) -> String {
+    let arguments = [&["explain", "--lane", "tcg"], arguments].concat();
+    let ended = world.run(&arguments).expect(0);
+    let verdict = ended.stdout.trim_end().lines().last().unwrap_or_default();
+    let json = world.run(&[&arguments[..], &["--json"]].concat()).expect(0);
+    let value: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(value["verdict"], verdict, "{}", json.stdout);
+    assert!(
+        value["rungs"]
+            .as_array()
+            .is_some_and(|rungs| rungs.len() > 3)
+    );
+    verdict.to_owned()
+}
+
+#[test]
+fn explain_ends_at_the_machine_type() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/qemu/7.2/qemu-system-x86_64");
+    if !old.exists() {
+        eprintln!(
+            "SKIPPED: no QEMU 7.2, the last that takes npt away with a machine type; run scripts/setup"
+        );
+        return;
+    }
+    let old = old.display().to_string();
+    let verdict = verdict(
+        &world,
+        &[
+            "--qemu",
+            &old,
+            "--cpu",
+            "EPYC",
+            "--feature",
+            "npt",
+            "--machine",
+            "pc-q35-3.1",
+        ],
+    );
+    assert_eq!(verdict, "removed by the machine type pc-q35-3.1");
+}
+
+#[test]
+fn explain_knows_near_names_and_refuses_numbers() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let explain = |feature: &str, cpu: &str| {
+        world
+            .run(&["explain", "--cpu", cpu, "--feature", feature])
+            .expect(2)
+    };
+    explain("avx512", "EPYC").says("near to it: avx512f");
+    explain("stepping", "EPYC").says("no feature");
+    explain("avx2", "EPYK").says("near to it: EPYC");
+}
+
+#[test]
+fn a_record_says_what_the_run_said() {
+    let Some(world) = world("Skylake-Server-v4") else {
+        return;
+    };
+    world
+        .run(&[
+            "record",
+            "--cpu",
+            "Skylake-Server-v4",
+            "--out",
+            "record.json",
+            "--no-host",
+        ])
+        .expect(0);
+    let text = std::fs::read_to_string(world.path("record.json")).expect("a record");
+    let record: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        (&record["record"], &record["case"]["lane"]),
+        (&1.into(), &"tcg".into())
+    );
+    assert!(record["host"].is_null() && record["qemu"]["filtered"].is_array());
+    world.run(&["diff", "record.json", "record.json"]).expect(0);
+    world.write(
+        "record.json",
+        &text.replacen("\"record\":1", "\"record\":9", 1),
+    );
+    world
+        .run(&["diff", "record.json", "record.json"])
+        .expect(2)
+        .says("format 9, wanted 1");
+}
+
+#[test]
+fn qemus_view_of_a_model_is_one_command() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let ended = world
+        .run(&[
+            "dump",
+            "--cpu",
+            "Skylake-Server-v4",
+            "--lane",
+            "tcg",
+            "--view",
+            "qemu",
+        ])
+        .expect(0);
+    for wanted in ["avx512f", "Skylake-Server-v4-x86_64-cpu"] {
+        ended.says(wanted);
+    }
+}
+
+#[test]
+fn a_host_is_held_against_its_baseline() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let models = "kvm.models = [\"486-v1\"]\nkvm-direct.models = [\"supported\", \"host\"]\n";
+    world.configure(&format!(
+        "qemu = []\n[default]\ndefinition.models = []\ndefinition.machines = []\ntcg.models = []\n{models}"
+    ));
+    let recorded = world.run(&["record", "--host-baseline", "baseline"]);
+    if recorded.status == Some(3) {
+        // No KVM here, or no permission: that is said, and nothing is left behind.
+        recorded.says("the KVM lanes cannot be recorded");
+        assert!(!world.path("baseline").exists());
+        return;
+    }
+    let recorded = recorded.expect(0);
+    recorded.says("this host and 2 cases are in baseline");
+    world
+        .run(&["record", "--host-baseline", "baseline"])
+        .expect(2)
+        .says("is there already");
+    let run = ["run", "--host-baseline", "baseline", "--json", "run.json"];
+    world.run(&run);
+    let found = |world: &World| -> Vec<Value> {
+        let cases = world.cases("run.json");
+        let changes = cases
+            .iter()
+            .flat_map(|case| case["changes"].as_array().expect("changes"));
+        changes
+            .filter(|change| change["check"] == "host-baseline")
+            .cloned()
+            .collect()
+    };
+    assert_eq!(found(&world), Vec::<Value>::new());
+    // What this host was is edited: another kernel, and a flag that it had.
+    let path = world.path("baseline/host.json");
+    let text = std::fs::read_to_string(&path).expect("the host");
+    let mut host: Value = serde_json::from_str(&text).expect("JSON");
+    host["host"]["kernel"]["release"]["value"] = "1.2.3".into();
+    host["host"]["cpuinfo"]["value"]["flags"]
+        .as_array_mut()
+        .expect("flags")
+        .push("once".into());
+    std::fs::write(&path, host.to_string()).expect("a file");
+    world.run(&run).expect(1).says("the kernel was 1.2.3, is ");
+    let changes = found(&world);
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(
+        (&changes[0]["name"], &changes[0]["kind"]),
+        (&"flags once".into(), &"lost".into())
+    );
+    std::fs::write(&path, "{").expect("a file");
+    world
+        .run(&run)
+        .expect(2)
+        .says("failed to read the record in baseline/host.json");
+    std::fs::remove_file(&path).expect("a file");
+    world
+        .run(&run)
+        .expect(2)
+        .says("failed to read baseline/host.json");
+}
