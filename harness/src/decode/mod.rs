@@ -6,6 +6,7 @@
 pub mod bit;
 pub mod delta;
 pub mod etallen;
+pub mod hypervisor;
 pub mod line;
 pub mod parse;
 pub mod render;

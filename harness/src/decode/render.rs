@@ -3,6 +3,7 @@
 use fidelity_protocol::frame::Phase;
 
 use super::delta::{Answers, Change, delta};
+use super::hypervisor::{self, Hypervisor};
 use super::line::{Line, Register, bits};
 use super::table::{Field, Format, Space, Table, mask};
 use super::volatile::Volatile;
@@ -16,7 +17,13 @@ pub(super) const NO_PHASES: &str = "none";
 
 /// All lines of a dump, sorted as `LC_ALL=C sort` does; values of volatile fields become placeholders.
 pub fn render(dump: &Dump, table: &Table, volatile: &Volatile) -> Vec<Line> {
-    let renderer = Renderer { table, volatile };
+    let boot = dump.boot_processor();
+    let signature = boot.and_then(|boot| boot.cpuid(hypervisor::BASE, 0));
+    let renderer = Renderer {
+        table,
+        volatile,
+        hypervisor: Hypervisor::of(signature),
+    };
     let mut lines = vec![
         agent("mode", dump.mode),
         agent("cpuid", if dump.has_cpuid { "yes" } else { "no" }),
@@ -66,9 +73,16 @@ pub(super) fn alike(answers: &Answers, probe: Key) -> impl Iterator<Item = (Key,
 struct Renderer<'a> {
     table: &'a Table,
     volatile: &'a Volatile,
+    hypervisor: Hypervisor,
 }
 
 impl Renderer<'_> {
+    fn fields(&self, key: Key, index: u8) -> impl Iterator<Item = &Field> {
+        let space = self.hypervisor.space(key.leaf);
+        let fields = space.map(|space| self.table.register(space, key.leaf, key.subleaf, index));
+        fields.into_iter().flatten()
+    }
+
     fn boot_processor(&self, vcpu: &Vcpu) -> Vec<Line> {
         let mut lines = self.common(vcpu);
         let empty = PhaseDump::default();
@@ -169,17 +183,13 @@ impl Renderer<'_> {
 
     /// Whether a placeholder stands in this register: then 0 must not look different from any other value.
     fn masked(&self, key: Key, index: u8) -> bool {
-        let mut fields = self
-            .table
-            .register(Space::Cpuid, key.leaf, key.subleaf, index);
+        let mut fields = self.fields(key, index);
         fields.any(|field| self.volatile.placeholder(&field.name).is_some())
     }
 
     /// The lines of a register that is not 0, or whose value is masked.
     fn register(&self, register: Register, key: Key, index: u8, value: u32) -> Vec<Line> {
-        let fields = self
-            .table
-            .register(Space::Cpuid, key.leaf, key.subleaf, index);
+        let fields = self.fields(key, index);
         let parts = self.parts(fields, u64::from(value), 31);
         let name = REGISTERS[usize::from(index)];
         let line =

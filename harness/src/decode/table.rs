@@ -9,6 +9,8 @@ use crate::matrix::offers::release;
 pub enum Space {
     /// CPUID; the leaf is EAX on input.
     Cpuid,
+    /// CPUID where the hypervisor's leaves are Hyper-V's and mean something else than KVM's ([`super::hypervisor`]).
+    HyperV,
     /// RDMSR; the leaf is the MSR's index.
     Msr,
 }
@@ -259,6 +261,7 @@ impl<'a> Row<'a> {
         }
         let space = self.cell(0, "cpuid or msr", |cell| match cell {
             "cpuid" => Some(Space::Cpuid),
+            "hyperv" => Some(Space::HyperV),
             "msr" => Some(Space::Msr),
             _ => None,
         })?;
@@ -274,7 +277,7 @@ impl<'a> Row<'a> {
                 "eax, ebx, ecx, edx, or - for an MSR",
                 |cell| match space {
                     Space::Msr => (cell == "-").then_some(0),
-                    Space::Cpuid => register(cell),
+                    Space::Cpuid | Space::HyperV => register(cell),
                 },
             )?,
             low,

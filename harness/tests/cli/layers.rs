@@ -345,3 +345,71 @@ fn a_host_is_held_against_its_baseline() {
         .expect(2)
         .says("failed to read baseline/host.json");
 }
+
+/// Four letters as CPUID tells them.
+fn word(text: &str) -> Value {
+    u32::from_le_bytes(text.as_bytes().try_into().expect("four letters")).into()
+}
+
+#[test]
+fn hyper_v_leaves_have_hyper_vs_names() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let dump = world
+        .run(&["dump", "--cpu", "qemu64-v1", "--format", "json"])
+        .expect(0);
+    let mut table: Value = serde_json::from_str(&dump.stdout).expect("JSON");
+    let cpuid = table["vcpus"][0]["phases"]["reset"]["cpuid"]
+        .as_array_mut()
+        .expect("rows");
+    cpuid.retain(|row| row[0].as_u64().is_none_or(|leaf| leaf >> 16 != 0x4000));
+    let row = |leaf: u32, regs: [Value; 4]| -> Value {
+        [vec![leaf.into(), 0.into()], regs.to_vec()].concat().into()
+    };
+    cpuid.push(row(
+        0x4000_0000,
+        [
+            0x4000_0001_u32.into(),
+            word("Micr"),
+            word("osof"),
+            word("t Hv"),
+        ],
+    ));
+    cpuid.push(row(
+        0x4000_0001,
+        [word("Hv#1"), 0.into(), 0.into(), 0.into()],
+    ));
+    world.write("table.json", &table.to_string());
+    let ended = world.run(&["dump", "--lane", "kvm-direct", "--table", "table.json"]);
+    if ended.status == Some(3) {
+        ended.says("/dev/kvm");
+        return;
+    }
+    let ended = ended.expect(0);
+    ended.says("cpuid 0x40000001.00 eax[31: 0]  hv-interface = \"Hv#1\"");
+    assert!(!ended.stdout.contains("kvmclock"), "{}", ended.stdout);
+}
+
+#[test]
+fn kvm_can_be_hidden_and_hyper_v_shown() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let dump = |cpu: &str| world.run(&["dump", "--lane", "kvm", "--cpu", cpu]);
+    let hidden = dump("qemu64,kvm=off");
+    if hidden.status == Some(3) {
+        hidden.says("/dev/kvm");
+        return;
+    }
+    assert!(!hidden.expect(0).stdout.contains("cpuid 0x40000000"));
+    dump("qemu64")
+        .expect(0)
+        .says("hypervisor-vendor-0 = \"KVMK\"");
+    // A KVM without Hyper-V's MSRs refuses, in QEMU's words; any other shows the leaves.
+    let shown = dump("qemu64,hv-vpindex");
+    match shown.status {
+        Some(0) => shown.says("hv-interface = \"Hv#1\""),
+        _ => shown.expect(3).says("HyperV VP_INDEX"),
+    }
+}

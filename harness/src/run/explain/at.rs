@@ -19,7 +19,7 @@ impl At {
         };
         match field.space {
             Space::Msr => At::Msr(field.leaf, field.low),
-            Space::Cpuid => At::Cpuid(Bit {
+            Space::Cpuid | Space::HyperV => At::Cpuid(Bit {
                 key: Key::new(field.leaf, subleaf),
                 register: field.register,
                 bit: field.low,
