@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use cpuid_fidelity::boot::{self, AGENT_ROM, Cancel, FLOOR_ROM, Options};
 use cpuid_fidelity::matrix::{Case, Config, Lane, Qemu, Topology};
+use cpuid_fidelity::run::record::record;
 use cpuid_fidelity::run::{Engine, Store, inventory};
 use fidelity_protocol::frame::Phase;
 use rayon::prelude::*;
@@ -43,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         newest.label,
         all / one
     );
+    println!("{}: {}", newest.label, layers(&config, &newest, &cancel)?);
     println!("peak memory of the harness: {} MB", peak_memory()? / 1024);
     Ok(())
 }
@@ -128,6 +130,42 @@ fn cases_per_second(
         .pool()
         .install(|| cases.par_iter().for_each(|case| drop(engine.observe(case))));
     Ok(cases.len() as f64 / started.elapsed().as_secs_f64())
+}
+
+/// What asking QEMU over QMP adds to a case of lane `tcg`, the two in turn, and what the checks over its record take.
+fn layers(config: &Config, qemu: &Arc<Qemu>, cancel: &Cancel) -> anyhow::Result<String> {
+    const TIMES: u32 = 200;
+    let case = Case {
+        lane: Lane::Tcg,
+        ..case(qemu, "Skylake-Server-v4", Vec::new())
+    };
+    let engine = Engine::new(Store::open(config)?, Options::default(), 1, cancel.clone())?;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..PAIRS {
+        for (view, times) in [false, true].into_iter().zip(&mut times) {
+            let options = Options {
+                view,
+                ..Options::default()
+            };
+            let seen = engine.boot(&case, &options);
+            times.push(
+                seen.map_err(|broken| anyhow::anyhow!(broken.reason))?
+                    .elapsed,
+            );
+        }
+    }
+    let [alone, asked] = times.map(median);
+    let record = record(&engine, &case, false).map_err(|reason| anyhow::anyhow!(reason))?;
+    let started = Instant::now();
+    for _ in 0..TIMES {
+        std::hint::black_box(record.findings(&engine.store.table)?);
+    }
+    let checks = started.elapsed() / TIMES;
+    Ok(format!(
+        "with QEMU's layer {:.2} x the case without; checks over a record {:.2} ms",
+        asked.as_secs_f64() / alone.as_secs_f64(),
+        milliseconds(checks)
+    ))
 }
 
 /// High-water mark of this process's resident memory, in KiB.

@@ -82,7 +82,10 @@ fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
         qemu,
         lane: arguments.lane,
         machine: arguments.machine.clone(),
-        cpu: arguments.cpu.clone(),
+        cpu: match &arguments.table {
+            Some(file) => file.display().to_string(),
+            None => arguments.cpu.clone(),
+        },
         smp: arguments.smp.clone(),
         spared: Vec::new(),
     })

@@ -106,7 +106,7 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
         }
         status => {
             // The name of the case in a reason would make every case a cause of its own.
-            let reason = row.reason.lines().next().unwrap_or_default();
+            let reason = told_last(&row.reason);
             let reason = match status {
                 // The status says the word already.
                 Status::Waived => reason.trim_start_matches("waived: ").to_owned(),
@@ -114,6 +114,17 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
             };
             vec![((status, "", "", reason), ("", ""))]
         }
+    }
+}
+
+/// What became of it and QEMU's word for the error, or its last one: warnings before those differ from model to model.
+fn told_last(reason: &str) -> String {
+    let first = reason.lines().next().unwrap_or_default();
+    let error = reason.lines().rfind(|line| line.contains(" error: "));
+    let last = error.or(reason.lines().next_back()).unwrap_or_default();
+    match first.split_once("; stderr: ") {
+        Some((what, _)) if last != first => format!("{what}; {last}"),
+        _ => first.to_owned(),
     }
 }
 
@@ -242,7 +253,11 @@ mod tests {
     fn errors_go_together_by_their_reason() {
         let broken = |case: &str| {
             let mut row = row(case, Status::Error);
-            row.reason = format!("QEMU refused {}: no such model\nmore", row.cpu);
+            let (lines, cpu) = (
+                "warning: one\nqemu: error: cannot be\nqemu: abort",
+                &row.cpu,
+            );
+            row.reason = format!("QEMU died; stderr: qemu: {cpu}\n{lines}");
             row
         };
         let rows = [
@@ -251,6 +266,6 @@ mod tests {
         ];
         let clusters = clusters(&rows);
         assert_eq!(clusters.len(), 1);
-        assert_eq!(clusters[0].cause, "QEMU refused …: no such model");
+        assert_eq!(clusters[0].cause, "QEMU died; qemu: error: cannot be");
     }
 }

@@ -28,7 +28,13 @@ pub(super) fn table_for(engine: &Engine, case: &Case) -> Result<CpuidTable, Brok
         let supported = kvm::open().and_then(|kvm| kvm::layer::supported(&kvm));
         return supported.map_err(|error| Broken::before(error.to_string()));
     }
-    if let Some(recorded) = recorded(engine, case) {
+    // A name without a version stands for one with, and that one's definition is recorded.
+    let names = [Some(case.cpu.as_str()), case.resolved_model()];
+    if let Some(recorded) = names
+        .into_iter()
+        .flatten()
+        .find_map(|name| recorded(engine, case, name))
+    {
         return Ok(recorded);
     }
     let definition = Case {
@@ -50,8 +56,8 @@ pub(super) fn table_for(engine: &Engine, case: &Case) -> Result<CpuidTable, Brok
 }
 
 /// The definition as it was recorded and reviewed: then no QEMU has to be started.
-fn recorded(engine: &Engine, case: &Case) -> Option<CpuidTable> {
-    let file = format!("{}.snap", case.cpu);
+fn recorded(engine: &Engine, case: &Case, model: &str) -> Option<CpuidTable> {
+    let file = format!("{model}.snap");
     let path = Path::new(&case.qemu.release_folder())
         .join("models")
         .join(file);

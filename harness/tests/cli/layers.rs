@@ -413,3 +413,24 @@ fn kvm_can_be_hidden_and_hyper_v_shown() {
         _ => shown.expect(3).says("HyperV VP_INDEX"),
     }
 }
+
+#[test]
+fn explain_tells_what_cannot_be_migrated() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let host = world.run(&["dump", "--host"]).expect(0);
+    let explain = ["explain", "--lane", "kvm", "--feature", "invtsc", "--cpu"];
+    let ended = world.run(&[&explain[..], &["max"]].concat());
+    // Without KVM, or on a processor without the feature, there is nothing to leave out.
+    if ended.status == Some(3) || !host.stdout.contains(" invtsc\n") {
+        return;
+    }
+    ended
+        .expect(0)
+        .says("\nnot migratable: migratable=off would give it\n");
+    let given = world
+        .run(&[&explain[..], &["max,migratable=off"]].concat())
+        .expect(0);
+    given.says("\nthe guest has it\n");
+}

@@ -23,6 +23,7 @@ use crate::boot::memory::GuestMemory;
 use crate::boot::process::Ending;
 use crate::host::kvm::{self, CpuidTable, KvmError};
 use crate::matrix::Case;
+use crate::matrix::plan::SUPPORTED;
 
 /// A guest that is gone, and what KVM was told about it.
 #[derive(Clone, Debug)]
@@ -78,12 +79,15 @@ pub fn boot_direct(
 
 /// What runs this guest again.
 fn command(case: &Case) -> Vec<String> {
+    // Without a QEMU there is no model: the table is KVM's own, or comes from the file that is named in its place.
+    let file = case.qemu.path.as_os_str().is_empty() && case.cpu != SUPPORTED;
+    let source = if file { "--table" } else { "--cpu" };
     let words = [
         "cpuid-fidelity",
         "dump",
         "--lane",
         "kvm-direct",
-        "--cpu",
+        source,
         &case.cpu,
     ];
     words
