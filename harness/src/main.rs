@@ -8,6 +8,8 @@ use clap::Parser as _;
 mod cli;
 
 fn main() -> ExitCode {
+    // Inside a lab this very program is /init.
+    cpuid_fidelity::boot::lab::inside::init_if_inside();
     let arguments = cli::Arguments::parse();
     match cli::run(&arguments) {
         Ok(status) => ExitCode::from(status),

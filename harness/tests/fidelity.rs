@@ -22,6 +22,8 @@ use cpuid_fidelity::run::{Engine, Store, catalogue, inventory, vanished};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
+    // Inside a lab this very program is /init.
+    cpuid_fidelity::boot::lab::inside::init_if_inside();
     let arguments = Arguments::from_args();
     match trials(&arguments) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),

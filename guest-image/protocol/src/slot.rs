@@ -45,6 +45,7 @@ pub const OP_WAIT_HOST: u32 = 5;
 
 /// A slot's header, as the host finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Header {
     pub vcpu: u32,
     pub used: u32,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fidelity_protocol::config::{self, Config, EXIT_FAULT, EXIT_OK};
 use fidelity_protocol::frame::Phase;
 use fidelity_protocol::slot;
+use serde::{Deserialize, Serialize};
 
 use super::cancel::Cancel;
 use super::command::{Wiring, command};
@@ -19,7 +20,7 @@ use crate::host::kvm::layer::host_supports_xsave;
 use crate::matrix::{Case, Lane};
 
 /// What is asked of the agent, and how long it may take.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Options {
     /// From the start of QEMU to its end.
     pub timeout: Duration,
@@ -50,7 +51,7 @@ impl Default for Options {
 }
 
 /// A guest that is gone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Boot {
     /// The command line to paste: the one that ran, but with RAM of its own, where the agent sends its dump to the debug port.
     pub command: Vec<String>,

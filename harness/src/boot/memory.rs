@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use fidelity_protocol::config::{self, Config};
 use fidelity_protocol::slot;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use serde::{Deserialize, Serialize};
 
 /// The guest's RAM.
 #[derive(Debug)]
@@ -16,11 +17,12 @@ pub struct GuestMemory {
 }
 
 /// What a vCPU left in its slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// Its header.
     pub header: slot::Header,
     /// Its frames.
+    #[serde(with = "hexadecimal")]
     pub frames: Vec<u8>,
 }
 
@@ -82,5 +84,58 @@ fn megabytes(config: &Config) -> u64 {
 impl AsFd for GuestMemory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+}
+
+/// Bytes as hexadecimal digits: a third of what a JSON array of numbers takes.
+mod hexadecimal {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+        let digits = bytes
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]);
+        serializer.serialize_str(&digits.collect::<String>())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let pair = |pair: &[u8]| {
+            let digits = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(digits, 16)
+                .ok()
+                .filter(|_| pair.len() == 2)
+        };
+        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(pair).collect();
+        bytes.ok_or_else(|| D::Error::custom("pairs of hexadecimal digits wanted"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_survives_json() {
+        let slot = Slot {
+            header: slot::Header {
+                vcpu: 1,
+                used: 3,
+                state: slot::DONE,
+                op: slot::OP_CPUID,
+                operand: 0x8000_0008,
+                operand2: 0,
+                generation: 0,
+            },
+            frames: vec![0, 0x7F, 0xFF],
+        };
+        let text = serde_json::to_string(&slot).expect("a text");
+        assert!(text.contains("\"007fff\""), "{text}");
+        assert_eq!(serde_json::from_str::<Slot>(&text).expect("a slot"), slot);
+        let odd = text.replace("007fff", "007ff");
+        assert!(serde_json::from_str::<Slot>(&odd).is_err());
     }
 }

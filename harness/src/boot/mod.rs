@@ -9,17 +9,21 @@
 pub mod cancel;
 pub mod command;
 pub mod guest;
+pub mod lab;
+pub mod launch;
 pub mod linux;
 pub mod memory;
 pub mod monitor;
 pub mod process;
 pub mod qmp;
+pub mod site;
 pub mod view;
 pub mod vmm;
 
 pub use cancel::Cancel;
 pub use guest::{Boot, Options, boot};
 pub use process::{Ending, Finished};
+pub use site::{Here, Site};
 pub use view::RawView;
 pub use vmm::{Direct, boot_direct};
 

@@ -99,6 +99,11 @@ impl Monitor {
         }
     }
 
+    /// Number of the process that was started, which leads its group.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits for the end of the process.
     pub fn finish(self) -> Finished {
         self.process.finish()

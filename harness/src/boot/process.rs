@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use serde::{Deserialize, Serialize};
 
 use super::cancel::Cancel;
+use super::launch;
 
 /// Most bytes of stderr that are kept; a process that prints more goes on, unread.
 const STDERR_KEPT: usize = 64 * 1024;
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// With this exit status.
     Exited(i32),
@@ -77,6 +79,7 @@ impl Process {
         cancel: &Cancel,
     ) -> std::io::Result<Process> {
         let started = Instant::now();
+        let (command, launch) = launch::resolved(command);
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| std::io::Error::other("an empty command line"))?;
@@ -89,6 +92,9 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .process_group(0);
+        if let Some(launch) = launch {
+            command.envs(&launch.variables);
+        }
         // SAFETY: between fork and exec the closure makes only system calls (prctl, getppid, fcntl), allocates nothing
         // and takes no lock; `kept` are descriptors that `inherit` keeps open until the spawn is over.
         unsafe {
@@ -110,6 +116,16 @@ impl Process {
             cancel: cancel.clone(),
             reaped: None,
         })
+    }
+
+    /// Gives the process `more` from now on, whatever its deadline was.
+    pub fn extend(&mut self, more: Duration) {
+        self.deadline = self.started.elapsed() + more;
+    }
+
+    /// Number of the process that was started, which leads its group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until `fd` has something to read, or the process is over.

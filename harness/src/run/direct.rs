@@ -9,7 +9,7 @@ use super::engine::{Broken, Engine};
 use super::store::Expected;
 use crate::decode::parse;
 use crate::dump::Dump;
-use crate::host::kvm::{self, CpuidTable};
+use crate::host::kvm::CpuidTable;
 use crate::matrix::{Case, Lane};
 
 pub use crate::matrix::plan::SUPPORTED;
@@ -25,8 +25,8 @@ pub fn table_of(dump: &Dump) -> Option<CpuidTable> {
 /// The table for a case of lane `kvm-direct`: KVM's own for `supported`, else the definition of the model, as QEMU shows it.
 pub(super) fn table_for(engine: &Engine, case: &Case) -> Result<CpuidTable, Broken> {
     if case.cpu == SUPPORTED {
-        let supported = kvm::open().and_then(|kvm| kvm::layer::supported(&kvm));
-        return supported.map_err(|error| Broken::before(error.to_string()));
+        let layer = engine.site().kvm_layer();
+        return layer.map(|layer| layer.supported).map_err(Broken::before);
     }
     // A name without a version stands for one with, and that one's definition is recorded.
     let names = [Some(case.cpu.as_str()), case.resolved_model()];

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::direct;
 use super::store::Store;
 use crate::boot::monitor::command;
-use crate::boot::{self, AGENT_ROM, Boot, Cancel, Ending, Options, qmp};
+use crate::boot::{AGENT_ROM, Boot, Cancel, Ending, Here, Options, Site};
 use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
 use crate::host::kvm::CpuidTable;
@@ -87,6 +87,7 @@ pub struct Engine {
     /// This host as it was, where it is to be held against that.
     pub baseline: Option<super::Baseline>,
     cancel: Cancel,
+    site: Arc<dyn Site>,
     pool: rayon::ThreadPool,
     rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
@@ -113,11 +114,23 @@ impl Engine {
             options,
             baseline: None,
             cancel,
+            site: Arc::new(Here),
             pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?,
             rom,
             seen: Mutex::default(),
             unavailable: Mutex::default(),
         })
+    }
+
+    /// The same engine, whose guests of KVM lanes run at `site`.
+    #[must_use]
+    pub fn at(self, site: Arc<dyn Site>) -> Engine {
+        Engine { site, ..self }
+    }
+
+    /// Where guests of KVM lanes run.
+    pub fn site(&self) -> &dyn Site {
+        &*self.site
     }
 
     /// The pool that bounds running guests. Guests are booted on its threads only: a guest dies with its thread.
@@ -171,7 +184,7 @@ impl Engine {
         Arc::clone(cell.get_or_init(|| {
             let machine = format!("{},accel={accelerator}", case.machine);
             let commands = [command("query-cpu-definitions")];
-            let answers = qmp::ask(
+            let answers = self.site_of(case).ask(
                 &case.qemu.path,
                 &machine,
                 &commands,
@@ -197,23 +210,29 @@ impl Engine {
         self.pool.install(|| self.boot_direct(case, table, options))
     }
 
+    /// Lanes without KVM see the same everywhere, and run here, where nothing is emulated below them.
+    fn site_of(&self, case: &Case) -> &dyn Site {
+        match case.lane {
+            Lane::Definition | Lane::Tcg => &Here,
+            _ => &*self.site,
+        }
+    }
+
     fn boot_here(&self, case: &Case, rom: &Path, options: &Options) -> Observed {
         if case.lane == Lane::KvmDirect {
             let table = direct::table_for(self, case)?;
             return self.boot_direct(case, &table, options);
         }
-        let boot = boot::boot(case, rom, options, &self.cancel).map_err(|error| {
-            Broken::before(format!(
-                "failed to start {}: {error}",
-                case.qemu.path.display()
-            ))
-        })?;
+        let boot = self.site_of(case).boot(case, rom, options, &self.cancel);
+        let boot = boot.map_err(Broken::before)?;
         self.observation(boot, Vec::new(), Vec::new(), options)
     }
 
     fn boot_direct(&self, case: &Case, table: &CpuidTable, options: &Options) -> Observed {
-        let direct = boot::boot_direct(case, table, options, &self.cancel);
-        let direct = direct.map_err(|error| Broken::before(error.to_string()))?;
+        let direct = self
+            .site
+            .boot_direct(case, table, options, &self.cancel)
+            .map_err(Broken::before)?;
         self.observation(direct.boot, direct.given, direct.kept, options)
     }
 

@@ -105,8 +105,8 @@ impl Gatherer<'_> {
     // The host.
 
     fn host(&self) -> HostEvidence {
-        let layer = HostLayer::of_this_host();
-        let kvm = KvmLayer::of_this_host();
+        let layer = self.engine.site().host_layer().unwrap_or_default();
+        let kvm = self.engine.site().kvm_layer();
         let flag = self.field.aliases_of("linux").next();
         let words = layer.kernel.command_line.value();
         HostEvidence {
@@ -114,7 +114,7 @@ impl Gatherer<'_> {
             kernel: cpuinfo(&layer, flag),
             kvm: match &kvm {
                 Ok(kvm) => self.kvm(kvm),
-                Err(error) => Claim::unknown(error.to_string()),
+                Err(error) => Claim::unknown(error),
             },
             word: words
                 .zip(flag)

@@ -5,7 +5,6 @@ use crate::check::agreement::{Layers, agreement};
 use crate::check::{
     Change, given_and_kept, given_and_seen, self_consistency, supported_by_hardware,
 };
-use crate::host::HostLayer;
 use crate::layers::QemuLayer;
 use crate::matrix::plan::SUPPORTED;
 use crate::matrix::{Case, Lane};
@@ -86,7 +85,7 @@ fn told_by_kvm(engine: &Engine, case: &Case, observation: &Observation) -> Vec<C
     {
         changes.extend(supported_by_hardware(
             supported,
-            &HostLayer::of_this_host(),
+            &engine.site().host_layer().unwrap_or_default(),
             table,
         ));
     }

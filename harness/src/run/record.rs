@@ -216,11 +216,14 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, S
             cpu: case.cpu.clone(),
             smp: case.smp.as_str().to_owned(),
         },
-        host: with_host.then(HostLayer::of_this_host),
+        host: match with_host {
+            true => Some(engine.site().host_layer()?),
+            false => None,
+        },
         kvm: match with_host {
-            true => match KvmLayer::of_this_host() {
+            true => match engine.site().kvm_layer() {
                 Ok(layer) => Found::Value(layer),
-                Err(error) => Found::Unreadable(error.to_string()),
+                Err(error) => Found::Unreadable(error),
             },
             false => Found::Absent,
         },

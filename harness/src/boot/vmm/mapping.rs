@@ -12,7 +12,7 @@ pub struct Mapping {
     size: usize,
 }
 
-// SAFETY: the mapping is never dereferenced by this program; only its address goes to KVM.
+// SAFETY: nothing refers to the mapped bytes; they are copied in and out, and their address goes to KVM.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
@@ -32,6 +32,26 @@ impl Mapping {
     /// Where it is in this process.
     pub fn address(&self) -> u64 {
         self.address as u64
+    }
+
+    /// Copies bytes in; what reaches beyond the end is left out.
+    pub fn write(&self, at: usize, bytes: &[u8]) {
+        let count = bytes.len().min(self.size.saturating_sub(at));
+        // SAFETY: `at + count` is within the mapping, and `bytes` is not part of it.
+        unsafe {
+            let to = self.address.cast::<u8>().add(at.min(self.size));
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, count);
+        }
+    }
+
+    /// Copies bytes out; what lies beyond the end is left as it was.
+    pub fn read(&self, at: usize, bytes: &mut [u8]) {
+        let count = bytes.len().min(self.size.saturating_sub(at));
+        // SAFETY: `at + count` is within the mapping, and `bytes` is not part of it.
+        unsafe {
+            let from = self.address.cast::<u8>().add(at.min(self.size));
+            std::ptr::copy_nonoverlapping(from.cast_const(), bytes.as_mut_ptr(), count);
+        }
     }
 
     /// Bytes.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use kvm_ioctls::VcpuFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use super::machine::{Machine, ROM_BASE};
 use super::mapping::Mapping;
@@ -26,7 +27,7 @@ use crate::matrix::Case;
 use crate::matrix::plan::SUPPORTED;
 
 /// A guest that is gone, and what KVM was told about it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Direct {
     /// In the form of every lane; `stderr` holds KVM's words where KVM gave up on the guest.
     pub boot: Boot,

@@ -1,0 +1,22 @@
+//! The lab: KVM of any kernel, run inside an emulated host, so that no KVM hardware is needed.
+//!
+//! An emulated host (L1) boots the kernel under test with an initramfs made on the fly, in which this very program is /init.
+//! It loads the kernel's KVM modules and then does what it is told: run a guest (L2) on KVM alone or under a QEMU that it
+//! carries, ask a QEMU, tell what the host and KVM say. To the rest of the program a lab is a [`Site`](super::site::Site) like this host.
+//!
+//! [`emulated`] is the interface behind which the emulated host is; [`tcg`] is the one there is. [`program`] finds what a program
+//! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages and the memory through which they go,
+//! [`session`] is the host's side, [`inside`] is /init.
+
+pub mod emulated;
+pub mod image;
+pub mod inside;
+pub mod program;
+pub mod session;
+pub mod tcg;
+pub mod wire;
+
+pub use emulated::EmulatedHost;
+pub use image::{Image, ImageError};
+pub use session::{Lab, Plan};
+pub use tcg::TcgSvm;
