@@ -57,7 +57,7 @@ pub fn command(case: &Case, wiring: &Wiring<'_>) -> Vec<OsString> {
 
 fn accelerator(case: &Case) -> &'static str {
     match case.lane {
-        Lane::Kvm | Lane::KvmDirect => "kvm",
+        Lane::Kvm | Lane::KvmDirect | Lane::Lab => "kvm",
         // With one vCPU MTTCG only adds a thread pool's worth of start-up.
         Lane::Definition | Lane::Tcg if case.smp.vcpus() == 1 => "tcg,thread=single",
         Lane::Definition | Lane::Tcg => "tcg",

@@ -10,7 +10,7 @@ use super::guest::{Boot, Options};
 use super::vmm::Direct;
 use super::{guest, qmp, vmm};
 use crate::host::kvm::CpuidTable;
-use crate::host::{HostKind, HostLayer, KvmLayer};
+use crate::host::{HostLayer, KvmLayer};
 use crate::matrix::Case;
 
 /// A machine that runs guests under KVM, and what it says of itself. Every error is one message.
@@ -63,12 +63,6 @@ pub trait Site: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// It has no KVM, or is gone.
     fn kvm_layer(&self) -> Result<KvmLayer, String>;
-
-    /// What kind of host it is, for waivers.
-    ///
-    /// # Errors
-    /// The machine is gone.
-    fn kind(&self) -> Result<HostKind, String>;
 }
 
 /// This host.
@@ -114,9 +108,5 @@ impl Site for Here {
 
     fn kvm_layer(&self) -> Result<KvmLayer, String> {
         KvmLayer::of_this_host().map_err(|error| error.to_string())
-    }
-
-    fn kind(&self) -> Result<HostKind, String> {
-        Ok(HostKind::of_this_host())
     }
 }

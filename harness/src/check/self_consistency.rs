@@ -17,7 +17,7 @@ pub fn all(dump: &Dump, lane: Lane, smp: &Topology, table: &Table) -> Vec<Change
     // follows control state, and MSRs are the accelerator's, and TCG is QEMU.
     let (model, accelerator) = match lane {
         Lane::Definition | Lane::Tcg => ("qemu", "qemu"),
-        Lane::Kvm => ("qemu", "kvm"),
+        Lane::Kvm | Lane::Lab => ("qemu", "kvm"),
         Lane::KvmDirect => ("kvm", "kvm"),
     };
     // The table of lane `kvm-direct` comes from elsewhere and knows nothing of `-smp`.

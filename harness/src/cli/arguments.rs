@@ -68,6 +68,8 @@ pub enum Verb {
     Dump(Dump),
     /// Tell where a feature is at each layer, which layer dropped it, and why
     Explain(Explain),
+    /// Run KVM of a kernel on an emulated host: what it offers, and all checks in it
+    Lab(super::lab::Lab),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),
     /// Run the nightly selection, resumable, and keep its results beside the nights before
@@ -288,6 +290,8 @@ pub struct Explain {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub kernel: super::lab::Kernel,
 }
 
 /// `record`.

@@ -21,6 +21,8 @@ pub struct Context {
     pub jobs: usize,
     pub verbose: bool,
     pub accel: Option<super::arguments::Accel>,
+    /// What `--qemu` names.
+    pub named: Vec<PathBuf>,
     paths: Vec<PathBuf>,
 }
 
@@ -39,11 +41,11 @@ impl Context {
             .map(|path| config::named(path))
             .collect::<Vec<_>>();
         Ok(Context {
-            paths: if named.is_empty() {
-                config.qemu_paths()
-            } else {
-                named
+            paths: match named.is_empty() {
+                true => config.qemu_paths(),
+                false => named.clone(),
             },
+            named,
             options: Options {
                 timeout: Duration::from_secs_f64(seconds),
                 ..Options::default()

@@ -1,32 +1,48 @@
 //! `explain`: where a feature is at each layer, and which one lost it.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use cpuid_fidelity::decode::Field;
 use cpuid_fidelity::decode::table::{Format, Table};
 use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::explain::{ladder, near::near};
-use cpuid_fidelity::matrix::{Case, Qemu, Topology};
+use cpuid_fidelity::matrix::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::report::ladder::{Asked, object, text};
 use cpuid_fidelity::run::explain::{gather, named, place};
 
 use super::arguments::Explain;
-use super::{Context, NOT_RUN, print};
+use super::{Context, NOT_RUN, NotRun, print};
 
 /// Prints the ladder; the exit status.
 pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let field = feature(&context.store.table, &arguments.feature)?;
     let qemu = super::run::one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
+    if (arguments.lane == Lane::Lab) != arguments.kernel.kernel.is_some() {
+        bail!("--lane lab and --kernel go together");
+    }
+    let outer = context.engine()?;
+    let (labs, label) = match arguments.lane {
+        Lane::Lab => super::lab::labs(context, &arguments.kernel, &[Arc::clone(&qemu)])?,
+        _ => Default::default(),
+    };
+    let engine = match arguments.lane {
+        Lane::Lab => labs.open(&label, &outer).map_err(NotRun)?,
+        _ => &outer,
+    };
     let case = Case {
         qemu,
-        lane: arguments.lane,
+        lane: match arguments.lane {
+            Lane::Lab => Lane::Kvm,
+            lane => lane,
+        },
         machine: arguments.machine.clone(),
         cpu: arguments.cpu.clone(),
         smp: Topology::single(),
         spared: Vec::new(),
     };
-    let engine = context.engine()?;
-    let (evidence, broken) = gather(&engine, &case, field);
+    let (evidence, broken) = gather(engine, &case, field);
     let rungs = ladder(&evidence);
     let place = place(field);
     let asked = Asked {

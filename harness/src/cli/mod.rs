@@ -6,6 +6,7 @@ mod context;
 mod diff;
 mod dump;
 mod explain;
+mod lab;
 mod list;
 mod merge;
 mod nightly;
@@ -36,6 +37,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::List(list) => list::run(&Context::new(&arguments.global)?, list),
         Verb::Dump(dump) => dump::run(&arguments.global, dump),
         Verb::Explain(explain) => explain::run(&Context::new(&arguments.global)?, explain),
+        Verb::Lab(lab) => lab::run(&Context::new(&arguments.global)?, lab),
         Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
         Verb::Nightly(nightly) => nightly::run(&Context::new(&arguments.global)?, nightly),
         Verb::Merge(merge) => merge::run(merge),

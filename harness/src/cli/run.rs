@@ -35,11 +35,13 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let head = Head::of(&whole, planned, arguments.choice.shard);
+    let labs = super::lab::of_trials(context, &inventory, &trials)?;
     let mut engine = match arguments.no_waivers {
         true => context.engine_without_waivers()?,
         false => context.engine()?,
     };
     engine.baseline = baseline;
+    engine.labs = labs;
     let started = Instant::now();
     let part = arguments.resume.then(|| part_of(arguments)).flatten();
     let Ran {
@@ -79,7 +81,8 @@ pub fn chosen(
     choice: &Choice,
 ) -> (Vec<Trial>, Vec<Trial>) {
     let filter = choice.filter(context.accel);
-    let trials = matrix::plan(&inventory.qemus, &context.config, choice.profile, &filter);
+    let mut trials = matrix::plan(&inventory.qemus, &context.config, choice.profile, &filter);
+    trials.extend(super::lab::planned(context, inventory, choice.profile, &filter));
     let mine = match choice.shard {
         None => trials.clone(),
         Some((k, n)) => shard::part(trials.clone(), k, n),

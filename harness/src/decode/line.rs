@@ -26,6 +26,12 @@ pub enum Register {
     Msr,
     /// CPUID with control state set, where it differs from before (`os`).
     Os,
+    /// CPUID that KVM can only emulate (`emul`).
+    Emulated,
+    /// CPUID that KVM offers where a guest is to see Hyper-V (`hyper`).
+    HyperV,
+    /// What KVM says of itself beside CPUID and MSRs (`kvm`).
+    Kvm,
     /// CPUID one past a limit (`probe`).
     Probe,
     /// Control state (`state`).
@@ -35,9 +41,12 @@ pub enum Register {
 }
 
 impl Register {
-    const ALL: [(Register, &'static str); 7] = [
+    const ALL: [(Register, &'static str); 10] = [
         (Register::Agent, "agent"),
         (Register::Cpuid, "cpuid"),
+        (Register::Emulated, "emul"),
+        (Register::HyperV, "hyper"),
+        (Register::Kvm, "kvm"),
         (Register::Msr, "msr"),
         (Register::Os, "os"),
         (Register::Probe, "probe"),
@@ -110,7 +119,10 @@ impl Line {
             return None;
         }
         let register = Register::from_word(place.get(..6)?.trim_end())?;
-        let wide = matches!(register, Register::Cpuid | Register::Os | Register::Probe);
+        let wide = !matches!(
+            register,
+            Register::Agent | Register::Kvm | Register::State | Register::Sweep
+        );
         let (address, bits) = match register {
             Register::Msr => place[6..].split_at_checked(18)?,
             _ if wide => place[6..].split_at_checked(14)?,
@@ -148,7 +160,7 @@ impl fmt::Display for Place {
         let word = self.register.word();
         match self.register {
             Register::Msr => write!(f, "{word:<6}{:<18}{:<8}", self.address, self.bits),
-            Register::Agent | Register::State | Register::Sweep => {
+            Register::Agent | Register::Kvm | Register::State | Register::Sweep => {
                 write!(f, "{word:<6}{:<26}", self.address)
             }
             _ => write!(f, "{word:<6}{:<14}{:<12}", self.address, self.bits),
@@ -184,7 +196,7 @@ pub fn manual_style(place: &Place) -> String {
     };
     let tail = match place.register {
         Register::Msr => format!("MSR.{}{bits}", hex(&place.address)),
-        Register::Agent | Register::State | Register::Sweep => {
+        Register::Agent | Register::Kvm | Register::State | Register::Sweep => {
             format!("{}.{}", place.register.word(), place.address)
         }
         register => {
@@ -195,6 +207,8 @@ pub fn manual_style(place: &Place) -> String {
             let word = match register {
                 Register::Os => "OS:CPUID",
                 Register::Probe => "PROBE:CPUID",
+                Register::Emulated => "EMULATED:CPUID",
+                Register::HyperV => "HYPERV:CPUID",
                 _ => "CPUID",
             };
             let colon = if bits.is_empty() { "" } else { ":" };
@@ -208,7 +222,7 @@ pub fn manual_style(place: &Place) -> String {
 mod tests {
     use super::*;
 
-    const LINES: [&str; 8] = [
+    const LINES: [&str; 10] = [
         "agent phases                    reset,msrs",
         "cpuid 0x00000001.00 ecx[ 5]     vmx",
         "cpuid 0x0000000b.00 edx[31: 0]  x2apic-id = <vcpu>",
@@ -217,6 +231,8 @@ mod tests {
         "msr   0x00000480        [63:32] reserved = 0x1",
         "msr   0x00000570                #GP",
         "vcpu   3: cpuid 0x00000001.00 ebx[31:24]  initial-apic-id = 3",
+        "emul  0x00000007.00 ecx[22]     rdpid",
+        "kvm   xsave2                    xsave2 = 4096",
     ];
 
     #[test]

@@ -7,6 +7,7 @@ pub mod bit;
 pub mod delta;
 pub mod etallen;
 pub mod hypervisor;
+pub mod kvm;
 pub mod line;
 pub mod parse;
 pub mod render;

@@ -137,6 +137,9 @@ impl Partial {
                 "phases" => self.phases = phases(line.value().ok_or("no value")?)?,
                 _ => return Err("unknown statement"),
             },
+            Register::Emulated | Register::HyperV | Register::Kvm => {
+                return Err("what KVM says of itself is no part of a dump");
+            }
             Register::State => self.control.push(control(line)?),
             Register::Cpuid => piece(&mut self.cpuid, &mut self.cpuid_gone, line)?,
             Register::Os => piece(&mut self.os, &mut self.os_gone, line)?,

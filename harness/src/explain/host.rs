@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::check::bits::Register;
 use crate::decode::{Field, Space};
 use crate::host::Found;
 use crate::host::kernel::Module;
@@ -45,16 +46,54 @@ const OPTIONS: [(&str, &str, &[&str]); 11] = [
     ("kvm_amd", "lbrv", &["lbrv"]),
 ];
 
-/// The word of a kernel's command line that takes the flag of /proc/cpuinfo from the host.
-pub fn word<'a>(command_line: &'a [String], flag: &str) -> Option<&'a str> {
+/// The word of a kernel's command line that takes the flag of /proc/cpuinfo from the host. `number` is the kernel's for the same
+/// feature ([`number`]): names are understood since Linux 5.17, numbers always.
+pub fn word<'a>(
+    command_line: &'a [String],
+    flag: &str,
+    number: Option<u32>,
+) -> Option<&'a str> {
+    let is_it = |one: &str| one == flag || (number.is_some() && one.parse().ok() == number);
     let takes = |word: &str| match word.strip_prefix("clearcpuid=") {
-        Some(list) => list.split(',').any(|one| one == flag),
+        Some(list) => list.split(',').any(is_it),
         None => WORDS
             .iter()
             .any(|(known, flags)| *known == word && flags.contains(&flag)),
     };
     let mut words = command_line.iter().map(String::as_str);
     words.find(|word| takes(word))
+}
+
+/// The kernel's words of CPUID features: index, leaf, subleaf, register (arch/x86/include/asm/cpufeatures.h; the layout has been the
+/// same since Linux 4.16).
+const FEATURE_WORDS: [(u32, u32, u32, Register); 13] = [
+    (0, 1, 0, Register::Edx),
+    (1, 0x8000_0001, 0, Register::Edx),
+    (4, 1, 0, Register::Ecx),
+    (5, 0xC000_0001, 0, Register::Edx),
+    (6, 0x8000_0001, 0, Register::Ecx),
+    (9, 7, 0, Register::Ebx),
+    (10, 0xD, 1, Register::Eax),
+    (12, 7, 1, Register::Eax),
+    (13, 0x8000_0008, 0, Register::Ebx),
+    (14, 6, 0, Register::Eax),
+    (15, 0x8000_000A, 0, Register::Edx),
+    (16, 7, 0, Register::Ecx),
+    (18, 7, 0, Register::Edx),
+];
+
+/// The kernel's number of a CPUID feature, as `clearcpuid=293` takes it: 293 is avx2, bit 5 of word 9.
+pub fn number(field: &Field) -> Option<u32> {
+    if field.space != Space::Cpuid {
+        return None;
+    }
+    let mut words = FEATURE_WORDS.iter();
+    let word = words.find(|(_, leaf, subleaf, register)| {
+        *leaf == field.leaf
+            && field.subleaves.covers(*subleaf)
+            && *register as usize == field.register as usize
+    });
+    word.map(|(word, ..)| word * 32 + u32::from(field.low))
 }
 
 /// The module option that takes the feature from guests: `kvm_intel.nested=N`.
@@ -102,9 +141,20 @@ mod tests {
     #[test]
     fn the_word_that_takes_a_flag_is_found() {
         let line = ["quiet", "clearcpuid=rdrand,avx2", "nosmap"].map(str::to_owned);
-        assert_eq!(word(&line, "avx2"), Some("clearcpuid=rdrand,avx2"));
-        assert_eq!(word(&line, "smap"), Some("nosmap"));
-        assert_eq!(word(&line, "avx"), None);
+        assert_eq!(word(&line, "avx2", None), Some("clearcpuid=rdrand,avx2"));
+        assert_eq!(word(&line, "smap", None), Some("nosmap"));
+        assert_eq!(word(&line, "avx", Some(156)), None);
+    }
+
+    #[test]
+    fn old_kernels_take_numbers() {
+        let line = ["clearcpuid=514,293".to_owned()];
+        let table = include_str!("../../../expectations/features.tsv");
+        let table = crate::decode::Table::parse("features.tsv", table).expect("a table");
+        let number = number(table.named("avx2").expect("a field"));
+        assert_eq!(number, Some(293));
+        assert_eq!(word(&line, "avx2", number), Some("clearcpuid=514,293"));
+        assert_eq!(word(&line, "bmi2", Some(296)), None);
     }
 
     #[test]

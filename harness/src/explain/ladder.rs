@@ -255,7 +255,7 @@ fn flags(evidence: &Evidence) -> Option<Cause> {
 
 fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
     let by = match evidence.lane {
-        Lane::Kvm | Lane::KvmDirect => "KVM",
+        Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
         Lane::Definition | Lane::Tcg => "TCG",
     };
     match given.state {
@@ -274,7 +274,7 @@ fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
 fn guest(evidence: &Evidence) -> Option<Cause> {
     let above = evidence.given.as_ref().unwrap_or(&evidence.with_flags);
     let by = match evidence.lane {
-        Lane::Kvm | Lane::KvmDirect => "KVM",
+        Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
         Lane::Definition | Lane::Tcg => "QEMU",
     };
     let by = by.to_owned();

@@ -1,21 +1,15 @@
 //! What kind of host this is: the few facts by which a waiver is scoped to hosts.
 
-use serde::{Deserialize, Serialize};
-
 use super::cpuid::{self, Regs};
-use super::found::Found;
-use super::{kernel, layer};
+use super::kernel;
 
 /// A kind of host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostKind {
     /// Loaded or built-in modules of KVM, as `kvm_amd`.
     pub modules: Vec<String>,
     /// CPUID's vendor, as `AuthenticAMD`.
     pub vendor: String,
-    /// The twelve letters of CPUID.40000000H, as `TCGTCGTCGTCG`, where the host is a guest itself; else empty.
-    #[serde(default)]
-    pub hypervisor: String,
 }
 
 impl HostKind {
@@ -24,10 +18,6 @@ impl HostKind {
         HostKind {
             modules: kernel::kvm_modules(),
             vendor: vendor(cpuid::execute(0, 0)),
-            hypervisor: match layer::hypervisor(cpuid::execute) {
-                Found::Value(letters) => letters,
-                Found::Absent | Found::Unreadable(_) => String::new(),
-            },
         }
     }
 }

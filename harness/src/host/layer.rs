@@ -39,7 +39,7 @@ impl HostLayer {
 }
 
 /// CPUID.01H:ECX[31] announces the range (Intel and AMD reserve it for hypervisors).
-pub(super) fn hypervisor(read: impl Fn(u32, u32) -> [u32; 4]) -> Found<String> {
+fn hypervisor(read: impl Fn(u32, u32) -> [u32; 4]) -> Found<String> {
     if read(1, 0)[2] >> 31 == 0 {
         return Found::Absent;
     }

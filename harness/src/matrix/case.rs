@@ -34,6 +34,9 @@ pub enum Lane {
     Kvm,
     /// The host's KVM without QEMU: the harness is the VMM.
     KvmDirect,
+    /// KVM of a chosen kernel on an emulated host, with QEMU and without. The guests of its trials run in lanes `kvm` and
+    /// `kvm-direct` there.
+    Lab,
 }
 
 impl Lane {
@@ -44,6 +47,7 @@ impl Lane {
             Lane::Tcg => "tcg",
             Lane::Kvm => "kvm",
             Lane::KvmDirect => "kvm-direct",
+            Lane::Lab => "lab",
         }
     }
 }
@@ -52,7 +56,7 @@ impl Lane {
     /// Whether what the guest shows has nothing to do with the machine it runs on: the same on every host.
     pub fn host_independent(self) -> bool {
         match self {
-            Lane::Definition | Lane::Tcg => true,
+            Lane::Definition | Lane::Tcg | Lane::Lab => true,
             Lane::Kvm | Lane::KvmDirect => false,
         }
     }
@@ -159,7 +163,7 @@ impl Case {
     pub fn cpu_argument(&self) -> String {
         match self.lane {
             Lane::Definition => format!("{},x-force-features=on", self.cpu),
-            Lane::Tcg | Lane::Kvm | Lane::KvmDirect => self.cpu.clone(),
+            Lane::Tcg | Lane::Kvm | Lane::KvmDirect | Lane::Lab => self.cpu.clone(),
         }
     }
 

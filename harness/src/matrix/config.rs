@@ -35,6 +35,10 @@ pub struct Config {
     pub cache: PathBuf,
     /// Phases that certain guests are spared.
     pub spared: Vec<Spared>,
+    /// Kernels for labs.
+    pub kernels: Vec<super::labs::Entry>,
+    /// Release of the QEMU that emulates the host of labs.
+    pub emulator: String,
     default: Selection,
     nightly: Selection,
 }
@@ -61,6 +65,8 @@ pub struct Spared {
 #[serde(deny_unknown_fields, default)]
 struct File {
     spared: Vec<Spared>,
+    kernel: Vec<super::labs::Entry>,
+    emulator: Option<String>,
     qemu: Option<Vec<String>>,
     timeout: Option<u64>,
     jobs: Option<usize>,
@@ -83,6 +89,8 @@ pub struct Selection {
     /// Lane `kvm-direct`; `supported` is what KVM itself supports.
     #[serde(rename = "kvm-direct")]
     pub kvm_direct: ModelSet,
+    /// Lane `lab`.
+    pub lab: super::labs::LabSet,
 }
 
 /// Lane `definition`.
@@ -222,6 +230,8 @@ impl Config {
             expectations: under(file.expectations, "expectations"),
             cache: under(file.cache, ".cache"),
             spared: file.spared,
+            kernels: file.kernel,
+            emulator: file.emulator.unwrap_or_default(),
             default: file.default,
             nightly: file.nightly,
             folder: folder.to_owned(),

@@ -6,6 +6,7 @@
 pub mod case;
 pub mod config;
 pub mod identity;
+pub mod labs;
 pub mod offers;
 pub mod parts;
 pub mod plan;

@@ -19,6 +19,8 @@ pub enum Subject {
     Model,
     /// One guest whose layers are held against one another, with no recorded expectation.
     Layers,
+    /// What the KVM of a lab's kernel says of itself, whole. No guest is run.
+    Kvm,
     /// The host: its processors against one another, and today against a recorded baseline. No guest is run.
     Host,
     /// A machine type: each model's difference from the observed definition on the newest machine type.
@@ -39,10 +41,15 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// The label of the kernel in whose lab its guests run; `None` for those that run on this host.
+    pub fn lab(&self) -> Option<&str> {
+        self.name.strip_prefix("lab/")?.split('/').next()
+    }
+
     /// The name of one of its cases: machine trials have one case a model.
     pub fn case_name(&self, case: &Case) -> String {
         match self.subject {
-            Subject::Model | Subject::Layers | Subject::Host => self.name.clone(),
+            Subject::Model | Subject::Layers | Subject::Kvm | Subject::Host => self.name.clone(),
             Subject::Machine => format!("{}/{}", self.name, case.cpu),
         }
     }
@@ -60,7 +67,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn lane(&self, lane: Lane) -> bool {
+    pub(super) fn lane(&self, lane: Lane) -> bool {
         self.lanes.is_empty() || self.lanes.contains(&lane)
     }
 
@@ -68,7 +75,7 @@ impl Filter {
         self.machines.is_empty() || Glob::matches(&self.machines, name)
     }
 
-    fn model(&self, name: &str) -> bool {
+    pub(super) fn model(&self, name: &str) -> bool {
         self.models.is_empty() || Glob::matches(&self.models, name)
     }
 }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::direct;
 use super::store::Store;
+use crate::boot::lab::Lab;
 use crate::boot::monitor::command;
 use crate::boot::{AGENT_ROM, Boot, Cancel, Ending, Here, Options, Site};
 use crate::decode::{Line, render};
@@ -88,7 +89,12 @@ pub struct Engine {
     pub baseline: Option<super::Baseline>,
     cancel: Cancel,
     site: Arc<dyn Site>,
-    pool: rayon::ThreadPool,
+    lab: Option<Arc<Lab>>,
+    /// Where that is a lab: the release of the QEMU that emulates it, as `qemu-10.0`; else empty.
+    pub emulator: String,
+    /// Labs, by the label of their kernel.
+    pub labs: super::lab::Labs,
+    pool: Arc<rayon::ThreadPool>,
     rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
     unavailable: Mutex<HashMap<Asked, Arc<OnceLock<Arc<Unavailable>>>>>,
@@ -115,17 +121,38 @@ impl Engine {
             baseline: None,
             cancel,
             site: Arc::new(Here),
-            pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?,
+            lab: None,
+            emulator: String::new(),
+            labs: super::lab::Labs::default(),
+            pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?.into(),
             rom,
             seen: Mutex::default(),
             unavailable: Mutex::default(),
         })
     }
 
-    /// The same engine, whose guests of KVM lanes run at `site`.
+    /// An engine like this one, on the same pool, whose guests of KVM lanes run in `lab`.
     #[must_use]
-    pub fn at(self, site: Arc<dyn Site>) -> Engine {
-        Engine { site, ..self }
+    pub fn at(&self, lab: Arc<Lab>) -> Engine {
+        Engine {
+            store: self.store.clone(),
+            options: self.options.clone(),
+            baseline: None,
+            cancel: self.cancel.clone(),
+            site: Arc::clone(&lab) as Arc<dyn Site>,
+            lab: Some(lab),
+            emulator: String::new(),
+            labs: super::lab::Labs::default(),
+            pool: Arc::clone(&self.pool),
+            rom: self.rom.clone(),
+            seen: Mutex::default(),
+            unavailable: Mutex::default(),
+        }
+    }
+
+    /// The lab in which guests of KVM lanes run; `None` for this host.
+    pub fn lab(&self) -> Option<&Lab> {
+        self.lab.as_deref()
     }
 
     /// Where guests of KVM lanes run.

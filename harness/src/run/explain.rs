@@ -11,7 +11,7 @@ use crate::decode::Field;
 use crate::decode::table::Table;
 use crate::dump::{Dump, Reading};
 use crate::explain::flags::{Flag, flags, model, without};
-use crate::explain::host::{option, owner, why_not, word};
+use crate::explain::host::{number, option, owner, why_not, word};
 use crate::explain::{Claim, Evidence, HostEvidence, State};
 use crate::host::kvm::CpuidTable;
 use crate::host::{Found, HostLayer, KvmLayer};
@@ -118,9 +118,12 @@ impl Gatherer<'_> {
             },
             word: words
                 .zip(flag)
-                .and_then(|(words, flag)| word(words, flag))
+                .and_then(|(words, flag)| word(words, flag, number(self.field)))
                 .map(str::to_owned),
-            option: option(&layer.kernel.modules, &self.field.name),
+            option: option(&layer.kernel.modules, &self.field.name).or_else(|| {
+                let owner = owner(self.field)?;
+                option(&layer.kernel.modules, owner)
+            }),
             emulated: kvm.is_ok_and(|kvm| {
                 let table = kvm.emulated.value();
                 table.is_some_and(|table| self.in_table(table) == Some(true))

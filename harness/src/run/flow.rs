@@ -26,7 +26,7 @@ pub fn of(engine: &Engine, case: &Case, observation: &Observation) -> Option<Vec
             let read = |leaf, subleaf| kept.find(leaf, subleaf).map(|row| row.regs);
             layers.push(("kvm", true, features(table, read)));
         }
-        Lane::Tcg | Lane::Kvm => {
+        Lane::Tcg | Lane::Kvm | Lane::Lab => {
             let forced = Case {
                 lane: Lane::Definition,
                 ..case.clone()

@@ -8,13 +8,13 @@ use fidelity_protocol::crc::crc32;
 use rayon::prelude::*;
 
 use super::engine::{Broken, Engine, Observation, Observed};
-use super::layered;
+use super::{lab, layered};
 use super::store::{Expected, RECORD, in_ci};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::decode::{Line, parse};
 use crate::layers::flow::Step;
-use crate::matrix::{Case, Subject, Trial};
+use crate::matrix::{Case, Lane, Subject, Trial};
 
 /// Who is to blame where a guest under TCG does not see what the model promised: nobody but QEMU had a hand in it.
 const LAYER: &str = "qemu";
@@ -30,7 +30,13 @@ pub struct Verdict {
 
 /// Runs a trial. `done` is called for each case as it ends.
 pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+    if let Some(label) = trial.lab()
+        && engine.lab().is_none()
+    {
+        return lab::judge_in(engine, label, trial, done);
+    }
     match trial.subject {
+        Subject::Kvm => lab::judge_kvm(engine, trial, done),
         Subject::Model => model(engine, trial, done),
         Subject::Layers => layers(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
@@ -114,7 +120,7 @@ fn host(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> 
 }
 
 /// PASS without differences, FAIL with them, WAIVED where a waiver covers them all.
-fn judged(engine: &Engine, trial: &Trial, case: &Case, changes: Vec<Change>) -> CaseResult {
+pub(super) fn judged(engine: &Engine, trial: &Trial, case: &Case, changes: Vec<Change>) -> CaseResult {
     let status = if changes.is_empty() {
         Status::Pass
     } else {
@@ -242,7 +248,7 @@ fn shifted(newest: &[Line], groups: &Groups, model: &str) -> Vec<Line> {
 }
 
 /// Compares with the expectation, if there is one.
-fn held(
+pub(super) fn held(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
@@ -295,7 +301,13 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
     CaseResult {
         trial: trial.name.clone(),
         case: trial.case_name(case),
-        planned: case.clone(),
+        planned: match trial.lab() {
+            Some(_) => Case {
+                lane: Lane::Lab,
+                ..case.clone()
+            },
+            None => case.clone(),
+        },
         status,
         reason: reason.to_owned(),
         duration: Duration::ZERO,
@@ -308,7 +320,7 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
 }
 
 impl CaseResult {
-    fn ran(self, duration: Duration, command: &[String]) -> CaseResult {
+    pub(super) fn ran(self, duration: Duration, command: &[String]) -> CaseResult {
         CaseResult {
             duration,
             command: command.to_vec(),
@@ -321,7 +333,7 @@ impl CaseResult {
     }
 
     /// The guest ran to its end and showed `lines`.
-    fn saw(self, lines: &[Line]) -> CaseResult {
+    pub(super) fn saw(self, lines: &[Line]) -> CaseResult {
         let seen = crc32(&[text(lines).as_bytes()]);
         CaseResult {
             seen: Some(format!("{seen:08x}")),

@@ -21,7 +21,7 @@ pub fn findings(
     let mut changes = match case.lane {
         // Nothing is filtered, and what is forced may well contradict itself.
         Lane::Definition => return Ok(Vec::new()),
-        Lane::Tcg | Lane::Kvm => told_by_qemu(engine, case, observation)?,
+        Lane::Tcg | Lane::Kvm | Lane::Lab => told_by_qemu(engine, case, observation)?,
         Lane::KvmDirect => told_by_kvm(engine, case, observation),
     };
     // A table of somebody else's making need not agree with itself, and check 7 holds it bit by bit.

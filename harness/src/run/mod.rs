@@ -14,6 +14,7 @@ pub mod explain;
 pub mod flow;
 pub mod inventory;
 pub mod judge;
+pub mod lab;
 pub mod layered;
 pub mod record;
 pub mod store;

@@ -155,7 +155,7 @@ impl Record {
                 let definition = self.definition.as_ref().ok_or(Lacking("definition"))?;
                 (Some(definition), "qemu")
             }
-            Lane::Kvm => (None, "kvm"),
+            Lane::Kvm | Lane::Lab => (None, "kvm"),
         };
         let mut changes = agreement(Layers {
             definition,
@@ -200,7 +200,7 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, S
     let qemu = match case.lane {
         Lane::KvmDirect => None,
         Lane::Definition => seen.qemu.clone(),
-        Lane::Tcg | Lane::Kvm => Some(layered::qemu_layer(engine, case, &seen)?),
+        Lane::Tcg | Lane::Kvm | Lane::Lab => Some(layered::qemu_layer(engine, case, &seen)?),
     };
     let forced = Case {
         lane: Lane::Definition,

@@ -108,8 +108,7 @@ impl Store {
                 None => Err(StoreError::Header(full)),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let release = path.components().next();
-                let known = release.is_some_and(|release| has_snapshot(&self.folder.join(release)));
+                let known = has_snapshot(&self.folder.join(release_of(path)));
                 Ok(if known {
                     Expected::Missing
                 } else {
@@ -130,13 +129,22 @@ impl Store {
         }
         match self.expectation(&trial.expectation) {
             Ok(Expected::NewRelease) if !in_ci() => {
-                let release = trial.expectation.components().next()?;
-                let release = release.as_os_str().to_string_lossy();
+                let release = release_of(&trial.expectation);
+                let release = release.display();
                 Some(format!("no expectations for {release} yet: {RECORD}"))
             }
             _ => None,
         }
     }
+}
+
+/// The folder of a release's expectations: `qemu-10.0`, or `kernels/6.12`.
+fn release_of(expectation: &Path) -> PathBuf {
+    let depth = match expectation.starts_with("kernels") {
+        true => 2,
+        false => 1,
+    };
+    expectation.components().take(depth).collect()
 }
 
 /// How to record what is not there yet; printed with every missing expectation.

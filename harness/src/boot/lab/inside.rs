@@ -80,7 +80,6 @@ fn answered(
 ) -> Answer {
     match request {
         Request::Layers | Request::End => Answer::Layers(Box::new(Layers {
-            kind: Here.kind().unwrap_or_default(),
             host: Here.host_layer().unwrap_or_default(),
             kvm: Here.kvm_layer(),
             failed: failed.clone(),

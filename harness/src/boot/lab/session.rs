@@ -1,6 +1,5 @@
 //! The host's side of a lab: L1 started, asked, ended.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -23,7 +22,7 @@ use super::super::vmm::Direct;
 use super::emulated::{EmulatedHost, Parts};
 use super::wire::{ANSWER, Answer, BELL, HEAD, Layers, REQUEST, Request, SIZE};
 use crate::host::kvm::CpuidTable;
-use crate::host::{HostKind, HostLayer, KvmLayer};
+use crate::host::{HostLayer, KvmLayer};
 use crate::matrix::Case;
 
 /// What a lab is to be.
@@ -249,13 +248,6 @@ impl Site for Lab {
     fn kvm_layer(&self) -> Result<KvmLayer, String> {
         let layers = self.layers().as_ref().map_err(Clone::clone)?;
         layers.kvm.clone()
-    }
-
-    fn kind(&self) -> Result<HostKind, String> {
-        let layers = self.layers().as_ref();
-        layers
-            .map(|layers| layers.kind.clone())
-            .map_err(Clone::clone)
     }
 }
 
@@ -500,9 +492,6 @@ fn last_words(text: &str) -> String {
         .collect();
     shown.join("\n")
 }
-
-/// By kernel and words, the labs of a run.
-pub type Labs = BTreeMap<String, Arc<Lab>>;
 
 #[cfg(test)]
 mod tests {

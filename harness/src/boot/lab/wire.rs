@@ -18,7 +18,7 @@ use crate::boot::guest::{Boot, Options};
 use crate::boot::launch::Launches;
 use crate::boot::vmm::Direct;
 use crate::host::kvm::CpuidTable;
-use crate::host::{HostKind, HostLayer, KvmLayer};
+use crate::host::{HostLayer, KvmLayer};
 use crate::matrix::{Case, Lane, Offers, Qemu};
 
 /// Bytes of shared memory, a power of two.
@@ -173,8 +173,6 @@ pub enum Answer {
 /// The lower layers, of L1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Layers {
-    /// For waivers.
-    pub kind: HostKind,
     /// Hardware and kernel.
     pub host: HostLayer,
     /// KVM.
