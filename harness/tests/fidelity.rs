@@ -14,11 +14,11 @@ use std::time::Duration;
 use cpuid_fidelity::boot::{Cancel, Options};
 use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config};
+use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, labs};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
-use cpuid_fidelity::run::{Engine, Store, catalogue, inventory, vanished};
+use cpuid_fidelity::run::{Engine, Store, Unusable, catalogue, inventory, lab, vanished};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -50,8 +50,11 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     };
     let jobs = number("CPUID_FIDELITY_JOBS")?.map(|jobs| jobs as usize);
     let jobs = arguments.test_threads.or(jobs).unwrap_or(config.jobs);
-    let engine = Arc::new(Engine::new(Store::open(&config)?, options, jobs, cancel)?);
-    let planned = matrix::plan(&inventory.qemus, &config, profile()?, &Filter::default());
+    let mut engine = Engine::new(Store::open(&config)?, options, jobs, cancel)?;
+    let mut planned = matrix::plan(&inventory.qemus, &config, profile()?, &Filter::default());
+    let unusable = in_labs(&config, &mut engine, &mut planned, &inventory.qemus)?;
+    let has_labs = planned.iter().any(|trial| trial.lab().is_some());
+    let engine = Arc::new(engine);
     let ability = Ability::of_this_host();
     let mut trials: Vec<Trial> = planned
         .into_iter()
@@ -62,14 +65,48 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         trials.push(measured(&engine, qemu));
     }
     // A binary that is named and cannot be used is a failure with a name, not a shorter list.
-    trials.extend(inventory.unusable.into_iter().map(|unusable| {
-        let name = format!("qemu/{}", unusable.path.display());
-        Trial::test(name, move || Err(unusable.reason.into()))
-    }));
+    for (kind, unusable) in [("qemu", inventory.unusable), ("kernel", unusable)] {
+        trials.extend(unusable.into_iter().map(|unusable| {
+            let name = format!("{kind}/{}", unusable.path.display());
+            Trial::test(name, move || Err(unusable.reason.into()))
+        }));
+    }
+    trials.extend(no_kernel(arguments, has_labs));
     if inventory.qemus.is_empty() {
         eprintln!("no QEMU found: run `scripts/setup`, or name one in fidelity.toml");
     }
     Ok(trials)
+}
+
+/// Plans the trials of labs and makes the labs, which start when a trial needs them; the kernels that are named and cannot be used.
+fn in_labs(
+    config: &Config,
+    engine: &mut Engine,
+    planned: &mut Vec<matrix::Trial>,
+    qemus: &[Arc<Qemu>],
+) -> anyhow::Result<Vec<Unusable>> {
+    let (kernels, unusable) = lab::kernels(config);
+    let set = &config.selection(profile()?).lab;
+    let trials: Vec<_> = kernels
+        .iter()
+        .flat_map(|kernel| labs::plan(kernel, qemus, set, config, &Filter::default()))
+        .collect();
+    if let Some(emulator) = lab::emulator(config, qemus) {
+        engine.labs.for_trials(&trials, &kernels, &emulator);
+        planned.extend(trials);
+    }
+    Ok(unusable)
+}
+
+/// Where no kernel of the selection is there, lane `lab` is skipped, and that is told.
+fn no_kernel(arguments: &Arguments, there: bool) -> Option<Trial> {
+    if there {
+        return None;
+    }
+    if !arguments.list {
+        eprintln!("SKIP lab: no kernel of the selection here; scripts/fetch-kernel brings them");
+    }
+    Some(Trial::test("lab", || Ok(())).with_ignored_flag(true))
 }
 
 /// A model or a machine type held against its expectation.
@@ -79,10 +116,8 @@ fn held(
     engine: &Arc<Engine>,
     planned: matrix::Trial,
 ) -> Trial {
-    let unable = planned
-        .cases
-        .first()
-        .and_then(|case| ability.lane(case.lane).err());
+    let on_this_host = planned.cases.first().filter(|_| planned.lab().is_none());
+    let unable = on_this_host.and_then(|case| ability.lane(case.lane).err());
     let skip = engine.store.skip(&planned).filter(|_| !recording());
     let skip = unable.map(|unable| unable.to_string()).or(skip);
     if let Some(reason) = &skip

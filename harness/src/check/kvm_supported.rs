@@ -113,6 +113,13 @@ pub const EMULATED: &[Bits] = &[
         SPECULATION,
     ),
     bits(
+        0x8000_000A,
+        Some(0),
+        Edx,
+        bit(5) | bit(6),
+        "vmcb-clean, flushbyasid: what a guest's own guests have is KVM's emulation of SVM: svm.c, svm_set_cpu_caps",
+    ),
+    bits(
         0x8000_0021,
         Some(0),
         Eax,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use cpuid_fidelity::matrix::config::Glob;
 use cpuid_fidelity::matrix::labs::{self, LabKernel};
-use cpuid_fidelity::matrix::{Filter, Profile, Qemu, Trial};
+use cpuid_fidelity::matrix::{Case, Filter, Lane, Profile, Qemu, Trial};
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
@@ -64,7 +64,9 @@ pub struct Lab {
 /// Runs all checks in the lab of one kernel; the exit status.
 pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     let Some(path) = &arguments.kernel.kernel else {
-        anyhow::bail!("which kernel? --kernel PATH, as of .cache/kernels (scripts/fetch-kernel 6.12)");
+        anyhow::bail!(
+            "which kernel? --kernel PATH, as of .cache/kernels (scripts/fetch-kernel 6.12)"
+        );
     };
     arguments.outputs.writable(arguments.json.as_ref())?;
     let inside = inside(context)?;
@@ -80,11 +82,9 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     }
     let config = &context.config;
     let mut trials = labs::plan(&kernel, &definitions, &set, config, &Filter::default());
-    let named = |trial: &Trial| {
-        let under = trial.cases.iter().filter(|case| trial.name.contains(&case.qemu.label));
-        under.clone().count() == 0 || under.clone().all(|case| inside.iter().any(|qemu| qemu.path == case.qemu.path))
-    };
-    trials.retain(named);
+    let carried = |case: &Case| inside.iter().any(|qemu| qemu.path == case.qemu.path);
+    let runs = |case: &Case| case.lane != Lane::Kvm || carried(case);
+    trials.retain(|trial| trial.cases.iter().all(runs));
     let mut engine = match arguments.no_waivers {
         true => context.engine_without_waivers()?,
         false => context.engine()?,
@@ -128,7 +128,9 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         cut: false,
     };
     arguments.outputs.print(&file, started.elapsed(), &None);
-    arguments.outputs.write(arguments.json.as_ref(), &file, &None)?;
+    arguments
+        .outputs
+        .write(arguments.json.as_ref(), &file, &None)?;
     Ok(exit_status(&file.rows))
 }
 
@@ -164,7 +166,10 @@ fn wanted(arguments: &Kernel) -> anyhow::Result<LabKernel> {
     let modules = arguments.modules.as_deref();
     let found = |words: &[String]| kernel(&path, modules, words).map_err(anyhow::Error::msg);
     let plain = found(&[])?;
-    let line = arguments.cmdline.iter().flat_map(|line| line.split_whitespace());
+    let line = arguments
+        .cmdline
+        .iter()
+        .flat_map(|line| line.split_whitespace());
     let words: Vec<String> = line
         .map(str::to_owned)
         .chain(arguments.module_param.iter().cloned())
@@ -192,7 +197,11 @@ pub fn labs(
 fn emulator_of(context: &Context) -> anyhow::Result<Arc<Qemu>> {
     let found = emulator(&context.config, &installed(context).qemus);
     found.ok_or_else(|| {
-        NotRun("no QEMU to emulate the host with: run `scripts/setup`, or name one in fidelity.toml".to_owned()).into()
+        NotRun(
+            "no QEMU to emulate the host with: run `scripts/setup`, or name one in fidelity.toml"
+                .to_owned(),
+        )
+        .into()
     })
 }
 
@@ -205,7 +214,8 @@ pub fn planned(
 ) -> Vec<Trial> {
     let set = &context.config.selection(profile).lab;
     let (kernels, _) = kernels(&context.config);
-    let of = |kernel: &LabKernel| labs::plan(kernel, &inventory.qemus, set, &context.config, filter);
+    let of =
+        |kernel: &LabKernel| labs::plan(kernel, &inventory.qemus, set, &context.config, filter);
     kernels.iter().flat_map(of).collect()
 }
 
@@ -234,9 +244,13 @@ pub fn of_trials(
 }
 
 fn parameter(text: &str) -> Result<String, String> {
-    let whole = text.split_once('=').and_then(|(name, _)| name.split_once('.'));
+    let whole = text
+        .split_once('=')
+        .and_then(|(name, _)| name.split_once('.'));
     match whole {
-        Some((module, name)) if !module.is_empty() && !name.is_empty() && !text.contains(char::is_whitespace) => {
+        Some((module, name))
+            if !module.is_empty() && !name.is_empty() && !text.contains(char::is_whitespace) =>
+        {
             Ok(text.to_owned())
         }
         _ => Err("MODULE.NAME=VALUE wanted, as kvm_amd.nested=0".to_owned()),

@@ -82,7 +82,12 @@ pub fn chosen(
 ) -> (Vec<Trial>, Vec<Trial>) {
     let filter = choice.filter(context.accel);
     let mut trials = matrix::plan(&inventory.qemus, &context.config, choice.profile, &filter);
-    trials.extend(super::lab::planned(context, inventory, choice.profile, &filter));
+    trials.extend(super::lab::planned(
+        context,
+        inventory,
+        choice.profile,
+        &filter,
+    ));
     let mine = match choice.shard {
         None => trials.clone(),
         Some((k, n)) => shard::part(trials.clone(), k, n),

@@ -69,11 +69,7 @@ fn of_table(answers: &CpuidTable, table: &Table, volatile: &Volatile) -> Vec<Lin
     kept(lines, Register::Cpuid)
 }
 
-fn msrs(
-    found: &Found<BTreeMap<u32, Found<u64>>>,
-    table: &Table,
-    volatile: &Volatile,
-) -> Vec<Line> {
+fn msrs(found: &Found<BTreeMap<u32, Found<u64>>>, table: &Table, volatile: &Volatile) -> Vec<Line> {
     let values = match found {
         Found::Value(values) => values,
         Found::Absent => return vec![kvm("feature-msrs", "absent")],
@@ -82,7 +78,9 @@ fn msrs(
     /// General protection: KVM lists the MSR and does not let it be read.
     const GP: u8 = 13;
     let reading = |(index, value): (&u32, &Found<u64>)| {
-        let reading = value.value().map_or(Reading::Fault(GP), |value| Reading::Value(*value));
+        let reading = value
+            .value()
+            .map_or(Reading::Fault(GP), |value| Reading::Value(*value));
         (*index, reading)
     };
     let mut dump = Dump::of_answers(BTreeMap::new());
@@ -147,7 +145,10 @@ mod tests {
             ]
         );
         for line in &told {
-            assert_eq!(Line::read(line).map(|line| line.to_string()).as_ref(), Some(line));
+            assert_eq!(
+                Line::read(line).map(|line| line.to_string()).as_ref(),
+                Some(line)
+            );
         }
     }
 }

@@ -48,11 +48,7 @@ const OPTIONS: [(&str, &str, &[&str]); 11] = [
 
 /// The word of a kernel's command line that takes the flag of /proc/cpuinfo from the host. `number` is the kernel's for the same
 /// feature ([`number`]): names are understood since Linux 5.17, numbers always.
-pub fn word<'a>(
-    command_line: &'a [String],
-    flag: &str,
-    number: Option<u32>,
-) -> Option<&'a str> {
+pub fn word<'a>(command_line: &'a [String], flag: &str, number: Option<u32>) -> Option<&'a str> {
     let is_it = |one: &str| one == flag || (number.is_some() && one.parse().ok() == number);
     let takes = |word: &str| match word.strip_prefix("clearcpuid=") {
         Some(list) => list.split(',').any(is_it),

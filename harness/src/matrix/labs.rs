@@ -180,9 +180,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::matrix::Offers;
     use crate::matrix::Profile;
     use crate::matrix::offers::{Machine, Model};
-    use crate::matrix::Offers;
 
     fn qemu() -> Arc<Qemu> {
         let model = |name: &str| Model {

@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::judge::{judge, result};
 use crate::check::{CaseResult, Status};
 use crate::host::Ability;
-use crate::matrix::Trial;
+use crate::matrix::{Lane, Trial};
 
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
 pub fn all(
@@ -41,7 +41,10 @@ pub fn all(
 /// The results of a trial that is not run: its lane cannot run here, there is nothing to hold it against, or the run was
 /// cancelled before it.
 fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<CaseResult>> {
-    let lane = trial.cases.first()?.lane;
+    let lane = match trial.lab() {
+        Some(_) => Lane::Lab,
+        None => trial.cases.first()?.lane,
+    };
     let (status, reason) = match ability.lane(lane) {
         Err(unable) => (Status::Skip, unable.to_string()),
         Ok(()) if engine.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),

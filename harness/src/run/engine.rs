@@ -124,7 +124,10 @@ impl Engine {
             lab: None,
             emulator: String::new(),
             labs: super::lab::Labs::default(),
-            pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?.into(),
+            pool: rayon::ThreadPoolBuilder::new()
+                .num_threads(jobs)
+                .build()?
+                .into(),
             rom,
             seen: Mutex::default(),
             unavailable: Mutex::default(),

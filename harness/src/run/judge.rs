@@ -8,8 +8,8 @@ use fidelity_protocol::crc::crc32;
 use rayon::prelude::*;
 
 use super::engine::{Broken, Engine, Observation, Observed};
-use super::{lab, layered};
 use super::store::{Expected, RECORD, in_ci};
+use super::{lab, layered};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::decode::{Line, parse};
@@ -120,7 +120,12 @@ fn host(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> 
 }
 
 /// PASS without differences, FAIL with them, WAIVED where a waiver covers them all.
-pub(super) fn judged(engine: &Engine, trial: &Trial, case: &Case, changes: Vec<Change>) -> CaseResult {
+pub(super) fn judged(
+    engine: &Engine,
+    trial: &Trial,
+    case: &Case,
+    changes: Vec<Change>,
+) -> CaseResult {
     let status = if changes.is_empty() {
         Status::Pass
     } else {

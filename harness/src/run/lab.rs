@@ -41,7 +41,11 @@ struct Bench {
 pub fn kernels(config: &Config) -> (Vec<LabKernel>, Vec<Unusable>) {
     let (mut kernels, mut unusable) = (Vec::<LabKernel>::new(), Vec::new());
     for entry in &config.kernels {
-        let words: Vec<String> = entry.cmdline.split_whitespace().map(str::to_owned).collect();
+        let words: Vec<String> = entry
+            .cmdline
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
         let modules = entry.modules.as_ref().map(|path| config.folder.join(path));
         for path in expanded(config, &entry.path) {
             match kernel(&path, modules.as_deref(), &words) {
@@ -52,13 +56,21 @@ pub fn kernels(config: &Config) -> (Vec<LabKernel>, Vec<Unusable>) {
     }
     kernels.sort_by_key(|kernel| crate::matrix::offers::natural(&kernel.label));
     // Two kernels of one version are told apart by their releases.
-    let count = |wanted: &str| kernels.iter().filter(|kernel| kernel.label == wanted).count();
+    let count = |wanted: &str| {
+        kernels
+            .iter()
+            .filter(|kernel| kernel.label == wanted)
+            .count()
+    };
     let twice: BTreeSet<String> = kernels
         .iter()
         .map(|kernel| kernel.label.clone())
         .filter(|label| count(label) > 1)
         .collect();
-    for kernel in kernels.iter_mut().filter(|kernel| twice.contains(&kernel.label)) {
+    for kernel in kernels
+        .iter_mut()
+        .filter(|kernel| twice.contains(&kernel.label))
+    {
         kernel.label = label(&format!("linux-{}", kernel.release), &kernel.words);
     }
     (kernels, unusable)
@@ -68,11 +80,7 @@ pub fn kernels(config: &Config) -> (Vec<LabKernel>, Vec<Unusable>) {
 ///
 /// # Errors
 /// There is no kernel, or its modules are another's.
-pub fn kernel(
-    path: &Path,
-    modules: Option<&Path>,
-    words: &[String],
-) -> Result<LabKernel, String> {
+pub fn kernel(path: &Path, modules: Option<&Path>, words: &[String]) -> Result<LabKernel, String> {
     let found = Kernel::find(path, modules).map_err(|error| error.to_string())?;
     let label = label(&found.label(), words);
     let folder = label.strip_prefix("linux-").unwrap_or(&label).to_owned();
@@ -126,19 +134,17 @@ impl Labs {
     }
 
     /// Adds a lab for each kernel of `trials`, with the QEMUs that they need inside.
-    pub fn for_trials(
-        &mut self,
-        trials: &[Trial],
-        kernels: &[LabKernel],
-        emulator: &Arc<Qemu>,
-    ) {
+    pub fn for_trials(&mut self, trials: &[Trial], kernels: &[LabKernel], emulator: &Arc<Qemu>) {
         for kernel in kernels {
             let own = |trial: &&Trial| trial.lab() == Some(kernel.label.as_str());
             let mut qemus: BTreeMap<PathBuf, Arc<Qemu>> = BTreeMap::new();
             let mut wanted = false;
             for trial in trials.iter().filter(own) {
                 wanted = true;
-                let under = trial.cases.iter().filter(|case| case.lane == crate::matrix::Lane::Kvm);
+                let under = trial
+                    .cases
+                    .iter()
+                    .filter(|case| case.lane == crate::matrix::Lane::Kvm);
                 qemus.extend(under.map(|case| (case.qemu.path.clone(), Arc::clone(&case.qemu))));
             }
             if wanted {
@@ -153,7 +159,10 @@ impl Labs {
     /// # Errors
     /// There is no lab of that label, or it cannot be made; the same reason each time.
     pub fn open(&self, label: &str, engine: &Engine) -> Result<&Engine, String> {
-        let bench = self.0.get(label).ok_or_else(|| format!("no lab of {label}"))?;
+        let bench = self
+            .0
+            .get(label)
+            .ok_or_else(|| format!("no lab of {label}"))?;
         let opened = bench.opened.get_or_init(|| bench.open(engine));
         opened.as_ref().map_err(Clone::clone)
     }
@@ -276,7 +285,11 @@ pub(super) fn judge_kvm(
                 causes.extend(attribute(change, &host, &engine.store.table));
             }
             let supported = engine.site().kvm_layer()?.supported;
-            changes.extend(supported_by_hardware(&supported, &host, &engine.store.table));
+            changes.extend(supported_by_hardware(
+                &supported,
+                &host,
+                &engine.store.table,
+            ));
             Ok(changes)
         });
         if let Some(reason) = elsewhere {
@@ -338,12 +351,18 @@ fn attribute(change: &mut Change, host: &HostLayer, table: &Table) -> Option<Str
 
 /// Whether L1's processor has the bit of a line of KVM's.
 fn in_hardware(line: &Line, field: &Field, host: &HostLayer) -> bool {
-    let key = line.place.address.split_once('.').and_then(|(leaf, subleaf)| {
-        let leaf = u32::from_str_radix(leaf.trim_start_matches("0x"), 16).ok()?;
-        let subleaf = u32::from_str_radix(subleaf, 16).ok()?;
-        Some(crate::host::cpuid::Key::new(leaf, subleaf))
-    });
+    let key = line
+        .place
+        .address
+        .split_once('.')
+        .and_then(|(leaf, subleaf)| {
+            let leaf = u32::from_str_radix(leaf.trim_start_matches("0x"), 16).ok()?;
+            let subleaf = u32::from_str_radix(subleaf, 16).ok()?;
+            Some(crate::host::cpuid::Key::new(leaf, subleaf))
+        });
     let cpuid = host.cpus.first().and_then(|cpu| cpu.cpuid.value());
-    let regs = key.zip(cpuid).and_then(|(key, cpuid)| cpuid.answers.get(&key));
+    let regs = key
+        .zip(cpuid)
+        .and_then(|(key, cpuid)| cpuid.answers.get(&key));
     regs.is_some_and(|regs| regs[field.register as usize] >> field.low & 1 == 1)
 }

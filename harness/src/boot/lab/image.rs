@@ -196,7 +196,8 @@ impl Image<'_> {
             let path = format!("{MODULES}/{}.ko", module.name);
             root.file(&path, 0o644, module.bytes)?;
         }
-        let setup = serde_json::to_vec(&setup).map_err(|error| ImageError::File(error.to_string()))?;
+        let setup =
+            serde_json::to_vec(&setup).map_err(|error| ImageError::File(error.to_string()))?;
         root.file(SETUP, 0o644, setup)?;
         Ok(root)
     }
@@ -234,7 +235,10 @@ fn add_object(root: &mut Initramfs, path: &Path) -> Result<(), ImageError> {
 }
 
 /// The loader under the name that a program has in it.
-fn add_loader(root: &mut Initramfs, linking: &super::super::linux::elf::Linking) -> Result<(), ImageError> {
+fn add_loader(
+    root: &mut Initramfs,
+    linking: &super::super::linux::elf::Linking,
+) -> Result<(), ImageError> {
     let Some(loader) = &linking.interpreter else {
         return Ok(());
     };
@@ -255,7 +259,9 @@ fn forget_unused(cache: &Path) {
             .metadata()
             .and_then(|about| about.modified())
             .map(|modified| modified.elapsed().unwrap_or_default());
-        let archive = path.extension().is_some_and(|extension| extension == "cpio");
+        let archive = path
+            .extension()
+            .is_some_and(|extension| extension == "cpio");
         if archive && age.is_ok_and(|age| age > KEPT) {
             let _ = fs::remove_file(path);
         }

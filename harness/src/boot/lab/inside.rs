@@ -73,11 +73,7 @@ fn no_kvm(setup: &Setup, failed: &BTreeMap<String, String>) -> String {
     format!("no /dev/kvm in L1 {loaded}{}", told.concat())
 }
 
-fn answered(
-    request: Request,
-    failed: &BTreeMap<String, String>,
-    cancel: &Cancel,
-) -> Answer {
+fn answered(request: Request, failed: &BTreeMap<String, String>, cancel: &Cancel) -> Answer {
     match request {
         Request::Layers | Request::End => Answer::Layers(Box::new(Layers {
             host: Here.host_layer().unwrap_or_default(),
@@ -209,7 +205,8 @@ fn shared_memory() -> Result<PathBuf, String> {
         fs::read_to_string(folder.join(name)).is_ok_and(|text| text.trim() == value)
     };
     let mut folders = entries.flatten().map(|entry| entry.path());
-    let found = folders.find(|folder| is(folder, "vendor", DEVICE.0) && is(folder, "device", DEVICE.1));
+    let found =
+        folders.find(|folder| is(folder, "vendor", DEVICE.0) && is(folder, "device", DEVICE.1));
     let found = found.ok_or("L1 sees no ivshmem device")?;
     // Nobody else enables it: it has no driver.
     fs::write(found.join("enable"), "1")

@@ -54,7 +54,8 @@ impl Program {
     /// /proc does not show it.
     pub fn this() -> Result<Program, ProgramError> {
         let path = PathBuf::from("/proc/self/exe");
-        let objects = mapped(Path::new("/proc/self")).map_err(|error| ProgramError::Unseen { path, error })?;
+        let objects = mapped(Path::new("/proc/self"))
+            .map_err(|error| ProgramError::Unseen { path, error })?;
         Ok(Program {
             objects,
             ..Program::default()
@@ -69,7 +70,10 @@ impl Program {
         let own: Vec<OsString> = ["-nodefaults", "-no-user-config", "-display", "none", "-S"]
             .map(OsString::from)
             .into();
-        let line: Vec<OsString> = [OsString::from(path)].into_iter().chain(own.clone()).collect();
+        let line: Vec<OsString> = [OsString::from(path)]
+            .into_iter()
+            .chain(own.clone())
+            .collect();
         let silent = |words: String| ProgramError::DoesNotStart {
             path: path.to_owned(),
             words,
@@ -176,7 +180,8 @@ fn words(bytes: &[u8]) -> Vec<String> {
 /// A word, or the colon-separated paths in it, with every path that exists made canonical: links are not taken along.
 fn canonical(word: &str) -> String {
     let one = |part: &str| match part.starts_with('/') {
-        true => fs::canonicalize(part).map_or_else(|_| part.to_owned(), |path| path.display().to_string()),
+        true => fs::canonicalize(part)
+            .map_or_else(|_| part.to_owned(), |path| path.display().to_string()),
         false => part.to_owned(),
     };
     word.split(':').map(one).collect::<Vec<_>>().join(":")
@@ -246,10 +251,19 @@ fn firmware(words: &[String], objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> 
         .map(|pair| PathBuf::from(&pair[1]));
     let own = objects
         .iter()
-        .filter(|object| object.file_name().is_some_and(|name| name.to_string_lossy().starts_with("qemu-system")))
+        .filter(|object| {
+            object
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("qemu-system"))
+        })
         .filter_map(|object| object.parent());
     let beside = own.flat_map(|folder| {
-        ["../share/qemu", "pc-bios", "qemu-bundle/usr/local/share/qemu"].map(|below| folder.join(below))
+        [
+            "../share/qemu",
+            "pc-bios",
+            "qemu-bundle/usr/local/share/qemu",
+        ]
+        .map(|below| folder.join(below))
     });
     let folders: BTreeSet<PathBuf> = named
         .chain(beside)
@@ -260,7 +274,9 @@ fn firmware(words: &[String], objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> 
         .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
     let small = files.filter(|file| {
         let is_rom = file.path().extension().is_some_and(|name| name == "bin");
-        is_rom && fs::metadata(file.path()).is_ok_and(|about| about.is_file() && about.len() <= LARGEST_FIRMWARE)
+        is_rom
+            && fs::metadata(file.path())
+                .is_ok_and(|about| about.is_file() && about.len() <= LARGEST_FIRMWARE)
     });
     small.map(|file| file.path()).collect()
 }
@@ -300,9 +316,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("qemu");
         let script = "#!/bin/sh\necho 'qemu: error while loading shared libraries: libslirp.so.0: cannot open' >&2\nexit 127\n";
-        std::fs::write(&path, script).expect("a file");
+        fs::write(&path, script).expect("a file");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&path, mode).expect("a mode");
+        fs::set_permissions(&path, mode).expect("a mode");
         let cancel = Cancel::new().expect("an eventfd");
         let error = Program::qemu(&path, Duration::from_secs(20), &cancel).expect_err("an error");
         let told = error.to_string();

@@ -136,12 +136,11 @@ impl Lab {
     /// # Errors
     /// L1 did not come up, or is gone.
     pub fn layers(&self) -> &Result<Layers, String> {
-        self.layers.get_or_init(|| {
-            match self.call(Request::Layers, SLACK)? {
+        self.layers
+            .get_or_init(|| match self.call(Request::Layers, SLACK)? {
                 Answer::Layers(layers) => Ok(*layers),
                 other => Err(unexpected(&other)),
-            }
-        })
+            })
     }
 
     fn call(&self, request: Request, patience: Duration) -> Result<Answer, String> {
@@ -182,13 +181,7 @@ fn unexpected(answer: &Answer) -> String {
 }
 
 impl Site for Lab {
-    fn boot(
-        &self,
-        case: &Case,
-        rom: &Path,
-        options: &Options,
-        _: &Cancel,
-    ) -> Result<Boot, String> {
+    fn boot(&self, case: &Case, rom: &Path, options: &Options, _: &Cancel) -> Result<Boot, String> {
         let request = Request::Boot {
             case: case.into(),
             rom: rom.to_owned(),

@@ -43,9 +43,8 @@ impl EmulatedHost for TcgSvm {
         add(&["-no-reboot"]);
         let shared = parts.shared;
         let size = wire::SIZE >> 20;
-        let memory = format!(
-            "memory-backend-file,id=shared,share=on,mem-path={shared},size={size}M"
-        );
+        let memory =
+            format!("memory-backend-file,id=shared,share=on,mem-path={shared},size={size}M");
         add(&["-object", &memory, "-device", "ivshmem-plain,memdev=shared"]);
         let console = format!("file,id=console,path={}", parts.console);
         let bell = format!("socket,id=bell,fd={}", parts.bell);

@@ -88,11 +88,7 @@ impl Area {
     ///
     /// # Errors
     /// The check does not fit, or it is no such message.
-    pub fn unpack<T: DeserializeOwned>(
-        self,
-        head: [u8; HEAD],
-        text: &[u8],
-    ) -> Result<T, String> {
+    pub fn unpack<T: DeserializeOwned>(self, head: [u8; HEAD], text: &[u8]) -> Result<T, String> {
         let [.., a, b, c, d] = head;
         if u32::from_le_bytes([a, b, c, d]) != fidelity_protocol::crc::crc32(&[text]) {
             return Err("garbled: the message's check does not fit".to_owned());
@@ -238,7 +234,9 @@ mod tests {
 
     #[test]
     fn a_message_survives() {
-        let bytes = ANSWER.pack(&Answer::Asked(Err("no".to_owned()))).expect("room");
+        let bytes = ANSWER
+            .pack(&Answer::Asked(Err("no".to_owned())))
+            .expect("room");
         let length = ANSWER.length(head(&bytes)).expect("a length");
         let answer = ANSWER.unpack(head(&bytes), &bytes[HEAD..HEAD + length]);
         assert!(matches!(answer, Ok(Answer::Asked(Err(reason))) if reason == "no"));
@@ -255,7 +253,11 @@ mod tests {
         );
         assert!(ANSWER.length([0xFF; HEAD]).is_err());
         let other = ANSWER.pack(&"Elsewhere").expect("room");
-        assert!(ANSWER.unpack::<Answer>(head(&other), &other[HEAD..]).is_err());
+        assert!(
+            ANSWER
+                .unpack::<Answer>(head(&other), &other[HEAD..])
+                .is_err()
+        );
     }
 
     #[test]
