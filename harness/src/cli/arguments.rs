@@ -232,7 +232,7 @@ pub struct Dump {
     /// How to print it; `raw` is the text of `cpuid -r`
     #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
     pub format: DumpFormat,
-    /// `guest`: what the guest sees; `qemu`: what QEMU says of the CPU
+    /// `guest`: what the guest sees; `qemu`: what QEMU says of the CPU; `kvm`: what KVM says that it supports
     #[arg(long, value_enum, default_value_t = View::Guest)]
     pub view: View,
     /// This host instead of a guest (CPUID of the processor it runs on)
@@ -250,6 +250,8 @@ pub struct Dump {
     /// Leave out a phase, for guests that hang in it; repeatable: reset, msrs, os-enabled, application-processors, probes
     #[arg(long, value_name = "PHASE")]
     pub skip_phase: Vec<String>,
+    #[command(flatten)]
+    pub kernel: super::lab::Kernel,
 }
 
 /// Whose view of a CPU.
@@ -259,6 +261,8 @@ pub enum View {
     Guest,
     /// QEMU's QMP answers and warnings.
     Qemu,
+    /// KVM's answers; no guest runs.
+    Kvm,
 }
 
 /// Formats of `dump`.
@@ -321,6 +325,8 @@ pub struct Record {
     /// Leave out what is known of this host and its KVM
     #[arg(long)]
     pub no_host: bool,
+    #[command(flatten)]
+    pub kernel: super::lab::Kernel,
 }
 
 /// `diff`.

@@ -1,6 +1,7 @@
 //! `dump`: what one guest sees.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use cpuid_fidelity::boot::Options;
@@ -15,6 +16,7 @@ use fidelity_protocol::config::MAX_RANGES;
 use fidelity_protocol::frame::Phase;
 
 use super::arguments::{Dump, DumpFormat, Global, View};
+use super::lab::{Place, lane_of};
 use super::{Context, NOT_RUN, print};
 
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
@@ -26,9 +28,16 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
     }
     let case = case(&context, arguments)?;
     let options = options(&context, arguments)?;
-    let engine = context.engine()?;
-    if arguments.view == View::Qemu {
-        return super::view::run(&engine, &case, &options, arguments.format);
+    let inside = match case.lane {
+        Lane::KvmDirect => Vec::new(),
+        _ => vec![Arc::clone(&case.qemu)],
+    };
+    let place = Place::new(&context, &arguments.kernel, &inside)?;
+    let engine = place.engine()?;
+    match arguments.view {
+        View::Guest => {}
+        View::Qemu => return super::view::run(engine, &case, &options, arguments.format),
+        View::Kvm => return super::view::kvm(engine, arguments.format),
     }
     let observed = match &arguments.table {
         Some(file) => engine.boot_table(&case, &table(file)?, &options),
@@ -69,18 +78,19 @@ fn table(file: &Path) -> anyhow::Result<CpuidTable> {
 }
 
 fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
-    if arguments.table.is_some() && arguments.lane != Lane::KvmDirect {
+    let lane = lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?;
+    if arguments.table.is_some() && lane != Lane::KvmDirect {
         anyhow::bail!("--table goes with --lane kvm-direct");
     }
-    let no_qemu = arguments.lane == Lane::KvmDirect
-        && (arguments.table.is_some() || arguments.cpu == SUPPORTED);
+    let no_qemu = arguments.view == View::Kvm
+        || lane == Lane::KvmDirect && (arguments.table.is_some() || arguments.cpu == SUPPORTED);
     let qemu = match no_qemu {
         true => Qemu::none().into(),
         false => super::run::one_qemu(&context.inventory()?)?,
     };
     Ok(Case {
         qemu,
-        lane: arguments.lane,
+        lane,
         machine: arguments.machine.clone(),
         cpu: match &arguments.table {
             Some(file) => file.display().to_string(),

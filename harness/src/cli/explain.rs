@@ -7,36 +7,25 @@ use cpuid_fidelity::decode::Field;
 use cpuid_fidelity::decode::table::{Format, Table};
 use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::explain::{ladder, near::near};
-use cpuid_fidelity::matrix::{Case, Lane, Qemu, Topology};
+use cpuid_fidelity::matrix::{Case, Qemu, Topology};
 use cpuid_fidelity::report::ladder::{Asked, object, text};
-use cpuid_fidelity::run::explain::{gather, named, place};
+use cpuid_fidelity::run::explain::{self, gather, named};
 
 use super::arguments::Explain;
-use super::{Context, NOT_RUN, NotRun, print};
+use super::lab::{Place, lane_of};
+use super::{Context, NOT_RUN, print};
 
 /// Prints the ladder; the exit status.
 pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let field = feature(&context.store.table, &arguments.feature)?;
     let qemu = super::run::one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
-    if (arguments.lane == Lane::Lab) != arguments.kernel.kernel.is_some() {
-        bail!("--lane lab and --kernel go together");
-    }
-    let outer = context.engine()?;
-    let (labs, label) = match arguments.lane {
-        Lane::Lab => super::lab::labs(context, &arguments.kernel, &[Arc::clone(&qemu)])?,
-        _ => Default::default(),
-    };
-    let engine = match arguments.lane {
-        Lane::Lab => labs.open(&label, &outer).map_err(NotRun)?,
-        _ => &outer,
-    };
+    let lane = lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?;
+    let place = Place::new(context, &arguments.kernel, &[Arc::clone(&qemu)])?;
+    let engine = place.engine()?;
     let case = Case {
         qemu,
-        lane: match arguments.lane {
-            Lane::Lab => Lane::Kvm,
-            lane => lane,
-        },
+        lane,
         machine: arguments.machine.clone(),
         cpu: arguments.cpu.clone(),
         smp: Topology::single(),
@@ -44,11 +33,11 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     };
     let (evidence, broken) = gather(engine, &case, field);
     let rungs = ladder(&evidence);
-    let place = place(field);
+    let bit = explain::place(field);
     let asked = Asked {
         case: &case,
         feature: &field.name,
-        place: &place,
+        place: &bit,
     };
     match arguments.json {
         true => print(&format!("{}\n", object(asked, &rungs))),
@@ -68,7 +57,7 @@ fn feature<'a>(table: &'a Table, name: &str) -> anyhow::Result<&'a Field> {
         Some(field) => bail!(
             "{} is a number of more than one bit ({}), no feature; see it with `dump`",
             field.name,
-            place(field)
+            explain::place(field)
         ),
         None => {
             let flags = table

@@ -11,8 +11,9 @@ use cpuid_fidelity::matrix::{Case, Filter, Lane, Profile, Qemu, Trial};
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
+use cpuid_fidelity::run::direct::SUPPORTED;
 use cpuid_fidelity::run::lab::{Labs, emulator, kernel, kernels, kvm_lines};
-use cpuid_fidelity::run::{Inventory, inventory};
+use cpuid_fidelity::run::{Engine, Inventory, inventory};
 
 use super::outputs::Outputs;
 use super::{Context, NotRun, print};
@@ -132,6 +133,55 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         .outputs
         .write(arguments.json.as_ref(), &file, &None)?;
     Ok(exit_status(&file.rows))
+}
+
+/// Where a verb runs its guest: in the lab of `--kernel`, else on this host.
+pub struct Place {
+    outer: Engine,
+    labs: Labs,
+    label: Option<String>,
+}
+
+impl Place {
+    /// The lab is not yet opened. `inside` are the QEMUs that run in it.
+    pub fn new(
+        context: &Context,
+        arguments: &Kernel,
+        inside: &[Arc<Qemu>],
+    ) -> anyhow::Result<Place> {
+        let (labs, label) = match &arguments.kernel {
+            Some(_) => labs(context, arguments, inside).map(|(labs, label)| (labs, Some(label)))?,
+            None => (Labs::default(), None),
+        };
+        Ok(Place {
+            outer: context.engine()?,
+            labs,
+            label,
+        })
+    }
+
+    /// The engine whose guests run there; a lab starts when it is first asked something.
+    pub fn engine(&self) -> Result<&Engine, NotRun> {
+        match &self.label {
+            Some(label) => self.labs.open(label, &self.outer).map_err(NotRun),
+            None => Ok(&self.outer),
+        }
+    }
+}
+
+/// The lane that a guest has in its place: `lab` is `kvm` there, or `kvm-direct` where the table is KVM's own.
+pub fn lane_of(lane: Lane, cpu: &str, arguments: &Kernel) -> anyhow::Result<Lane> {
+    match (lane, &arguments.kernel) {
+        (Lane::Lab, None) => anyhow::bail!("--lane lab wants --kernel PATH"),
+        (Lane::Lab, Some(_)) if cpu == SUPPORTED => Ok(Lane::KvmDirect),
+        (Lane::Lab, Some(_)) => Ok(Lane::Kvm),
+        (Lane::Kvm | Lane::KvmDirect, _) | (_, None) => Ok(lane),
+        (lane, Some(_)) => {
+            anyhow::bail!(
+                "lane {lane} has no KVM: --kernel goes with lanes lab, kvm and kvm-direct"
+            )
+        }
+    }
 }
 
 /// The QEMUs to take along: those that `--qemu` names.

@@ -1,6 +1,7 @@
 //! `record`: all layers of one case, in a file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use cpuid_fidelity::host::Ability;
@@ -11,6 +12,7 @@ use cpuid_fidelity::run::record::record;
 
 use super::arguments::Record;
 use super::explain::offered;
+use super::lab::{Place, lane_of};
 use super::{Context, NOT_RUN, NotRun, print};
 
 /// Runs the guest and writes the file; the exit status.
@@ -23,16 +25,16 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     };
     let qemu = super::run::one_qemu(&context.inventory()?)?;
     offered(&qemu, cpu, &arguments.machine)?;
+    let place = Place::new(context, &arguments.kernel, &[Arc::clone(&qemu)])?;
     let case = Case {
         qemu,
-        lane: arguments.lane,
+        lane: lane_of(arguments.lane, cpu, &arguments.kernel)?,
         machine: arguments.machine.clone(),
         cpu: cpu.clone(),
         smp: arguments.smp.clone(),
         spared: Vec::new(),
     };
-    let engine = context.engine()?;
-    let record = match record(&engine, &case, !arguments.no_host) {
+    let record = match record(place.engine()?, &case, !arguments.no_host) {
         Ok(record) => record,
         Err(reason) => {
             eprintln!("ERROR {reason}");

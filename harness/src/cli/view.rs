@@ -1,14 +1,15 @@
-//! `dump --view qemu`: what QEMU says of a CPU.
+//! `dump --view qemu|kvm`: what QEMU says of a CPU, and what KVM supports.
 
 use cpuid_fidelity::boot::Options;
 use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::matrix::{Case, Lane};
 use cpuid_fidelity::report::view::{object, text};
 use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::run::lab::kvm_lines;
 
 use super::arguments::DumpFormat;
 use super::explain::offered;
-use super::{NOT_RUN, print};
+use super::{NOT_RUN, NotRun, print};
 
 /// Asks QEMU and prints its answers; the exit status.
 pub fn run(
@@ -42,6 +43,22 @@ pub fn run(
     match format {
         DumpFormat::Json => print(&format!("{}\n", object(case, &layer, &engine.store.table))),
         DumpFormat::Text | DumpFormat::Raw => print(&text(case, &layer, &engine.store.table)),
+    }
+    Ok(0)
+}
+
+/// Prints what KVM says of itself; the exit status.
+pub fn kvm(engine: &Engine, format: DumpFormat) -> anyhow::Result<u8> {
+    match format {
+        DumpFormat::Text => {
+            let lines = kvm_lines(engine).map_err(NotRun)?;
+            lines.iter().for_each(|line| print(&format!("{line}\n")));
+        }
+        DumpFormat::Json => {
+            let layer = engine.site().kvm_layer().map_err(NotRun)?;
+            print(&format!("{}\n", serde_json::to_string(&layer)?));
+        }
+        DumpFormat::Raw => anyhow::bail!("--view kvm is printed as text or json"),
     }
     Ok(0)
 }

@@ -41,6 +41,20 @@ pub struct LabKernel {
     pub expectations: PathBuf,
 }
 
+impl LabKernel {
+    /// The words of this program's command line that name it.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut words = vec!["--kernel".to_owned(), self.path.display().to_string()];
+        if let Some(modules) = &self.modules {
+            words.extend(["--modules".to_owned(), modules.display().to_string()]);
+        }
+        if !self.words.is_empty() {
+            words.extend(["--cmdline".to_owned(), self.words.join(" ")]);
+        }
+        words
+    }
+}
+
 /// Lane `lab` of a selection.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

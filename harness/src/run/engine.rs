@@ -92,6 +92,8 @@ pub struct Engine {
     lab: Option<Arc<Lab>>,
     /// Where that is a lab: the release of the QEMU that emulates it, as `qemu-10.0`; else empty.
     pub emulator: String,
+    /// And the words of a command line that name its kernel: `--kernel PATH`, and what it was given; else empty.
+    pub kernel: Vec<String>,
     /// Labs, by the label of their kernel.
     pub labs: super::lab::Labs,
     pool: Arc<rayon::ThreadPool>,
@@ -123,6 +125,7 @@ impl Engine {
             site: Arc::new(Here),
             lab: None,
             emulator: String::new(),
+            kernel: Vec::new(),
             labs: super::lab::Labs::default(),
             pool: rayon::ThreadPoolBuilder::new()
                 .num_threads(jobs)
@@ -145,6 +148,7 @@ impl Engine {
             site: Arc::clone(&lab) as Arc<dyn Site>,
             lab: Some(lab),
             emulator: String::new(),
+            kernel: Vec::new(),
             labs: super::lab::Labs::default(),
             pool: Arc::clone(&self.pool),
             rom: self.rom.clone(),
@@ -254,15 +258,39 @@ impl Engine {
             return self.boot_direct(case, &table, options);
         }
         let boot = self.site_of(case).boot(case, rom, options, &self.cancel);
-        let boot = boot.map_err(Broken::before)?;
+        let mut boot = boot.map_err(Broken::before)?;
+        if self.lab.is_some() && case.lane == Lane::Kvm {
+            boot.command = self.again(case);
+        }
         self.observation(boot, Vec::new(), Vec::new(), options)
     }
 
+    /// What runs a guest under QEMU in the lab again: its own command line would mean nothing outside.
+    fn again(&self, case: &Case) -> Vec<String> {
+        let words = [
+            "cpuid-fidelity",
+            "dump",
+            "--lane",
+            "lab",
+            "--qemu",
+            &case.qemu.path.to_string_lossy(),
+            "--machine",
+            &case.machine,
+            "--cpu",
+            &case.cpu,
+            "--smp",
+            case.smp.as_str(),
+        ];
+        let words = words.into_iter().map(str::to_owned);
+        words.chain(self.kernel.iter().cloned()).collect()
+    }
+
     fn boot_direct(&self, case: &Case, table: &CpuidTable, options: &Options) -> Observed {
-        let direct = self
+        let mut direct = self
             .site
             .boot_direct(case, table, options, &self.cancel)
             .map_err(Broken::before)?;
+        direct.boot.command.extend(self.kernel.iter().cloned());
         self.observation(direct.boot, direct.given, direct.kept, options)
     }
 

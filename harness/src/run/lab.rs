@@ -202,6 +202,7 @@ impl Bench {
             .map_err(|error| format!("failed to start a thread for the lab: {error}"))?;
         let mut inner = engine.at(Arc::new(lab));
         inner.emulator = self.emulator.release_folder();
+        inner.kernel = self.kernel.arguments();
         Ok(inner)
     }
 }
@@ -244,7 +245,7 @@ fn refused(
 /// The name of the line that tells on which emulated host KVM was asked: what KVM offers depends on the processor.
 const EMULATED_HOST: &str = "emulated-host";
 
-/// What the KVM of a lab says of itself, as expectation lines.
+/// What KVM says of itself, as expectation lines: that of a lab, or this host's.
 ///
 /// # Errors
 /// The lab did not come up, or KVM cannot be used in it.
@@ -252,7 +253,9 @@ pub fn kvm_lines(engine: &Engine) -> Result<Vec<Line>, String> {
     let layer = engine.site().kvm_layer()?;
     let store = &engine.store;
     let mut lines = kvm_layer(&layer, &store.table, &store.volatile);
-    lines.push(kvm(EMULATED_HOST, &engine.emulator));
+    if engine.lab().is_some() {
+        lines.push(kvm(EMULATED_HOST, &engine.emulator));
+    }
     lines.sort_by_cached_key(ToString::to_string);
     Ok(lines)
 }

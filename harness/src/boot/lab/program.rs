@@ -70,7 +70,9 @@ impl Program {
         let own: Vec<OsString> = ["-nodefaults", "-no-user-config", "-display", "none", "-S"]
             .map(OsString::from)
             .into();
-        let line: Vec<OsString> = [OsString::from(path)]
+        // What a starter makes of its own path would mean nothing elsewhere if that were a relative one.
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let line: Vec<OsString> = [whole.into_os_string()]
             .into_iter()
             .chain(own.clone())
             .collect();

@@ -97,7 +97,13 @@ impl From<&CpuId> for CpuidTable {
             indexed: row.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX != 0,
             regs: [row.eax, row.ebx, row.ecx, row.edx],
         };
-        CpuidTable(cpuid.as_slice().iter().map(row).collect())
+        // Until 6.6 or so KVM_GET_CPUID2 left `nent` as it was asked (KVM's cpuid.c, kvm_vcpu_ioctl_get_cpuid2): rows that
+        // nobody wrote follow, and read as leaf 0.
+        let rows = cpuid.as_slice();
+        let unwritten = kvm_cpuid_entry2::default();
+        let written = rows.iter().rposition(|row| *row != unwritten);
+        let rows = &rows[..written.map_or(0, |last| last + 1)];
+        CpuidTable(rows.iter().map(row).collect())
     }
 }
 
@@ -158,6 +164,15 @@ mod tests {
         let table = table();
         assert_eq!(table.find(1, 7).map(|row| row.key), Some(Key::new(1, 0)));
         assert_eq!(table.find(0xB, 2), None);
+    }
+
+    #[test]
+    fn rows_that_kvm_never_wrote_are_no_leaf_0() {
+        let zero = CpuidTable::of_answers(&[(Key::new(0, 0), [0xD, 1, 2, 3])].into());
+        let mut rows = zero.to_kvm().expect("few rows").as_slice().to_vec();
+        rows.resize(80, kvm_cpuid_entry2::default());
+        let asked = CpuId::from_entries(&rows).expect("few rows");
+        assert_eq!(CpuidTable::from(&asked), zero);
     }
 
     #[test]
