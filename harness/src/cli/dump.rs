@@ -78,7 +78,10 @@ fn table(file: &Path) -> anyhow::Result<CpuidTable> {
 }
 
 fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
-    let lane = lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?;
+    let lane = match arguments.view {
+        View::Kvm => Lane::KvmDirect,
+        _ => lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?,
+    };
     if arguments.table.is_some() && lane != Lane::KvmDirect {
         anyhow::bail!("--table goes with --lane kvm-direct");
     }

@@ -15,7 +15,7 @@ pub enum Hypervisor {
     /// `KVMKVMKVM`: leaf 40000001H has KVM's features (Documentation/virt/kvm/x86/cpuid.rst).
     Kvm,
     /// `Microsoft Hv`, as QEMU's `hv-*` properties make it: leaf 40000001H is the name of the interface (TLFS, “Hypervisor CPUID
-    /// Leaves”), and KVM's own leaves, if any, start at 40000100H.
+    /// Leaves”), and KVM's own leaves, if any, start at 40000100H. `Linux KVM Hv` is what KVM_GET_SUPPORTED_HV_CPUID signs with.
     HyperV,
     /// Somebody else (`TCGTCGTCGTCG`): what the leaves behind the first one mean is not known.
     Other,
@@ -32,7 +32,7 @@ impl Hypervisor {
         let text = [ebx, ecx, edx].map(u32::to_le_bytes).concat();
         match text.as_slice() {
             b"KVMKVMKVM\0\0\0" => Hypervisor::Kvm,
-            b"Microsoft Hv" => Hypervisor::HyperV,
+            b"Microsoft Hv" | b"Linux KVM Hv" => Hypervisor::HyperV,
             [0, ..] => Hypervisor::Nobody,
             _ => Hypervisor::Other,
         }
@@ -68,6 +68,7 @@ mod tests {
             signed(b"Microsoft Hv").space(INTERFACE),
             Some(Space::HyperV)
         );
+        assert_eq!(signed(b"Linux KVM Hv"), Hypervisor::HyperV);
         assert_eq!(signed(b"TCGTCGTCGTCG").space(INTERFACE), None);
         assert_eq!(
             signed(b"TCGTCGTCGTCG").space(0x4000_0101),
