@@ -38,6 +38,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         case: &case,
         feature: &field.name,
         place: &bit,
+        lab: place.label(),
     };
     match arguments.json {
         true => print(&format!("{}\n", object(asked, &rungs))),

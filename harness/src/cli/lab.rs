@@ -160,6 +160,11 @@ impl Place {
         })
     }
 
+    /// The kernel of the lab, as trials name it; `None` for this host.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
     /// The engine whose guests run there; a lab starts when it is first asked something.
     pub fn engine(&self) -> Result<&Engine, NotRun> {
         match &self.label {

@@ -32,10 +32,12 @@ const WORDS: [(&str, &[&str]); 14] = [
 ];
 
 /// Module, parameter, and the features that it takes when it is off (arch/x86/kvm/{vmx/vmx.c,svm/svm.c,x86.c}).
-const OPTIONS: [(&str, &str, &[&str]); 11] = [
+const OPTIONS: [(&str, &str, &[&str]); 12] = [
     ("kvm_intel", "nested", &["vmx"]),
     ("kvm_amd", "nested", &["svm"]),
-    ("kvm_amd", "npt", &["npt"]),
+    // Protection keys are not implemented for shadow page tables.
+    ("kvm_amd", "npt", &["npt", "pku"]),
+    ("kvm_intel", "ept", &["vmx-ept", "pku"]),
     ("kvm_amd", "nrips", &["nrip-save"]),
     ("kvm_amd", "vls", &["v-vmsave-vmload"]),
     ("kvm_amd", "vgif", &["vgif"]),

@@ -14,6 +14,8 @@ pub struct Asked<'a> {
     pub feature: &'a str,
     /// `CPUID.07H.00H:EBX[16]`.
     pub place: &'a str,
+    /// The kernel of the lab in which the guest ran, as `linux-6.12`; `None` where it ran on this host.
+    pub lab: Option<&'a str>,
 }
 
 /// One row a layer, then what it comes to.
@@ -22,10 +24,16 @@ pub fn text(asked: Asked<'_>, rungs: &[Rung]) -> String {
         case,
         feature,
         place,
+        lab,
     } = asked;
     let mut text = format!(
-        "{feature} ({place}) of -cpu {} on {}, {}, lane {}\n\n",
-        case.cpu, case.machine, case.qemu.label, case.lane
+        "{feature} ({place}) of -cpu {} on {}, {}, lane {}{}\n\n",
+        case.cpu,
+        case.machine,
+        case.qemu.label,
+        case.lane,
+        lab.map(|lab| format!(" in the lab of {lab}"))
+            .unwrap_or_default()
     );
     for rung in rungs {
         let (layer, state) = (rung.layer.name(), rung.state.word());
@@ -54,6 +62,7 @@ pub fn object(asked: Asked<'_>, rungs: &[Rung]) -> Value {
         "cpu": case.cpu,
         "machine": case.machine,
         "lane": case.lane,
+        "lab": asked.lab,
         "qemu": {"path": case.qemu.path, "version": case.qemu.offers.version},
         "present": match rungs.last().map(|rung| rung.state) {
             Some(State::Present) => json!(true),

@@ -100,7 +100,12 @@ fn expanded(config: &Config, entry: &str) -> Vec<PathBuf> {
     if !entry.contains(['*', '?', '[']) {
         return vec![path];
     }
-    let found = glob::glob(&path.to_string_lossy());
+    // As in a shell: `*` is no hidden file.
+    let options = glob::MatchOptions {
+        require_literal_leading_dot: true,
+        ..glob::MatchOptions::new()
+    };
+    let found = glob::glob_with(&path.to_string_lossy(), options);
     found.into_iter().flatten().flatten().collect()
 }
 

@@ -9,6 +9,7 @@ mod browser;
 mod dumps;
 mod findings;
 mod interrupt;
+mod lab;
 mod layers;
 mod output;
 mod results;

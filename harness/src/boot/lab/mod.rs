@@ -6,11 +6,13 @@
 //!
 //! [`emulated`] is the interface behind which the emulated host is; [`tcg`] is the one there is. [`program`] finds what a program
 //! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages and the memory through which they go,
-//! [`session`] is the host's side, [`inside`] is /init.
+//! [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init.
 
+mod console;
 pub mod emulated;
 pub mod image;
 pub mod inside;
+pub mod plan;
 pub mod program;
 pub mod session;
 pub mod tcg;
@@ -18,5 +20,6 @@ pub mod wire;
 
 pub use emulated::EmulatedHost;
 pub use image::{Image, ImageError};
-pub use session::{Lab, Plan};
+pub use plan::Plan;
+pub use session::Lab;
 pub use tcg::TcgSvm;

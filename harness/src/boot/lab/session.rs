@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -15,69 +15,19 @@ use serde_json::Value;
 use super::super::cancel::Cancel;
 use super::super::command::pasteable;
 use super::super::guest::{Boot, Options};
-use super::super::linux::Kernel;
 use super::super::process::{Ending, Process, Woken};
 use super::super::site::Site;
 use super::super::vmm::Direct;
-use super::emulated::{EmulatedHost, Parts};
+use super::console::last_lines;
+use super::emulated::Parts;
+use super::plan::Plan;
 use super::wire::{ANSWER, Answer, BELL, HEAD, Layers, REQUEST, Request, SIZE};
 use crate::host::kvm::CpuidTable;
 use crate::host::{HostLayer, KvmLayer};
 use crate::matrix::Case;
 
-/// What a lab is to be.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The machine.
-    pub host: Arc<dyn EmulatedHost>,
-    /// The kernel under test.
-    pub kernel: Kernel,
-    /// Further words of its command line; module parameters as `kvm_amd.nested=0`.
-    pub words: Vec<String>,
-    /// The initramfs.
-    pub initramfs: PathBuf,
-    /// MiB of RAM; `None` for as much as it needs.
-    pub megabytes: Option<u64>,
-    /// How long L1 may take to come up.
-    pub patience: Duration,
-}
-
-/// Words that the lab itself gives the kernel. Whatever goes wrong shall end the machine: a panic and an oops are reboots.
-const OWN_WORDS: &str = "console=ttyS0 loglevel=4 panic=-1 oops=panic rdinit=/init nokaslr";
-
-/// MiB that a kernel and its guests need beside the initramfs.
-const BESIDE: u64 = 384;
-
 /// How often a lab that died is started again: a guest that takes L1 down costs its own case, not those of others.
 const LIVES: usize = 4;
-
-impl Plan {
-    /// The kernel's whole command line.
-    pub fn command_line(&self) -> String {
-        let own = OWN_WORDS.split(' ').map(str::to_owned);
-        let words: Vec<String> = own.chain(self.words.iter().cloned()).collect();
-        words.join(" ")
-    }
-
-    /// MiB of RAM: the archive lies there twice while it is unpacked, and a tmpfs takes up to half of all RAM.
-    ///
-    /// # Errors
-    /// The initramfs cannot be read, or the RAM asked for is too little for it.
-    pub fn megabytes(&self) -> Result<u64, String> {
-        let size = std::fs::metadata(&self.initramfs)
-            .map_err(|error| format!("{}: {error}", self.initramfs.display()))?
-            .len();
-        let archive = (size >> 20) + 1;
-        let needed = (archive * 2 + BESIDE).max(archive * 3);
-        match self.megabytes {
-            Some(asked) if asked < needed => Err(format!(
-                "{asked} MiB are too little memory for an initramfs of {archive} MiB: L1 needs {needed}"
-            )),
-            Some(asked) => Ok(asked),
-            None => Ok(needed),
-        }
-    }
-}
 
 /// A request on its way.
 struct Call {
@@ -443,62 +393,74 @@ impl Running {
     }
 }
 
-/// Lines of the console that an error shows.
-const LINES: usize = 20;
-
-/// The end of the console's text; where the kernel panicked or oopsed, from there on.
-fn last_lines(console: &OwnedFd) -> String {
-    let size = rustix::fs::fstat(console).map_or(0, |about| about.st_size);
-    let from = u64::try_from(size).unwrap_or(0).saturating_sub(64 * 1024);
-    let mut bytes = vec![0; 64 * 1024];
-    let count = pread(console, &mut bytes[..], from).unwrap_or(0);
-    last_words(&String::from_utf8_lossy(&bytes[..count]))
-}
-
-fn last_words(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect();
-    const SIGNS: [&str; 5] = [
-        "Kernel panic",
-        "BUG:",
-        "Oops:",
-        "general protection fault",
-        "Initramfs unpacking failed",
-    ];
-    let trouble = lines
-        .iter()
-        .position(|line| SIGNS.iter().any(|sign| line.contains(sign)));
-    let from = match trouble {
-        Some(at) => at.saturating_sub(2),
-        None => lines.len().saturating_sub(LINES),
-    };
-    if lines.is_empty() {
-        return "  (nothing)".to_owned();
-    }
-    let shown: Vec<String> = lines[from..]
-        .iter()
-        .take(LINES)
-        .map(|line| format!("  {line}"))
-        .collect();
-    shown.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::last_words;
+    use std::ffi::OsString;
+    use std::path::PathBuf;
+
+    use super::super::super::linux::Kernel;
+    use super::super::emulated::EmulatedHost;
+    use super::*;
+
+    /// A machine that starts and never says a word.
+    #[derive(Debug)]
+    struct Silent(PathBuf);
+
+    impl EmulatedHost for Silent {
+        fn name(&self) -> &'static str {
+            "nothing"
+        }
+
+        fn module(&self) -> &'static str {
+            "kvm_amd"
+        }
+
+        fn options(&self) -> &'static [&'static str] {
+            &[]
+        }
+
+        fn program(&self) -> &Path {
+            &self.0
+        }
+
+        fn command(&self, _: Parts<'_>) -> Vec<OsString> {
+            vec![self.0.clone().into(), "1000".into()]
+        }
+    }
+
+    fn told_by(program: &str) -> String {
+        let plan = Plan {
+            host: Arc::new(Silent(program.into())),
+            kernel: Kernel {
+                release: "6.12.1".to_owned(),
+                image: "vmlinuz".into(),
+                modules: None,
+                config: None,
+            },
+            words: Vec::new(),
+            initramfs: "/dev/null".into(),
+            megabytes: None,
+            patience: Duration::from_millis(100),
+        };
+        let lab = Lab::new(plan, Cancel::new().expect("an eventfd")).expect("a thread");
+        let told = lab.host_layer().expect_err("nothing to tell");
+        // The second question does not start it again.
+        assert_eq!(lab.kvm_layer().expect_err("nothing to tell"), told);
+        told
+    }
 
     #[test]
-    fn the_console_is_shown_from_the_panic_on() {
-        let mut text: String = (0..50).map(|number| format!("line {number}\r\n")).collect();
-        assert!(last_words(&text).starts_with("  line 30\n"));
-        text.push_str("Kernel panic - not syncing: x\r\n---[ end ]---\r\n");
-        assert_eq!(
-            last_words(&text),
-            "  line 48\n  line 49\n  Kernel panic - not syncing: x\n  ---[ end ]---"
+    fn a_host_that_never_comes_up_is_given_up() {
+        let told = told_by("/bin/sleep");
+        assert!(
+            told.starts_with("linux-6.12 did not come up: no answer after 0 s; console:\n  (nothing); /bin/sleep 1000"),
+            "{told}"
         );
-        assert_eq!(last_words("\r\n"), "  (nothing)");
+    }
+
+    #[test]
+    fn an_emulator_that_is_not_there_is_told() {
+        let told = told_by("/no/qemu");
+        assert!(told.starts_with("failed to start /no/qemu: "), "{told}");
     }
 }

@@ -1,0 +1,150 @@
+//! Lane `lab` on the command line: a real kernel with its KVM on an emulated host.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::world::{Ended, World};
+
+/// A world with the QEMU whose emulated host expectations hold on, and the kernel that set-up fetches.
+struct Lab {
+    world: World,
+    kernel: PathBuf,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `None`, said aloud, where set-up did not bring them.
+fn lab() -> Option<Lab> {
+    let mut world = World::new(&[], &[])?;
+    let kernel = root().join(".cache/kernels/6.12");
+    let qemu = root().join(".cache/qemu/10.0/qemu-system-x86_64");
+    if !kernel.exists() || !qemu.exists() {
+        let message = "SKIPPED: no kernel 6.12 or no QEMU 10.0 in .cache; run scripts/setup\n";
+        assert!(!cpuid_fidelity::run::store::in_ci(), "{message}");
+        let _ = std::io::stderr().write_all(message.as_bytes());
+        return None;
+    }
+    world.configure(&format!("qemu = [{qemu:?}]\n"));
+    world.qemu = qemu;
+    let expectations = world.path("expectations/kernels/6.12");
+    fs::create_dir_all(&expectations).expect("a folder");
+    let own = root().join("expectations/kernels/6.12/kvm.snap");
+    fs::copy(own, expectations.join("kvm.snap")).expect("the expectation");
+    Some(Lab { world, kernel })
+}
+
+impl Lab {
+    /// Runs a verb on the kernel `kernel`.
+    fn on(&self, kernel: &Path, verb: &[&str], more: &[&str]) -> Ended {
+        let kernel = kernel.to_string_lossy();
+        let words = [verb, &["--kernel", &kernel], more].concat();
+        self.world.run(&words)
+    }
+
+    fn run(&self, verb: &[&str], more: &[&str]) -> Ended {
+        self.on(&self.kernel, verb, more)
+    }
+
+    /// The kernel with the files of `folders` alone, by links.
+    fn part(&self, name: &str, folders: &[(&str, &Path)]) -> PathBuf {
+        let path = self.world.path(name);
+        fs::create_dir_all(&path).expect("a folder");
+        for (name, target) in folders {
+            std::os::unix::fs::symlink(target, path.join(name)).expect("a link");
+        }
+        path
+    }
+}
+
+#[test]
+fn what_the_kernels_command_line_takes_from_kvm_is_named() {
+    let Some(lab) = lab() else { return };
+    let ended = lab
+        .run(
+            &["lab", "--quiet", "--cpu", "486-v1"],
+            &["--cmdline", "clearcpuid=avx2", "--json", "run.json"],
+        )
+        .expect(1);
+    ended.says("avx2 lost at CPUID.07H.00H:EBX[5] (layer host kernel)");
+    ended.says("avx2: disabled on the host kernel's command line by clearcpuid=avx2");
+    let cases = lab.world.cases("run.json");
+    let failed = |case: &&serde_json::Value| case["status"] == "FAIL";
+    assert_eq!(cases.iter().filter(failed).count(), 1, "{cases:?}");
+    lab.world.assert_clean();
+}
+
+#[test]
+fn a_module_option_is_named_as_the_cause() {
+    let Some(lab) = lab() else { return };
+    let verb = ["explain", "--lane", "lab", "--cpu", "EPYC-Rome-v2"];
+    let more = ["--feature", "svm", "--module-param", "kvm_amd.nested=0"];
+    let ended = lab.run(&verb, &more).expect(0);
+    ended.says("disabled by the module option kvm_amd.nested=0");
+    ended.says("in the lab of linux-6.12+kvm_amd.nested=0");
+    lab.world.assert_clean();
+}
+
+#[test]
+fn an_l1_that_panics_is_an_error_with_the_consoles_last_lines() {
+    let Some(lab) = lab() else { return };
+    let ended = lab
+        .run(&["lab"], &["--cmdline", "rdinit=/nothing root=/dev/none"])
+        .expect(3);
+    ended.says("did not come up: L1 panicked or rebooted");
+    ended.says("Kernel panic");
+    lab.world.assert_clean();
+}
+
+#[test]
+fn too_little_memory_is_told_before_anything_starts() {
+    let Some(lab) = lab() else { return };
+    let ended = lab.run(&["lab"], &["--memory", "64"]).expect(3);
+    ended.says("64 MiB are too little memory for an initramfs of");
+}
+
+#[test]
+fn a_kernel_without_kvm_says_which_option_is_missing() {
+    let Some(lab) = lab() else { return };
+    let boot = lab.kernel.join("boot");
+    let image = lab.part("bare", &[("boot", &boot)]);
+    lab.on(&image, &["lab"], &[])
+        .expect(3)
+        .says("CONFIG_KVM=m, and the package or build tree has no kvm_amd");
+    let config = fs::read_dir(&boot)
+        .expect("the package")
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().contains("config-"))
+        .expect("a configuration");
+    let text = fs::read_to_string(&config).expect("a text");
+    let without = lab.world.path("without/boot");
+    fs::create_dir_all(&without).expect("a folder");
+    for entry in fs::read_dir(&boot).expect("the package").flatten() {
+        let name = entry.file_name();
+        match entry.path() == config {
+            true => fs::write(without.join(name), text.replace("CONFIG_KVM_AMD=m\n", "")),
+            false => std::os::unix::fs::symlink(entry.path(), without.join(name)),
+        }
+        .expect("a file");
+    }
+    lab.on(&lab.world.path("without"), &["lab"], &[])
+        .expect(3)
+        .says("CONFIG_KVM_AMD is not set in its configuration");
+}
+
+#[test]
+fn what_is_no_kernel_or_has_the_modules_of_another_is_told() {
+    let Some(lab) = lab() else { return };
+    lab.on(Path::new("nothing"), &["lab"], &[])
+        .expect(2)
+        .says("failed to read nothing");
+    let image = lab.world.write("vmlinuz", "no kernel");
+    lab.on(&image, &["lab"], &[]).expect(2);
+    lab.run(&["lab"], &["--modules", "."]).expect(2);
+    lab.run(&["dump", "--lane", "tcg"], &[])
+        .expect(2)
+        .says("lane tcg has no KVM");
+}
