@@ -32,9 +32,9 @@ fn an_error_in_the_configuration_is_told_with_line_and_column() {
         ),
         ("timeout = \"long\"\n", "line 1, column 11", "invalid type"),
         (
-            "[[spared]]\nlanes = [\"lab\"]\n",
+            "[[spared]]\nlanes = [\"nested\"]\n",
             "line 2, column 10",
-            "unknown variant `lab`",
+            "unknown variant `nested`",
         ),
     ] {
         world.configure(toml);
@@ -211,7 +211,7 @@ fn usage_errors_are_told() {
         (&["run", "--shard", "3/2"][..], "1 ≤ K ≤ N"),
         (&["run", "--cpu", "["], "bad glob"),
         (
-            &["run", "--lane", "lab"],
+            &["run", "--lane", "nested"],
             "possible values: definition, tcg, kvm",
         ),
         (&["run", "--timeout", "0"], "more than 0"),
