@@ -60,6 +60,11 @@ pub enum Cause {
     },
     /// `host` and `max` leave out what cannot be migrated, unless told `migratable=off`.
     NotMigratable,
+    /// QEMU's defaults under KVM turn it off (`kvm_default_props` in target/i386/kvm/kvm-cpu.c).
+    OffByDefault {
+        /// The flags that ask for it.
+        flags: String,
+    },
     /// QEMU filtered it.
     Filtered {
         /// Who cannot do it: `TCG`, `KVM`.
@@ -107,6 +112,12 @@ impl fmt::Display for Cause {
                 write!(f, "depends on {feature}, which is not there")
             }
             Cause::NotMigratable => f.write_str("not migratable: migratable=off would give it"),
+            Cause::OffByDefault { flags } => {
+                write!(
+                    f,
+                    "left off by QEMU's defaults under KVM: {flags} asks for it"
+                )
+            }
             Cause::Filtered { by } => write!(f, "filtered by QEMU: {by} does not support it"),
             Cause::Withheld { by } => {
                 write!(f, "withheld by {by}, which was given it and says nothing")

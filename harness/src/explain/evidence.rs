@@ -111,6 +111,8 @@ pub struct Evidence {
     pub given: Option<Claim>,
     /// Whether QEMU says that it filtered it.
     pub filtered: bool,
+    /// Flags that ask for it, where without them QEMU leaves it off and does not say that it filtered it.
+    pub off_by_default: Option<String>,
     /// What the guest sees.
     pub guest: Claim,
 }

@@ -263,8 +263,13 @@ fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
         State::Absent if evidence.filtered && evidence.needs.is_none() => {
             Some(Cause::Filtered { by: by.to_owned() })
         }
-        State::Absent if present(&evidence.with_flags) => Some(Cause::Withheld {
-            by: "QEMU".to_owned(),
+        State::Absent if present(&evidence.with_flags) => Some(match &evidence.off_by_default {
+            Some(flags) => Cause::OffByDefault {
+                flags: flags.clone(),
+            },
+            None => Cause::Withheld {
+                by: "QEMU".to_owned(),
+            },
         }),
         _ => None,
     }

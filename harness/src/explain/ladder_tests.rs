@@ -35,6 +35,7 @@ fn whole() -> Evidence {
         not_migratable: false,
         given: Some(yes()),
         filtered: false,
+        off_by_default: None,
         guest: yes(),
     }
 }
@@ -273,5 +274,19 @@ fn a_cause_reads_back_from_json() {
     assert_eq!(
         serde_json::from_str::<Cause>(&text).expect("a cause"),
         cause
+    );
+}
+
+#[test]
+fn left_off_by_default_under_kvm() {
+    let mut evidence = whole();
+    (evidence.given, evidence.guest) = (Some(no()), no());
+    evidence.off_by_default = Some("svm=on,npt=on".to_owned());
+    let host = evidence.host.as_mut().expect("a host");
+    host.kvm = no();
+    host.option = Some("kvm_amd.nested=0".to_owned());
+    assert_eq!(
+        verdict(&ladder(&evidence)),
+        "left off by QEMU's defaults under KVM: svm=on,npt=on asks for it (disabled by the module option kvm_amd.nested=0)"
     );
 }

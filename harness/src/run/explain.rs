@@ -11,14 +11,14 @@ use crate::decode::Field;
 use crate::decode::table::Table;
 use crate::dump::{Dump, Reading};
 use crate::explain::flags::{Flag, flags, model, without};
-use crate::explain::host::{number, option, owner, why_not, word};
-use crate::explain::{Claim, Evidence, HostEvidence, State};
+use crate::explain::host::owner;
+use crate::explain::{Claim, Evidence, State};
 use crate::host::kvm::CpuidTable;
-use crate::host::{Found, HostLayer, KvmLayer};
 use crate::matrix::{Case, Lane, offers::natural};
 use fidelity_protocol::frame::Phase;
 
 mod at;
+mod host;
 use at::At;
 pub use at::place;
 
@@ -80,6 +80,7 @@ impl Gatherer<'_> {
             since,
             versions: self.versions(&resolved),
             on_machine: self.definition(&self.case.machine, &name),
+            off_by_default: self.off_by_default(&with_flags, given.as_ref(), filtered),
             needs: self.needs(&with_flags, flag.as_ref()),
             not_migratable: self.not_migratable(&name, guest.state),
             with_flags,
@@ -100,90 +101,6 @@ impl Gatherer<'_> {
 
     fn is_me(&self, name: &str) -> bool {
         self.field.name == name || self.field.aliases_of("qemu").any(|alias| alias == name)
-    }
-
-    // The host.
-
-    fn host(&self) -> HostEvidence {
-        let layer = self.engine.site().host_layer().unwrap_or_default();
-        let kvm = self.engine.site().kvm_layer();
-        let flag = self.field.aliases_of("linux").next();
-        let words = layer.kernel.command_line.value();
-        HostEvidence {
-            hardware: self.hardware(&layer),
-            kernel: cpuinfo(&layer, flag),
-            kvm: match &kvm {
-                Ok(kvm) => self.kvm(kvm),
-                Err(error) => Claim::unknown(error),
-            },
-            word: words
-                .zip(flag)
-                .and_then(|(words, flag)| word(words, flag, number(self.field)))
-                .map(str::to_owned),
-            option: option(&layer.kernel.modules, &self.field.name).or_else(|| {
-                let owner = owner(self.field)?;
-                option(&layer.kernel.modules, owner)
-            }),
-            emulated: kvm.is_ok_and(|kvm| {
-                let table = kvm.emulated.value();
-                table.is_some_and(|table| self.in_table(table) == Some(true))
-            }),
-        }
-    }
-
-    fn hardware(&self, layer: &HostLayer) -> Claim {
-        let Some(cpu) = layer.cpus.first() else {
-            return Claim::unknown("no processor could be asked");
-        };
-        let place = self.at.place();
-        match self.at {
-            At::Cpuid(bit) => match &cpu.cpuid {
-                Found::Value(cpuid) => {
-                    let regs = cpuid.answers.get(&bit.key);
-                    let set = regs.is_some_and(|regs| bit.is_set(*regs));
-                    told(set, &format!("{place} of processor 0"))
-                }
-                other => Claim::unknown(format!("CPUID: {}", why_not(other))),
-            },
-            At::Msr(index, bit) => {
-                let msrs = cpu.msrs.value();
-                let reading = msrs.and_then(|msrs| msrs.get(&index)?.value());
-                match (reading, &cpu.msrs) {
-                    (Some(value), _) => {
-                        told(value >> bit & 1 == 1, &format!("{place} of processor 0"))
-                    }
-                    (None, Found::Value(_)) => {
-                        Claim::unknown(format!("MSR {index:#x} was not read"))
-                    }
-                    (None, other) => Claim::unknown(format!("/dev/cpu/0/msr: {}", why_not(other))),
-                }
-            }
-        }
-    }
-
-    fn kvm(&self, kvm: &KvmLayer) -> Claim {
-        match self.at {
-            At::Cpuid(bit) => {
-                let set = kvm
-                    .supported
-                    .find(bit.key.leaf, bit.key.subleaf)
-                    .is_some_and(|row| bit.is_set(row.regs));
-                told(set, &format!("KVM_GET_SUPPORTED_CPUID {bit}"))
-            }
-            At::Msr(index, bit) => {
-                let value = kvm.feature_msrs.value().and_then(|msrs| msrs.get(&index));
-                match value {
-                    Some(Found::Value(value)) => told(
-                        value >> bit & 1 == 1,
-                        &format!("KVM_GET_MSRS of the system, {}", self.at.place()),
-                    ),
-                    _ => Claim::new(
-                        State::Absent,
-                        format!("KVM_GET_MSR_FEATURE_INDEX_LIST has no {index:#x}"),
-                    ),
-                }
-            }
-        }
     }
 
     fn in_table(&self, table: &CpuidTable) -> Option<bool> {
@@ -366,6 +283,29 @@ impl Gatherer<'_> {
         }
     }
 
+    /// The flags that ask for what QEMU leaves off under KVM unless it is asked for: tried, for no QMP command tells its defaults.
+    fn off_by_default(
+        &self,
+        with_flags: &Claim,
+        given: Option<&Claim>,
+        filtered: bool,
+    ) -> Option<String> {
+        let withheld = given.is_some_and(|given| given.state == State::Absent) && !filtered;
+        if self.case.lane != Lane::Kvm || !withheld || with_flags.state != State::Present {
+            return None;
+        }
+        let names = owner(self.field).into_iter().chain([&*self.field.name]);
+        let asked: Vec<String> = names.map(|name| format!("{name}=on")).collect();
+        let asked = asked.join(",");
+        let case = Case {
+            cpu: format!("{},{asked}", self.case.cpu),
+            ..self.case.clone()
+        };
+        let (given, filtered) = self.given(&self.engine.observe(&case));
+        let gives = given.is_some_and(|given| given.state == State::Present);
+        (gives || filtered).then_some(asked)
+    }
+
     /// What QEMU says that it gives, and whether it says that it filtered the feature.
     fn given(&self, observed: &Observed) -> (Option<Claim>, bool) {
         if matches!(self.case.lane, Lane::Definition) {
@@ -482,18 +422,4 @@ impl Gatherer<'_> {
 
 fn told(set: bool, what: &str) -> Claim {
     Claim::new(State::of(Some(set)), what)
-}
-
-fn cpuinfo(layer: &HostLayer, flag: Option<&str>) -> Claim {
-    let Some(flag) = flag else {
-        return Claim::unknown("Linux has no flag for it");
-    };
-    match &layer.cpuinfo {
-        Found::Value(info) => {
-            let vmx = info.vmx_flags.value();
-            let set = info.flags.contains(flag) || vmx.is_some_and(|flags| flags.contains(flag));
-            told(set, &format!("/proc/cpuinfo flag {flag}"))
-        }
-        other => Claim::unknown(format!("/proc/cpuinfo: {}", why_not(other))),
-    }
 }

@@ -1,0 +1,105 @@
+//! What the layers below QEMU say of a feature.
+
+use super::at::At;
+use super::{Gatherer, told};
+use crate::explain::host::{number, option, owner, why_not, word};
+use crate::explain::{Claim, HostEvidence, State};
+use crate::host::{Found, HostLayer, KvmLayer};
+
+impl Gatherer<'_> {
+    pub(super) fn host(&self) -> HostEvidence {
+        let layer = self.engine.site().host_layer().unwrap_or_default();
+        let kvm = self.engine.site().kvm_layer();
+        let flag = self.field.aliases_of("linux").next();
+        let words = layer.kernel.command_line.value();
+        HostEvidence {
+            hardware: self.hardware(&layer),
+            kernel: cpuinfo(&layer, flag),
+            kvm: match &kvm {
+                Ok(kvm) => self.kvm(kvm),
+                Err(error) => Claim::unknown(error),
+            },
+            word: words
+                .zip(flag)
+                .and_then(|(words, flag)| word(words, flag, number(self.field)))
+                .map(str::to_owned),
+            option: option(&layer.kernel.modules, &self.field.name).or_else(|| {
+                let owner = owner(self.field)?;
+                option(&layer.kernel.modules, owner)
+            }),
+            emulated: kvm.is_ok_and(|kvm| {
+                let table = kvm.emulated.value();
+                table.is_some_and(|table| self.in_table(table) == Some(true))
+            }),
+        }
+    }
+
+    fn hardware(&self, layer: &HostLayer) -> Claim {
+        let Some(cpu) = layer.cpus.first() else {
+            return Claim::unknown("no processor could be asked");
+        };
+        let place = self.at.place();
+        match self.at {
+            At::Cpuid(bit) => match &cpu.cpuid {
+                Found::Value(cpuid) => {
+                    let regs = cpuid.answers.get(&bit.key);
+                    let set = regs.is_some_and(|regs| bit.is_set(*regs));
+                    told(set, &format!("{place} of processor 0"))
+                }
+                other => Claim::unknown(format!("CPUID: {}", why_not(other))),
+            },
+            At::Msr(index, bit) => {
+                let msrs = cpu.msrs.value();
+                let reading = msrs.and_then(|msrs| msrs.get(&index)?.value());
+                match (reading, &cpu.msrs) {
+                    (Some(value), _) => {
+                        told(value >> bit & 1 == 1, &format!("{place} of processor 0"))
+                    }
+                    (None, Found::Value(_)) => {
+                        Claim::unknown(format!("MSR {index:#x} was not read"))
+                    }
+                    (None, other) => Claim::unknown(format!("/dev/cpu/0/msr: {}", why_not(other))),
+                }
+            }
+        }
+    }
+
+    fn kvm(&self, kvm: &KvmLayer) -> Claim {
+        match self.at {
+            At::Cpuid(bit) => {
+                let set = kvm
+                    .supported
+                    .find(bit.key.leaf, bit.key.subleaf)
+                    .is_some_and(|row| bit.is_set(row.regs));
+                told(set, &format!("KVM_GET_SUPPORTED_CPUID {bit}"))
+            }
+            At::Msr(index, bit) => {
+                let value = kvm.feature_msrs.value().and_then(|msrs| msrs.get(&index));
+                match value {
+                    Some(Found::Value(value)) => told(
+                        value >> bit & 1 == 1,
+                        &format!("KVM_GET_MSRS of the system, {}", self.at.place()),
+                    ),
+                    _ => Claim::new(
+                        State::Absent,
+                        format!("KVM_GET_MSR_FEATURE_INDEX_LIST has no {index:#x}"),
+                    ),
+                }
+            }
+        }
+    }
+}
+
+fn cpuinfo(layer: &HostLayer, flag: Option<&str>) -> Claim {
+    let Some(flag) = flag else {
+        return Claim::unknown("Linux has no flag for it");
+    };
+    match &layer.cpuinfo {
+        Found::Value(info) => {
+            let vmx = info.vmx_flags.value();
+            let set = info.flags.contains(flag) || vmx.is_some_and(|flags| flags.contains(flag));
+            told(set, &format!("/proc/cpuinfo flag {flag}"))
+        }
+        other => Claim::unknown(format!("/proc/cpuinfo: {}", why_not(other))),
+    }
+}
