@@ -1,4 +1,4 @@
-//! Builds the two ROMs that the harness carries: the agent and, for benchmarks, one that ends QEMU at once.
+//! Builds what the harness carries into guests: the agent, for benchmarks a ROM that ends QEMU at once, and /init of Linux guests.
 //!
 //! The agent is a workspace of its own, built by a nested cargo for one target with flags of its own, and its ELF file is
 //! flattened here: `ld --oformat=binary` is silently wrong for it. The same source gives the same bytes in any folder.
@@ -31,6 +31,8 @@ fn main() -> Result<()> {
         "guest-image/firmware/Cargo.toml",
         "guest-image/firmware/link.ld",
         "guest-image/firmware/src",
+        "guest-image/linux/Cargo.toml",
+        "guest-image/linux/src",
         "guest-image/protocol/Cargo.toml",
         "guest-image/protocol/src",
     ] {
@@ -39,16 +41,34 @@ fn main() -> Result<()> {
     let elf = build_agent(&root, &out.join("firmware"))?;
     fs::write(out.join("agent.rom"), flatten(&elf)?)?;
     fs::write(out.join("floor.rom"), floor())?;
+    let init = build_init(&root, &out.join("linux"))?;
+    fs::copy(init, out.join("linux-init"))?;
     Ok(())
 }
 
-/// Runs the nested cargo and returns the agent's ELF file.
+/// Builds the agent and returns its ELF file.
 fn build_agent(root: &Path, target_dir: &Path) -> Result<PathBuf> {
     let firmware = root.join("guest-image/firmware");
+    let flags = rust_flags(root, &firmware);
+    nested(&firmware, &["--profile", "release"], target_dir, flags)?;
+    Ok(target_dir.join(TARGET).join("release/agent"))
+}
+
+/// Builds /init of Linux guests, a static program, and returns its file. It is a member of this workspace with a profile of its own.
+fn build_init(root: &Path, target_dir: &Path) -> Result<PathBuf> {
+    let flags = [vec!["-Ctarget-feature=+crt-static".into()], remapped(root)].concat();
+    let wanted = ["--profile", "guest", "--package", "fidelity-init"];
+    nested(root, &wanted, target_dir, flags)?;
+    Ok(target_dir.join(TARGET).join("guest/fidelity-init"))
+}
+
+/// Runs a nested cargo.
+fn nested(folder: &Path, wanted: &[&str], target_dir: &Path, flags: Vec<String>) -> Result<()> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
-        .current_dir(&firmware)
-        .args(["build", "--profile", "release", "--locked"])
+        .current_dir(folder)
+        .args(["build", "--locked"])
+        .args(wanted)
         .args(["--target", TARGET, "--target-dir"])
         .arg(target_dir);
     for (name, _) in env::vars_os() {
@@ -60,14 +80,14 @@ fn build_agent(root: &Path, target_dir: &Path) -> Result<PathBuf> {
     cargo
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "")
-        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root, &firmware)?);
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let status = cargo
         .status()
         .map_err(|error| format!("failed to start {cargo:?}: {error}"))?;
     if !status.success() {
-        return Err(format!("failed to build the agent ({status}): {cargo:?}").into());
+        return Err(format!("failed to build for the guest ({status}): {cargo:?}").into());
     }
-    Ok(target_dir.join(TARGET).join("release/agent"))
+    Ok(())
 }
 
 /// Whether an environment variable, set for the outer build, would change the agent's.
@@ -85,11 +105,7 @@ fn changes_the_build(name: &std::ffi::OsStr) -> bool {
 /// No SSE, because KVM's instruction emulator dies on it, and so that nothing of CR4 but PAE is set before the first dump.
 /// rustc warns that one day it will refuse to do without SSE for this target (rust-lang/rust#116344); the target
 /// x86_64-unknown-none, which has none, is then the way, at the price of a `rustup target add`.
-fn rust_flags(root: &Path, firmware: &Path) -> Result<OsString> {
-    let cargo_home = env::var_os("CARGO_HOME").map_or_else(
-        || Path::new(&env::var_os("HOME").unwrap_or_default()).join(".cargo"),
-        PathBuf::from,
-    );
+fn rust_flags(root: &Path, firmware: &Path) -> Vec<String> {
     let script = firmware.join("link.ld");
     let flags = [
         "-Ctarget-feature=-sse".into(),
@@ -103,10 +119,20 @@ fn rust_flags(root: &Path, firmware: &Path) -> Result<OsString> {
         "-Clink-arg=-no-pie".into(),
         "-Clink-arg=-Wl,--build-id=none,--gc-sections".into(),
         format!("-Clink-arg=-T{}", script.display()),
+    ];
+    [flags.to_vec(), remapped(root)].concat()
+}
+
+/// No folder of this machine in what is built.
+fn remapped(root: &Path) -> Vec<String> {
+    let cargo_home = env::var_os("CARGO_HOME").map_or_else(
+        || Path::new(&env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+        PathBuf::from,
+    );
+    vec![
         format!("--remap-path-prefix={}=/cpuid-fidelity", root.display()),
         format!("--remap-path-prefix={}=/cargo", cargo_home.display()),
-    ];
-    Ok(flags.join("\x1f").into())
+    ]
 }
 
 /// The ROM's bytes: every loaded byte of the ELF file at its place.

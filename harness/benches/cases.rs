@@ -63,6 +63,7 @@ fn case(qemu: &Arc<Qemu>, model: &str, spared: Vec<Phase>) -> Case {
         cpu: model.to_owned(),
         smp: Topology::single(),
         spared,
+        linux: None,
     }
 }
 

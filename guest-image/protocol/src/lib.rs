@@ -34,6 +34,7 @@ pub mod entry;
 pub mod frame;
 pub mod leaves;
 pub mod slot;
+pub mod walk;
 
 /// Version of everything in this crate; a host refuses frames of another one.
 pub const VERSION: u8 = 1;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::matrix::{Case, Lane};
+use crate::matrix::{Accelerator, Case, Lane};
 
 /// Where the parts of the guest are.
 #[derive(Clone, Debug)]
@@ -55,12 +55,18 @@ pub fn command(case: &Case, wiring: &Wiring<'_>) -> Vec<OsString> {
     line
 }
 
-fn accelerator(case: &Case) -> &'static str {
+fn on_kvm(case: &Case) -> bool {
+    let guest = case.linux.as_ref();
+    guest.is_some_and(|guest| guest.accelerator == Accelerator::Kvm)
+}
+
+pub(super) fn accelerator(case: &Case) -> &'static str {
     match case.lane {
         Lane::Kvm | Lane::KvmDirect | Lane::Lab => "kvm",
+        Lane::Linux if on_kvm(case) => "kvm",
         // With one vCPU MTTCG only adds a thread pool's worth of start-up.
-        Lane::Definition | Lane::Tcg if case.smp.vcpus() == 1 => "tcg,thread=single",
-        Lane::Definition | Lane::Tcg => "tcg",
+        Lane::Definition | Lane::Tcg | Lane::Linux if case.smp.vcpus() == 1 => "tcg,thread=single",
+        Lane::Definition | Lane::Tcg | Lane::Linux => "tcg",
     }
 }
 
@@ -93,6 +99,7 @@ mod tests {
             cpu: "EPYC-v4".to_owned(),
             smp: smp.parse().expect("a topology"),
             spared: Vec::new(),
+            linux: None,
         }
     }
 

@@ -63,14 +63,27 @@ pub struct Boot {
     pub elapsed: Duration,
     /// What QEMU said of the first vCPU, if it was asked and answered.
     pub view: Option<RawView>,
-    /// What each vCPU left behind, the boot processor first.
+    /// Last lines of the console of a Linux guest; `None` where no operating system ran.
+    #[serde(default)]
+    pub console: Option<String>,
+    /// What each vCPU left behind, the boot processor first; a Linux guest leaves one slot for all.
     pub slots: Vec<Slot>,
 }
 
 impl Boot {
     /// Whether the agent ended the guest as it does when all is done.
     pub fn completed(&self) -> bool {
-        self.ending == Ending::Exited(exit_status(EXIT_OK))
+        match self.console {
+            // A panic reboots, and QEMU ends with the same status.
+            Some(_) => self.ending == Ending::Exited(0) && self.reported(),
+            None => self.ending == Ending::Exited(exit_status(EXIT_OK)),
+        }
+    }
+
+    /// Whether /init of a Linux guest said that nothing more follows.
+    pub fn reported(&self) -> bool {
+        let slot = self.slots.first();
+        slot.is_some_and(|slot| slot.header.state == slot::DONE)
     }
 
     /// Whether the agent ended the guest because of an exception it did not expect.
@@ -144,6 +157,7 @@ pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std:
         stderr: finished.stderr,
         elapsed: finished.elapsed,
         view,
+        console: None,
         slots: memory.slots(),
     })
 }
@@ -160,7 +174,7 @@ fn asked(monitor: &mut Monitor, expand: Option<&str>) -> Result<RawView, Gone> {
     Ok(view)
 }
 
-fn readable(line: &[OsString]) -> Vec<String> {
+pub(super) fn readable(line: &[OsString]) -> Vec<String> {
     line.iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect()

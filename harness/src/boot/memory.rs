@@ -32,8 +32,16 @@ impl GuestMemory {
     /// # Errors
     /// The kernel refuses the memory file.
     pub fn new(config: Config) -> std::io::Result<GuestMemory> {
+        GuestMemory::sized(config, megabytes(&config))
+    }
+
+    /// RAM of `megabytes` MiB, with the mailbox filled.
+    ///
+    /// # Errors
+    /// The kernel refuses the memory file.
+    pub fn sized(config: Config, megabytes: u64) -> std::io::Result<GuestMemory> {
         let file = memfd_create("guest-ram", MemfdFlags::CLOEXEC)?;
-        let size = megabytes(&config) << 20;
+        let size = megabytes << 20;
         ftruncate(&file, size)?;
         let mut mailbox = [0; config::SIZE];
         config.write(&mut mailbox);

@@ -8,6 +8,7 @@
 
 pub mod cancel;
 pub mod command;
+mod console;
 pub mod guest;
 pub mod lab;
 pub mod launch;
@@ -29,5 +30,7 @@ pub use vmm::{Direct, boot_direct};
 
 /// The agent: a 64 KiB ROM for `-bios`, built by harness/build.rs from guest-image/firmware.
 pub static AGENT_ROM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/agent.rom"));
+/// /init of Linux guests: a static program, built by harness/build.rs from guest-image/linux.
+pub static LINUX_INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/linux-init"));
 /// A ROM that exits at once: QEMU's own life, the floor that a case's time is measured against.
 pub static FLOOR_ROM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/floor.rom"));

@@ -215,6 +215,7 @@ mod tests {
                 cpu: "486-v1".to_owned(),
                 smp: Topology::single(),
                 spared: Vec::new(),
+                linux: None,
             },
             status: if checks.is_empty() {
                 Status::Pass

@@ -29,10 +29,10 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
     let case = case(&context, arguments)?;
     let options = options(&context, arguments)?;
     let inside = match case.lane {
-        Lane::KvmDirect => Vec::new(),
+        Lane::KvmDirect | Lane::Linux => Vec::new(),
         _ => vec![Arc::clone(&case.qemu)],
     };
-    let place = Place::new(&context, &arguments.kernel, &inside)?;
+    let place = Place::new(&context, case.lane, &arguments.kernel, &inside)?;
     let engine = place.engine()?;
     match arguments.view {
         View::Guest => {}
@@ -101,6 +101,7 @@ fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
         },
         smp: arguments.smp.clone(),
         spared: Vec::new(),
+        linux: super::linux::guest(context, lane, &arguments.kernel)?,
     })
 }
 

@@ -21,7 +21,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let qemu = super::run::one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
     let lane = lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?;
-    let place = Place::new(context, &arguments.kernel, &[Arc::clone(&qemu)])?;
+    let place = Place::new(context, lane, &arguments.kernel, &[Arc::clone(&qemu)])?;
     let engine = place.engine()?;
     let case = Case {
         qemu,
@@ -30,6 +30,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         cpu: arguments.cpu.clone(),
         smp: Topology::single(),
         spared: Vec::new(),
+        linux: super::linux::guest(context, lane, &arguments.kernel)?,
     };
     let (evidence, broken) = gather(engine, &case, field);
     let rungs = ladder(&evidence);

@@ -18,10 +18,10 @@ use cpuid_fidelity::run::{Engine, Inventory, inventory};
 use super::outputs::Outputs;
 use super::{Context, NotRun, print};
 
-/// A kernel for a lab.
+/// A kernel for a lab, or for a Linux guest.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Kernel {
-    /// Lane `lab`: folder of an unpacked kernel package (as of .cache/kernels), a build tree, or an image
+    /// Lanes `lab` and `linux`: folder of an unpacked kernel package (as of .cache/kernels), a build tree, or an image
     #[arg(long, value_name = "PATH")]
     pub kernel: Option<PathBuf>,
     /// The kernel's modules: lib/modules/RELEASE, or a folder above it [default: looked for beside the image]
@@ -30,6 +30,9 @@ pub struct Kernel {
     /// Further words of the kernel's command line, as clearcpuid=avx2
     #[arg(long, value_name = "TEXT", requires = "kernel")]
     pub cmdline: Option<String>,
+    /// Lane `linux`: further words of the guest's kernel command line, as clearcpuid=avx2
+    #[arg(long, value_name = "TEXT")]
+    pub append: Option<String>,
     /// Parameter of a module, as kvm_amd.nested=0; repeatable
     #[arg(long, value_name = "MODULE.NAME=VALUE", requires = "kernel", value_parser = parameter)]
     pub module_param: Vec<String>,
@@ -143,15 +146,18 @@ pub struct Place {
 }
 
 impl Place {
-    /// The lab is not yet opened. `inside` are the QEMUs that run in it.
+    /// The lab is not yet opened. `inside` are the QEMUs that run in it. In lane `linux` the kernel is the guest's.
     pub fn new(
         context: &Context,
+        lane: Lane,
         arguments: &Kernel,
         inside: &[Arc<Qemu>],
     ) -> anyhow::Result<Place> {
         let (labs, label) = match &arguments.kernel {
-            Some(_) => labs(context, arguments, inside).map(|(labs, label)| (labs, Some(label)))?,
-            None => (Labs::default(), None),
+            Some(_) if lane != Lane::Linux => {
+                labs(context, arguments, inside).map(|(labs, label)| (labs, Some(label)))?
+            }
+            _ => (Labs::default(), None),
         };
         Ok(Place {
             outer: context.engine()?,
@@ -180,10 +186,10 @@ pub fn lane_of(lane: Lane, cpu: &str, arguments: &Kernel) -> anyhow::Result<Lane
         (Lane::Lab, None) => anyhow::bail!("--lane lab wants --kernel PATH"),
         (Lane::Lab, Some(_)) if cpu == SUPPORTED => Ok(Lane::KvmDirect),
         (Lane::Lab, Some(_)) => Ok(Lane::Kvm),
-        (Lane::Kvm | Lane::KvmDirect, _) | (_, None) => Ok(lane),
+        (Lane::Kvm | Lane::KvmDirect | Lane::Linux, _) | (_, None) => Ok(lane),
         (lane, Some(_)) => {
             anyhow::bail!(
-                "lane {lane} has no KVM: --kernel goes with lanes lab, kvm and kvm-direct"
+                "lane {lane} has no KVM: --kernel goes with lanes lab, linux, kvm and kvm-direct"
             )
         }
     }

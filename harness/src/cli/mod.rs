@@ -7,6 +7,7 @@ mod diff;
 mod dump;
 mod explain;
 mod lab;
+mod linux;
 mod list;
 mod merge;
 mod nightly;

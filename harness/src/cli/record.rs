@@ -25,14 +25,16 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     };
     let qemu = super::run::one_qemu(&context.inventory()?)?;
     offered(&qemu, cpu, &arguments.machine)?;
-    let place = Place::new(context, &arguments.kernel, &[Arc::clone(&qemu)])?;
+    let lane = lane_of(arguments.lane, cpu, &arguments.kernel)?;
+    let place = Place::new(context, lane, &arguments.kernel, &[Arc::clone(&qemu)])?;
     let case = Case {
         qemu,
-        lane: lane_of(arguments.lane, cpu, &arguments.kernel)?,
+        lane,
         machine: arguments.machine.clone(),
         cpu: cpu.clone(),
         smp: arguments.smp.clone(),
         spared: Vec::new(),
+        linux: super::linux::guest(context, lane, &arguments.kernel)?,
     };
     let record = match record(place.engine()?, &case, !arguments.no_host) {
         Ok(record) => record,

@@ -280,8 +280,21 @@ fn fill(phase: &mut PhaseDump, frame: &Frame<'_>) -> Result<(), StreamError> {
             });
             Ok(())
         }),
+        Kind::Text => text(phase, frame),
         kind => Err(nonsense(frame, format!("unexpected frame kind {kind:?}"))),
     }
+}
+
+/// Appends a piece of a text. Bytes that are no UTF-8 are replaced: a file of /proc can hold any.
+fn text(phase: &mut PhaseDump, frame: &Frame<'_>) -> Result<(), StreamError> {
+    let mut parts = frame.payload.splitn(2, |byte| *byte == 0);
+    let (Some(name), Some(piece)) = (parts.next(), parts.next()) else {
+        return Err(nonsense(frame, "a text without a name".to_owned()));
+    };
+    let name = String::from_utf8_lossy(name).into_owned();
+    let text = phase.texts.entry(name).or_default();
+    text.push_str(&String::from_utf8_lossy(piece));
+    Ok(())
 }
 
 fn once<T>(

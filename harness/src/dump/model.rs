@@ -44,6 +44,9 @@ pub struct PhaseDump {
     /// Control state.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub control: BTreeMap<Control, Reading>,
+    /// Files of a Linux guest, by path.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub texts: BTreeMap<String, String>,
     /// The MSR sweep.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sweep: Vec<Run>,

@@ -256,7 +256,7 @@ fn flags(evidence: &Evidence) -> Option<Cause> {
 fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
     let by = match evidence.lane {
         Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
-        Lane::Definition | Lane::Tcg => "TCG",
+        Lane::Definition | Lane::Tcg | Lane::Linux => "TCG",
     };
     match given.state {
         // What lacks a feature that it needs is marked as filtered too.
@@ -280,7 +280,7 @@ fn guest(evidence: &Evidence) -> Option<Cause> {
     let above = evidence.given.as_ref().unwrap_or(&evidence.with_flags);
     let by = match evidence.lane {
         Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
-        Lane::Definition | Lane::Tcg => "QEMU",
+        Lane::Definition | Lane::Tcg | Lane::Linux => "QEMU",
     };
     let by = by.to_owned();
     match (above.state, evidence.guest.state) {

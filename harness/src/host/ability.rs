@@ -26,7 +26,7 @@ impl Ability {
     /// Why it cannot.
     pub fn lane(&self, lane: Lane) -> Result<(), Unable> {
         match lane {
-            Lane::Definition | Lane::Tcg | Lane::Lab => Ok(()),
+            Lane::Definition | Lane::Tcg | Lane::Lab | Lane::Linux => Ok(()),
             Lane::Kvm | Lane::KvmDirect => self.kvm.clone(),
         }
     }

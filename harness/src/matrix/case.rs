@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
+use super::linux::{Accelerator, LinuxGuest};
 use super::offers::Offers;
 
 /// How the guest is run.
@@ -37,6 +38,8 @@ pub enum Lane {
     /// KVM of a chosen kernel on an emulated host, with QEMU and without. The guests of its trials run in lanes `kvm` and
     /// `kvm-direct` there.
     Lab,
+    /// A Linux guest, for what its kernel makes of CPUID in /proc/cpuinfo.
+    Linux,
 }
 
 impl Lane {
@@ -48,6 +51,7 @@ impl Lane {
             Lane::Kvm => "kvm",
             Lane::KvmDirect => "kvm-direct",
             Lane::Lab => "lab",
+            Lane::Linux => "linux",
         }
     }
 }
@@ -56,7 +60,7 @@ impl Lane {
     /// Whether what the guest shows has nothing to do with the machine it runs on: the same on every host.
     pub fn host_independent(self) -> bool {
         match self {
-            Lane::Definition | Lane::Tcg | Lane::Lab => true,
+            Lane::Definition | Lane::Tcg | Lane::Lab | Lane::Linux => true,
             Lane::Kvm | Lane::KvmDirect => false,
         }
     }
@@ -156,14 +160,22 @@ pub struct Case {
     pub smp: Topology,
     /// Phases that the configuration spares this guest.
     pub spared: Vec<Phase>,
+    /// The kernel, in lane `linux`; `None` where the agent runs without an operating system.
+    pub linux: Option<Arc<LinuxGuest>>,
 }
 
 impl Case {
+    /// Whether its host has no say in what it shows.
+    pub fn host_independent(&self) -> bool {
+        let on_kvm = |guest: &Arc<LinuxGuest>| guest.accelerator == Accelerator::Kvm;
+        self.lane.host_independent() && !self.linux.as_ref().is_some_and(on_kvm)
+    }
+
     /// The `-cpu` argument with what the lane adds.
     pub fn cpu_argument(&self) -> String {
         match self.lane {
             Lane::Definition => format!("{},x-force-features=on", self.cpu),
-            Lane::Tcg | Lane::Kvm | Lane::KvmDirect | Lane::Lab => self.cpu.clone(),
+            Lane::Tcg | Lane::Kvm | Lane::KvmDirect | Lane::Lab | Lane::Linux => self.cpu.clone(),
         }
     }
 

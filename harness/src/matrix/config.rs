@@ -91,6 +91,8 @@ pub struct Selection {
     pub kvm_direct: ModelSet,
     /// Lane `lab`.
     pub lab: super::labs::LabSet,
+    /// Lane `linux`.
+    pub linux: super::linux::LinuxSet,
 }
 
 /// Lane `definition`.

@@ -136,6 +136,7 @@ impl Planner<'_> {
             cpu: SUPPORTED.to_owned(),
             smp: Topology::single(),
             spared: Vec::new(),
+            linux: None,
         };
         vec![self.trial(Subject::Kvm, "kvm", "kvm", case)]
     }
@@ -171,6 +172,7 @@ impl Planner<'_> {
             cpu: model.to_owned(),
             smp: Topology::single(),
             spared: self.config.spared(lane, &qemu.label, model),
+            linux: None,
         })
     }
 

@@ -7,6 +7,7 @@ pub mod case;
 pub mod config;
 pub mod identity;
 pub mod labs;
+pub mod linux;
 pub mod offers;
 pub mod parts;
 pub mod plan;
@@ -14,6 +15,7 @@ pub mod shard;
 
 pub use case::{Case, Lane, Qemu, Topology};
 pub use config::{Config, ConfigError, Profile};
+pub use linux::{Accelerator, LinuxGuest};
 pub use offers::Offers;
 pub use parts::Parts;
 pub use plan::{Filter, Subject, Trial, plan};

@@ -21,6 +21,8 @@ pub enum Subject {
     Layers,
     /// What the KVM of a lab's kernel says of itself, whole. No guest is run.
     Kvm,
+    /// What the kernel of a Linux guest made of its processors, whole.
+    Linux,
     /// The host: its processors against one another, and today against a recorded baseline. No guest is run.
     Host,
     /// A machine type: each model's difference from the observed definition on the newest machine type.
@@ -49,7 +51,9 @@ impl Trial {
     /// The name of one of its cases: machine trials have one case a model.
     pub fn case_name(&self, case: &Case) -> String {
         match self.subject {
-            Subject::Model | Subject::Layers | Subject::Kvm | Subject::Host => self.name.clone(),
+            Subject::Model | Subject::Layers | Subject::Kvm | Subject::Linux | Subject::Host => {
+                self.name.clone()
+            }
             Subject::Machine => format!("{}/{}", self.name, case.cpu),
         }
     }
@@ -71,7 +75,7 @@ impl Filter {
         self.lanes.is_empty() || self.lanes.contains(&lane)
     }
 
-    fn machine(&self, name: &str) -> bool {
+    pub(super) fn machine(&self, name: &str) -> bool {
         self.machines.is_empty() || Glob::matches(&self.machines, name)
     }
 
@@ -142,6 +146,7 @@ fn host() -> Trial {
             cpu: HOST.to_owned(),
             smp: Topology::single(),
             spared: Vec::new(),
+            linux: None,
         }],
     }
 }
@@ -237,6 +242,7 @@ impl<'a> Planner<'a> {
             cpu: model.to_owned(),
             smp: Topology::single(),
             spared: self.config.spared(lane, &self.qemu.label, model),
+            linux: None,
         }
     }
 

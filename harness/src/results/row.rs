@@ -142,7 +142,7 @@ impl Row {
             command: result.command.clone(),
             changes: result.changes.iter().map(Finding::from).collect(),
             waivers: result.waivers.iter().cloned().collect(),
-            host: (!case.lane.host_independent()).then(|| class.to_owned()),
+            host: (!case.host_independent()).then(|| class.to_owned()),
             seen: result.seen.clone(),
             flow: result.flow.clone(),
         }

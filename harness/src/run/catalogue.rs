@@ -131,6 +131,7 @@ fn see(engine: &Engine, qemu: &Arc<Qemu>, cpu: &str) -> Observed {
         cpu: cpu.to_owned(),
         smp: Topology::single(),
         spared: Vec::new(),
+        linux: None,
     };
     let mut options = engine.options.clone();
     // Names are about what QEMU sets, before an OS changes anything; the fewer phases, the sooner it is over.

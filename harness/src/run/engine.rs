@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use super::direct;
 use super::store::Store;
 use crate::boot::lab::Lab;
+use crate::boot::linux::boot_linux;
 use crate::boot::monitor::command;
 use crate::boot::{AGENT_ROM, Boot, Cancel, Ending, Here, Options, Site};
 use crate::decode::{Line, render};
@@ -74,7 +75,8 @@ impl Broken {
 /// What became of a guest.
 pub type Observed = Result<Observation, Broken>;
 
-type Key = (PathBuf, Lane, String, String, String);
+/// Binary, lane, machine type, `-cpu`, `-smp`, and the kernel of a Linux guest.
+type Key = (PathBuf, Lane, String, String, String, String);
 
 /// Binary, accelerator, machine type.
 type Asked = (PathBuf, &'static str, String);
@@ -96,6 +98,7 @@ pub struct Engine {
     pub kernel: Vec<String>,
     /// Labs, by the label of their kernel.
     pub labs: super::lab::Labs,
+    kernels: super::linux::Kernels,
     pool: Arc<rayon::ThreadPool>,
     rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
@@ -127,6 +130,7 @@ impl Engine {
             emulator: String::new(),
             kernel: Vec::new(),
             labs: super::lab::Labs::default(),
+            kernels: super::linux::Kernels::default(),
             pool: rayon::ThreadPoolBuilder::new()
                 .num_threads(jobs)
                 .build()?
@@ -150,6 +154,7 @@ impl Engine {
             emulator: String::new(),
             kernel: Vec::new(),
             labs: super::lab::Labs::default(),
+            kernels: super::linux::Kernels::default(),
             pool: Arc::clone(&self.pool),
             rom: self.rom.clone(),
             seen: Mutex::default(),
@@ -190,6 +195,9 @@ impl Engine {
             case.machine.clone(),
             case.cpu.clone(),
             case.smp.as_str().to_owned(),
+            case.linux
+                .as_ref()
+                .map_or_else(String::new, |guest| guest.label()),
         );
         let cell = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,7 +206,7 @@ impl Engine {
         Arc::clone(cell.get_or_init(|| {
             let mut options = self.options.clone();
             // Where nothing is filtered there is nothing to ask.
-            options.view = case.lane != Lane::Definition;
+            options.view = !matches!(case.lane, Lane::Definition | Lane::Linux);
             Arc::new(self.boot(case, &options))
         }))
     }
@@ -247,7 +255,7 @@ impl Engine {
     /// Lanes without KVM see the same everywhere, and run here, where nothing is emulated below them.
     fn site_of(&self, case: &Case) -> &dyn Site {
         match case.lane {
-            Lane::Definition | Lane::Tcg => &Here,
+            Lane::Definition | Lane::Tcg | Lane::Linux => &Here,
             _ => &*self.site,
         }
     }
@@ -256,6 +264,14 @@ impl Engine {
         if case.lane == Lane::KvmDirect {
             let table = direct::table_for(self, case)?;
             return self.boot_direct(case, &table, options);
+        }
+        if case.linux.is_some() {
+            let ready = self.kernels.of(case, &self.store.cache)?;
+            let booted = boot_linux(case, &ready, options, &self.cancel);
+            let path = case.qemu.path.display();
+            let booted = booted
+                .map_err(|error| Broken::before(format!("failed to start {path}: {error}")))?;
+            return self.observation(booted, Vec::new(), Vec::new(), options);
         }
         let boot = self.site_of(case).boot(case, rom, options, &self.cancel);
         let mut boot = boot.map_err(Broken::before)?;
@@ -374,6 +390,9 @@ fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
         Ending::Exited(_) if boot.faulted() => {
             "the agent met an exception it did not expect".to_owned()
         }
+        Ending::Exited(0) if boot.console.is_some() => {
+            "the guest's kernel ended before /init had reported".to_owned()
+        }
         Ending::Exited(code) => format!("QEMU exited with status {code}"),
     }];
     parts.extend(problem.map(str::to_owned));
@@ -386,6 +405,9 @@ fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
     let said = telling(&boot.stderr);
     if !said.is_empty() {
         parts.push(format!("stderr: {said}"));
+    }
+    if let Some(console) = boot.console.as_ref().filter(|_| !boot.completed()) {
+        parts.push(format!("console:\n{console}"));
     }
     parts.join("; ")
 }

@@ -39,6 +39,7 @@ pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)
         Subject::Kvm => lab::judge_kvm(engine, trial, done),
         Subject::Model => model(engine, trial, done),
         Subject::Layers => layers(engine, trial, done),
+        Subject::Linux => super::linux::judge(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
         Subject::Host => host(engine, trial, done),
     }

@@ -149,7 +149,7 @@ impl Record {
     pub fn findings(&self, table: &Table) -> Result<Vec<Change>, Lacking> {
         // As `layered::findings` does in a run.
         let (definition, below) = match self.case.lane {
-            Lane::Definition => return Ok(Vec::new()),
+            Lane::Definition | Lane::Linux => return Ok(Vec::new()),
             Lane::KvmDirect => return Ok(self.told_by_kvm(table)),
             Lane::Tcg => {
                 let definition = self.definition.as_ref().ok_or(Lacking("definition"))?;
@@ -199,7 +199,7 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, S
         .map_err(|broken| broken.reason)?;
     let qemu = match case.lane {
         Lane::KvmDirect => None,
-        Lane::Definition => seen.qemu.clone(),
+        Lane::Definition | Lane::Linux => seen.qemu.clone(),
         Lane::Tcg | Lane::Kvm | Lane::Lab => Some(layered::qemu_layer(engine, case, &seen)?),
     };
     let forced = Case {

@@ -8,7 +8,6 @@
 //! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages and the memory through which they go,
 //! [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init.
 
-mod console;
 pub mod emulated;
 pub mod image;
 pub mod inside;

@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use super::super::cancel::Cancel;
 use super::super::command::pasteable;
+use super::super::console::last_lines;
 use super::super::guest::{Boot, Options};
 use super::super::process::{Ending, Process, Woken};
 use super::super::site::Site;
 use super::super::vmm::Direct;
-use super::console::last_lines;
 use super::emulated::Parts;
 use super::plan::Plan;
 use super::wire::{ANSWER, Answer, BELL, HEAD, Layers, REQUEST, Request, SIZE};

@@ -220,6 +220,7 @@ impl FarCase {
             cpu: self.cpu,
             smp: self.smp.parse()?,
             spared: self.spared,
+            linux: None,
         })
     }
 }

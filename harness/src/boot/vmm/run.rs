@@ -69,6 +69,7 @@ pub fn boot_direct(
     });
     let boot = Boot {
         view: None,
+        console: None,
         command: command(case),
         ending,
         stderr: said,
@@ -228,6 +229,7 @@ mod tests {
             cpu: "supported".to_owned(),
             smp: smp.parse().expect("a topology"),
             spared: Vec::new(),
+            linux: None,
         };
         let cancel = Cancel::new().expect("an eventfd");
         if cancelled {

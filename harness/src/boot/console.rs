@@ -1,4 +1,4 @@
-//! The console of L1, as an error shows it.
+//! The console of a kernel, as an error shows it.
 
 use std::os::fd::OwnedFd;
 

@@ -1,0 +1,130 @@
+//! What a Linux guest is booted with, made once and kept in the cache: the kernel out of its bzImage, and an initramfs.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::vmlinux::{VmlinuxError, is_64_bit, vmlinux};
+use super::{Initramfs, Kernel, Modules};
+use crate::boot::LINUX_INIT;
+
+/// The driver through which /init reads MSRs.
+const MSR: &str = "msr";
+
+/// A kernel that can be booted at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// `uname -r`.
+    pub release: String,
+    /// What QEMU's `-kernel` takes: the ELF file, or the bzImage where there is none to be had.
+    pub image: PathBuf,
+    /// The initramfs.
+    pub initramfs: PathBuf,
+    /// Why the bzImage is booted as it is.
+    pub as_it_is: Option<VmlinuxError>,
+    /// Why the guest cannot read MSRs.
+    pub no_msrs: Option<String>,
+}
+
+impl Ready {
+    /// Makes what is not yet in the folder `cache`.
+    ///
+    /// # Errors
+    /// The kernel cannot be read, has 32 bits or no initramfs support, or the cache cannot be written.
+    pub fn of(kernel: &Kernel, cache: &Path) -> Result<Ready, String> {
+        let cache = std::path::absolute(cache).unwrap_or_else(|_| cache.to_owned());
+        let told = |problem: String| format!("{}: {problem}", kernel.image.display());
+        if has_no_initramfs(kernel) {
+            let problem =
+                "CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours";
+            return Err(told(problem.to_owned()));
+        }
+        let (image, as_it_is) = image(kernel, &cache).map_err(told)?;
+        let (root, no_msrs) = root(kernel)?;
+        let bytes = root.to_bytes();
+        let check = fidelity_protocol::crc::crc32(&[&bytes]);
+        let path = cache.join(format!("{}-{check:08x}.cpio", kernel.release));
+        let initramfs = kept(path, || Ok(bytes)).map_err(told)?;
+        Ok(Ready {
+            release: kernel.release.clone(),
+            image,
+            initramfs,
+            as_it_is,
+            no_msrs,
+        })
+    }
+}
+
+/// Where the configuration says so; without one a guest that panics does.
+fn has_no_initramfs(kernel: &Kernel) -> bool {
+    let options = kernel.options();
+    options.is_some_and(|options| !options.contains_key("CONFIG_BLK_DEV_INITRD"))
+}
+
+/// The file to boot. What is kept is named by what it was made from, as path, size, time and inode tell it.
+fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>), String> {
+    let about = fs::metadata(&kernel.image).map_err(|error| error.to_string())?;
+    let mut hasher = DefaultHasher::new();
+    (&kernel.image, about.size(), about.ino(), about.mtime()).hash(&mut hasher);
+    let name = format!("vmlinux-{}-{:016x}", kernel.release, hasher.finish());
+    let path = cache.join(name);
+    if path.is_file() {
+        return Ok((path, None));
+    }
+    let bytes = fs::read(&kernel.image).map_err(|error| error.to_string())?;
+    match vmlinux(&bytes) {
+        Ok(elf) => Ok((kept(path, || Ok(elf))?, None)),
+        Err(error @ VmlinuxError::Bits32) => Err(error.to_string()),
+        // It unpacks itself, only slower.
+        Err(error) => is_64_bit(&bytes)
+            .map(|()| (kernel.image.clone(), Some(error)))
+            .map_err(|error| error.to_string()),
+    }
+}
+
+/// /init, and the msr driver where the kernel has one as a module.
+fn root(kernel: &Kernel) -> Result<(Initramfs, Option<String>), String> {
+    let told = |error: super::initramfs::EntryError| error.to_string();
+    let mut root = Initramfs::new();
+    root.device("/dev/console", 0o600, 5, 1).map_err(told)?;
+    for folder in ["/proc", "/sys", "/modules"] {
+        root.folder(folder).map_err(told)?;
+    }
+    root.file("/init", 0o755, LINUX_INIT.to_vec())
+        .map_err(told)?;
+    let modules = match Modules::of(kernel) {
+        Ok(modules) => modules.with_dependencies(&[MSR]),
+        Err(error) => Err(error),
+    };
+    let modules = match modules {
+        Ok(modules) => modules,
+        // The report is the same without, but for its MSRs.
+        Err(error) => return Ok((root, Some(error.to_string()))),
+    };
+    for (number, module) in modules.into_iter().enumerate() {
+        let path = format!("/modules/{number:02}-{}.ko", module.name);
+        root.file(&path, 0o644, module.bytes).map_err(told)?;
+    }
+    Ok((root, None))
+}
+
+/// The file at `path`, made where it is not there: whole, or not at all.
+fn kept(path: PathBuf, make: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<PathBuf, String> {
+    if path.is_file() {
+        return Ok(path);
+    }
+    let bytes = make()?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let written = || -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&bytes)?;
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    written().map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+    Ok(path)
+}

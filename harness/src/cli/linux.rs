@@ -1,0 +1,61 @@
+//! The kernel of a Linux guest, as the command line names it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cpuid_fidelity::matrix::labs::LabKernel;
+use cpuid_fidelity::matrix::{Accelerator, Lane, LinuxGuest};
+use cpuid_fidelity::run::lab::kernel;
+use cpuid_fidelity::run::linux::{kernels, with_words};
+
+use super::arguments::Accel;
+use super::lab::Kernel;
+use super::{Context, NotRun};
+
+/// The guest's kernel in lane `linux`: the named one, else the newest of the configuration; `None` in other lanes.
+pub fn guest(
+    context: &Context,
+    lane: Lane,
+    arguments: &Kernel,
+) -> anyhow::Result<Option<Arc<LinuxGuest>>> {
+    if lane != Lane::Linux {
+        if arguments.append.is_some() {
+            anyhow::bail!("--append goes with --lane linux; the kernel of a lab takes --cmdline");
+        }
+        return Ok(None);
+    }
+    let plain = match &arguments.kernel {
+        Some(path) => named(path, arguments.modules.as_deref())?,
+        None => newest(context)?,
+    };
+    let lines = arguments.cmdline.iter().chain(&arguments.append);
+    let words = lines.flat_map(|line| line.split_whitespace());
+    let words: Vec<String> = words
+        .map(str::to_owned)
+        .chain(arguments.module_param.iter().cloned())
+        .collect();
+    Ok(Some(Arc::new(LinuxGuest {
+        kernel: with_words(&plain, &words),
+        accelerator: accelerator(context),
+    })))
+}
+
+/// What `--accel` says of Linux guests.
+fn accelerator(context: &Context) -> Accelerator {
+    match context.accel {
+        Some(Accel::Kvm) => Accelerator::Kvm,
+        Some(Accel::Tcg) | None => Accelerator::Tcg,
+    }
+}
+
+fn named(path: &Path, modules: Option<&Path>) -> anyhow::Result<LabKernel> {
+    kernel(path, modules, &[]).map_err(anyhow::Error::msg)
+}
+
+fn newest(context: &Context) -> anyhow::Result<LabKernel> {
+    let (mut kernels, unusable) = kernels(&context.config);
+    kernels.pop().ok_or_else(|| {
+        let told = unusable.first().map(|unusable| unusable.reason.clone());
+        NotRun(told.unwrap_or_default()).into()
+    })
+}

@@ -1,0 +1,237 @@
+//! Lane `linux`: the kernel that a guest boots, its selection, and the trials.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::case::{Case, Lane, Qemu, Topology};
+use super::config::{Config, Glob};
+use super::labs::LabKernel;
+use super::plan::{Filter, Subject, Trial};
+
+/// What runs a Linux guest.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Accelerator {
+    /// TCG: the same on every host.
+    #[default]
+    Tcg,
+    /// The host's KVM.
+    Kvm,
+}
+
+impl Accelerator {
+    /// As QEMU's `-accel` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Accelerator::Tcg => "tcg",
+            Accelerator::Kvm => "kvm",
+        }
+    }
+
+    /// The lane in which the agent is run on it without an operating system.
+    pub fn bare_metal(self) -> Lane {
+        match self {
+            Accelerator::Tcg => Lane::Tcg,
+            Accelerator::Kvm => Lane::Kvm,
+        }
+    }
+}
+
+/// The kernel of a Linux guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinuxGuest {
+    /// The kernel; its words are further ones of its command line.
+    pub kernel: LabKernel,
+    /// What runs it.
+    pub accelerator: Accelerator,
+}
+
+impl LinuxGuest {
+    /// Third part of a trial's name: `linux-6.12`, or `linux-6.12@kvm`.
+    pub fn label(&self) -> String {
+        match self.accelerator {
+            Accelerator::Tcg => self.kernel.label.clone(),
+            Accelerator::Kvm => format!("{}@kvm", self.kernel.label),
+        }
+    }
+}
+
+/// Lane `linux` of a selection.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinuxSet {
+    /// Globs over the labels of kernels.
+    pub kernels: Vec<Glob>,
+    /// Globs over CPU models.
+    pub models: Vec<Glob>,
+    /// Globs over the labels of QEMUs.
+    pub qemus: Vec<Glob>,
+    /// What runs the guests.
+    pub accelerators: Vec<Accelerator>,
+}
+
+impl Default for LinuxSet {
+    fn default() -> Self {
+        LinuxSet {
+            kernels: vec![Glob::any()],
+            models: vec![Glob::any()],
+            qemus: vec![Glob::any()],
+            accelerators: vec![Accelerator::Tcg],
+        }
+    }
+}
+
+/// The trials of Linux guests: each chosen model on each chosen kernel, on the newest q35 machine type.
+pub fn plan(
+    kernels: &[LabKernel],
+    qemus: &[Arc<Qemu>],
+    set: &LinuxSet,
+    config: &Config,
+    filter: &Filter,
+) -> Vec<Trial> {
+    if !filter.lane(Lane::Linux) {
+        return Vec::new();
+    }
+    let chosen = kernels
+        .iter()
+        .filter(|kernel| Glob::matches(&set.kernels, &kernel.label));
+    let mut trials = Vec::new();
+    for kernel in chosen {
+        for accelerator in &set.accelerators {
+            let guest = Arc::new(LinuxGuest {
+                kernel: kernel.clone(),
+                accelerator: *accelerator,
+            });
+            let qemus = qemus
+                .iter()
+                .filter(|qemu| Glob::matches(&set.qemus, &qemu.label));
+            trials.extend(qemus.flat_map(|qemu| of_qemu(qemu, &guest, set, config, filter)));
+        }
+    }
+    trials
+}
+
+fn of_qemu(
+    qemu: &Arc<Qemu>,
+    guest: &Arc<LinuxGuest>,
+    set: &LinuxSet,
+    config: &Config,
+    filter: &Filter,
+) -> Vec<Trial> {
+    let Some(machine) = qemu.offers.newest_machine() else {
+        return Vec::new();
+    };
+    if !filter.machine(machine) {
+        return Vec::new();
+    }
+    let all = qemu.offers.models.iter().map(|model| model.name.as_str());
+    let chosen = all.filter(|name| Glob::matches(&set.models, name) && filter.model(name));
+    // What TCG cannot be is `host`.
+    let runs = |name: &&str| guest.accelerator == Accelerator::Kvm || *name != "host";
+    chosen
+        .filter(runs)
+        .map(|model| Trial {
+            name: format!("{}/{}/{}/{model}", Lane::Linux, qemu.label, guest.label()),
+            subject: Subject::Linux,
+            expectation: expectation(&guest.kernel, model),
+            cases: vec![Case {
+                qemu: Arc::clone(qemu),
+                lane: Lane::Linux,
+                machine: machine.to_owned(),
+                cpu: model.to_owned(),
+                smp: Topology::single(),
+                spared: config.spared(Lane::Linux, &qemu.label, model),
+                linux: Some(Arc::clone(guest)),
+            }],
+        })
+        .collect()
+}
+
+/// `linux-6.12/EPYC-v4.snap`. Words of the command line make no other expectation: what they take is to be found.
+pub fn expectation(kernel: &LabKernel, model: &str) -> PathBuf {
+    let version = kernel.expectations.file_name().unwrap_or_default();
+    let version = version.to_string_lossy();
+    let plain = version.split('+').next().unwrap_or_default();
+    PathBuf::from(format!("linux-{plain}")).join(format!("{model}.snap"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::matrix::Offers;
+    use crate::matrix::offers::{Machine, Model};
+
+    fn names(filter: &Filter, accelerators: &[Accelerator]) -> Vec<String> {
+        let model = |name: &str| Model {
+            name: name.to_owned(),
+            ..Model::default()
+        };
+        let qemu = Arc::new(Qemu {
+            path: "/opt/qemu".into(),
+            label: "qemu-10.0".to_owned(),
+            offers: Arc::new(Offers {
+                models: vec![model("EPYC-v1"), model("host")],
+                machines: vec![Machine {
+                    name: "pc-q35-10.0".to_owned(),
+                    ..Machine::default()
+                }],
+                ..Offers::default()
+            }),
+        });
+        let kernel = LabKernel {
+            label: "linux-6.12".to_owned(),
+            release: "6.12.1".to_owned(),
+            path: "kernels/6.12".into(),
+            modules: None,
+            words: Vec::new(),
+            expectations: "kernels/6.12+nosmap".into(),
+        };
+        let set = LinuxSet {
+            accelerators: accelerators.to_vec(),
+            ..LinuxSet::default()
+        };
+        let config = Config::built_in(Path::new(".")).expect("a configuration");
+        let trials = plan(&[kernel], &[qemu], &set, &config, filter);
+        let told = |trial: Trial| format!("{} {}", trial.name, trial.expectation.display());
+        trials.into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_model_is_a_trial_of_each_kernel_and_accelerator() {
+        let both = [Accelerator::Tcg, Accelerator::Kvm];
+        assert_eq!(
+            names(&Filter::default(), &both),
+            [
+                "linux/qemu-10.0/linux-6.12/EPYC-v1 linux-6.12/EPYC-v1.snap",
+                "linux/qemu-10.0/linux-6.12@kvm/EPYC-v1 linux-6.12/EPYC-v1.snap",
+                "linux/qemu-10.0/linux-6.12@kvm/host linux-6.12/host.snap",
+            ]
+        );
+    }
+
+    #[test]
+    fn another_lane_leaves_none() {
+        let filter = Filter {
+            lanes: vec![Lane::Tcg],
+            ..Filter::default()
+        };
+        assert!(names(&filter, &[Accelerator::Tcg]).is_empty());
+    }
+}
