@@ -3,7 +3,7 @@
 //! [`compare`] is check 1 and the way all others tell a difference. [`kvm_given`] and [`kvm_supported`] are check 7, with
 //! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`agreement`] is checks 2 and 3, [`groups`] the files of machine types,
 //! [`outcome`] what can become of a case, and [`waivers`] what of it is accepted. [`host_cpus`] holds the host's processors against one another,
-//! [`baseline`] a host against its own past.
+//! [`baseline`] a host against its own past. [`mod@linux`] is check 9.
 //! Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
 
 pub mod agreement;
@@ -18,6 +18,7 @@ pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
 pub mod limits;
+pub mod linux;
 pub mod msrs;
 pub mod outcome;
 pub mod self_consistency;
@@ -32,6 +33,7 @@ pub use agreement::agreement;
 pub use compare::{Change, Kind, compare, compare_with_emptied};
 pub use groups::{Groups, Shift};
 pub use kvm_given::{given_and_kept, given_and_seen};
+pub use linux::{linux, user_space_and_agent};
 pub use kvm_supported::supported_by_hardware;
 pub use outcome::{CaseResult, Status};
 pub use waivers::Waivers;

@@ -38,10 +38,26 @@ pub enum Register {
     State,
     /// A run of a sweep (`sweep`).
     Sweep,
+    /// A word of `bugs` in a Linux guest's /proc/cpuinfo (`bugs`).
+    Bugs,
+    /// A cache, as a Linux guest's sysfs tells it (`cache`).
+    Cache,
+    /// A word of `flags` in a Linux guest's /proc/cpuinfo (`flags`).
+    Flags,
+    /// Another field of a Linux guest's /proc/cpuinfo (`info`).
+    Info,
+    /// About a Linux guest's kernel (`linux`).
+    Linux,
+    /// A processor's place, as a Linux guest's sysfs tells it (`topo`).
+    Topology,
+    /// A word of `vmx flags` in a Linux guest's /proc/cpuinfo (`vmx`).
+    VmxFlags,
+    /// What a Linux guest's sysfs says of a vulnerability (`vuln`).
+    Vulnerability,
 }
 
 impl Register {
-    const ALL: [(Register, &'static str); 10] = [
+    const ALL: [(Register, &'static str); 18] = [
         (Register::Agent, "agent"),
         (Register::Cpuid, "cpuid"),
         (Register::Emulated, "emul"),
@@ -52,6 +68,14 @@ impl Register {
         (Register::Probe, "probe"),
         (Register::State, "state"),
         (Register::Sweep, "sweep"),
+        (Register::Bugs, "bugs"),
+        (Register::Cache, "cache"),
+        (Register::Flags, "flags"),
+        (Register::Info, "info"),
+        (Register::Linux, "linux"),
+        (Register::Topology, "topo"),
+        (Register::VmxFlags, "vmx"),
+        (Register::Vulnerability, "vuln"),
     ];
 
     /// The word a line starts with.
@@ -59,6 +83,19 @@ impl Register {
         let mut all = Self::ALL.iter();
         all.find(|(register, _)| *register == self)
             .map_or("", |(_, word)| word)
+    }
+
+    /// Whether the line's text is a word of a list, and its place nothing but that word.
+    fn is_list(self) -> bool {
+        matches!(self, Register::Bugs | Register::Flags | Register::VmxFlags)
+    }
+
+    /// Whether bits of a register follow the address.
+    fn has_bits(self) -> bool {
+        matches!(
+            self,
+            Register::Cpuid | Register::Os | Register::Emulated | Register::HyperV | Register::Probe
+        )
     }
 
     fn from_word(word: &str) -> Option<Register> {
@@ -119,13 +156,11 @@ impl Line {
             return None;
         }
         let register = Register::from_word(place.get(..6)?.trim_end())?;
-        let wide = !matches!(
-            register,
-            Register::Agent | Register::Kvm | Register::State | Register::Sweep
-        );
         let (address, bits) = match register {
             Register::Msr => place[6..].split_at_checked(18)?,
-            _ if wide => place[6..].split_at_checked(14)?,
+            list if list.is_list() && place[6..].trim().is_empty() => (text, ""),
+            list if list.is_list() => return None,
+            bits if bits.has_bits() => place[6..].split_at_checked(14)?,
             _ => (&place[6..], ""),
         };
         let place = Place {
@@ -160,10 +195,11 @@ impl fmt::Display for Place {
         let word = self.register.word();
         match self.register {
             Register::Msr => write!(f, "{word:<6}{:<18}{:<8}", self.address, self.bits),
-            Register::Agent | Register::Kvm | Register::State | Register::Sweep => {
-                write!(f, "{word:<6}{:<26}", self.address)
+            list if list.is_list() => write!(f, "{word:<32}"),
+            register if register.has_bits() => {
+                write!(f, "{word:<6}{:<14}{:<12}", self.address, self.bits)
             }
-            _ => write!(f, "{word:<6}{:<14}{:<12}", self.address, self.bits),
+            _ => write!(f, "{word:<6}{:<26}", self.address),
         }
     }
 }
@@ -196,9 +232,16 @@ pub fn manual_style(place: &Place) -> String {
     };
     let tail = match place.register {
         Register::Msr => format!("MSR.{}{bits}", hex(&place.address)),
-        Register::Agent | Register::Kvm | Register::State | Register::Sweep => {
-            format!("{}.{}", place.register.word(), place.address)
+        Register::Bugs | Register::Flags | Register::VmxFlags | Register::Info => {
+            let list = match place.register {
+                Register::Bugs => "bugs",
+                Register::Flags => "flags",
+                Register::VmxFlags => "vmx flags",
+                _ => &place.address,
+            };
+            format!("/proc/cpuinfo {list}")
         }
+        word if !word.has_bits() => format!("{}.{}", word.word(), place.address),
         register => {
             let (leaf, subleaf) = place
                 .address

@@ -9,8 +9,10 @@ pub mod etallen;
 pub mod hypervisor;
 pub mod kvm;
 pub mod line;
+pub mod linux;
 pub mod parse;
 pub mod render;
+pub mod rule;
 pub mod table;
 pub mod volatile;
 
@@ -18,5 +20,6 @@ pub use bit::Bit;
 pub use line::{Line, Place, Register};
 pub use parse::{ParseError, parse};
 pub use render::render;
+pub use rule::LinuxRules;
 pub use table::{Field, Format, Space, Table};
 pub use volatile::Volatile;

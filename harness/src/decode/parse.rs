@@ -137,6 +137,16 @@ impl Partial {
                 "phases" => self.phases = phases(line.value().ok_or("no value")?)?,
                 _ => return Err("unknown statement"),
             },
+            Register::Bugs
+            | Register::Cache
+            | Register::Flags
+            | Register::Info
+            | Register::Linux
+            | Register::Topology
+            | Register::VmxFlags
+            | Register::Vulnerability => {
+                return Err("of a guest's kernel: no part of a dump's registers");
+            }
             Register::Emulated | Register::HyperV | Register::Kvm => {
                 return Err("what KVM says of itself is no part of a dump");
             }

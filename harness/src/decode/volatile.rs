@@ -10,7 +10,7 @@ use super::table::Table;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// A name of the feature table.
+    /// A name of the feature table, or `cpuinfo.` and a field of a Linux guest's /proc/cpuinfo.
     name: String,
     /// What is printed instead of the value, without the angle brackets.
     placeholder: String,
@@ -40,7 +40,9 @@ impl Volatile {
             if entry.reason.trim().is_empty() {
                 return Err(format!("volatile field {} has no reason", entry.name));
             }
-            if table.named(&entry.name).is_none() {
+            // Fields of /proc/cpuinfo are the kernel's.
+            let cpuinfo = entry.name.starts_with("cpuinfo.");
+            if !cpuinfo && table.named(&entry.name).is_none() {
                 return Err(format!(
                     "volatile field {} is not in the feature table",
                     entry.name

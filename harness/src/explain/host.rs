@@ -2,34 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::bits::Register;
 use crate::decode::{Field, Space};
 use crate::host::Found;
 use crate::host::kernel::Module;
-
-/// Words of the kernel's command line, and the /proc/cpuinfo flags that they take
-/// (Documentation/admin-guide/kernel-parameters.txt).
-const WORDS: [(&str, &[&str]); 14] = [
-    (
-        "noxsave",
-        &[
-            "xsave", "xsaveopt", "xsavec", "xsaves", "avx", "avx2", "avx512f",
-        ],
-    ),
-    ("noxsaveopt", &["xsaveopt"]),
-    ("noxsaves", &["xsaves"]),
-    ("nox2apic", &["x2apic"]),
-    ("nosmap", &["smap"]),
-    ("nosmep", &["smep"]),
-    ("nofsgsbase", &["fsgsbase"]),
-    ("nopku", &["pku", "ospke"]),
-    ("nopcid", &["pcid"]),
-    ("noinvpcid", &["invpcid"]),
-    ("no5lvl", &["la57"]),
-    ("nosgx", &["sgx"]),
-    ("nousershstk", &["user_shstk"]),
-    ("tsx=off", &["rtm", "hle"]),
-];
+use crate::host::words::FEATURE_WORDS;
+pub use crate::host::words::word;
 
 /// Module, parameter, and the features that it takes when it is off (arch/x86/kvm/{vmx/vmx.c,svm/svm.c,x86.c}).
 const OPTIONS: [(&str, &str, &[&str]); 12] = [
@@ -48,38 +25,6 @@ const OPTIONS: [(&str, &str, &[&str]); 12] = [
     ("kvm_amd", "lbrv", &["lbrv"]),
 ];
 
-/// The word of a kernel's command line that takes the flag of /proc/cpuinfo from the host. `number` is the kernel's for the same
-/// feature ([`number`]): names are understood since Linux 5.17, numbers always.
-pub fn word<'a>(command_line: &'a [String], flag: &str, number: Option<u32>) -> Option<&'a str> {
-    let is_it = |one: &str| one == flag || (number.is_some() && one.parse().ok() == number);
-    let takes = |word: &str| match word.strip_prefix("clearcpuid=") {
-        Some(list) => list.split(',').any(is_it),
-        None => WORDS
-            .iter()
-            .any(|(known, flags)| *known == word && flags.contains(&flag)),
-    };
-    let mut words = command_line.iter().map(String::as_str);
-    words.find(|word| takes(word))
-}
-
-/// The kernel's words of CPUID features: index, leaf, subleaf, register (arch/x86/include/asm/cpufeatures.h; the layout has been the
-/// same since Linux 4.16).
-const FEATURE_WORDS: [(u32, u32, u32, Register); 13] = [
-    (0, 1, 0, Register::Edx),
-    (1, 0x8000_0001, 0, Register::Edx),
-    (4, 1, 0, Register::Ecx),
-    (5, 0xC000_0001, 0, Register::Edx),
-    (6, 0x8000_0001, 0, Register::Ecx),
-    (9, 7, 0, Register::Ebx),
-    (10, 0xD, 1, Register::Eax),
-    (12, 7, 1, Register::Eax),
-    (13, 0x8000_0008, 0, Register::Ebx),
-    (14, 6, 0, Register::Eax),
-    (15, 0x8000_000A, 0, Register::Edx),
-    (16, 7, 0, Register::Ecx),
-    (18, 7, 0, Register::Edx),
-];
-
 /// The kernel's number of a CPUID feature, as `clearcpuid=293` takes it: 293 is avx2, bit 5 of word 9.
 pub fn number(field: &Field) -> Option<u32> {
     if field.space != Space::Cpuid {
@@ -89,7 +34,7 @@ pub fn number(field: &Field) -> Option<u32> {
     let word = words.find(|(_, leaf, subleaf, register)| {
         *leaf == field.leaf
             && field.subleaves.covers(*subleaf)
-            && *register as usize == field.register as usize
+            && *register == field.register
     });
     word.map(|(word, ..)| word * 32 + u32::from(field.low))
 }

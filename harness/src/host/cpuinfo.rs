@@ -55,12 +55,15 @@ pub fn cpuinfo() -> Found<Cpuinfo> {
     Found::from(std::fs::read_to_string(Path::new("/proc/cpuinfo"))).map(|text| parse(&text))
 }
 
+/// The fields of each processor by name, in the order of the text. What is no field is passed over.
+pub fn blocks(text: &str) -> impl Iterator<Item = BTreeMap<&str, &str>> {
+    let blocks = text.split("\n\n").map(block);
+    blocks.filter(|block| !block.is_empty())
+}
+
 /// Reads the text of /proc/cpuinfo.
 pub fn parse(text: &str) -> Cpuinfo {
-    let mut blocks = text
-        .split("\n\n")
-        .map(block)
-        .filter(|block| !block.is_empty());
+    let mut blocks = blocks(text);
     let first = blocks.next().unwrap_or_default();
     let identity = IDENTITY
         .iter()

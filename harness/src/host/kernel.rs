@@ -32,7 +32,7 @@ pub fn kernel() -> Kernel {
 }
 
 /// Words of the command line; quotes may hold spaces together.
-fn parameters(line: &str) -> Vec<String> {
+pub(crate) fn parameters(line: &str) -> Vec<String> {
     let mut quoted = false;
     let words = line.split(|letter: char| {
         quoted ^= letter == '"';

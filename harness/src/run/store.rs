@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::Datelike as _;
 
 use crate::check::Waivers;
-use crate::decode::{Table, Volatile};
+use crate::decode::{LinuxRules, Table, Volatile};
 use crate::host::HostKind;
 use crate::matrix::{Config, Subject, Trial};
 
@@ -17,6 +17,8 @@ pub struct Store {
     pub table: Table,
     /// `expectations/volatile.toml`.
     pub volatile: Volatile,
+    /// `expectations/linux.tsv`.
+    pub linux: LinuxRules,
     /// `expectations/waivers.toml`, as far as it holds on this host today.
     pub waivers: Waivers,
     /// The folder.
@@ -56,7 +58,7 @@ pub enum StoreError {
 }
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     (
         "features.tsv",
         include_str!("../../../expectations/features.tsv"),
@@ -68,6 +70,10 @@ const BUILT_IN: [(&str, &str); 3] = [
     (
         "waivers.toml",
         include_str!("../../../expectations/waivers.toml"),
+    ),
+    (
+        "linux.tsv",
+        include_str!("../../../expectations/linux.tsv"),
     ),
 ];
 
@@ -87,7 +93,11 @@ impl Store {
         let (file, text) = table_text(&folder, BUILT_IN[2])?;
         let waivers = Waivers::parse(&text, &HostKind::of_this_host(), today());
         let waivers = waivers.map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
+        let (file, text) = table_text(&folder, BUILT_IN[3])?;
+        let linux = LinuxRules::parse(&file, &text, |name| table.named(name).is_some())
+            .map_err(|error| StoreError::Table(error.to_string()))?;
         Ok(Store {
+            linux,
             waivers,
             table,
             volatile,

@@ -1,0 +1,385 @@
+//! Check 9: flags, vmx flags and bugs in a Linux guest's /proc/cpuinfo follow from CPUID and MSRs of the same guest, or are lost for a
+//! reason that is named.
+//!
+//! Which names a kernel knows, and which of them are bits of a register that it copies whole, the kernel's own tables tell
+//! ([`Names`]). Everything else stands in `expectations/linux.tsv`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use fidelity_protocol::frame::Phase;
+
+use super::bits::{Bits, Register, bit, bits, mask, span};
+use super::compare::{Change, Kind};
+use crate::boot::linux::Names;
+use crate::decode::rule::{Atom, LinuxRules, RowKind, Truth, Vendor};
+use crate::decode::{Bit, Space, Table};
+use crate::dump::{Dump, Key, LinuxReport, Reading, Regs};
+use crate::host::words::{FEATURE_WORDS, word};
+
+const CHECK: &str = "linux";
+/// Who broke its word.
+pub const LAYER: &str = "guest kernel";
+
+/// A Linux guest, and what it is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest<'a> {
+    /// What its kernel reported.
+    pub report: &'a LinuxReport,
+    /// CPUID and MSRs as its user space saw them.
+    pub dump: &'a Dump,
+    /// The kernel's own names.
+    pub names: &'a Names,
+    /// The feature table.
+    pub table: &'a Table,
+    /// The rules.
+    pub rules: &'a LinuxRules,
+}
+
+/// Why a flag whose bit is set is not shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// A word of the guest's command line takes it.
+    CommandLine {
+        /// `clearcpuid=avx2`.
+        word: String,
+    },
+    /// A flag that it needs is not there.
+    Needs {
+        /// The other flag.
+        flag: String,
+    },
+    /// A rule says so: an erratum, a mitigation, something that was not built.
+    Rule {
+        /// The rule's source.
+        why: String,
+    },
+    /// The kernel has no name for it.
+    NotKnown {
+        /// `uname -r`.
+        release: String,
+    },
+    /// Nobody says why.
+    Unnamed,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Loss::CommandLine { word } => {
+                write!(f, "the guest kernel's command line took it: {word}")
+            }
+            Loss::Needs { flag } => write!(f, "the guest's kernel takes it where {flag} is not"),
+            Loss::Rule { why } => write!(f, "the guest's kernel took it: {why}"),
+            Loss::NotKnown { release } => {
+                write!(f, "Linux {release} has no name for it")
+            }
+            Loss::Unnamed => f.write_str("the guest's kernel left it out, and no rule says why"),
+        }
+    }
+}
+
+/// Everything that the guest's kernel shows and should not, or the other way round.
+pub fn linux(guest: Guest<'_>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (number, name) in &guest.names.flags {
+        changes.extend(match guest.bit_of(*number) {
+            Some(bit) => guest.copied(name, bit),
+            None => guest.ruled(RowKind::Flag, name),
+        });
+    }
+    for name in guest.names.bugs.values() {
+        changes.extend(guest.ruled(RowKind::Bug, name));
+    }
+    for name in guest.names.vmx.values() {
+        changes.extend(guest.vmx(name));
+    }
+    changes.extend(guest.unknown());
+    changes
+}
+
+impl<'a> Guest<'a> {
+    /// The CPUID bit that a flag's number stands for; `None` for a word of the kernel's own.
+    fn bit_of(&self, number: u16) -> Option<Bit> {
+        let (index, bit) = (u32::from(number / 32), (number % 32) as u8);
+        let word = FEATURE_WORDS.iter().find(|(word, ..)| *word == index)?;
+        let (_, leaf, subleaf, register) = *word;
+        Some(Bit {
+            key: Key::new(leaf, subleaf),
+            register,
+            bit,
+        })
+    }
+
+    fn cpuid(&self, key: Key) -> Option<Regs> {
+        let boot = self.dump.boot_processor()?;
+        boot.phase(Phase::Enabled)?.cpuid.get(&key).copied()
+    }
+
+    fn is_set(&self, bit: Bit) -> bool {
+        self.cpuid(bit.key).is_some_and(|regs| bit.is_set(regs))
+    }
+
+    fn shows(&self, flag: &str) -> bool {
+        self.report.cpuinfo.flags.contains(flag)
+    }
+
+    /// A flag that is one bit.
+    fn copied(&self, name: &str, bit: Bit) -> Option<Change> {
+        match (self.is_set(bit), self.shows(name)) {
+            (true, false) => match self.loss(name) {
+                Loss::Unnamed => {
+                    let expected = format!("{bit} is set");
+                    Some(told(Kind::Lost, "flags", name, &expected, "not shown, and no rule says why"))
+                }
+                _ => None,
+            },
+            (false, true) if self.rule(RowKind::Gained, name) != Some(Truth::Yes)
+                && self.rule(RowKind::Gained, name) != Some(Truth::Maybe) =>
+            {
+                let expected = format!("{bit} is clear");
+                Some(told(Kind::Gained, "flags", name, &expected, "shown, and no rule says why"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Why a flag whose bit is set is not shown.
+    pub fn loss(&self, flag: &str) -> Loss {
+        let number = self.names.number(flag);
+        let Some(number) = number else {
+            let release = self.report.release.clone();
+            return Loss::NotKnown { release };
+        };
+        if let Some(word) = word(&self.report.command_line, flag, Some(u32::from(number))) {
+            let word = word.to_owned();
+            return Loss::CommandLine { word };
+        }
+        if let Some(needs) = self.rules.row(RowKind::Needs, flag)
+            && self.truth(&needs.rule) == Truth::No
+        {
+            let missing = needs.rule.atoms().into_iter().find_map(|atom| match atom {
+                Atom::Flag(other) if !self.shows(other) => Some(other.clone()),
+                _ => None,
+            });
+            return Loss::Needs {
+                flag: missing.unwrap_or_default(),
+            };
+        }
+        match self.rules.row(RowKind::Lost, flag) {
+            Some(row) if self.truth(&row.rule) != Truth::No => Loss::Rule {
+                why: row.source.clone(),
+            },
+            _ => Loss::Unnamed,
+        }
+    }
+
+    /// A word of `flags` or `bugs` that a rule alone decides.
+    fn ruled(&self, kind: RowKind, name: &str) -> Option<Change> {
+        let (list, shown) = match kind {
+            RowKind::Bug => ("bugs", self.report.cpuinfo.bugs.contains(name)),
+            _ => ("flags", self.shows(name)),
+        };
+        let row = match self.rules.row(kind, name) {
+            Some(row) => row,
+            None if shown => {
+                return Some(told(Kind::Gained, list, name, "a rule in linux.tsv", "shown, and there is none"));
+            }
+            None => return None,
+        };
+        let source = &row.source;
+        match (self.truth(&row.rule), shown) {
+            (Truth::Yes, false) if self.taken(kind, name) => None,
+            (Truth::Yes, false) => Some(told(Kind::Lost, list, name, source, "not shown")),
+            (Truth::No, true) => {
+                Some(told(Kind::Gained, list, name, &format!("not shown: {source}"), "shown"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a flag of the kernel's own was taken by its command line, or needs another that is not there.
+    fn taken(&self, kind: RowKind, name: &str) -> bool {
+        kind == RowKind::Flag && self.loss(name) != Loss::Unnamed
+    }
+
+    /// A word of `vmx flags`: its MSR bit by alias, or a rule.
+    fn vmx(&self, name: &str) -> Option<Change> {
+        let shown = self.report.vmx_flags().contains(name);
+        let row = self.rules.row(RowKind::Vmx, name);
+        let of_alias = || {
+            let mut fields = self.table.fields().iter();
+            let field = fields.find(|field| {
+                let vmx = field.space == Space::Msr && (0x480..=0x493).contains(&field.leaf);
+                vmx && field.aliases_of("linux").any(|alias| alias == name)
+            })?;
+            Some(self.feature(&field.name))
+        };
+        let truth = match row {
+            Some(row) => self.truth(&row.rule),
+            None => of_alias().unwrap_or(Truth::Maybe),
+        };
+        let truth = match self.shows("vmx") {
+            true => truth,
+            false => Truth::No,
+        };
+        match (truth, shown) {
+            (Truth::Yes, false) => {
+                Some(told(Kind::Lost, "vmx flags", name, "its bit is set in the VMX MSRs", "not shown"))
+            }
+            (Truth::No, true) => {
+                Some(told(Kind::Gained, "vmx flags", name, "its bit is clear in the VMX MSRs", "shown"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Words that the kernel's tables do not have.
+    fn unknown(&self) -> Vec<Change> {
+        let lists = [
+            ("flags", &self.report.cpuinfo.flags, &self.names.flags),
+            ("bugs", &self.report.cpuinfo.bugs, &self.names.bugs),
+            ("vmx flags", &self.report.vmx_flags(), &self.names.vmx),
+        ];
+        let mut changes = Vec::new();
+        for (list, shown, names) in lists {
+            let known: BTreeSet<&String> = names.values().collect();
+            let extra = shown.iter().filter(|name| !known.contains(name));
+            changes.extend(extra.map(|name| {
+                told(Kind::Gained, list, name, "a name of the kernel's own table", "shown")
+            }));
+        }
+        changes
+    }
+
+    fn rule(&self, kind: RowKind, name: &str) -> Option<Truth> {
+        Some(self.truth(&self.rules.row(kind, name)?.rule))
+    }
+
+    fn truth(&self, rule: &crate::decode::rule::Rule) -> Truth {
+        rule.truth(&|atom| self.ask(atom))
+    }
+
+    fn ask(&self, atom: &Atom) -> Truth {
+        let (family, model) = self.signature();
+        match atom {
+            Atom::Known(truth) => *truth,
+            Atom::Feature(name) => self.feature(name),
+            Atom::Flag(name) => Truth::of(self.shows(name)),
+            Atom::Bug(name) => Truth::of(self.report.cpuinfo.bugs.contains(name)),
+            Atom::Vendor(vendor) => Truth::of(self.vendor() == Some(*vendor)),
+            Atom::Family(first, last) => Truth::of((*first..=*last).contains(&family)),
+            Atom::Model(spans) => {
+                let within = spans.iter().any(|(first, last)| (*first..=*last).contains(&model));
+                Truth::of(within)
+            }
+            Atom::Kernel(major, minor) => Truth::of(self.report.version() >= (*major, *minor)),
+            Atom::Word(word) => Truth::of(self.report.command_line.contains(word)),
+            Atom::Topology => {
+                let level = self.cpuid(Key::new(0xB, 0));
+                Truth::of(level.is_some_and(|regs| regs[1] != 0))
+            }
+        }
+    }
+
+    /// Whether the bits of a name of the feature table are not 0. Of an MSR that was not read nobody knows.
+    fn feature(&self, name: &str) -> Truth {
+        let Some(field) = self.table.named(name) else {
+            return Truth::Maybe;
+        };
+        match field.space {
+            Space::Msr => match self.msr(field.leaf) {
+                Some(Reading::Value(value)) => Truth::of(value & field.mask() != 0),
+                Some(Reading::Fault(_)) => Truth::No,
+                None => Truth::Maybe,
+            },
+            Space::Cpuid | Space::HyperV => {
+                let subleaf = (0..64).find(|subleaf| field.subleaves.covers(*subleaf));
+                let regs = self.cpuid(Key::new(field.leaf, subleaf.unwrap_or(0)));
+                let register = regs.map_or(0, |regs| regs[usize::from(field.register)]);
+                Truth::of(u64::from(register) & field.mask() != 0)
+            }
+        }
+    }
+
+    fn msr(&self, index: u32) -> Option<Reading> {
+        let boot = self.dump.boot_processor()?;
+        boot.phase(Phase::Msrs)?.msrs.get(&index).copied()
+    }
+
+    fn vendor(&self) -> Option<Vendor> {
+        let [_, ebx, ecx, edx] = self.cpuid(Key::new(0, 0))?;
+        Vendor::of(&[ebx, edx, ecx].map(u32::to_le_bytes).concat())
+    }
+
+    /// Family and model (SDM vol. 2, "CPUID", version information).
+    fn signature(&self) -> (u32, u32) {
+        let eax = self.cpuid(Key::new(1, 0)).map_or(0, |regs| regs[0]);
+        let (family, model) = (eax >> 8 & 0xF, eax >> 4 & 0xF);
+        let whole = match family {
+            0xF => family + (eax >> 20 & 0xFF),
+            _ => family,
+        };
+        match whole {
+            6 | 0xF.. => (whole, model | eax >> 12 & 0xF0),
+            _ => (whole, model),
+        }
+    }
+}
+
+fn told(kind: Kind, list: &str, name: &str, expected: &str, actual: &str) -> Change {
+    Change {
+        place: format!("/proc/cpuinfo {list}"),
+        ..Change::told(CHECK, kind, name, expected, actual, LAYER)
+    }
+}
+
+/// Bits in which user space may see CPUID otherwise than the agent does, which sets control state by itself.
+const OF_THE_SYSTEM: [Bits; 5] = [
+    bits(1, None, Register::Ecx, bit(27), "OSXSAVE follows CR4, which a kernel without XSAVE leaves alone"),
+    bits(1, None, Register::Ecx, bit(3), "MONITOR follows IA32_MISC_ENABLE, which the firmware sets"),
+    bits(7, Some(0), Register::Ecx, bit(4), "OSPKE follows CR4"),
+    bits(0xD, Some(0), Register::Ebx, span(31, 0), "the size of what XCR0 has on: a kernel leaves out what it does not use"),
+    bits(0xD, Some(1), Register::Ebx, span(31, 0), "the size of what XCR0 and IA32_XSS have on"),
+];
+
+/// CPUID as the guest's user space sees it is what the agent saw without an operating system, but for what a system changes.
+pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Change> {
+    let answers = |dump: &Dump| {
+        let boot = dump.boot_processor()?;
+        let enabled = boot.phase(Phase::Enabled).filter(|phase| !phase.cpuid.is_empty());
+        let phase = enabled.or_else(|| boot.phase(Phase::Reset))?;
+        Some(phase.cpuid.clone())
+    };
+    let (Some(user), Some(agent)) = (answers(user), answers(agent)) else {
+        return Vec::new();
+    };
+    let keys: BTreeSet<&Key> = user.keys().chain(agent.keys()).collect();
+    let mut changes = Vec::new();
+    for key in keys {
+        for register in 0..4u8 {
+            let of = |answers: &crate::host::cpuid::Answers| {
+                answers.get(key).map_or(0, |regs| regs[usize::from(register)])
+            };
+            let differing = (of(&user) ^ of(&agent)) & !mask(&OF_THE_SYSTEM, *key, register);
+            changes.extend((0..32u8).filter(|bit| differing >> bit & 1 == 1).map(|bit| {
+                let bit = Bit {
+                    key: *key,
+                    register,
+                    bit,
+                };
+                let set = user.get(key).is_some_and(|regs| bit.is_set(*regs));
+                let (kind, expected, actual) = match set {
+                    true => (Kind::Gained, "clear, as the agent saw it", "set in user space"),
+                    false => (Kind::Lost, "set, as the agent saw it", "clear in user space"),
+                };
+                Change::bit("linux-cpuid", kind, bit, table, expected, actual)
+            }));
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+#[path = "linux_tests.rs"]
+mod tests;
