@@ -18,7 +18,7 @@ use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, labs};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
-use cpuid_fidelity::run::{Engine, Store, Unusable, catalogue, inventory, lab, vanished};
+use cpuid_fidelity::run::{Engine, Store, Unusable, catalogue, inventory, lab, linux, vanished};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -53,6 +53,7 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     let mut engine = Engine::new(Store::open(&config)?, options, jobs, cancel)?;
     let mut planned = matrix::plan(&inventory.qemus, &config, profile()?, &Filter::default());
     let unusable = in_labs(&config, &mut engine, &mut planned, &inventory.qemus)?;
+    let (guests, no_guests) = with_linux(&config, &mut planned, &inventory.qemus)?;
     let has_labs = planned.iter().any(|trial| trial.lab().is_some());
     let engine = Arc::new(engine);
     let ability = Ability::of_this_host();
@@ -72,6 +73,9 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         }));
     }
     trials.extend(no_kernel(arguments, has_labs));
+    if guests == 0 {
+        trials.push(skipped(arguments, "linux", &no_guests));
+    }
     if inventory.qemus.is_empty() {
         eprintln!("no QEMU found: run `scripts/setup`, or name one in fidelity.toml");
     }
@@ -98,15 +102,37 @@ fn in_labs(
     Ok(unusable)
 }
 
+/// Plans the trials of Linux guests; how many, and why there is none.
+fn with_linux(
+    config: &Config,
+    planned: &mut Vec<matrix::Trial>,
+    qemus: &[Arc<Qemu>],
+) -> anyhow::Result<(usize, String)> {
+    let (kernels, unusable) = linux::kernels(config);
+    let set = &config.selection(profile()?).linux;
+    let trials = matrix::linux::plan(&kernels, qemus, set, config, &Filter::default());
+    let count = trials.len();
+    planned.extend(trials);
+    let reason = unusable.first().map(|unusable| unusable.reason.clone());
+    let other = "no kernel or no QEMU of the selection here; scripts/setup brings them";
+    Ok((count, reason.unwrap_or_else(|| other.to_owned())))
+}
+
+/// A lane of which nothing can be run, told.
+fn skipped(arguments: &Arguments, lane: &str, reason: &str) -> Trial {
+    if !arguments.list {
+        eprintln!("SKIP {lane}: {reason}");
+    }
+    Trial::test(lane, || Ok(())).with_ignored_flag(true)
+}
+
 /// Where no kernel of the selection is there, lane `lab` is skipped, and that is told.
 fn no_kernel(arguments: &Arguments, there: bool) -> Option<Trial> {
     if there {
         return None;
     }
-    if !arguments.list {
-        eprintln!("SKIP lab: no kernel of the selection here; scripts/fetch-kernel brings them");
-    }
-    Some(Trial::test("lab", || Ok(())).with_ignored_flag(true))
+    let reason = "no kernel of the selection here; scripts/fetch-kernel brings them";
+    Some(skipped(arguments, "lab", reason))
 }
 
 /// A model or a machine type held against its expectation.

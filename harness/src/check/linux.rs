@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use fidelity_protocol::frame::Phase;
+use serde::{Deserialize, Serialize};
 
 use super::bits::{Bits, Register, bit, bits, mask, span};
 use super::compare::{Change, Kind};
@@ -37,7 +38,8 @@ pub struct Guest<'a> {
 }
 
 /// Why a flag whose bit is set is not shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "loss", rename_all = "kebab-case")]
 pub enum Loss {
     /// A word of the guest's command line takes it.
     CommandLine {
@@ -98,7 +100,7 @@ pub fn linux(guest: Guest<'_>) -> Vec<Change> {
     changes
 }
 
-impl<'a> Guest<'a> {
+impl Guest<'_> {
     /// The CPUID bit that a flag's number stands for; `None` for a word of the kernel's own.
     fn bit_of(&self, number: u16) -> Option<Bit> {
         let (index, bit) = (u32::from(number / 32), (number % 32) as u8);
@@ -109,6 +111,12 @@ impl<'a> Guest<'a> {
             register,
             bit,
         })
+    }
+
+    /// Whether CPUID has the bit of a flag; `None` where the flag is no bit.
+    pub fn has_bit(&self, flag: &str) -> Option<bool> {
+        let bit = self.bit_of(self.names.number(flag)?)?;
+        Some(self.is_set(bit))
     }
 
     fn cpuid(&self, key: Key) -> Option<Regs> {
@@ -130,15 +138,28 @@ impl<'a> Guest<'a> {
             (true, false) => match self.loss(name) {
                 Loss::Unnamed => {
                     let expected = format!("{bit} is set");
-                    Some(told(Kind::Lost, "flags", name, &expected, "not shown, and no rule says why"))
+                    Some(told(
+                        Kind::Lost,
+                        "flags",
+                        name,
+                        &expected,
+                        "not shown, and no rule says why",
+                    ))
                 }
                 _ => None,
             },
-            (false, true) if self.rule(RowKind::Gained, name) != Some(Truth::Yes)
-                && self.rule(RowKind::Gained, name) != Some(Truth::Maybe) =>
+            (false, true)
+                if self.rule(RowKind::Gained, name) != Some(Truth::Yes)
+                    && self.rule(RowKind::Gained, name) != Some(Truth::Maybe) =>
             {
                 let expected = format!("{bit} is clear");
-                Some(told(Kind::Gained, "flags", name, &expected, "shown, and no rule says why"))
+                Some(told(
+                    Kind::Gained,
+                    "flags",
+                    name,
+                    &expected,
+                    "shown, and no rule says why",
+                ))
             }
             _ => None,
         }
@@ -183,7 +204,13 @@ impl<'a> Guest<'a> {
         let row = match self.rules.row(kind, name) {
             Some(row) => row,
             None if shown => {
-                return Some(told(Kind::Gained, list, name, "a rule in linux.tsv", "shown, and there is none"));
+                return Some(told(
+                    Kind::Gained,
+                    list,
+                    name,
+                    "a rule in linux.tsv",
+                    "shown, and there is none",
+                ));
             }
             None => return None,
         };
@@ -191,9 +218,13 @@ impl<'a> Guest<'a> {
         match (self.truth(&row.rule), shown) {
             (Truth::Yes, false) if self.taken(kind, name) => None,
             (Truth::Yes, false) => Some(told(Kind::Lost, list, name, source, "not shown")),
-            (Truth::No, true) => {
-                Some(told(Kind::Gained, list, name, &format!("not shown: {source}"), "shown"))
-            }
+            (Truth::No, true) => Some(told(
+                Kind::Gained,
+                list,
+                name,
+                &format!("not shown: {source}"),
+                "shown",
+            )),
             _ => None,
         }
     }
@@ -224,12 +255,20 @@ impl<'a> Guest<'a> {
             false => Truth::No,
         };
         match (truth, shown) {
-            (Truth::Yes, false) => {
-                Some(told(Kind::Lost, "vmx flags", name, "its bit is set in the VMX MSRs", "not shown"))
-            }
-            (Truth::No, true) => {
-                Some(told(Kind::Gained, "vmx flags", name, "its bit is clear in the VMX MSRs", "shown"))
-            }
+            (Truth::Yes, false) => Some(told(
+                Kind::Lost,
+                "vmx flags",
+                name,
+                "its bit is set in the VMX MSRs",
+                "not shown",
+            )),
+            (Truth::No, true) => Some(told(
+                Kind::Gained,
+                "vmx flags",
+                name,
+                "its bit is clear in the VMX MSRs",
+                "shown",
+            )),
             _ => None,
         }
     }
@@ -246,7 +285,13 @@ impl<'a> Guest<'a> {
             let known: BTreeSet<&String> = names.values().collect();
             let extra = shown.iter().filter(|name| !known.contains(name));
             changes.extend(extra.map(|name| {
-                told(Kind::Gained, list, name, "a name of the kernel's own table", "shown")
+                told(
+                    Kind::Gained,
+                    list,
+                    name,
+                    "a name of the kernel's own table",
+                    "shown",
+                )
             }));
         }
         changes
@@ -270,7 +315,9 @@ impl<'a> Guest<'a> {
             Atom::Vendor(vendor) => Truth::of(self.vendor() == Some(*vendor)),
             Atom::Family(first, last) => Truth::of((*first..=*last).contains(&family)),
             Atom::Model(spans) => {
-                let within = spans.iter().any(|(first, last)| (*first..=*last).contains(&model));
+                let within = spans
+                    .iter()
+                    .any(|(first, last)| (*first..=*last).contains(&model));
                 Truth::of(within)
             }
             Atom::Kernel(major, minor) => Truth::of(self.report.version() >= (*major, *minor)),
@@ -336,18 +383,44 @@ fn told(kind: Kind, list: &str, name: &str, expected: &str, actual: &str) -> Cha
 
 /// Bits in which user space may see CPUID otherwise than the agent does, which sets control state by itself.
 const OF_THE_SYSTEM: [Bits; 5] = [
-    bits(1, None, Register::Ecx, bit(27), "OSXSAVE follows CR4, which a kernel without XSAVE leaves alone"),
-    bits(1, None, Register::Ecx, bit(3), "MONITOR follows IA32_MISC_ENABLE, which the firmware sets"),
+    bits(
+        1,
+        None,
+        Register::Ecx,
+        bit(27),
+        "OSXSAVE follows CR4, which a kernel without XSAVE leaves alone",
+    ),
+    bits(
+        1,
+        None,
+        Register::Ecx,
+        bit(3),
+        "MONITOR follows IA32_MISC_ENABLE, which the firmware sets",
+    ),
     bits(7, Some(0), Register::Ecx, bit(4), "OSPKE follows CR4"),
-    bits(0xD, Some(0), Register::Ebx, span(31, 0), "the size of what XCR0 has on: a kernel leaves out what it does not use"),
-    bits(0xD, Some(1), Register::Ebx, span(31, 0), "the size of what XCR0 and IA32_XSS have on"),
+    bits(
+        0xD,
+        Some(0),
+        Register::Ebx,
+        span(31, 0),
+        "the size of what XCR0 has on: a kernel leaves out what it does not use",
+    ),
+    bits(
+        0xD,
+        Some(1),
+        Register::Ebx,
+        span(31, 0),
+        "the size of what XCR0 and IA32_XSS have on",
+    ),
 ];
 
 /// CPUID as the guest's user space sees it is what the agent saw without an operating system, but for what a system changes.
 pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Change> {
     let answers = |dump: &Dump| {
         let boot = dump.boot_processor()?;
-        let enabled = boot.phase(Phase::Enabled).filter(|phase| !phase.cpuid.is_empty());
+        let enabled = boot
+            .phase(Phase::Enabled)
+            .filter(|phase| !phase.cpuid.is_empty());
         let phase = enabled.or_else(|| boot.phase(Phase::Reset))?;
         Some(phase.cpuid.clone())
     };
@@ -359,22 +432,36 @@ pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Cha
     for key in keys {
         for register in 0..4u8 {
             let of = |answers: &crate::host::cpuid::Answers| {
-                answers.get(key).map_or(0, |regs| regs[usize::from(register)])
+                answers
+                    .get(key)
+                    .map_or(0, |regs| regs[usize::from(register)])
             };
             let differing = (of(&user) ^ of(&agent)) & !mask(&OF_THE_SYSTEM, *key, register);
-            changes.extend((0..32u8).filter(|bit| differing >> bit & 1 == 1).map(|bit| {
-                let bit = Bit {
-                    key: *key,
-                    register,
-                    bit,
-                };
-                let set = user.get(key).is_some_and(|regs| bit.is_set(*regs));
-                let (kind, expected, actual) = match set {
-                    true => (Kind::Gained, "clear, as the agent saw it", "set in user space"),
-                    false => (Kind::Lost, "set, as the agent saw it", "clear in user space"),
-                };
-                Change::bit("linux-cpuid", kind, bit, table, expected, actual)
-            }));
+            changes.extend(
+                (0..32u8)
+                    .filter(|bit| differing >> bit & 1 == 1)
+                    .map(|bit| {
+                        let bit = Bit {
+                            key: *key,
+                            register,
+                            bit,
+                        };
+                        let set = user.get(key).is_some_and(|regs| bit.is_set(*regs));
+                        let (kind, expected, actual) = match set {
+                            true => (
+                                Kind::Gained,
+                                "clear, as the agent saw it",
+                                "set in user space",
+                            ),
+                            false => (
+                                Kind::Lost,
+                                "set, as the agent saw it",
+                                "clear in user space",
+                            ),
+                        };
+                        Change::bit("linux-cpuid", kind, bit, table, expected, actual)
+                    }),
+            );
         }
     }
     changes

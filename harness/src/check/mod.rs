@@ -33,7 +33,7 @@ pub use agreement::agreement;
 pub use compare::{Change, Kind, compare, compare_with_emptied};
 pub use groups::{Groups, Shift};
 pub use kvm_given::{given_and_kept, given_and_seen};
-pub use linux::{linux, user_space_and_agent};
 pub use kvm_supported::supported_by_hardware;
+pub use linux::{linux, user_space_and_agent};
 pub use outcome::{CaseResult, Status};
 pub use waivers::Waivers;

@@ -84,4 +84,35 @@ pub struct CaseResult {
     pub seen: Option<String>,
     /// Features through the layers; `None` where the layers were not asked.
     pub flow: Option<Vec<Step>>,
+    /// What the kernel of a Linux guest showed; `None` in other lanes, and where it did not report.
+    pub linux: Option<LinuxSeen>,
+}
+
+/// What the kernel of a Linux guest showed in /proc/cpuinfo.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinuxSeen {
+    /// `uname -r`.
+    pub release: String,
+    /// Words that the command line was given.
+    pub command_line: Vec<String>,
+    /// `flags`.
+    pub flags: BTreeSet<String>,
+    /// `vmx flags`.
+    #[serde(default)]
+    pub vmx_flags: BTreeSet<String>,
+    /// `bugs`.
+    pub bugs: BTreeSet<String>,
+}
+
+impl LinuxSeen {
+    /// Of a report.
+    pub fn of(report: &crate::dump::LinuxReport) -> LinuxSeen {
+        LinuxSeen {
+            release: report.release.clone(),
+            command_line: report.command_line.clone(),
+            flags: report.cpuinfo.flags.clone(),
+            vmx_flags: report.vmx_flags(),
+            bugs: report.cpuinfo.bugs.clone(),
+        }
+    }
 }

@@ -229,6 +229,7 @@ mod tests {
             waivers: BTreeSet::new(),
             seen: None,
             flow: None,
+            linux: None,
         }
     }
 

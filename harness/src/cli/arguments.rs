@@ -51,9 +51,9 @@ pub struct Global {
 /// Accelerators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Accel {
-    /// Lanes `definition` and `tcg`
+    /// Lanes `definition` and `tcg`, and Linux guests under TCG
     Tcg,
-    /// Lanes `kvm` and `kvm-direct`
+    /// Lanes `kvm` and `kvm-direct`, and Linux guests under KVM
     Kvm,
 }
 
@@ -99,6 +99,9 @@ pub struct Choice {
     /// Which selection of the configuration
     #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
     pub profile: Profile,
+    /// Lane `linux`: further words of the guests' kernel command lines, as clearcpuid=avx2
+    #[arg(long, value_name = "TEXT")]
+    pub append: Option<String>,
     /// Only part K of N: what depends on no host is dealt out, KVM lanes are in every part
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub shard: Option<(usize, usize)>,
@@ -110,6 +113,7 @@ impl Choice {
         self.lanes.is_empty()
             && self.machines.is_empty()
             && self.models.is_empty()
+            && self.append.is_none()
             && self.shard.is_none()
     }
 
@@ -118,8 +122,8 @@ impl Choice {
         let mut lanes = self.lanes.clone();
         let of_accel: &[Lane] = match accel {
             None => &[],
-            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg],
-            Some(Accel::Kvm) => &[Lane::Kvm, Lane::KvmDirect],
+            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg, Lane::Linux],
+            Some(Accel::Kvm) => &[Lane::Kvm, Lane::KvmDirect, Lane::Linux],
         };
         if !of_accel.is_empty() {
             lanes.retain(|lane| of_accel.contains(lane));

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use cpuid_fidelity::boot::Options;
-use cpuid_fidelity::decode::{Volatile, etallen, render};
-use cpuid_fidelity::dump::Dump as Seen;
+use cpuid_fidelity::decode::linux::{linux, value};
+use cpuid_fidelity::decode::{Register, Volatile, etallen, render};
 use cpuid_fidelity::dump::native;
+use cpuid_fidelity::dump::{Dump as Seen, LinuxReport};
 use cpuid_fidelity::host::kvm::CpuidTable;
 use cpuid_fidelity::matrix::{Case, Lane, Qemu};
 use cpuid_fidelity::run::direct::{SUPPORTED, table_of};
 use cpuid_fidelity::run::judge::text;
 use fidelity_protocol::config::MAX_RANGES;
-use fidelity_protocol::frame::Phase;
+use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
 use super::arguments::{Dump, DumpFormat, Global, View};
 use super::lab::{Place, lane_of};
@@ -148,10 +149,32 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
         &none
     };
     match arguments.format {
+        DumpFormat::Text if dump.mode == MODE_LINUX => linux_text(context, volatile, dump),
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
         DumpFormat::Raw => etallen::etallen(dump),
         DumpFormat::Json => format!("{}\n", serde_json::json!(dump)),
     }
+}
+
+/// What a Linux guest's kernel made of its processors, the lines of its log that are about them, then CPUID and MSRs.
+fn linux_text(context: &Context, volatile: &Volatile, dump: &Seen) -> String {
+    let Some(report) = LinuxReport::of(dump) else {
+        return format!("{}\n", text(&render(dump, &context.store.table, volatile)));
+    };
+    let about = [
+        value(Register::Linux, "release", &report.release),
+        value(
+            Register::Linux,
+            "command-line",
+            &report.command_line.join(" "),
+        ),
+    ];
+    let own = linux(&report, volatile);
+    let registers = render(dump, &context.store.table, volatile);
+    let log = report.log.iter().map(|line| format!("# {line}"));
+    let lines = about.iter().chain(&own).chain(&registers);
+    let lines = lines.map(ToString::to_string).chain(log);
+    lines.map(|line| line + "\n").collect()
 }
 
 #[cfg(test)]

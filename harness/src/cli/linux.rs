@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cpuid_fidelity::matrix::labs::LabKernel;
-use cpuid_fidelity::matrix::{Accelerator, Lane, LinuxGuest};
+use cpuid_fidelity::matrix::linux::plan;
+use cpuid_fidelity::matrix::{Accelerator, Filter, Lane, LinuxGuest, Trial};
+use cpuid_fidelity::run::Inventory;
 use cpuid_fidelity::run::lab::kernel;
 use cpuid_fidelity::run::linux::{kernels, with_words};
 
-use super::arguments::Accel;
+use super::arguments::{Accel, Choice};
 use super::lab::Kernel;
 use super::{Context, NotRun};
 
@@ -38,6 +40,30 @@ pub fn guest(
         kernel: with_words(&plain, &words),
         accelerator: accelerator(context),
     })))
+}
+
+/// The trials of Linux guests of the configuration. `append` are further words of their kernels' command lines.
+pub fn planned(
+    context: &Context,
+    inventory: &Inventory,
+    choice: &Choice,
+    filter: &Filter,
+) -> Vec<Trial> {
+    let mut set = context.config.selection(choice.profile).linux.clone();
+    if context.accel.is_some() {
+        set.accelerators = vec![accelerator(context)];
+    }
+    let words = choice
+        .append
+        .iter()
+        .flat_map(|line| line.split_whitespace());
+    let words: Vec<String> = words.map(str::to_owned).collect();
+    let (kernels, _) = kernels(&context.config);
+    let kernels: Vec<LabKernel> = kernels
+        .iter()
+        .map(|kernel| with_words(kernel, &words))
+        .collect();
+    plan(&kernels, &inventory.qemus, &set, &context.config, filter)
 }
 
 /// What `--accel` says of Linux guests.

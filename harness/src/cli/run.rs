@@ -88,6 +88,7 @@ pub fn chosen(
         choice.profile,
         &filter,
     ));
+    trials.extend(super::linux::planned(context, inventory, choice, &filter));
     let mine = match choice.shard {
         None => trials.clone(),
         Some((k, n)) => shard::part(trials.clone(), k, n),

@@ -94,7 +94,11 @@ impl Register {
     fn has_bits(self) -> bool {
         matches!(
             self,
-            Register::Cpuid | Register::Os | Register::Emulated | Register::HyperV | Register::Probe
+            Register::Cpuid
+                | Register::Os
+                | Register::Emulated
+                | Register::HyperV
+                | Register::Probe
         )
     }
 

@@ -28,15 +28,24 @@ pub fn linux(report: &LinuxReport, volatile: &Volatile) -> Vec<Line> {
     lines.extend(words(Register::Bugs, &info.bugs));
     lines.extend(words(Register::VmxFlags, &report.vmx_flags()));
     let (major, minor) = report.version();
-    lines.push(value(Register::Linux, "version", &format!("{major}.{minor}")));
+    lines.push(value(
+        Register::Linux,
+        "version",
+        &format!("{major}.{minor}"),
+    ));
     for (name, text) in &report.vulnerabilities {
-        lines.push(Line::new(Register::Vulnerability, name.clone(), String::new(), text));
+        lines.push(Line::new(
+            Register::Vulnerability,
+            name.clone(),
+            String::new(),
+            text,
+        ));
     }
     let first = report.fields.first();
     for (index, fields) in report.fields.iter().enumerate() {
-        let differing = fields
-            .iter()
-            .filter(|(name, value)| index == 0 || first.and_then(|first| first.get(*name)) != Some(value));
+        let differing = fields.iter().filter(|(name, value)| {
+            index == 0 || first.and_then(|first| first.get(*name)) != Some(value)
+        });
         lines.extend(differing.map(|(name, text)| field(index, name, text, volatile)));
     }
     for (number, files) in &report.sysfs {
@@ -47,7 +56,10 @@ pub fn linux(report: &LinuxReport, volatile: &Volatile) -> Vec<Line> {
         let cpu = difference.cpu.parse().unwrap_or(0);
         let list = format!("{}-differ", difference.field.replace(' ', "-"));
         let words = |sign, words: &std::collections::BTreeSet<String>| {
-            words.iter().map(|word| format!("{sign}{word}")).collect::<Vec<_>>()
+            words
+                .iter()
+                .map(|word| format!("{sign}{word}"))
+                .collect::<Vec<_>>()
         };
         let text = [words('-', &difference.lost), words('+', &difference.gained)].concat();
         let mut line = value(Register::Info, &list, &text.join(" "));
@@ -106,7 +118,11 @@ fn topology(number: u32, files: &BTreeMap<String, String>) -> Vec<Line> {
 
 fn caches(number: u32, files: &BTreeMap<String, String>) -> Vec<Line> {
     let one = |index: u32| {
-        let file = |name: &str| files.get(&format!("cache/index{index}/{name}")).map(String::as_str);
+        let file = |name: &str| {
+            files
+                .get(&format!("cache/index{index}/{name}"))
+                .map(String::as_str)
+        };
         let level = file("level")?;
         let get = |name| file(name).unwrap_or("?");
         let text = format!(
@@ -132,14 +148,20 @@ mod tests {
     fn report() -> LinuxReport {
         let text = "processor : 0\nflags : fpu avx2\nbugs : l1tf\nvmx flags : ept\n\nprocessor : 1\nflags : fpu\nbugs : l1tf\nvmx flags : ept\n";
         let map = |pairs: &[(&str, &str)]| {
-            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             pairs.collect::<BTreeMap<_, _>>()
         };
         LinuxReport {
             release: "6.1.0-50-cloud-amd64".to_owned(),
             cpuinfo: parse(text),
             fields: vec![
-                map(&[("processor", "0"), ("cpu MHz", "2596.1"), ("power management", "")]),
+                map(&[
+                    ("processor", "0"),
+                    ("cpu MHz", "2596.1"),
+                    ("power management", ""),
+                ]),
                 map(&[("processor", "1"), ("cpu MHz", "2596.1")]),
             ],
             vulnerabilities: map(&[("l1tf", "Mitigation: PTE Inversion")]),
@@ -163,7 +185,10 @@ mod tests {
         let table = crate::decode::Table::parse("features.tsv", "").expect("a table");
         let masks = "[[volatile]]\nname = \"cpuinfo.cpu-MHz\"\nplaceholder = \"host\"\nreason = \"of the host\"\n";
         let volatile = Volatile::parse(masks, &table).expect("masks");
-        let lines: Vec<String> = linux(&report(), &volatile).iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = linux(&report(), &volatile)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             lines,
             [

@@ -48,7 +48,10 @@ fn problem(text: &str) -> String {
 
 #[test]
 fn a_bad_row_is_told_with_its_line() {
-    assert_eq!(problem("# head\nflag\tx\tavx2\n"), "linux.tsv:2: 3 columns where 4 are due");
+    assert_eq!(
+        problem("# head\nflag\tx\tavx2\n"),
+        "linux.tsv:2: 3 columns where 4 are due"
+    );
     assert_eq!(problem("flig\tx\tavx2\ty\n"), "linux.tsv:1: no kind “flig”");
     assert_eq!(
         problem("flag\tx\tavx3\ty\n"),

@@ -31,8 +31,23 @@ pub struct LinuxReport {
 const LISTS: [&str; 3] = ["flags", "vmx flags", "bugs"];
 /// Words by which a line of the kernel's log is about processors.
 const ABOUT: [&str; 17] = [
-    "x86/", "CPU", "smp", "Spectre", "Speculative", "MDS", "TAA", "MMIO", "RETBleed", "Meltdown", "tsc", "microcode", "mce",
-    "GDS", "SRSO", "ITS", "vulnerab",
+    "x86/",
+    "CPU",
+    "smp",
+    "Spectre",
+    "Speculative",
+    "MDS",
+    "TAA",
+    "MMIO",
+    "RETBleed",
+    "Meltdown",
+    "tsc",
+    "microcode",
+    "mce",
+    "GDS",
+    "SRSO",
+    "ITS",
+    "vulnerab",
 ];
 
 impl LinuxReport {
@@ -118,7 +133,9 @@ mod tests {
     use crate::dump::PhaseDump;
 
     fn dump(texts: &[(&str, &str)]) -> Dump {
-        let texts = texts.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        let texts = texts
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
         let phase = PhaseDump {
             texts: texts.collect(),
             ..PhaseDump::default()
@@ -136,12 +153,21 @@ mod tests {
     #[test]
     fn the_files_are_put_in_their_places() {
         let report = LinuxReport::of(&dump(&[
-            ("/proc/cpuinfo", "processor\t: 0\ncpu cores\t: 1\nflags\t\t: fpu avx2\nbugs\t\t: l1tf\n\n"),
+            (
+                "/proc/cpuinfo",
+                "processor\t: 0\ncpu cores\t: 1\nflags\t\t: fpu avx2\nbugs\t\t: l1tf\n\n",
+            ),
             ("/proc/sys/kernel/osrelease", "6.12.117+deb13-cloud-amd64\n"),
             ("/proc/cmdline", "quiet nosmap\n"),
-            ("/sys/devices/system/cpu/vulnerabilities/l1tf", "Not affected\n"),
+            (
+                "/sys/devices/system/cpu/vulnerabilities/l1tf",
+                "Not affected\n",
+            ),
             ("/sys/devices/system/cpu/cpu1/topology/core_id", "1\n"),
-            ("/dev/kmsg", "6,1,0,-;x86/fpu: x\n SUBSYSTEM=cpu\n6,2,0,-;NET: y\n"),
+            (
+                "/dev/kmsg",
+                "6,1,0,-;x86/fpu: x\n SUBSYSTEM=cpu\n6,2,0,-;NET: y\n",
+            ),
         ]))
         .expect("a report");
         assert_eq!(report.version(), (6, 12));
@@ -155,10 +181,18 @@ mod tests {
 
     #[test]
     fn a_cpuinfo_of_odd_shape_keeps_the_rest() {
-        let many: String = (0..300).map(|number| format!("processor : {number}\nflags : fpu\n\n")).collect();
+        let many: String = (0..300)
+            .map(|number| format!("processor : {number}\nflags : fpu\n\n"))
+            .collect();
         let report = LinuxReport::of(&dump(&[("/proc/cpuinfo", &many)])).expect("a report");
-        assert_eq!((report.fields.len(), report.cpuinfo.differences.len()), (300, 0));
-        let report = LinuxReport::of(&dump(&[("/proc/cpuinfo", "no field here\n\nbugs\t:\nflags : fpu")]));
+        assert_eq!(
+            (report.fields.len(), report.cpuinfo.differences.len()),
+            (300, 0)
+        );
+        let report = LinuxReport::of(&dump(&[(
+            "/proc/cpuinfo",
+            "no field here\n\nbugs\t:\nflags : fpu",
+        )]));
         let report = report.expect("a report");
         assert_eq!(report.cpuinfo.flags, ["fpu".to_owned()].into());
         assert_eq!(report.version(), (0, 0));

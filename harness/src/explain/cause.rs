@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::linux::Loss;
+
 /// A cause, told at the layer that lost the feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -70,6 +72,13 @@ pub enum Cause {
         /// Who cannot do it: `TCG`, `KVM`.
         by: String,
     },
+    /// The guest's kernel does not show it.
+    GuestKernel {
+        /// Why.
+        loss: Loss,
+    },
+    /// Linux has no flag for it.
+    NoLinuxFlag,
     /// The layer above gave it, this one does not show it, and nobody says why.
     Withheld {
         /// Who broke its word.
@@ -119,6 +128,8 @@ impl fmt::Display for Cause {
                 )
             }
             Cause::Filtered { by } => write!(f, "filtered by QEMU: {by} does not support it"),
+            Cause::GuestKernel { loss } => write!(f, "{loss}"),
+            Cause::NoLinuxFlag => f.write_str("Linux shows no flag for it"),
             Cause::Withheld { by } => {
                 write!(f, "withheld by {by}, which was given it and says nothing")
             }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cause::Cause;
 use super::flags::Flag;
 use crate::matrix::Lane;
 
@@ -115,4 +116,6 @@ pub struct Evidence {
     pub off_by_default: Option<String>,
     /// What the guest sees.
     pub guest: Claim,
+    /// What the guest's kernel shows, and why it does not, in lane `linux`.
+    pub kernel: Option<(Claim, Option<Cause>)>,
 }

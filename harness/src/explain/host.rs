@@ -32,9 +32,7 @@ pub fn number(field: &Field) -> Option<u32> {
     }
     let mut words = FEATURE_WORDS.iter();
     let word = words.find(|(_, leaf, subleaf, register)| {
-        *leaf == field.leaf
-            && field.subleaves.covers(*subleaf)
-            && *register == field.register
+        *leaf == field.leaf && field.subleaves.covers(*subleaf) && *register == field.register
     });
     word.map(|(word, ..)| word * 32 + u32::from(field.low))
 }

@@ -30,6 +30,8 @@ pub enum Step {
     Filtering,
     /// CPUID and MSRs of the guest.
     Guest,
+    /// /proc/cpuinfo of a Linux guest.
+    GuestKernel,
 }
 
 impl Step {
@@ -46,6 +48,7 @@ impl Step {
             Step::Flags => "flags",
             Step::Filtering => "filtering",
             Step::Guest => "guest",
+            Step::GuestKernel => "guest kernel",
         }
     }
 }
@@ -72,6 +75,9 @@ pub fn ladder(evidence: &Evidence) -> Vec<Rung> {
     }
     rungs.extend(model_rungs(evidence));
     rungs.extend(case_rungs(evidence));
+    if let Some((claim, cause)) = &evidence.kernel {
+        rungs.push(rung(Step::GuestKernel, claim, cause.clone()));
+    }
     rungs
 }
 
@@ -80,6 +86,9 @@ pub fn verdict(rungs: &[Rung]) -> String {
     let Some(guest) = rungs.last() else {
         return "nothing is known".to_owned();
     };
+    if guest.layer == Step::GuestKernel && guest.state == State::Present {
+        return "the guest's kernel shows it".to_owned();
+    }
     match (guest.state, &guest.cause) {
         (State::Unknown, _) => format!("unknown: {}", guest.evidence),
         (State::Present, None) => "the guest has it".to_owned(),

@@ -3,6 +3,7 @@
 use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
+use crate::check::outcome::LinuxSeen;
 use crate::check::{CaseResult, Change, Kind, Status};
 use crate::layers::flow::Step;
 use crate::matrix::Lane;
@@ -55,6 +56,9 @@ pub struct Row {
     /// Features through the layers, from the promise to the guest; `None` where the layers were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<Vec<Step>>,
+    /// What the kernel of a Linux guest showed; `None` in other lanes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linux: Option<LinuxSeen>,
 }
 
 /// The QEMU of a case.
@@ -145,6 +149,7 @@ impl Row {
             host: (!case.host_independent()).then(|| class.to_owned()),
             seen: result.seen.clone(),
             flow: result.flow.clone(),
+            linux: result.linux.clone(),
         }
     }
 
@@ -176,6 +181,7 @@ impl Row {
             waivers: Vec::new(),
             seen: None,
             flow: None,
+            linux: None,
             case,
             host,
         })

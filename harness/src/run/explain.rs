@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::{Engine, Observation, Observed};
+use super::linux::bare_metal;
 use crate::boot::{monitor, qmp};
 use crate::decode::Field;
 use crate::decode::table::Table;
@@ -19,6 +20,7 @@ use fidelity_protocol::frame::Phase;
 
 mod at;
 mod host;
+mod kernel;
 use at::At;
 pub use at::place;
 
@@ -44,13 +46,21 @@ pub fn named<'a>(table: &'a Table, name: &str) -> Option<&'a Field> {
 ///
 /// The second value is why the guest could not be run, where it could not.
 pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<String>) {
+    // What stands above the guest's kernel is the same without one, and QEMU can be asked there.
+    let bare = bare_metal(case);
     let gatherer = Gatherer {
         engine,
-        case,
+        case: bare.as_ref().unwrap_or(case),
         field,
         at: At::of(field),
     };
-    gatherer.evidence()
+    let (mut evidence, mut broken) = gatherer.evidence();
+    if case.linux.is_some() {
+        let (kernel, unseen) = kernel::rung(engine, case, field, evidence.guest.state);
+        evidence.kernel = Some(kernel);
+        broken = broken.or(unseen);
+    }
+    (evidence, broken)
 }
 
 struct Gatherer<'a> {
@@ -90,6 +100,7 @@ impl Gatherer<'_> {
             given,
             filtered,
             guest,
+            kernel: None,
         };
         let broken = (*observed).as_ref().err();
         (evidence, broken.map(|broken| broken.reason.clone()))

@@ -293,7 +293,7 @@ pub fn text(lines: &[Line]) -> String {
 }
 
 /// A guest that could not be observed: our own doing where the run was cancelled.
-fn broken(trial: &Trial, case: &Case, broken: &Broken) -> CaseResult {
+pub(super) fn broken(trial: &Trial, case: &Case, broken: &Broken) -> CaseResult {
     let status = if broken.cancelled {
         Status::Miss
     } else {
@@ -322,6 +322,7 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
         waivers: BTreeSet::new(),
         seen: None,
         flow: None,
+        linux: None,
     }
 }
 

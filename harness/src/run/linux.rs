@@ -1,24 +1,31 @@
 //! Lane `linux`: kernels made ready for guests, and what their guests made of CPUID held against expectations and rules.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::engine::{Broken, Engine};
+use super::engine::{Broken, Engine, Observation};
 use super::inventory::Unusable;
-use super::judge::Verdict;
+use super::judge::{Verdict, broken, held, judged, text};
 use super::lab;
-use crate::boot::linux::{Kernel, Ready};
-use crate::check::outcome::CaseResult;
+use super::store::Expected;
+use crate::boot::linux::{Kernel, Names, Ready};
+use crate::check::linux::{Guest, LAYER, Loss};
+use crate::check::outcome::{CaseResult, LinuxSeen, Status};
+use crate::check::{Change, compare, linux, user_space_and_agent};
+use crate::decode::linux::{linux as linux_lines, value};
+use crate::decode::{Line, Register, parse};
+use crate::dump::LinuxReport;
 use crate::matrix::labs::{LabKernel, label};
 use crate::matrix::offers::natural;
-use crate::matrix::{Case, Config, Trial};
+use crate::matrix::{Accelerator, Case, Config, Trial};
 
 type Made = Arc<OnceLock<Result<Ready, String>>>;
+type Read = Arc<OnceLock<Result<Arc<Names>, String>>>;
 
 /// Kernels by their label and path, each made ready once.
 #[derive(Debug, Default)]
-pub(super) struct Kernels(Mutex<HashMap<String, Made>>);
+pub(super) struct Kernels(Mutex<HashMap<String, Made>>, Mutex<HashMap<PathBuf, Read>>);
 
 impl Kernels {
     /// The kernel of a Linux guest, with all it is booted with; what is missing is made in the folder `cache`.
@@ -41,6 +48,18 @@ impl Kernels {
             Ready::of(&found, &cache.join("linux"))
         };
         made.get_or_init(make).clone().map_err(Broken::before)
+    }
+
+    /// The kernel's own names of flags, read once.
+    ///
+    /// # Errors
+    /// Its image cannot be read or unpacked, or has no such tables.
+    fn names(&self, ready: &Ready) -> Result<Arc<Names>, String> {
+        let made = {
+            let mut known = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(ready.packed.clone()).or_default())
+        };
+        made.get_or_init(|| ready.names().map(Arc::new)).clone()
     }
 }
 
@@ -100,14 +119,196 @@ pub fn with_words(kernel: &LabKernel, words: &[String]) -> LabKernel {
     }
 }
 
+/// The agent's guest of the same CPU, without an operating system.
+pub fn bare_metal(case: &Case) -> Option<Case> {
+    let guest = case.linux.as_ref()?;
+    Some(Case {
+        lane: guest.accelerator.bare_metal(),
+        linux: None,
+        ..case.clone()
+    })
+}
+
+/// What a Linux guest reported, and what it is held against.
+pub struct Reported {
+    /// The report.
+    pub report: LinuxReport,
+    names: Arc<Names>,
+}
+
+impl Reported {
+    /// As the checks take it.
+    pub fn guest<'a>(&'a self, engine: &'a Engine, seen: &'a Observation) -> Guest<'a> {
+        Guest {
+            report: &self.report,
+            dump: &seen.dump,
+            names: &self.names,
+            table: &engine.store.table,
+            rules: &engine.store.linux,
+        }
+    }
+}
+
+/// The report of a guest that ran to its end.
+///
+/// # Errors
+/// There is no /proc/cpuinfo in it, or the kernel's image has no table of names.
+pub fn reported(engine: &Engine, case: &Case, seen: &Observation) -> Result<Reported, String> {
+    let report = LinuxReport::of(&seen.dump).ok_or("the guest reported no /proc/cpuinfo")?;
+    let ready = engine.kernels.of(case, &engine.store.cache);
+    let ready = ready.map_err(|broken| broken.reason)?;
+    let names = engine.kernels.names(&ready)?;
+    Ok(Reported { report, names })
+}
+
+/// The line that tells on which QEMU a guest ran: what TCG emulates depends on the release.
+const EMULATOR: &str = "emulator";
+
+/// A report as an expectation has it: one processor, on this QEMU.
+pub fn lines(engine: &Engine, case: &Case, report: &LinuxReport) -> Vec<Line> {
+    let mut lines = linux_lines(report, &engine.store.volatile);
+    lines.push(value(
+        Register::Linux,
+        EMULATOR,
+        &case.qemu.release_folder(),
+    ));
+    lines.sort_by_cached_key(ToString::to_string);
+    lines
+}
+
 /// Runs a trial.
 pub(super) fn judge(
-    _engine: &Engine,
-    _trial: &Trial,
-    _done: &(dyn Fn(&CaseResult) + Sync),
+    engine: &Engine,
+    trial: &Trial,
+    done: &(dyn Fn(&CaseResult) + Sync),
 ) -> Verdict {
-    Verdict {
-        results: Vec::new(),
-        observed: None,
+    let mut results = Vec::new();
+    let mut observed = None;
+    for case in &trial.cases {
+        let result = match one(engine, trial, case) {
+            Ok((result, text)) => {
+                observed = text;
+                result
+            }
+            Err(unseen) => broken(trial, case, &unseen).ran(unseen.elapsed, &unseen.command),
+        };
+        done(&result);
+        results.push(result);
+    }
+    Verdict { results, observed }
+}
+
+/// The result of a case, and the text that would be its expectation; none where nobody would record it.
+fn one(
+    engine: &Engine,
+    trial: &Trial,
+    case: &Case,
+) -> Result<(CaseResult, Option<String>), Broken> {
+    let agent = bare_metal(case).map(|bare| engine.observe(&bare));
+    let agent = match agent.as_deref() {
+        Some(Ok(agent)) => agent,
+        Some(Err(unseen)) => {
+            let reason = format!("without an operating system: {}", unseen.reason);
+            return Err(Broken {
+                reason,
+                ..unseen.clone()
+            });
+        }
+        None => return Err(Broken::before("lane linux without a kernel".to_owned())),
+    };
+    let seen = engine.observe(case);
+    let seen = (*seen).as_ref().map_err(Clone::clone)?;
+    let reported = reported(engine, case, seen).map_err(Broken::before)?;
+    let lines = lines(engine, case, &reported.report);
+    let guest = reported.guest(engine, seen);
+    let mut changes = linux(guest);
+    changes.extend(user_space_and_agent(
+        &seen.dump,
+        &agent.dump,
+        &engine.store.table,
+    ));
+    let unheld = unheld(engine, trial, case);
+    let mut result = match &unheld {
+        Some(reason) => CaseResult {
+            reason: reason.clone(),
+            ..judged(engine, trial, case, changes)
+        },
+        None => held(engine, trial, case, |expected| {
+            let expected = parse::lines(expected).map_err(|error| error.to_string())?;
+            let mut all = compare(&expected, &lines, LAYER);
+            all.extend(changes);
+            Ok(all)
+        }),
+    };
+    let causes: BTreeSet<String> = result
+        .changes
+        .iter_mut()
+        .filter_map(|change| attribute(change, guest))
+        .collect();
+    if result.status == Status::Fail && !causes.is_empty() {
+        result.reason = causes.into_iter().collect::<Vec<_>>().join("; ");
+    }
+    result.linux = Some(LinuxSeen::of(&reported.report));
+    let result = result.ran(seen.elapsed, &seen.command).saw(&lines);
+    let recorded = !trial.expectation.as_os_str().is_empty() && guest_is_plain(case);
+    Ok((result, recorded.then(|| text(&lines))))
+}
+
+/// Whether the guest's kernel was given no words of somebody's own.
+fn guest_is_plain(case: &Case) -> bool {
+    let guest = case.linux.as_ref();
+    guest.is_some_and(|guest| guest.kernel.words.is_empty())
+}
+
+/// Why a guest is held against the rules alone.
+fn unheld(engine: &Engine, trial: &Trial, case: &Case) -> Option<String> {
+    let guest = case.linux.as_ref()?;
+    if guest.accelerator == Accelerator::Kvm {
+        return Some("what KVM gives is recorded nowhere: held against the rules alone".to_owned());
+    }
+    if trial.expectation.as_os_str().is_empty() {
+        return Some(
+            "recorded on another release of QEMU: held against the rules alone".to_owned(),
+        );
+    }
+    match engine.store.expectation(&trial.expectation) {
+        Ok(Expected::NewRelease) => Some(format!(
+            "no expectations for {} yet: held against the rules alone",
+            trial
+                .expectation
+                .parent()
+                .unwrap_or(Path::new(""))
+                .display()
+        )),
+        Ok(Expected::Text(expected)) => {
+            let expected = parse::lines(&expected).ok()?;
+            let then = expected
+                .iter()
+                .find(|line| line.place.register == Register::Linux && line.name() == EMULATOR)?;
+            let (then, now) = (then.value()?, case.qemu.release_folder());
+            (then != now).then(|| {
+                format!("recorded on {then}, and this is {now}: held against the rules alone")
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Finds who lost a flag that was expected, and the cause, where the guest tells one.
+fn attribute(change: &mut Change, guest: Guest<'_>) -> Option<String> {
+    let line = change.minus.as_ref()?;
+    if change.plus.is_some() || line.place.register != Register::Flags {
+        return None;
+    }
+    let name = change.name.clone();
+    match guest.has_bit(&name) {
+        Some(false) => {
+            change.layer = "qemu";
+            Some(format!("{name}: the guest's CPUID has not got it"))
+        }
+        Some(true) | None => match guest.loss(&name) {
+            Loss::Unnamed => None,
+            loss => Some(format!("{name}: {loss}")),
+        },
     }
 }

@@ -49,7 +49,8 @@ const WORDS: [&str; 11] = [
 /// Where the parts of the guest are.
 #[derive(Clone, Copy, Debug)]
 struct Wiring<'a> {
-    ready: &'a Ready,
+    image: &'a Path,
+    initramfs: &'a Path,
     line: &'a str,
     megabytes: u64,
     /// File that backs guest RAM; `None` leaves RAM to QEMU.
@@ -58,13 +59,17 @@ struct Wiring<'a> {
     console: Option<&'a str>,
 }
 
-/// Boots the Linux guest of `case` and waits for its end.
+/// How many times what a guest may take a Linux guest may: it executes a hundred times as much as the agent.
+const PATIENCE: u32 = 3;
+
+/// Boots the Linux guest of `case` and waits for its end; `packed` boots the bzImage as it is.
 ///
 /// # Errors
 /// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is told in [`Boot`].
 pub fn boot_linux(
     case: &Case,
     ready: &Ready,
+    packed: bool,
     options: &Options,
     cancel: &Cancel,
 ) -> std::io::Result<Boot> {
@@ -75,7 +80,11 @@ pub fn boot_linux(
     let console = memfd_create("console", MemfdFlags::CLOEXEC)?;
     let line = command_line(case, &config);
     let wiring = Wiring {
-        ready,
+        image: match packed {
+            true => &ready.packed,
+            false => &ready.image,
+        },
+        initramfs: &ready.initramfs,
         line: &line,
         megabytes,
         memory: Some(&memory.path()),
@@ -99,6 +108,11 @@ pub fn boot_linux(
         console: Some(last_lines(&console)),
         slots: memory.slots(),
     })
+}
+
+/// How long a Linux guest may take.
+pub fn patience(options: &Options) -> std::time::Duration {
+    options.timeout * PATIENCE
 }
 
 /// One slot, for the streams of all CPUs.
@@ -165,8 +179,8 @@ fn command(case: &Case, wiring: &Wiring<'_>) -> Vec<OsString> {
         line.push(name.into());
         line.push(path.into());
     };
-    file("-kernel", &wiring.ready.image);
-    file("-initrd", &wiring.ready.initramfs);
+    file("-kernel", wiring.image);
+    file("-initrd", wiring.initramfs);
     line.push("-append".into());
     line.push(wiring.line.into());
     line

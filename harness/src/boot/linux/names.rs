@@ -44,7 +44,11 @@ impl Names {
         let starts = image.starts();
         let table = |which: usize| {
             let start = starts[which]?;
-            let end = starts.iter().flatten().filter(|other| **other > start).min();
+            let end = starts
+                .iter()
+                .flatten()
+                .filter(|other| **other > start)
+                .min();
             Some(image.table(start, end.map_or(MOST, |end| (end - start) / POINTER)))
         };
         Some(Names {
@@ -57,7 +61,8 @@ impl Names {
     /// The number of a flag.
     pub fn number(&self, flag: &str) -> Option<u16> {
         let mut all = self.flags.iter();
-        all.find(|(_, name)| *name == flag).map(|(number, _)| *number)
+        all.find(|(_, name)| *name == flag)
+            .map(|(number, _)| *number)
     }
 }
 
@@ -72,9 +77,8 @@ impl<'a> Image<'a> {
         let loaded = segments
             .iter()
             .filter(|segment| segment.p_type(endian) == PT_LOAD);
-        let with_data = loaded.filter_map(|segment| {
-            Some((segment.p_vaddr(endian), segment.data(endian, elf).ok()?))
-        });
+        let with_data = loaded
+            .filter_map(|segment| Some((segment.p_vaddr(endian), segment.data(endian, elf).ok()?)));
         Some(Image(with_data.collect()))
     }
 
@@ -121,7 +125,9 @@ impl<'a> Image<'a> {
 
     fn begins(&self, address: u64, names: &[&str]) -> bool {
         let name = |index: u64| self.text(self.pointer(address + index * POINTER)?);
-        (0..).zip(names).all(|(index, wanted)| name(index) == Some(*wanted))
+        (0..)
+            .zip(names)
+            .all(|(index, wanted)| name(index) == Some(*wanted))
     }
 
     fn table(&self, start: u64, length: u64) -> Numbers {
@@ -172,12 +178,26 @@ mod tests {
         elf.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 0, 0, 0, 0]);
         elf.extend([1u32, 6].iter().flat_map(|word| word.to_le_bytes()));
         let size = data.len() as u64;
-        elf.extend([120, BASE, 0, size, size, 8].iter().flat_map(|word: &u64| word.to_le_bytes()));
+        elf.extend(
+            [120, BASE, 0, size, size, 8]
+                .iter()
+                .flat_map(|word: &u64| word.to_le_bytes()),
+        );
         elf.extend(data);
         elf
     }
 
-    const VMX: &[&str] = &["", "", "", "", "", "vnmi", "preemption_timer", "posted_intr", "ept"];
+    const VMX: &[&str] = &[
+        "",
+        "",
+        "",
+        "",
+        "",
+        "vnmi",
+        "preemption_timer",
+        "posted_intr",
+        "ept",
+    ];
     const BUGS: &[&str] = &["f00f", "fdiv", "coma", "", "spectre_v1"];
     const FLAGS: &[&str] = &["fpu", "vme", "de", "pse", "", "msr"];
     const POWER: &[&str] = &["ts", "fid", "vid", "ttp"];
@@ -190,7 +210,10 @@ mod tests {
         assert_eq!(names.flags.len(), 5);
         assert_eq!(names.bugs[&4], "spectre_v1");
         assert_eq!(names.bugs.len(), 4);
-        assert_eq!((names.vmx[&5].as_str(), names.vmx[&8].as_str()), ("vnmi", "ept"));
+        assert_eq!(
+            (names.vmx[&5].as_str(), names.vmx[&8].as_str()),
+            ("vnmi", "ept")
+        );
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::vmlinux::{VmlinuxError, is_64_bit, vmlinux};
-use super::{Initramfs, Kernel, Modules};
+use super::vmlinux::{VmlinuxError, is_64_bit, unpacked_image, vmlinux};
+use super::{Initramfs, Kernel, Modules, Names};
 use crate::boot::LINUX_INIT;
 
 /// The driver through which /init reads MSRs.
@@ -21,6 +21,8 @@ pub struct Ready {
     pub release: String,
     /// What QEMU's `-kernel` takes: the ELF file, or the bzImage where there is none to be had.
     pub image: PathBuf,
+    /// The bzImage, which switches to 5-level paging where the processor has it; a start at the PVH entry does not.
+    pub packed: PathBuf,
     /// The initramfs.
     pub initramfs: PathBuf,
     /// Why the bzImage is booted as it is.
@@ -51,10 +53,28 @@ impl Ready {
         Ok(Ready {
             release: kernel.release.clone(),
             image,
+            packed: kernel.image.clone(),
             initramfs,
             as_it_is,
             no_msrs,
         })
+    }
+}
+
+impl Ready {
+    /// The kernel's own names of flags.
+    ///
+    /// # Errors
+    /// Its image cannot be read or unpacked, or has no such tables.
+    pub fn names(&self) -> Result<Names, String> {
+        let shown = self.packed.display();
+        let told = |problem: String| format!("{shown}: {problem}");
+        let image = fs::read(&self.image).map_err(|error| told(error.to_string()))?;
+        let elf = match self.image == self.packed {
+            true => unpacked_image(&image).map_err(|error| told(error.to_string()))?,
+            false => image,
+        };
+        Names::read(&elf).ok_or_else(|| told("no table of flags in it".to_owned()))
     }
 }
 

@@ -51,14 +51,22 @@ pub fn is_64_bit(image: &[u8]) -> Result<(), VmlinuxError> {
     }
 }
 
-/// The ELF file in a bzImage.
+/// What a bzImage unpacks to: an ELF file.
+///
+/// # Errors
+/// A 32-bit kernel, or a payload that cannot be unpacked.
+pub fn unpacked_image(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
+    is_64_bit(image)?;
+    let payload = payload(image).ok_or(VmlinuxError::NoPayload)?;
+    unpacked(payload).map_err(VmlinuxError::Packed)
+}
+
+/// The ELF file in a bzImage, if it can be started at its PVH entry.
 ///
 /// # Errors
 /// A 32-bit kernel, a payload that cannot be unpacked, or a kernel without a PVH entry.
 pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
-    is_64_bit(image)?;
-    let payload = payload(image).ok_or(VmlinuxError::NoPayload)?;
-    let elf = unpacked(payload).map_err(VmlinuxError::Packed)?;
+    let elf = unpacked_image(image)?;
     match has_pvh_entry(&elf) {
         true => Ok(elf),
         false => Err(VmlinuxError::NoPvh),
