@@ -76,6 +76,12 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     if guests == 0 {
         trials.push(skipped(arguments, "linux", &no_guests));
     }
+    trials.extend(
+        linux::kernels(&config)
+            .0
+            .into_iter()
+            .map(|kernel| names(&engine, kernel)),
+    );
     if inventory.qemus.is_empty() {
         eprintln!("no QEMU found: run `scripts/setup`, or name one in fidelity.toml");
     }
@@ -143,9 +149,9 @@ fn held(
     planned: matrix::Trial,
 ) -> Trial {
     let on_this_host = planned.cases.first().filter(|_| planned.lab().is_none());
-    let unable = on_this_host.and_then(|case| ability.lane(case.lane).err());
+    let unable = on_this_host.and_then(|case| ability.case(case).err());
     let skip = engine.store.skip(&planned).filter(|_| !recording());
-    let skip = unable.map(|unable| unable.to_string()).or(skip);
+    let skip = unable.or(skip);
     if let Some(reason) = &skip
         && !arguments.list
     {
@@ -192,6 +198,18 @@ fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
             return Ok(());
         }
         Err(format!("features.tsv and the guest disagree:\n{}", wrong.join("\n")).into())
+    })
+}
+
+/// The tables have every name that a kernel has, at its place.
+fn names(engine: &Arc<Engine>, kernel: labs::LabKernel) -> Trial {
+    let engine = Arc::clone(engine);
+    Trial::test(format!("names/{}", kernel.label), move || {
+        let wrong = linux::misnamed(&engine, &kernel)?;
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(format!("names of the kernel's own:\n{}", wrong.join("\n")).into())
     })
 }
 

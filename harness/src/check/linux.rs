@@ -10,11 +10,10 @@ use std::fmt;
 use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
-use super::bits::{Bits, Register, bit, bits, mask, span};
 use super::compare::{Change, Kind};
 use crate::boot::linux::Names;
 use crate::decode::rule::{Atom, LinuxRules, RowKind, Truth, Vendor};
-use crate::decode::{Bit, Space, Table};
+use crate::decode::{Bit, Field, Space, Table};
 use crate::dump::{Dump, Key, LinuxReport, Reading, Regs};
 use crate::host::words::{FEATURE_WORDS, word};
 
@@ -85,7 +84,7 @@ impl fmt::Display for Loss {
 pub fn linux(guest: Guest<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     for (number, name) in &guest.names.flags {
-        changes.extend(match guest.bit_of(*number) {
+        changes.extend(match bit_of(*number) {
             Some(bit) => guest.copied(name, bit),
             None => guest.ruled(RowKind::Flag, name),
         });
@@ -101,21 +100,9 @@ pub fn linux(guest: Guest<'_>) -> Vec<Change> {
 }
 
 impl Guest<'_> {
-    /// The CPUID bit that a flag's number stands for; `None` for a word of the kernel's own.
-    fn bit_of(&self, number: u16) -> Option<Bit> {
-        let (index, bit) = (u32::from(number / 32), (number % 32) as u8);
-        let word = FEATURE_WORDS.iter().find(|(word, ..)| *word == index)?;
-        let (_, leaf, subleaf, register) = *word;
-        Some(Bit {
-            key: Key::new(leaf, subleaf),
-            register,
-            bit,
-        })
-    }
-
     /// Whether CPUID has the bit of a flag; `None` where the flag is no bit.
     pub fn has_bit(&self, flag: &str) -> Option<bool> {
-        let bit = self.bit_of(self.names.number(flag)?)?;
+        let bit = bit_of(self.names.number(flag)?)?;
         Some(self.is_set(bit))
     }
 
@@ -238,14 +225,7 @@ impl Guest<'_> {
     fn vmx(&self, name: &str) -> Option<Change> {
         let shown = self.report.vmx_flags().contains(name);
         let row = self.rules.row(RowKind::Vmx, name);
-        let of_alias = || {
-            let mut fields = self.table.fields().iter();
-            let field = fields.find(|field| {
-                let vmx = field.space == Space::Msr && (0x480..=0x493).contains(&field.leaf);
-                vmx && field.aliases_of("linux").any(|alias| alias == name)
-            })?;
-            Some(self.feature(&field.name))
-        };
+        let of_alias = || Some(self.feature(&of_msr(self.table, name)?.name));
         let truth = match row {
             Some(row) => self.truth(&row.rule),
             None => of_alias().unwrap_or(Truth::Maybe),
@@ -374,97 +354,60 @@ impl Guest<'_> {
     }
 }
 
+/// Words of a kernel's own tables that the feature table or the rules lack, or have at another place.
+pub fn unknown_names(names: &Names, table: &Table, rules: &LinuxRules) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (number, name) in &names.flags {
+        let known = match bit_of(*number) {
+            Some(bit) => {
+                let field = bit.field(table);
+                field.is_some_and(|field| field.aliases_of("linux").any(|alias| alias == name))
+            }
+            None => rules.row(RowKind::Flag, name).is_some(),
+        };
+        if !known {
+            wrong.push(match bit_of(*number) {
+                Some(bit) => format!("flags {name}: no alias of {bit} in features.tsv"),
+                None => format!("flags {name}: no rule in linux.tsv"),
+            });
+        }
+    }
+    let bugs = names.bugs.values();
+    let bugs = bugs.filter(|name| rules.row(RowKind::Bug, name).is_none());
+    wrong.extend(bugs.map(|name| format!("bugs {name}: no rule in linux.tsv")));
+    let vmx = names.vmx.values();
+    let vmx =
+        vmx.filter(|name| rules.row(RowKind::Vmx, name).is_none() && of_msr(table, name).is_none());
+    wrong.extend(vmx.map(|name| format!("vmx flags {name}: neither an alias nor a rule")));
+    wrong
+}
+
+/// The VMX capability that a word of `vmx flags` stands for.
+fn of_msr<'a>(table: &'a Table, name: &str) -> Option<&'a Field> {
+    let mut fields = table.fields().iter();
+    fields.find(|field| {
+        let vmx = field.space == Space::Msr && (0x480..=0x493).contains(&field.leaf);
+        vmx && field.aliases_of("linux").any(|alias| alias == name)
+    })
+}
+
+/// The CPUID bit that a flag's number stands for; `None` for a word of the kernel's own.
+fn bit_of(number: u16) -> Option<Bit> {
+    let (index, bit) = (u32::from(number / 32), (number % 32) as u8);
+    let word = FEATURE_WORDS.iter().find(|(word, ..)| *word == index)?;
+    let (_, leaf, subleaf, register) = *word;
+    Some(Bit {
+        key: Key::new(leaf, subleaf),
+        register,
+        bit,
+    })
+}
+
 fn told(kind: Kind, list: &str, name: &str, expected: &str, actual: &str) -> Change {
     Change {
         place: format!("/proc/cpuinfo {list}"),
         ..Change::told(CHECK, kind, name, expected, actual, LAYER)
     }
-}
-
-/// Bits in which user space may see CPUID otherwise than the agent does, which sets control state by itself.
-const OF_THE_SYSTEM: [Bits; 5] = [
-    bits(
-        1,
-        None,
-        Register::Ecx,
-        bit(27),
-        "OSXSAVE follows CR4, which a kernel without XSAVE leaves alone",
-    ),
-    bits(
-        1,
-        None,
-        Register::Ecx,
-        bit(3),
-        "MONITOR follows IA32_MISC_ENABLE, which the firmware sets",
-    ),
-    bits(7, Some(0), Register::Ecx, bit(4), "OSPKE follows CR4"),
-    bits(
-        0xD,
-        Some(0),
-        Register::Ebx,
-        span(31, 0),
-        "the size of what XCR0 has on: a kernel leaves out what it does not use",
-    ),
-    bits(
-        0xD,
-        Some(1),
-        Register::Ebx,
-        span(31, 0),
-        "the size of what XCR0 and IA32_XSS have on",
-    ),
-];
-
-/// CPUID as the guest's user space sees it is what the agent saw without an operating system, but for what a system changes.
-pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Change> {
-    let answers = |dump: &Dump| {
-        let boot = dump.boot_processor()?;
-        let enabled = boot
-            .phase(Phase::Enabled)
-            .filter(|phase| !phase.cpuid.is_empty());
-        let phase = enabled.or_else(|| boot.phase(Phase::Reset))?;
-        Some(phase.cpuid.clone())
-    };
-    let (Some(user), Some(agent)) = (answers(user), answers(agent)) else {
-        return Vec::new();
-    };
-    let keys: BTreeSet<&Key> = user.keys().chain(agent.keys()).collect();
-    let mut changes = Vec::new();
-    for key in keys {
-        for register in 0..4u8 {
-            let of = |answers: &crate::host::cpuid::Answers| {
-                answers
-                    .get(key)
-                    .map_or(0, |regs| regs[usize::from(register)])
-            };
-            let differing = (of(&user) ^ of(&agent)) & !mask(&OF_THE_SYSTEM, *key, register);
-            changes.extend(
-                (0..32u8)
-                    .filter(|bit| differing >> bit & 1 == 1)
-                    .map(|bit| {
-                        let bit = Bit {
-                            key: *key,
-                            register,
-                            bit,
-                        };
-                        let set = user.get(key).is_some_and(|regs| bit.is_set(*regs));
-                        let (kind, expected, actual) = match set {
-                            true => (
-                                Kind::Gained,
-                                "clear, as the agent saw it",
-                                "set in user space",
-                            ),
-                            false => (
-                                Kind::Lost,
-                                "set, as the agent saw it",
-                                "clear in user space",
-                            ),
-                        };
-                        Change::bit("linux-cpuid", kind, bit, table, expected, actual)
-                    }),
-            );
-        }
-    }
-    changes
 }
 
 #[cfg(test)]

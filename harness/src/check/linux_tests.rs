@@ -1,5 +1,7 @@
 use super::super::fixture::{answer, dump, table, told, vcpu, vendor};
 use super::*;
+use crate::check::user_space_and_agent;
+use crate::dump::Dump;
 use crate::dump::linux::LinuxReport;
 use crate::host::cpuinfo::parse;
 
@@ -178,5 +180,24 @@ fn user_space_sees_what_the_agent_saw_but_for_what_a_system_changes() {
             "linux-cpuid: lost avx2 CPUID.07H.00H:EBX[5]: set, as the agent saw it; clear in user space",
             "linux-cpuid: gained fsrm CPUID.07H.00H:EDX[4]: clear, as the agent saw it; set in user space",
         ]
+    );
+}
+
+#[test]
+fn a_name_that_no_table_has_is_told() {
+    assert_eq!(
+        unknown_names(&names(), &table(), &rules()),
+        [
+            "flags brand_new: no rule in linux.tsv",
+            "bugs no_rule_yet: no rule in linux.tsv"
+        ]
+    );
+    let moved = Names {
+        flags: numbers(&[(292, "avx2")]),
+        ..Names::default()
+    };
+    assert_eq!(
+        unknown_names(&moved, &table(), &rules()),
+        ["flags avx2: no alias of CPUID.07H.00H:EBX[4] in features.tsv"]
     );
 }

@@ -1,7 +1,8 @@
 //! Which lanes this host can run.
 
+use super::kernel::kvm_modules;
 use super::kvm::{self, KvmError};
-use crate::matrix::Lane;
+use crate::matrix::{Accelerator, Case, Lane};
 
 /// Why a lane cannot run here.
 pub type Unable = KvmError;
@@ -17,6 +18,24 @@ impl Ability {
     pub fn of_this_host() -> Ability {
         Ability {
             kvm: kvm::open().map(drop),
+        }
+    }
+
+    /// Whether a case can run here: that its lane can, and a Linux guest on its accelerator.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn case(&self, case: &Case) -> Result<(), String> {
+        let told = |unable: Unable| unable.to_string();
+        self.lane(case.lane).map_err(told)?;
+        let guest = case.linux.as_ref();
+        if guest.is_none_or(|guest| guest.accelerator == Accelerator::Tcg) {
+            return Ok(());
+        }
+        self.lane(Lane::Kvm).map_err(told)?;
+        match kvm_modules().iter().any(|module| module == "kvm_pvm") {
+            true => Err("KVM of kvm_pvm starts no Linux kernel that does not know it".to_owned()),
+            false => Ok(()),
         }
     }
 

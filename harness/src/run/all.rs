@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::judge::{judge, result};
 use crate::check::{CaseResult, Status};
 use crate::host::Ability;
-use crate::matrix::{Lane, Trial};
+use crate::matrix::Trial;
 
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
 pub fn all(
@@ -41,12 +41,12 @@ pub fn all(
 /// The results of a trial that is not run: its lane cannot run here, there is nothing to hold it against, or the run was
 /// cancelled before it.
 fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<CaseResult>> {
-    let lane = match trial.lab() {
-        Some(_) => Lane::Lab,
-        None => trial.cases.first()?.lane,
+    let able = match trial.lab() {
+        Some(_) => Ok(()),
+        None => ability.case(trial.cases.first()?),
     };
-    let (status, reason) = match ability.lane(lane) {
-        Err(unable) => (Status::Skip, unable.to_string()),
+    let (status, reason) = match able {
+        Err(unable) => (Status::Skip, unable),
         Ok(()) if engine.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),
         Ok(()) => (Status::Skip, engine.store.skip(trial)?),
     };

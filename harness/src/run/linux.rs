@@ -10,7 +10,7 @@ use super::judge::{Verdict, broken, held, judged, text};
 use super::lab;
 use super::store::Expected;
 use crate::boot::linux::{Kernel, Names, Ready};
-use crate::check::linux::{Guest, LAYER, Loss};
+use crate::check::linux::{Guest, LAYER, Loss, unknown_names};
 use crate::check::outcome::{CaseResult, LinuxSeen, Status};
 use crate::check::{Change, compare, linux, user_space_and_agent};
 use crate::decode::linux::{linux as linux_lines, value};
@@ -36,7 +36,10 @@ impl Kernels {
         let Some(guest) = &case.linux else {
             return Err(Broken::before("lane linux without a kernel".to_owned()));
         };
-        let kernel = &guest.kernel;
+        self.ready(&guest.kernel, cache).map_err(Broken::before)
+    }
+
+    fn ready(&self, kernel: &LabKernel, cache: &Path) -> Result<Ready, String> {
         let made = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let key = format!("{:?}", (&kernel.path, &kernel.modules));
@@ -47,7 +50,7 @@ impl Kernels {
             let found = found.map_err(|error| error.to_string())?;
             Ready::of(&found, &cache.join("linux"))
         };
-        made.get_or_init(make).clone().map_err(Broken::before)
+        made.get_or_init(make).clone()
     }
 
     /// The kernel's own names of flags, read once.
@@ -66,10 +69,12 @@ impl Kernels {
 /// Where distributions put kernels.
 const BOOT: &str = "/boot";
 
-/// The kernels that guests can boot: those of the configuration; where there is none, the newest in /boot that can be read.
+/// The kernels that guests can boot: those of the configuration; where what it names is not there, the newest in /boot that can be
+/// read.
 pub fn kernels(config: &Config) -> (Vec<LabKernel>, Vec<Unusable>) {
     let (kernels, mut unusable) = lab::kernels(config);
-    if !kernels.is_empty() {
+    // A configuration that names none wants none.
+    if !kernels.is_empty() || config.kernels.is_empty() {
         return (kernels, unusable);
     }
     match newest_in(Path::new(BOOT)) {
@@ -310,5 +315,36 @@ fn attribute(change: &mut Change, guest: Guest<'_>) -> Option<String> {
             Loss::Unnamed => None,
             loss => Some(format!("{name}: {loss}")),
         },
+    }
+}
+
+/// Words of a kernel's own tables that features.tsv or linux.tsv lack, or have at another place.
+///
+/// # Errors
+/// The kernel's image cannot be read, or has no such tables.
+pub fn misnamed(engine: &Engine, kernel: &LabKernel) -> Result<Vec<String>, String> {
+    let ready = engine.kernels.ready(kernel, &engine.store.cache)?;
+    let names = engine.kernels.names(&ready)?;
+    Ok(unknown_names(
+        &names,
+        &engine.store.table,
+        &engine.store.linux,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newest_in;
+
+    #[test]
+    fn a_boot_folder_without_a_kernel_that_can_be_read_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let told = newest_in(folder.path()).expect_err("no kernel");
+        assert!(told.contains(", and no vmlinuz-* in "), "{told}");
+        std::fs::write(folder.path().join("vmlinuz-6.1.0"), "no kernel").expect("a file");
+        let told = newest_in(folder.path()).expect_err("no kernel");
+        assert!(told.contains("is no bzImage"), "{told}");
+        let told = newest_in(&folder.path().join("gone")).expect_err("no kernel");
+        assert!(told.contains("scripts/fetch-kernel"), "{told}");
     }
 }

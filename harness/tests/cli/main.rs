@@ -11,6 +11,7 @@ mod findings;
 mod interrupt;
 mod lab;
 mod layers;
+mod linux;
 mod output;
 mod results;
 mod world;

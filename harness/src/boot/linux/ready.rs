@@ -6,6 +6,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::vmlinux::{VmlinuxError, is_64_bit, unpacked_image, vmlinux};
 use super::{Initramfs, Kernel, Modules, Names};
@@ -86,12 +87,14 @@ fn has_no_initramfs(kernel: &Kernel) -> bool {
 
 /// The file to boot. What is kept is named by what it was made from, as path, size, time and inode tell it.
 fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>), String> {
-    let about = fs::metadata(&kernel.image).map_err(|error| error.to_string())?;
+    let told = |error: std::io::Error| error.to_string();
+    let about = fs::metadata(&kernel.image).map_err(told)?;
+    let whole = fs::canonicalize(&kernel.image).map_err(told)?;
     let mut hasher = DefaultHasher::new();
-    (&kernel.image, about.size(), about.ino(), about.mtime()).hash(&mut hasher);
+    (whole, about.size(), about.ino(), about.mtime()).hash(&mut hasher);
     let name = format!("vmlinux-{}-{:016x}", kernel.release, hasher.finish());
     let path = cache.join(name);
-    if path.is_file() {
+    if in_use(&path) {
         return Ok((path, None));
     }
     let bytes = fs::read(&kernel.image).map_err(|error| error.to_string())?;
@@ -133,7 +136,7 @@ fn root(kernel: &Kernel) -> Result<(Initramfs, Option<String>), String> {
 
 /// The file at `path`, made where it is not there: whole, or not at all.
 fn kept(path: PathBuf, make: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<PathBuf, String> {
-    if path.is_file() {
+    if in_use(&path) {
         return Ok(path);
     }
     let bytes = make()?;
@@ -143,8 +146,51 @@ fn kept(path: PathBuf, make: impl FnOnce() -> Result<Vec<u8>, String>) -> Result
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&bytes)?;
         file.persist(&path).map_err(|error| error.error)?;
+        forget_unused(folder);
         Ok(())
     };
     written().map_err(|error| format!("failed to write {}: {error}", path.display()))?;
     Ok(path)
+}
+
+/// How long a file that nobody uses is kept.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Whether the file is there; that it is in use is marked by its time.
+fn in_use(path: &Path) -> bool {
+    let file = fs::File::options().append(true).open(path);
+    file.is_ok_and(|file| file.set_modified(SystemTime::now()).is_ok())
+}
+
+/// Removes what has not been used for long. What cannot be removed stays.
+fn forget_unused(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let modified = entry.metadata().and_then(|about| about.modified());
+        let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age > KEPT) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_is_kept_while_it_is_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = folder.path().join("old");
+        let file = fs::File::create(&old).expect("a file");
+        let long_ago = SystemTime::now() - 2 * KEPT;
+        file.set_modified(long_ago).expect("a time");
+        let path = folder.path().join("new");
+        kept(path.clone(), || Ok(b"first".to_vec())).expect("a file");
+        assert!(!old.exists(), "kept for ever");
+        kept(path.clone(), || Err("made twice".to_owned())).expect("the file");
+        assert_eq!(fs::read(&path).expect("a file"), b"first");
+        kept(folder.path().join("none"), || Err("no".to_owned())).expect_err("an error");
+        assert!(!folder.path().join("none").exists(), "a file of nothing");
+    }
 }

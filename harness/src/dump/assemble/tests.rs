@@ -183,3 +183,31 @@ proptest! {
         prop_assert!(assemble([rubbish.as_slice()]).error.is_some());
     }
 }
+
+#[test]
+fn pieces_of_a_text_are_joined_and_one_without_a_name_is_told() {
+    let mut stream = Stream::new(0);
+    stream.hello().frame(Kind::PhaseBegin, Phase::Enabled, &[]);
+    for piece in [
+        &b"/proc/cpuinfo\0flags : fpu"[..],
+        b"/proc/cpuinfo\0 avx2\n",
+        b"empty\0",
+    ] {
+        stream.frame(Kind::Text, Phase::Enabled, piece);
+    }
+    stream.frame(Kind::PhaseEnd, Phase::Enabled, &[]).end(1);
+    let assembled = assemble([stream.bytes.as_slice()]);
+    assert_eq!(assembled.error, None);
+    let texts = &assembled.dump.vcpus[0].phases[&Phase::Enabled].texts;
+    assert_eq!(texts["/proc/cpuinfo"], "flags : fpu avx2\n");
+    assert_eq!(texts["empty"], "");
+
+    let mut stream = Stream::new(0);
+    stream.hello().frame(Kind::PhaseBegin, Phase::Enabled, &[]);
+    stream.frame(Kind::Text, Phase::Enabled, b"no name");
+    let error = assemble([stream.bytes.as_slice()]).error.expect("an error");
+    assert_eq!(
+        error.to_string(),
+        "vCPU 0x0, phase os-enabled: a text without a name"
+    );
+}

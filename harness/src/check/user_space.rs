@@ -1,0 +1,98 @@
+//! The half of check 9 that is about CPUID itself: user space of a Linux guest sees what the agent saw on the same CPU.
+
+use std::collections::BTreeSet;
+
+use fidelity_protocol::frame::Phase;
+
+use super::bits::{Bits, Register, bit, bits, mask, span};
+use super::compare::{Change, Kind};
+use crate::decode::{Bit, Table};
+use crate::dump::{Dump, Key};
+
+const CHECK: &str = "linux-cpuid";
+
+/// Bits in which user space may see CPUID otherwise than the agent does, which sets control state by itself.
+const OF_THE_SYSTEM: [Bits; 5] = [
+    bits(
+        1,
+        None,
+        Register::Ecx,
+        bit(27),
+        "OSXSAVE follows CR4, which a kernel without XSAVE leaves alone",
+    ),
+    bits(
+        1,
+        None,
+        Register::Ecx,
+        bit(3),
+        "MONITOR follows IA32_MISC_ENABLE, which the firmware sets",
+    ),
+    bits(7, Some(0), Register::Ecx, bit(4), "OSPKE follows CR4"),
+    bits(
+        0xD,
+        Some(0),
+        Register::Ebx,
+        span(31, 0),
+        "the size of what XCR0 has on: a kernel leaves out what it does not use",
+    ),
+    bits(
+        0xD,
+        Some(1),
+        Register::Ebx,
+        span(31, 0),
+        "the size of what XCR0 and IA32_XSS have on",
+    ),
+];
+
+/// CPUID as the guest's user space sees it is what the agent saw without an operating system, but for what a system changes.
+pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Change> {
+    let answers = |dump: &Dump| {
+        let boot = dump.boot_processor()?;
+        let enabled = boot
+            .phase(Phase::Enabled)
+            .filter(|phase| !phase.cpuid.is_empty());
+        let phase = enabled.or_else(|| boot.phase(Phase::Reset))?;
+        Some(phase.cpuid.clone())
+    };
+    let (Some(user), Some(agent)) = (answers(user), answers(agent)) else {
+        return Vec::new();
+    };
+    let keys: BTreeSet<&Key> = user.keys().chain(agent.keys()).collect();
+    let mut changes = Vec::new();
+    for key in keys {
+        for register in 0..4u8 {
+            let of = |answers: &crate::host::cpuid::Answers| {
+                answers
+                    .get(key)
+                    .map_or(0, |regs| regs[usize::from(register)])
+            };
+            let differing = (of(&user) ^ of(&agent)) & !mask(&OF_THE_SYSTEM, *key, register);
+            changes.extend(
+                (0..32u8)
+                    .filter(|bit| differing >> bit & 1 == 1)
+                    .map(|bit| {
+                        let bit = Bit {
+                            key: *key,
+                            register,
+                            bit,
+                        };
+                        let set = user.get(key).is_some_and(|regs| bit.is_set(*regs));
+                        let (kind, expected, actual) = match set {
+                            true => (
+                                Kind::Gained,
+                                "clear, as the agent saw it",
+                                "set in user space",
+                            ),
+                            false => (
+                                Kind::Lost,
+                                "set, as the agent saw it",
+                                "clear in user space",
+                            ),
+                        };
+                        Change::bit(CHECK, kind, bit, table, expected, actual)
+                    }),
+            );
+        }
+    }
+    changes
+}

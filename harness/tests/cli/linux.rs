@@ -1,0 +1,179 @@
+//! Lane `linux` on the command line: real kernels in real guests.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::world::{Ended, World};
+
+/// A world with the QEMU on which expectations of Linux guests are recorded, and the kernel that set-up fetches.
+struct Linux {
+    world: World,
+    kernel: PathBuf,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `None`, said aloud, where set-up did not bring them.
+fn linux() -> Option<Linux> {
+    let mut world = World::new(&[], &[])?;
+    let kernel = root().join(".cache/kernels/6.12");
+    let qemu = root().join(".cache/qemu/10.0/qemu-system-x86_64");
+    if !kernel.exists() || !qemu.exists() {
+        let message = "SKIPPED: no kernel 6.12 or no QEMU 10.0 in .cache; run scripts/setup\n";
+        assert!(!cpuid_fidelity::run::store::in_ci(), "{message}");
+        let _ = std::io::stderr().write_all(message.as_bytes());
+        return None;
+    }
+    world.configure(&format!(
+        "qemu = [{qemu:?}]\nemulator = \"10.0\"\n[[kernel]]\npath = {kernel:?}\n[default.linux]\nmodels = [\"EPYC-v4\"]\n"
+    ));
+    world.qemu = qemu;
+    let expectations = world.path("expectations/linux-6.12");
+    fs::create_dir_all(&expectations).expect("a folder");
+    let own = root().join("expectations/linux-6.12/EPYC-v4.snap");
+    fs::copy(own, expectations.join("EPYC-v4.snap")).expect("the expectation");
+    Some(Linux { world, kernel })
+}
+
+impl Linux {
+    fn run(&self, more: &[&str]) -> Ended {
+        self.world
+            .run(&[&["run", "--lane", "linux"], more].concat())
+    }
+
+    fn dump(&self, cpu: &str, more: &[&str]) -> Ended {
+        let words = ["dump", "--lane", "linux", "--cpu", cpu];
+        self.world.run(&[&words[..], more].concat())
+    }
+}
+
+#[test]
+fn a_guest_that_shows_what_is_expected_passes_and_its_flags_are_in_the_json() {
+    let Some(linux) = linux() else { return };
+    linux.run(&["--json", "run.json"]).expect(0);
+    let cases = linux.world.cases("run.json");
+    let [case] = &cases[..] else {
+        panic!("{cases:?}")
+    };
+    assert_eq!(case["case"], "linux/qemu-10.0/linux-6.12/EPYC-v4");
+    let flags = case["linux"]["flags"].as_array().expect("flags");
+    assert!(flags.iter().any(|flag| flag == "avx2"), "{case}");
+    assert!(
+        case["linux"]["release"]
+            .as_str()
+            .is_some_and(|release| release.starts_with("6.12."))
+    );
+    linux.world.assert_clean();
+}
+
+#[test]
+fn what_the_guest_kernels_command_line_takes_is_found_and_named() {
+    let Some(linux) = linux() else { return };
+    let ended = linux.run(&["--append", "clearcpuid=avx2"]).expect(1);
+    ended.says("lost avx2 at /proc/cpuinfo flags (layer: guest kernel)");
+    ended.says("-flags                           avx2");
+    ended.says("avx2: the guest kernel's command line took it: clearcpuid=avx2");
+    let words = [
+        "explain",
+        "--lane",
+        "linux",
+        "--cpu",
+        "EPYC-v4",
+        "--feature",
+        "avx2",
+    ];
+    let more = ["--append", "clearcpuid=avx2"];
+    let ended = linux.world.run(&[&words[..], &more].concat()).expect(0);
+    ended.says("the guest kernel's command line took it: clearcpuid=avx2");
+    linux.world.assert_clean();
+}
+
+#[test]
+fn a_dump_shows_cpuinfo_vulnerabilities_and_topology_of_every_cpu() {
+    let Some(linux) = linux() else { return };
+    let more = ["--smp", "2,cores=2", "--machine", "pc"];
+    let ended = linux.dump("Skylake-Server-v4", &more).expect(0);
+    for line in [
+        "flags                           smep",
+        "bugs                            spectre_v1",
+        "vuln  meltdown                  Mitigation: PTI",
+        "topo  cpu1/core_id              core_id = 1",
+        "info  cpu-cores                 cpu-cores = 2",
+        "agent vcpus                     vcpus = 2",
+        "msr   0x0000010a                zero",
+    ] {
+        ended.says(line);
+    }
+}
+
+#[test]
+fn a_kernel_that_panics_is_an_error_with_the_consoles_last_lines() {
+    let Some(linux) = linux() else { return };
+    let ended = linux
+        .dump("EPYC-v4", &["--append", "rdinit=/nothing"])
+        .expect(3);
+    ended.says("the guest's kernel ended before /init had reported");
+    ended.says("Kernel panic - not syncing: ");
+}
+
+#[test]
+fn a_kernel_without_a_serial_console_reports_all_the_same() {
+    let Some(linux) = linux() else { return };
+    let ended = linux
+        .dump("EPYC-v4", &["--append", "console=null"])
+        .expect(0);
+    ended.says("flags                           avx2");
+}
+
+#[test]
+fn a_processor_without_long_mode_is_refused_with_the_reason() {
+    let Some(linux) = linux() else { return };
+    let ended = linux.dump("athlon-v1", &[]).expect(3);
+    ended.says("athlon-v1 has no long mode, and a 64-bit kernel does not start without");
+}
+
+/// A file with the header of a bzImage of release 6.12.9, and these flags at 236H.
+fn image(xloadflags: u16) -> Vec<u8> {
+    let mut image = vec![0; 2048];
+    image[0x1F1] = 1;
+    image[0x202..0x206].copy_from_slice(b"HdrS");
+    image[0x206..0x208].copy_from_slice(&0x20Fu16.to_le_bytes());
+    image[0x20E..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    image[0x236..0x238].copy_from_slice(&xloadflags.to_le_bytes());
+    image[0x300..0x307].copy_from_slice(b"6.12.9 ");
+    image
+}
+
+#[test]
+fn kernels_that_cannot_start_our_init_are_refused() {
+    let Some(linux) = linux() else { return };
+    let boot = linux.world.path("odd/boot");
+    fs::create_dir_all(&boot).expect("a folder");
+    let path = boot.join("vmlinuz-6.12.9");
+    let told = |what: &str| {
+        let kernel = linux.world.path("odd");
+        let ended = linux.dump("EPYC-v4", &["--kernel", &kernel.to_string_lossy()]);
+        ended.expect(3).says(what);
+    };
+    fs::write(&path, image(0)).expect("an image");
+    told("a 32-bit kernel: its image has no 64-bit entry");
+    fs::write(&path, image(1)).expect("an image");
+    fs::write(boot.join("config-6.12.9"), "CONFIG_64BIT=y\n").expect("a configuration");
+    told("CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours");
+    let ended = linux.dump("EPYC-v4", &["--kernel", "nowhere"]).expect(2);
+    ended.says("failed to read nowhere");
+    let kernel = linux.kernel.to_string_lossy();
+    let ended = linux
+        .world
+        .run(&["dump", "--lane", "tcg", "--append", "x"])
+        .expect(2);
+    ended.says("--append goes with --lane linux");
+    let ended = linux
+        .world
+        .run(&["dump", "--lane", "tcg", "--kernel", &kernel])
+        .expect(2);
+    ended.says("--kernel goes with lanes lab, linux, kvm and kvm-direct");
+}
