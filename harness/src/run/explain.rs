@@ -23,7 +23,6 @@ mod host;
 mod kernel;
 use at::At;
 pub use at::place;
-use kernel::cpuinfo;
 
 /// Models that have no definition: what they have depends on the accelerator.
 const OPEN: [&str; 2] = ["host", "max"];

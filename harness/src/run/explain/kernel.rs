@@ -1,13 +1,10 @@
-//! What kernels show: the host's, and that of a Linux guest.
+//! What the kernel of a Linux guest shows.
 
 use super::super::engine::Engine;
 use super::super::linux::reported;
-use super::told;
 use crate::check::linux::Loss;
 use crate::decode::Field;
-use crate::explain::host::why_not;
 use crate::explain::{Cause, Claim, State};
-use crate::host::{Found, HostLayer};
 use crate::matrix::Case;
 
 /// What /proc/cpuinfo says of the feature, why it does not show what the guest has (`guest`), and why the guest could not be run.
@@ -58,19 +55,4 @@ pub(super) fn rung(
     );
     let loss: Option<Loss> = missing.then(|| held.loss(flag));
     ((claim, loss.map(|loss| Cause::GuestKernel { loss })), None)
-}
-
-/// What /proc/cpuinfo of the host says of a flag.
-pub(super) fn cpuinfo(layer: &HostLayer, flag: Option<&str>) -> Claim {
-    let Some(flag) = flag else {
-        return Claim::unknown("Linux has no flag for it");
-    };
-    match &layer.cpuinfo {
-        Found::Value(info) => {
-            let vmx = info.vmx_flags.value();
-            let set = info.flags.contains(flag) || vmx.is_some_and(|flags| flags.contains(flag));
-            told(set, &format!("/proc/cpuinfo flag {flag}"))
-        }
-        other => Claim::unknown(format!("/proc/cpuinfo: {}", why_not(other))),
-    }
 }
