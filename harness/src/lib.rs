@@ -26,7 +26,7 @@
 //! - What a guest sends is hostile input: it can cost its own case, never the run.
 //!
 //! # Deliberately absent
-//! No scheduler, no guest operating system in the lanes here, no network, no list of QEMU releases in the code: what is
+//! No scheduler, no guest operating system but in lane `linux`, no network, no list of QEMU releases in the code: what is
 //! tested is what the binaries offer.
 
 pub mod boot;

@@ -216,6 +216,6 @@ mod tests {
             &[7, 0, 0, 0],
         ];
         assert_eq!(unpacked(&payload.concat()), Ok(b"vmlinux".to_vec()));
-        assert!(unpacked(&payload.concat()[..12]).is_err());
+        assert!(unpacked(&payload.concat()[..10]).is_err());
     }
 }
