@@ -94,7 +94,7 @@ pub fn value(register: Register, name: &str, value: &str) -> Line {
     Line::new(register, name.to_owned(), String::new(), text.trim_end())
 }
 
-/// `cpu cores	: 1` → `cpu-cores = 1`.
+/// `cpu cores: 1` → `cpu-cores = 1`.
 fn field(index: usize, name: &str, text: &str, volatile: &Volatile) -> Line {
     let name = name.replace(' ', "-");
     let masked = volatile.placeholder(&format!("cpuinfo.{name}"));
