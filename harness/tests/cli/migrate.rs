@@ -223,6 +223,9 @@ fn mistakes_are_told_before_anything_starts() {
     ways.run(MODEL, &["--lane", "kvm-direct"])
         .expect(2)
         .says("has no QEMU to migrate from");
+    ways.run(MODEL, &["--lane", "linux"])
+        .expect(2)
+        .says("the agent alone can be migrated");
     ways.run(MODEL, &["--lane", "lab"])
         .expect(2)
         .says("--lane lab wants --kernel PATH");
