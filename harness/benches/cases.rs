@@ -7,8 +7,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cpuid_fidelity::boot::migrate::Stage;
 use cpuid_fidelity::boot::{self, AGENT_ROM, Cancel, FLOOR_ROM, Options};
-use cpuid_fidelity::matrix::{Case, Config, Lane, Qemu, Topology};
+use cpuid_fidelity::matrix::{Case, Config, Journey, Lane, Migration, Qemu, Topology};
 use cpuid_fidelity::run::record::record;
 use cpuid_fidelity::run::{Engine, Store, inventory};
 use fidelity_protocol::frame::Phase;
@@ -45,6 +46,14 @@ fn main() -> anyhow::Result<()> {
         all / one
     );
     println!("{}: {}", newest.label, layers(&config, &newest, &cancel)?);
+    for from in &found.qemus {
+        println!(
+            "{} → {}: {}",
+            from.label,
+            newest.label,
+            migration(&config, from, &newest, &cancel)?
+        );
+    }
     println!("peak memory of the harness: {} MB", peak_memory()? / 1024);
     Ok(())
 }
@@ -166,6 +175,61 @@ fn layers(config: &Config, qemu: &Arc<Qemu>, cancel: &Cancel) -> anyhow::Result<
         "with QEMU's layer {:.2} x the case without; checks over a record {:.2} ms",
         asked.as_secs_f64() / alone.as_secs_f64(),
         milliseconds(checks)
+    ))
+}
+
+/// A live migration over a plain case of each side together, the three in turn. The target is at most 2.5.
+fn migration(
+    config: &Config,
+    from: &Arc<Qemu>,
+    to: &Arc<Qemu>,
+    cancel: &Cancel,
+) -> anyhow::Result<String> {
+    let machines: Vec<&str> = to.offers.versioned_machines().collect();
+    let shared = from
+        .offers
+        .versioned_machines()
+        .filter(|name| machines.contains(name));
+    let machine = shared.filter(|name| name.starts_with("pc-q35-")).last();
+    let Some(machine) = machine else {
+        return Ok("no machine type that both have".to_owned());
+    };
+    let source = Case {
+        machine: machine.to_owned(),
+        ..case(from, "Skylake-Server-v4", Vec::new())
+    };
+    let migration = Migration {
+        to: Arc::clone(to),
+        journey: Journey::default(),
+    };
+    let options = Options::default();
+    let engine = Engine::new(Store::open(config)?, options.clone(), 1, cancel.clone())?;
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..PAIRS {
+        for (case, times) in [&source, &migration.destination(&source)]
+            .into_iter()
+            .zip(&mut times)
+        {
+            let seen = engine.boot(case, &options);
+            times.push(
+                seen.map_err(|broken| anyhow::anyhow!(broken.reason))?
+                    .elapsed,
+            );
+        }
+        let migrated = engine.migrate(&source, &migration);
+        let migrated = migrated.map_err(|reason| anyhow::anyhow!(reason))?;
+        anyhow::ensure!(
+            migrated.stage == Stage::Done,
+            "stopped at {:?}",
+            migrated.stage
+        );
+        times[2].push(migrated.elapsed);
+    }
+    let [here, there, both] = times.map(median);
+    let ratio = both.as_secs_f64() / (here + there).as_secs_f64();
+    let [here, there, both] = [here, there, both].map(milliseconds);
+    Ok(format!(
+        "migration {both:.1} ms, plain cases {here:.1} and {there:.1} ms: {ratio:.2} x both together"
     ))
 }
 

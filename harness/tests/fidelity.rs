@@ -14,7 +14,7 @@ use std::time::Duration;
 use cpuid_fidelity::boot::{Cancel, Options};
 use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, labs};
+use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, labs, migrations};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
@@ -97,10 +97,13 @@ fn in_labs(
 ) -> anyhow::Result<Vec<Unusable>> {
     let (kernels, unusable) = lab::kernels(config);
     let set = &config.selection(profile()?).lab;
-    let trials: Vec<_> = kernels
-        .iter()
-        .flat_map(|kernel| labs::plan(kernel, qemus, set, config, &Filter::default()))
-        .collect();
+    let (all, profile) = (Filter::default(), profile()?);
+    let of = |kernel| {
+        let mut trials = labs::plan(kernel, qemus, set, config, &all);
+        trials.extend(migrations::in_lab(kernel, qemus, config, profile, &all));
+        trials
+    };
+    let trials: Vec<_> = kernels.iter().flat_map(of).collect();
     if let Some(emulator) = lab::emulator(config, qemus) {
         engine.labs.for_trials(&trials, &kernels, &emulator);
         planned.extend(trials);

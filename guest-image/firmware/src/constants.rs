@@ -8,7 +8,7 @@ use core::mem::{offset_of, size_of};
 use fidelity_protocol::config::{self, Config};
 use fidelity_protocol::entry::{Control, Entry, Fault};
 use fidelity_protocol::frame::{self, Kind, Phase};
-use fidelity_protocol::leaves::{self, Indexed};
+use fidelity_protocol::leaves::{self, Indexed, Mark};
 use fidelity_protocol::slot;
 
 use crate::enable::{CR4_FEATURES, Cr4Feature};
@@ -64,6 +64,8 @@ assembler_symbols! {
     FLAG_WAIT = config::FLAG_WAIT,
     FLAG_PROBE_1F = config::FLAG_PROBE_1F,
     FLAG_SPARE_XCR0 = config::FLAG_SPARE_XCR0,
+    FLAG_MARK = config::FLAG_MARK,
+    MAILBOX_VCPUS = config::AT_VCPUS,
     READY = config::READY,
     COMMAND_DUMP = config::COMMAND_DUMP,
     COMMAND_QUIT = config::COMMAND_QUIT,
@@ -93,6 +95,7 @@ assembler_symbols! {
     OP_CONTROL = slot::OP_CONTROL,
     OP_WAIT_APS = slot::OP_WAIT_APS,
     OP_WAIT_HOST = slot::OP_WAIT_HOST,
+    OP_WRMSR = slot::OP_WRMSR,
     PROTOCOL_VERSION = fidelity_protocol::VERSION,
     FRAME_MAGIC = u32::from_le_bytes(frame::MAGIC),
     FRAME_HEADER = frame::HEADER,
@@ -128,6 +131,10 @@ assembler_symbols! {
     INDEXED_RULE = offset_of!(Indexed, rule),
     INDEXED_MASK = offset_of!(Indexed, mask),
     FEATURE_MSR_COUNT = leaves::FEATURE_MSRS.len(),
+    MARK_COUNT = leaves::MARKS.len(),
+    MARK_SIZE = size_of::<Mark>(),
+    MARK_LOW = offset_of!(Mark, low),
+    MARK_HIGH = offset_of!(Mark, high),
     NOWHERE_COUNT = probes::NOWHERE.len(),
     PLAIN_COUNT = probes::PLAIN.len(),
     V2_TOPOLOGY = probes::V2_TOPOLOGY,

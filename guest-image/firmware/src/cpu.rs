@@ -42,11 +42,13 @@ impl Attempt {
 }
 
 // SAFETY: defined in traps.s with these signatures; a fault is caught there and becomes a status. Reading has no effect on
-// memory. The two writes are safe too for what the agent does: neither register's bits that it sets change how memory is
-// mapped or how compiled code runs.
+// memory. The writes are safe too for what the agent does: no register's bits that it sets change how memory is mapped or how
+// compiled code runs.
 unsafe extern "sysv64" {
     /// RDMSR.
     pub safe fn try_rdmsr(index: u32) -> Attempt;
+    /// WRMSR of one of the protocol's marks.
+    pub safe fn try_wrmsr(index: u32, value: u64) -> Attempt;
     /// MOV to CR4.
     pub safe fn try_write_cr4(value: u64) -> Attempt;
     /// XSETBV of XCR0.

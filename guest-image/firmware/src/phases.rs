@@ -2,7 +2,9 @@
 
 use core::sync::atomic::Ordering;
 
-use fidelity_protocol::config::{COMMAND_DUMP, COMMAND_QUIT, EXIT_OK, FLAG_PORT, FLAG_WAIT, READY};
+use fidelity_protocol::config::{
+    COMMAND_DUMP, COMMAND_QUIT, EXIT_OK, FLAG_MARK, FLAG_PORT, FLAG_WAIT, READY,
+};
 use fidelity_protocol::entry::{Control, Hello};
 use fidelity_protocol::frame::{Kind, Phase};
 use fidelity_protocol::leaves::FEATURE_MSRS;
@@ -23,11 +25,17 @@ const MODE: u32 = 64;
 /// The boot processor: a dump, and a further one as often as the host asks.
 pub fn boot_processor(signature: u32) -> ! {
     let mut generation = 0;
+    processors::VCPUS.store(CONFIG.vcpus, Ordering::Relaxed);
     loop {
-        dump(&mut Vcpu::begin(0, generation, signature));
+        let mut vcpu = Vcpu::begin(0, generation, signature);
+        if generation == 0 && CONFIG.flags & FLAG_MARK != 0 {
+            vcpu.mark_msrs();
+        }
+        dump(&mut vcpu);
         if CONFIG.flags & FLAG_WAIT == 0 || !another_is_wanted() {
             port::exit(EXIT_OK)
         }
+        processors::count_again();
         generation = generation.wrapping_add(1);
     }
 }
@@ -50,8 +58,8 @@ fn dump(vcpu: &mut Vcpu) {
     let mut reported = 1;
     processors::SENT.store(0, Ordering::Relaxed);
     hello(vcpu);
-    // A migrated guest must be looked at as it is: its reset state is long gone.
-    if vcpu.generation == 0 {
+    // A migrated guest must be looked at as it is: its reset state is long gone. But a look there must be.
+    if vcpu.generation == 0 || CONFIG.phases & Phase::Enabled.bit() == 0 {
         phase(vcpu, Phase::Reset, reset);
     }
     phase(vcpu, Phase::Msrs, msrs);
@@ -82,7 +90,7 @@ fn phase(vcpu: &mut Vcpu, phase: Phase, run: impl FnOnce(&mut Vcpu)) {
 fn hello(vcpu: &mut Vcpu) {
     let hello = Hello {
         mode: MODE,
-        vcpus: CONFIG.vcpus,
+        vcpus: processors::VCPUS.load(Ordering::Relaxed),
         has_cpuid: 1,
     };
     vcpu.stream.push(Kind::Hello, &hello);

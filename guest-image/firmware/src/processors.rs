@@ -3,6 +3,7 @@
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use fidelity_protocol::config;
 use fidelity_protocol::slot::OP_WAIT_APS;
 use x86_64::registers::model_specific::Msr;
 
@@ -38,10 +39,25 @@ pub static SENT: AtomicU32 = AtomicU32::new(0);
 #[unsafe(no_mangle)]
 pub static GENERATION: AtomicU32 = AtomicU32::new(0);
 
+/// vCPUs that there should be: as the mailbox said when the guest began, or when it last looked again.
+pub static VCPUS: AtomicU32 = AtomicU32::new(0);
+
+/// Reads the number of vCPUs from the mailbox anew: one may have been plugged in.
+pub fn count_again() {
+    let word = |at: usize| {
+        let address = (config::ADDRESS + at) as *const u32;
+        // SAFETY: the mailbox is identity-mapped RAM that nothing in the guest writes. Volatile, because the host may.
+        unsafe { address.read_volatile() }
+    };
+    if word(0) == config::MAGIC {
+        VCPUS.store(word(config::AT_VCPUS), Ordering::Relaxed);
+    }
+}
+
 /// Starts all application processors, waits for every one, and calls `done` with the slot of each as it finishes. Gives the
 /// number of those that had a slot.
 pub fn run_all(vcpu: &Vcpu, mut done: impl FnMut(Slot)) -> u32 {
-    let others = CONFIG.vcpus.saturating_sub(1);
+    let others = VCPUS.load(Ordering::Relaxed).saturating_sub(1);
     if others == 0 {
         return 0;
     }

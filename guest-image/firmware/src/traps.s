@@ -31,6 +31,8 @@ trap:
 1:  movq 24(%rsp), %rax
     cmpq $fixup_rdmsr, %rax
     je 2f
+    cmpq $fixup_wrmsr, %rax
+    je 2f
     cmpq $fixup_cr4, %rax
     je 2f
     cmpq $fixup_xsetbv, %rax
@@ -63,6 +65,20 @@ fixup_rdmsr:
     rdmsr
     nop
     jmp join
+
+    .globl try_wrmsr
+try_wrmsr:
+    movl %edi, %ecx
+    movl %esi, %eax
+    movq %rsi, %rdx
+    shrq $32, %rdx
+    xorl %r8d, %r8d
+fixup_wrmsr:
+    wrmsr
+    nop
+    xorl %eax, %eax
+    movq %r8, %rdx
+    ret
 
     .globl try_write_cr4
 try_write_cr4:

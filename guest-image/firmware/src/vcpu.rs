@@ -2,7 +2,8 @@
 
 use fidelity_protocol::entry::{Control, Cpuid, Register, Run};
 use fidelity_protocol::frame::Kind;
-use fidelity_protocol::slot::{OP_CONTROL, OP_CPUID, OP_RDMSR};
+use fidelity_protocol::leaves::{MARKS, Mark};
+use fidelity_protocol::slot::{OP_CONTROL, OP_CPUID, OP_RDMSR, OP_WRMSR};
 
 use crate::cpu::{self, Attempt};
 use crate::slot::Slot;
@@ -79,6 +80,14 @@ impl Vcpu {
     pub fn about_to_write(&self, control: Control, value: u64) {
         self.slot
             .breadcrumb(OP_CONTROL, control as u32, value as u32);
+    }
+
+    /// Writes the marks; one that is refused shows when it is read.
+    pub fn mark_msrs(&self) {
+        for Mark { index, low, high } in MARKS {
+            self.slot.breadcrumb(OP_WRMSR, index, 0);
+            _ = cpu::try_wrmsr(index, u64::from(high) << 32 | u64::from(low));
+        }
     }
 
     /// Reads every MSR of a range, inclusive, and reports runs of indices that answer alike.

@@ -34,10 +34,12 @@ pub const FLAG_PROBE_1F: u32 = 4;
 /// Leave XCR0 alone: execute neither XGETBV nor XSETBV, and report no XCR0. For a KVM that supports no XSAVE: where it
 /// emulates ring 0 it ends the guest at XGETBV, which its emulator does not know (arch/x86/kvm/emulate.c, group7).
 pub const FLAG_SPARE_XCR0: u32 = 8;
+/// Before its first dump the boot processor writes [`crate::leaves::MARKS`] into its MSRs: state that migration must carry.
+pub const FLAG_MARK: u32 = 16;
 
 /// Byte on the debug port that says "dump complete, waiting" under [`FLAG_WAIT`] on the RAM channel.
 pub const READY: u8 = b'R';
-/// COM1 command: dump again.
+/// COM1 command: dump again. The number of vCPUs is read from the mailbox anew, for one may have been plugged in.
 pub const COMMAND_DUMP: u8 = b'd';
 /// COM1 command: leave.
 pub const COMMAND_QUIT: u8 = b'q';

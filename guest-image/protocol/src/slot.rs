@@ -42,6 +42,8 @@ pub const OP_CONTROL: u32 = 3;
 pub const OP_WAIT_APS: u32 = 4;
 /// Waiting for a byte on COM1.
 pub const OP_WAIT_HOST: u32 = 5;
+/// Writing an MSR; the operand is its index.
+pub const OP_WRMSR: u32 = 6;
 
 /// A slot's header, as the host finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -106,6 +106,7 @@ impl Boot {
         match op {
             slot::OP_CPUID => Some(format!("CPUID {operand:#x} with ECX {operand2:#x}")),
             slot::OP_RDMSR => Some(format!("RDMSR {operand:#x}")),
+            slot::OP_WRMSR => Some(format!("WRMSR {operand:#x}")),
             slot::OP_CONTROL => {
                 let control = fidelity_protocol::entry::Control::from_id(operand)?;
                 Some(format!("setting {}", control.name().to_uppercase()))

@@ -32,7 +32,7 @@ impl GuestMemory {
     /// # Errors
     /// The kernel refuses the memory file.
     pub fn new(config: Config) -> std::io::Result<GuestMemory> {
-        GuestMemory::sized(config, megabytes(&config))
+        GuestMemory::sized(config, megabytes(&config, LEAST))
     }
 
     /// RAM of `megabytes` MiB, with the mailbox filled.
@@ -40,13 +40,41 @@ impl GuestMemory {
     /// # Errors
     /// The kernel refuses the memory file.
     pub fn sized(config: Config, megabytes: u64) -> std::io::Result<GuestMemory> {
+        let memory = GuestMemory::blank(config, megabytes)?;
+        memory.fill_mailbox()?;
+        Ok(memory)
+    }
+
+    /// The same without a mailbox: RAM into which a guest is migrated, which brings its own.
+    ///
+    /// # Errors
+    /// The kernel refuses the memory file.
+    pub fn blank(config: Config, megabytes: u64) -> std::io::Result<GuestMemory> {
         let file = memfd_create("guest-ram", MemfdFlags::CLOEXEC)?;
         let size = megabytes << 20;
         ftruncate(&file, size)?;
-        let mut mailbox = [0; config::SIZE];
-        config.write(&mut mailbox);
-        rustix::io::pwrite(&file, &mailbox, config::ADDRESS as u64)?;
         Ok(GuestMemory { file, config, size })
+    }
+
+    /// Writes what the agent is asked for.
+    ///
+    /// # Errors
+    /// The kernel refuses the write.
+    pub fn fill_mailbox(&self) -> std::io::Result<()> {
+        let mut mailbox = [0; config::SIZE];
+        self.config.write(&mut mailbox);
+        rustix::io::pwrite(&self.file, &mailbox, config::ADDRESS as u64)?;
+        Ok(())
+    }
+
+    /// Tells the agent how many vCPUs there are from its next dump on.
+    ///
+    /// # Errors
+    /// The kernel refuses the write.
+    pub fn set_vcpus(&self, vcpus: u32) -> std::io::Result<()> {
+        let at = config::ADDRESS + config::AT_VCPUS;
+        rustix::io::pwrite(&self.file, &vcpus.to_le_bytes(), at as u64)?;
+        Ok(())
     }
 
     /// Size in MiB, for `-m`.
@@ -83,10 +111,13 @@ impl GuestMemory {
     }
 }
 
-/// Enough for the slots, and never less than 32 MiB: some machine types refuse very little RAM.
-fn megabytes(config: &Config) -> u64 {
+/// MiB of a guest that stays where it is: some machine types refuse very little RAM.
+const LEAST: u64 = 32;
+
+/// Enough for the slots, and never less than `least` MiB.
+pub fn megabytes(config: &Config, least: u64) -> u64 {
     let end = u64::from(config.slot_base) + u64::from(config.slots) * u64::from(config.slot_size);
-    (end >> 20).max(31) + 1
+    ((end >> 20) + 1).max(least)
 }
 
 impl AsFd for GuestMemory {

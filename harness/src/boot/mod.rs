@@ -3,7 +3,7 @@
 //! [`command`] builds a QEMU command line, a pure function. [`process`] runs one with a deadline and leaves nothing
 //! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`monitor`] speaks QMP,
 //! [`qmp`] asks a QEMU about itself, [`view`] asks one about the CPU of the guest it is about to run. [`guest`] puts them
-//! together: boot one guest, bring back its streams. [`vmm`] runs one without QEMU. [`linux`] is what a Linux kernel is
+//! together: boot one guest, bring back its streams. [`migrate`] takes one from a QEMU to another, [`vmm`] runs one without QEMU. [`linux`] is what a Linux kernel is
 //! booted with.
 
 pub mod cancel;
@@ -14,6 +14,7 @@ pub mod lab;
 pub mod launch;
 pub mod linux;
 pub mod memory;
+pub mod migrate;
 pub mod monitor;
 pub mod process;
 pub mod qmp;

@@ -1,14 +1,17 @@
 //! A QEMU with a QMP monitor, hand-written on a socket pair: greeting, capabilities, then one command after the other.
-//! Events in between are passed over; an error answer comes back in QEMU's own words.
+//! Events in between are kept for who waits for one; an error answer comes back in QEMU's own words.
 //!
 //! (The `qapi` crate fails on QEMU 7.2's answers, measured; and nothing but a line of JSON in each direction is needed.)
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
+use std::io::{IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
 
 use super::cancel::Cancel;
@@ -16,6 +19,8 @@ use super::process::{Finished, Process, Woken};
 
 /// Longest answer that is read; `query-cpu-model-expansion` gives some 20 KB.
 const LONGEST: usize = 16 << 20;
+/// Most events that are kept; a QEMU that tells more loses the oldest.
+const EVENTS: usize = 1024;
 
 /// The connection is gone: QEMU ended, or was ended at its deadline, or never spoke QMP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,7 @@ pub struct Monitor {
     process: Process,
     stream: UnixStream,
     buffer: Vec<u8>,
+    events: VecDeque<Value>,
 }
 
 /// A command without arguments.
@@ -62,6 +68,7 @@ impl Monitor {
             process,
             stream,
             buffer: Vec::new(),
+            events: VecDeque::new(),
         })
     }
 
@@ -85,6 +92,58 @@ impl Monitor {
         self.stream
             .write_all(command.to_string().as_bytes())
             .map_err(|_| Gone)?;
+        self.answer()
+    }
+
+    /// Gives a command that takes an open file along (`getfd`), and waits for its answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn execute_with(&mut self, command: &Value, file: BorrowedFd<'_>) -> Result<Answer, Gone> {
+        let text = command.to_string();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let files = [file];
+        let fits = control.push(SendAncillaryMessage::ScmRights(&files));
+        let bytes = [IoSlice::new(text.as_bytes())];
+        let sent = sendmsg(&self.stream, &bytes, &mut control, SendFlags::empty());
+        match sent {
+            Ok(count) if fits && count == text.len() => self.answer(),
+            _ => Err(Gone),
+        }
+    }
+
+    /// Waits for the first event, told already or to come, of which `wanted` makes something.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn event<T>(&mut self, wanted: impl Fn(&Value) -> Option<T>) -> Result<T, Gone> {
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                if let Some(found) = wanted(&event) {
+                    return Ok(found);
+                }
+            }
+            let message = self.message()?;
+            self.keep(message);
+        }
+    }
+
+    /// Drops the events told so far: they are of something that was tried before.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
+    fn keep(&mut self, message: Value) {
+        if message.get("event").is_some() {
+            if self.events.len() == EVENTS {
+                self.events.pop_front();
+            }
+            self.events.push_back(message);
+        }
+    }
+
+    fn answer(&mut self) -> Result<Answer, Gone> {
         loop {
             let mut answer = self.message()?;
             if let Some(value) = answer.get_mut("return") {
@@ -96,7 +155,18 @@ impl Monitor {
                     .unwrap_or("no reason given")
                     .to_owned()));
             }
+            self.keep(answer);
         }
+    }
+
+    /// Waits until `fd` has something to read, or the process is over.
+    pub fn wait_for(&mut self, fd: BorrowedFd<'_>) -> Woken {
+        self.process.wait_for(fd)
+    }
+
+    /// Gives the process `more` from now on, whatever its deadline was.
+    pub fn extend(&mut self, more: Duration) {
+        self.process.extend(more);
     }
 
     /// Number of the process that was started, which leads its group.

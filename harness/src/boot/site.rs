@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::cancel::Cancel;
 use super::guest::{Boot, Options};
+use super::migrate::Migrated;
 use super::vmm::Direct;
-use super::{guest, qmp, vmm};
+use super::{guest, migrate, qmp, vmm};
 use crate::host::kvm::CpuidTable;
 use crate::host::{HostLayer, KvmLayer};
-use crate::matrix::Case;
+use crate::matrix::{Case, Journey};
 
 /// A machine that runs guests under KVM, and what it says of itself. Every error is one message.
 pub trait Site: std::fmt::Debug + Send + Sync {
@@ -38,6 +39,19 @@ pub trait Site: std::fmt::Debug + Send + Sync {
         options: &Options,
         cancel: &Cancel,
     ) -> Result<Direct, String>;
+
+    /// Migrates the guest of a case from its QEMU to the other one ([`migrate::migrate`]); the agent is at `rom`.
+    ///
+    /// # Errors
+    /// A QEMU cannot be started, or the machine is gone.
+    fn migrate(
+        &self,
+        pair: [&Case; 2],
+        rom: &Path,
+        options: &Options,
+        journey: &Journey,
+        cancel: &Cancel,
+    ) -> Result<Migrated, String>;
 
     /// Asks a QEMU about itself ([`qmp::ask`]).
     ///
@@ -89,6 +103,26 @@ impl Site for Here {
         cancel: &Cancel,
     ) -> Result<Direct, String> {
         vmm::boot_direct(case, table, options, cancel).map_err(|error| error.to_string())
+    }
+
+    fn migrate(
+        &self,
+        [from, to]: [&Case; 2],
+        rom: &Path,
+        options: &Options,
+        journey: &Journey,
+        cancel: &Cancel,
+    ) -> Result<Migrated, String> {
+        migrate::migrate(from, to, rom, options, journey, cancel).map_err(|error| {
+            let (from, to) = (from.qemu.path.display(), to.qemu.path.display());
+            match &journey.file {
+                Some(file) => format!(
+                    "failed to start {from} and {to} with {}: {error}",
+                    file.display()
+                ),
+                None => format!("failed to start {from} and {to}: {error}"),
+            }
+        })
     }
 
     fn ask(

@@ -2,9 +2,8 @@
 //!
 //! [`compare`] is check 1 and the way all others tell a difference. [`kvm_given`] and [`kvm_supported`] are check 7, with
 //! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`agreement`] is checks 2 and 3, [`groups`] the files of machine types,
-//! [`outcome`] what can become of a case, and [`waivers`] what of it is accepted. [`host_cpus`] holds the host's processors against one another,
-//! [`baseline`] a host against its own past. [`mod@linux`] and [`user_space`]
-//! are check 9.
+//! [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10. [`outcome`] is what can become of a case, [`passage`] of a migration,
+//! and [`waivers`] what of it is accepted. [`host_cpus`] holds the host's processors against one another, [`baseline`] a host against its own past.
 //! Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
 
 pub mod agreement;
@@ -20,8 +19,10 @@ pub mod kvm_given;
 pub mod kvm_supported;
 pub mod limits;
 pub mod linux;
+pub mod migration;
 pub mod msrs;
 pub mod outcome;
+pub mod passage;
 pub mod self_consistency;
 pub mod topology;
 pub mod user_space;
@@ -38,5 +39,6 @@ pub use kvm_given::{given_and_kept, given_and_seen};
 pub use kvm_supported::supported_by_hardware;
 pub use linux::linux;
 pub use outcome::{CaseResult, Status};
+pub use passage::{Outcome, Passage};
 pub use user_space::user_space_and_agent;
 pub use waivers::Waivers;

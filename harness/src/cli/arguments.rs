@@ -70,6 +70,8 @@ pub enum Verb {
     Explain(Explain),
     /// Run KVM of a kernel on an emulated host: what it offers, and all checks in it
     Lab(super::lab::Lab),
+    /// Take a guest from one QEMU to another, live or through a file, and compare what it sees on both sides
+    Migrate(super::migrate::Migrate),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),
     /// Run the nightly selection, resumable, and keep its results beside the nights before

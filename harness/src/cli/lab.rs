@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use cpuid_fidelity::check::Waivers;
 use cpuid_fidelity::matrix::config::Glob;
 use cpuid_fidelity::matrix::labs::{self, LabKernel};
+use cpuid_fidelity::matrix::migrations;
 use cpuid_fidelity::matrix::{Case, Filter, Lane, Profile, Qemu, Trial};
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::row::exit_status;
@@ -166,6 +168,11 @@ impl Place {
         })
     }
 
+    /// Lets no waiver hold.
+    pub fn without_waivers(&mut self) {
+        self.outer.store.waivers = Waivers::default();
+    }
+
     /// The kernel of the lab, as trials name it; `None` for this host.
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
@@ -275,8 +282,12 @@ pub fn planned(
 ) -> Vec<Trial> {
     let set = &context.config.selection(profile).lab;
     let (kernels, _) = kernels(&context.config);
-    let of =
-        |kernel: &LabKernel| labs::plan(kernel, &inventory.qemus, set, &context.config, filter);
+    let of = |kernel: &LabKernel| {
+        let (config, qemus) = (&context.config, &inventory.qemus);
+        let mut trials = labs::plan(kernel, qemus, set, config, filter);
+        trials.extend(migrations::in_lab(kernel, qemus, config, profile, filter));
+        trials
+    };
     kernels.iter().flat_map(of).collect()
 }
 

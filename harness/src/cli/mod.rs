@@ -10,6 +10,7 @@ mod lab;
 mod linux;
 mod list;
 mod merge;
+mod migrate;
 mod nightly;
 mod outputs;
 mod record;
@@ -39,6 +40,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Dump(dump) => dump::run(&arguments.global, dump),
         Verb::Explain(explain) => explain::run(&Context::new(&arguments.global)?, explain),
         Verb::Lab(lab) => lab::run(&Context::new(&arguments.global)?, lab),
+        Verb::Migrate(migrate) => migrate::run(&Context::new(&arguments.global)?, migrate),
         Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
         Verb::Nightly(nightly) => nightly::run(&Context::new(&arguments.global)?, nightly),
         Verb::Merge(merge) => merge::run(merge),

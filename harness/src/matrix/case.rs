@@ -73,7 +73,7 @@ impl fmt::Display for Lane {
 }
 
 /// A QEMU binary and what it offers.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Qemu {
     /// What is started.
     pub path: PathBuf,
@@ -101,13 +101,19 @@ impl Qemu {
 }
 
 /// The `-smp` argument.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Topology(String);
 
 impl Topology {
     /// One vCPU.
     pub fn single() -> Topology {
         Topology("1".to_owned())
+    }
+
+    /// So many vCPUs, and room for one more.
+    pub fn with_room(vcpus: u32) -> Topology {
+        Topology(format!("{vcpus},maxcpus={}", vcpus + 1))
     }
 
     /// vCPUs that run from the start.
@@ -129,6 +135,14 @@ impl Topology {
         plain
             .or_else(|| named?.parse().ok())
             .filter(|count| *count > 0)
+    }
+}
+
+impl TryFrom<String> for Topology {
+    type Error = String;
+
+    fn try_from(argument: String) -> Result<Topology, String> {
+        argument.parse()
     }
 }
 

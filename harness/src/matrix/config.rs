@@ -93,6 +93,8 @@ pub struct Selection {
     pub lab: super::labs::LabSet,
     /// Lane `linux`.
     pub linux: super::linux::LinuxSet,
+    /// Guests taken from one QEMU to another.
+    pub migration: super::migrations::MigrationSet,
 }
 
 /// Lane `definition`.

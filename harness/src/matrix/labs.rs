@@ -68,6 +68,8 @@ pub struct LabSet {
     pub kvm: Vec<Glob>,
     /// Globs over the labels of QEMUs to take along.
     pub qemus: Vec<Glob>,
+    /// Globs over CPU models whose guests are migrated between those QEMUs; left out, none.
+    pub migration: Vec<Glob>,
 }
 
 impl Default for LabSet {
@@ -77,6 +79,7 @@ impl Default for LabSet {
             kvm_direct: vec![Glob::any()],
             kvm: vec![Glob::any()],
             qemus: vec![Glob::any()],
+            migration: Vec::new(),
         }
     }
 }
@@ -239,6 +242,7 @@ mod tests {
             kvm_direct: globs("[E4s]*"),
             kvm: globs("EPYC-v1"),
             qemus: globs("*"),
+            migration: Vec::new(),
         };
         let trials = plan(&kernel(), &[qemu()], &set, &config, filter);
         trials.into_iter().map(|trial| trial.name).collect()

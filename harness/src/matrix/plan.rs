@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::case::{Case, Lane, Qemu, Topology};
 use super::config::{Config, Glob, Profile};
+use super::migration::Migration;
 
 /// The `-cpu` of a `kvm-direct` guest that is given what KVM itself supports.
 pub const SUPPORTED: &str = "supported";
@@ -27,6 +28,8 @@ pub enum Subject {
     Host,
     /// A machine type: each model's difference from the observed definition on the newest machine type.
     Machine,
+    /// Guests migrated to another QEMU: what they see there against what they saw before.
+    Migration(Migration),
 }
 
 /// One trial of `cargo test`: one expectation file, and the cases it needs.
@@ -50,11 +53,11 @@ impl Trial {
 
     /// The name of one of its cases: machine trials have one case a model.
     pub fn case_name(&self, case: &Case) -> String {
-        match self.subject {
+        match &self.subject {
             Subject::Model | Subject::Layers | Subject::Kvm | Subject::Linux | Subject::Host => {
                 self.name.clone()
             }
-            Subject::Machine => format!("{}/{}", self.name, case.cpu),
+            Subject::Machine | Subject::Migration(_) => format!("{}/{}", self.name, case.cpu),
         }
     }
 }
@@ -130,6 +133,7 @@ pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Fil
         };
         trials.extend(planner.layers(Lane::KvmDirect, &selection.kvm_direct.models));
     }
+    trials.extend(super::migrations::plan(qemus, config, profile, filter));
     trials
 }
 

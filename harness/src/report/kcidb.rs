@@ -119,7 +119,11 @@ fn path(row: &Row) -> String {
         };
         text.chars().map(allowed).collect()
     };
-    let parts = [row.lane.name(), &row.machine, &row.cpu].map(part);
+    // A migration is another test than a guest that stays.
+    let migration = row.migration.as_ref();
+    let way = migration.map(|it| format!("{}-to-{}", it.way.name(), it.to.label));
+    let way = way.as_deref().unwrap_or_default();
+    let parts = [row.lane.name(), way, &row.machine, &row.cpu].map(part);
     let kept: Vec<_> = parts
         .iter()
         .filter(|part| !part.is_empty())

@@ -8,6 +8,7 @@ pub mod kcidb;
 pub mod ktap;
 pub mod ladder;
 pub mod markdown;
+pub mod migration;
 pub mod progress;
 pub mod summary;
 pub mod view;

@@ -4,9 +4,9 @@ use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
 use crate::check::outcome::LinuxSeen;
-use crate::check::{CaseResult, Change, Kind, Status};
+use crate::check::{CaseResult, Change, Kind, Outcome, Passage, Status};
 use crate::layers::flow::Step;
-use crate::matrix::Lane;
+use crate::matrix::{Lane, Qemu, Way};
 
 /// One line of a run's results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,68 @@ pub struct Row {
     /// What the kernel of a Linux guest showed; `None` in other lanes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linux: Option<LinuxSeen>,
+    /// What became of the migration; `None` where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
+}
+
+/// A migration that was tried. `qemu` of its row is the source, labelled with the pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migration {
+    /// The source.
+    pub from: Binary,
+    /// The destination.
+    pub to: Binary,
+    /// How the state travelled.
+    pub way: Way,
+    /// What became of it; null where it broke off for a reason that says nothing of either QEMU's promises, or was not tried.
+    pub outcome: Option<Outcome>,
+    /// Which sides refused or failed.
+    #[serde(default)]
+    pub sides: Vec<String>,
+    /// Their own words.
+    #[serde(default)]
+    pub message: String,
+    /// Milliseconds of the whole migration, as the source tells them.
+    #[serde(default)]
+    pub total_ms: Option<u64>,
+    /// Milliseconds during which the guest stood still.
+    #[serde(default)]
+    pub downtime_ms: Option<u64>,
+    /// Bytes of RAM in the stream.
+    #[serde(default)]
+    pub ram_bytes: Option<u64>,
+}
+
+impl From<&Passage> for Migration {
+    fn from(passage: &Passage) -> Migration {
+        Migration {
+            from: Binary::of(&passage.from),
+            to: Binary::of(&passage.to),
+            way: passage.way,
+            outcome: passage.outcome,
+            sides: passage
+                .sides
+                .iter()
+                .map(|side| (*side).to_owned())
+                .collect(),
+            message: passage.message.clone(),
+            total_ms: passage.total_ms,
+            downtime_ms: passage.downtime_ms,
+            ram_bytes: passage.ram_bytes,
+        }
+    }
+}
+
+impl Binary {
+    fn of(qemu: &Qemu) -> Binary {
+        Binary {
+            path: qemu.path.display().to_string(),
+            version: qemu.offers.version.clone(),
+            package: qemu.offers.package.clone(),
+            label: qemu.label.clone(),
+        }
+    }
 }
 
 /// The QEMU of a case.
@@ -130,12 +192,7 @@ impl Row {
             case: result.case.clone(),
             trial: result.trial.clone(),
             lane: case.lane,
-            qemu: Binary {
-                path: case.qemu.path.display().to_string(),
-                version: case.qemu.offers.version.clone(),
-                package: case.qemu.offers.package.clone(),
-                label: case.qemu.label.clone(),
-            },
+            qemu: Binary::of(&case.qemu),
             machine: case.machine.clone(),
             cpu: case.cpu.clone(),
             resolved: case.resolved_model().map(str::to_owned),
@@ -150,6 +207,7 @@ impl Row {
             seen: result.seen.clone(),
             flow: result.flow.clone(),
             linux: result.linux.clone(),
+            migration: result.passage.as_ref().map(Migration::from),
         }
     }
 
@@ -160,6 +218,12 @@ impl Row {
         let lane = Lane::from_str(&parts.next()?, false).ok()?;
         let mut part = || parts.next().unwrap_or_default();
         let (label, machine, cpu) = (part(), part(), part());
+        // A migration's name has the way in front of the model.
+        let way = [Way::Live, Way::File].map(Way::name).into_iter();
+        let model = way
+            .filter_map(|way| cpu.strip_prefix(way)?.strip_prefix('/'))
+            .next();
+        let cpu = model.unwrap_or(&cpu).to_owned();
         Some(Row {
             trial: case.clone(),
             lane,
@@ -182,6 +246,7 @@ impl Row {
             seen: None,
             flow: None,
             linux: None,
+            migration: None,
             case,
             host,
         })

@@ -11,13 +11,14 @@ use super::direct;
 use super::store::Store;
 use crate::boot::lab::Lab;
 use crate::boot::linux::{boot_linux, patience};
+use crate::boot::migrate::Migrated;
 use crate::boot::monitor::command;
 use crate::boot::{AGENT_ROM, Boot, Cancel, Ending, Here, Options, Site};
 use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
 use crate::host::kvm::CpuidTable;
 use crate::layers::QemuLayer;
-use crate::matrix::{Case, Lane};
+use crate::matrix::{Case, Lane, Migration};
 use crate::report::write_whole;
 
 /// What a guest that ran to its end showed.
@@ -255,6 +256,19 @@ impl Engine {
         self.pool.install(|| self.boot_direct(case, table, options))
     }
 
+    /// Migrates the guest of `case`.
+    ///
+    /// # Errors
+    /// A QEMU cannot be started. All that happens later is told in [`Migrated`].
+    pub fn migrate(&self, case: &Case, migration: &Migration) -> Result<Migrated, String> {
+        let destination = migration.destination(case);
+        let (options, journey) = (&self.options, &migration.journey);
+        let pair = [case, &destination];
+        let site = self.site_of(case);
+        self.pool
+            .install(|| site.migrate(pair, &self.rom, options, journey, &self.cancel))
+    }
+
     /// Lanes without KVM see the same everywhere, and run here, where nothing is emulated below them.
     fn site_of(&self, case: &Case) -> &dyn Site {
         match case.lane {
@@ -407,7 +421,7 @@ fn unavailable(definitions: &serde_json::Value) -> Unavailable {
 }
 
 /// One message, most telling part first.
-fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
+pub(super) fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
     let seconds = timeout.as_secs_f64();
     let mut parts = vec![match boot.ending {
         Ending::TimedOut => format!("timed out: no end after {seconds} s"),
@@ -444,7 +458,7 @@ fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
 
 /// What QEMU said, but for its list of features that TCG does not emulate: dozens of lines a vCPU, about every guest of
 /// the lane `definition`, in front of the one line that matters.
-fn telling(stderr: &str) -> String {
+pub(super) fn telling(stderr: &str) -> String {
     let usual = |line: &&str| !line.contains("warning: TCG doesn't support requested feature: ");
     let lines: Vec<&str> = stderr.trim().lines().filter(usual).collect();
     lines.join("\n")

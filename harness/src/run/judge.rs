@@ -35,13 +35,14 @@ pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)
     {
         return lab::judge_in(engine, label, trial, done);
     }
-    match trial.subject {
+    match &trial.subject {
         Subject::Kvm => lab::judge_kvm(engine, trial, done),
         Subject::Model => model(engine, trial, done),
         Subject::Layers => layers(engine, trial, done),
         Subject::Linux => super::linux::judge(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
         Subject::Host => host(engine, trial, done),
+        Subject::Migration(migration) => super::migrate::judge(engine, trial, migration, done),
     }
 }
 
@@ -240,7 +241,7 @@ fn pair_result(
 }
 
 /// The lines of the newest machine type with the expected changes of `model` made to them.
-fn shifted(newest: &[Line], groups: &Groups, model: &str) -> Vec<Line> {
+pub(super) fn shifted(newest: &[Line], groups: &Groups, model: &str) -> Vec<Line> {
     let shifts = groups.of(model);
     let changed: Vec<Line> = shifts.iter().filter_map(|shift| shift.line()).collect();
     let mut lines: Vec<Line> = newest
@@ -323,6 +324,7 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
         seen: None,
         flow: None,
         linux: None,
+        passage: None,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::explain::host::{number, option, owner, word};
 use crate::explain::{Cause, Step};
 use crate::host::HostLayer;
 use crate::matrix::labs::{LabKernel, label};
-use crate::matrix::{Config, Qemu, Trial};
+use crate::matrix::{Config, Qemu, Subject, Trial};
 
 /// How long L1 may take to come up, at the least: on a busy machine it takes ten times what it takes on an idle one.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -150,7 +150,11 @@ impl Labs {
                     .cases
                     .iter()
                     .filter(|case| case.lane == crate::matrix::Lane::Kvm);
-                qemus.extend(under.map(|case| (case.qemu.path.clone(), Arc::clone(&case.qemu))));
+                let mut own: Vec<_> = under.map(|case| Arc::clone(&case.qemu)).collect();
+                if let Subject::Migration(migration) = &trial.subject {
+                    own.push(Arc::clone(&migration.to));
+                }
+                qemus.extend(own.into_iter().map(|qemu| (qemu.path.clone(), qemu)));
             }
             if wanted {
                 let qemus = qemus.into_values().collect();

@@ -1,7 +1,7 @@
 //! The stages joined: what `run`, `dump` and `cargo test` have in common.
 //!
 //! [`inventory`] finds the QEMUs and asks each what it offers, through the cache. [`engine`] boots a case and turns it into
-//! lines. [`all`](mod@all) runs the trials of a plan. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
+//! lines. [`all`](mod@all) runs the trials of a plan. [`judge`] holds a trial's cases against its expectation. [`migrate`] takes its guests from one QEMU to another. [`layered`] holds the layers of a case
 //! against one another. [`explain`] asks all layers of one feature. [`record`] keeps all layers of a case, to be checked again
 //! elsewhere, [`mod@baseline`] those of a host, to hold it against later. [`mod@linux`] makes kernels of Linux guests ready and holds what they made of
 //! CPUID. [`store`] reads the expectations and the two tables.
@@ -18,6 +18,7 @@ pub mod judge;
 pub mod lab;
 pub mod layered;
 pub mod linux;
+pub mod migrate;
 pub mod record;
 pub mod store;
 

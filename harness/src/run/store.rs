@@ -8,6 +8,7 @@ use chrono::Datelike as _;
 use crate::check::Waivers;
 use crate::decode::{LinuxRules, Table, Volatile};
 use crate::host::HostKind;
+use crate::matrix::migration::MIGRATIONS;
 use crate::matrix::{Config, Subject, Trial};
 
 /// The two tables, and where the expectations are.
@@ -131,10 +132,11 @@ impl Store {
     /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
     /// trial would stay unseen for ever.
     pub fn skip(&self, trial: &Trial) -> Option<String> {
-        if matches!(
+        let alone = matches!(
             trial.subject,
             Subject::Layers | Subject::Host | Subject::Linux
-        ) {
+        );
+        if alone || trial.expectation.as_os_str().is_empty() {
             return None;
         }
         match self.expectation(&trial.expectation) {
@@ -148,9 +150,10 @@ impl Store {
     }
 }
 
-/// The folder of a release's expectations: `qemu-10.0`, or `kernels/6.12`.
+/// The folder of a release's expectations: `qemu-10.0`, `kernels/6.12`, or `migration/qemu-7.2..qemu-11.1`.
 fn release_of(expectation: &Path) -> PathBuf {
-    let depth = match expectation.starts_with("kernels") {
+    let below = |folder| expectation.starts_with(folder);
+    let depth = match below("kernels") || below(MIGRATIONS) {
         true => 2,
         false => 1,
     };

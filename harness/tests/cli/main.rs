@@ -12,6 +12,7 @@ mod interrupt;
 mod lab;
 mod layers;
 mod linux;
+mod migrate;
 mod output;
 mod results;
 mod world;

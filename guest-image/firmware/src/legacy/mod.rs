@@ -7,7 +7,7 @@
 use core::arch::global_asm;
 
 use fidelity_protocol::crc;
-use fidelity_protocol::leaves::{self, Indexed};
+use fidelity_protocol::leaves::{self, Indexed, Mark};
 
 global_asm!(include_str!("variables.s"), options(att_syntax));
 global_asm!(include_str!("start.s"), options(att_syntax));
@@ -31,5 +31,9 @@ static INDEXED: [Indexed; leaves::INDEXED.len()] = leaves::INDEXED;
 #[used]
 #[unsafe(no_mangle)]
 static FEATURE_MSRS: [u32; leaves::FEATURE_MSRS.len()] = leaves::FEATURE_MSRS;
+
+#[used]
+#[unsafe(no_mangle)]
+static MARKS: [Mark; leaves::MARKS.len()] = leaves::MARKS;
 
 global_asm!(".set CRC_TABLES, {}", sym crc::TABLES);

@@ -7,10 +7,14 @@ dump:
     movl $1, V_REPORTED(%ebp)
     movl $0, SENT
     call begin
+    call mark_msrs
     call hello
-    # A migrated guest must be looked at as it is: its reset state is long gone.
+    # A migrated guest must be looked at as it is: its reset state is long gone. But a look there must be.
+    testl $1 << PHASE_ENABLED, CONFIG + CONFIG_PHASES
+    jz 3f
     cmpl $0, V_GENERATION(%ebp)
     jne 1f
+3:
     movl $PHASE_RESET, %eax
     movl $reset, %edx
     call run_phase
@@ -112,6 +116,26 @@ msrs:
     cmpl $FEATURE_MSR_COUNT, %edi
     jb 1b
     ret
+
+# Before the first dump, where that is asked for: the marks.
+mark_msrs:
+    testl $FLAG_MARK, CONFIG + CONFIG_FLAGS
+    jz 2f
+    cmpl $0, V_GENERATION(%ebp)
+    jne 2f
+    movl $MARKS, %esi
+1:  movl V_SLOT(%ebp), %edx
+    movl (%esi), %ecx
+    movl %ecx, SLOT_OPERAND(%edx)
+    movl $0, SLOT_OPERAND2(%edx)
+    movl $OP_WRMSR, SLOT_OP(%edx)
+    movl MARK_LOW(%esi), %eax
+    movl MARK_HIGH(%esi), %edx
+    call try_wrmsr_32
+    addl $MARK_SIZE, %esi
+    cmpl $MARKS + MARK_SIZE * MARK_COUNT, %esi
+    jb 1b
+2:  ret
 
 # Every MSR of the host's ranges, joined into runs of indices that answer alike.
 sweep:

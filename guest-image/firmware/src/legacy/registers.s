@@ -14,6 +14,13 @@ legacy_fixup_rdmsr:
     nop
     ret
 
+try_wrmsr_32:
+    xorl %ebx, %ebx
+legacy_fixup_wrmsr:
+    wrmsr
+    nop
+    ret
+
 try_read_cr4:
     xorl %eax, %eax
     xorl %edx, %edx

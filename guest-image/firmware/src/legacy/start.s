@@ -23,7 +23,11 @@ legacy_start:
     call wait_for_host
     cmpb $COMMAND_QUIT, %al
     je 2f
-    incb V_GENERATION(%ebp)
+    cmpl $MAILBOX_MAGIC, MAILBOX
+    jne 3f
+    movl MAILBOX + MAILBOX_VCPUS, %eax
+    movl %eax, CONFIG + CONFIG_VCPUS
+3:  incb V_GENERATION(%ebp)
     jmp 1b
 2:  movb $EXIT_OK, %al
 exit:

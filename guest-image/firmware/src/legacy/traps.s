@@ -29,6 +29,8 @@ legacy_trap:
 1:  movl 12(%esp), %eax
     cmpl $legacy_fixup_rdmsr, %eax
     je 2f
+    cmpl $legacy_fixup_wrmsr, %eax
+    je 2f
     cmpl $legacy_fixup_read_cr4, %eax
     je 2f
     cmpl $legacy_fixup_write_cr4, %eax

@@ -96,6 +96,18 @@ fn answered(request: Request, failed: &BTreeMap<String, String>, cancel: &Cancel
                 .and_then(|case| Here.boot_direct(&case, &table, &options, cancel));
             Answer::Direct(booted.map(Box::new))
         }
+        Request::Migrate {
+            pair: [from, to],
+            rom,
+            options,
+            journey,
+        } => {
+            let migrated = place_rom(&rom).and_then(|()| {
+                let (from, to) = (from.case()?, to.case()?);
+                Here.migrate([&from, &to], &rom, &options, &journey, cancel)
+            });
+            Answer::Migrated(migrated.map(Box::new))
+        }
         Request::Ask {
             qemu,
             machine,

@@ -16,6 +16,7 @@ use super::super::cancel::Cancel;
 use super::super::command::pasteable;
 use super::super::console::last_lines;
 use super::super::guest::{Boot, Options};
+use super::super::migrate::{self, Migrated};
 use super::super::process::{Ending, Process, Woken};
 use super::super::site::Site;
 use super::super::vmm::Direct;
@@ -24,7 +25,7 @@ use super::plan::Plan;
 use super::wire::{ANSWER, Answer, BELL, HEAD, Layers, REQUEST, Request, SIZE};
 use crate::host::kvm::CpuidTable;
 use crate::host::{HostLayer, KvmLayer};
-use crate::matrix::Case;
+use crate::matrix::{Case, Journey};
 
 /// How often a lab that died is started again: a guest that takes L1 down costs its own case, not those of others.
 const LIVES: usize = 4;
@@ -157,6 +158,26 @@ impl Site for Lab {
         };
         match self.call(request, options.timeout + SLACK)? {
             Answer::Direct(booted) => booted.map(|booted| *booted),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn migrate(
+        &self,
+        pair: [&Case; 2],
+        rom: &Path,
+        options: &Options,
+        journey: &Journey,
+        _: &Cancel,
+    ) -> Result<Migrated, String> {
+        let request = Request::Migrate {
+            pair: pair.map(Into::into),
+            rom: rom.to_owned(),
+            options: options.clone(),
+            journey: journey.clone(),
+        };
+        match self.call(request, options.timeout * migrate::STAGES + SLACK)? {
+            Answer::Migrated(migrated) => migrated.map(|migrated| *migrated),
             other => Err(unexpected(&other)),
         }
     }

@@ -16,10 +16,11 @@ use serde_json::Value;
 
 use crate::boot::guest::{Boot, Options};
 use crate::boot::launch::Launches;
+use crate::boot::migrate::Migrated;
 use crate::boot::vmm::Direct;
 use crate::host::kvm::CpuidTable;
 use crate::host::{HostLayer, KvmLayer};
-use crate::matrix::{Case, Lane, Offers, Qemu};
+use crate::matrix::{Case, Journey, Lane, Offers, Qemu};
 
 /// Bytes of shared memory, a power of two.
 pub const SIZE: usize = 16 << 20;
@@ -134,6 +135,17 @@ pub enum Request {
         /// How.
         options: Options,
     },
+    /// Migrate a guest from one QEMU to another.
+    Migrate {
+        /// The guest, as it is on each side.
+        pair: [FarCase; 2],
+        /// The path of the agent's file.
+        rom: PathBuf,
+        /// How it is booted.
+        options: Options,
+        /// How it is migrated.
+        journey: Journey,
+    },
     /// Ask a QEMU.
     Ask {
         /// The binary.
@@ -160,6 +172,8 @@ pub enum Answer {
     Boot(Result<Box<Boot>, String>),
     /// To [`Request::Direct`].
     Direct(Result<Box<Direct>, String>),
+    /// To [`Request::Migrate`].
+    Migrated(Result<Box<Migrated>, String>),
     /// To [`Request::Ask`].
     Asked(Result<Vec<Value>, String>),
     /// L1 is of no use.

@@ -1,0 +1,283 @@
+//! Check 10: what a guest sees before and after migration is the same, on every vCPU: CPUID, feature MSRs, control state, and what
+//! lies past the limits. And after it: a vCPU that is plugged in is its siblings' twin, and a guest that is reset is one that might
+//! have been started there.
+//!
+//! CPUID is not in the migration stream (target/i386/machine.c carries registers and MSRs alone): the destination makes it anew
+//! from machine type and `-cpu`, and nothing in QEMU compares.
+
+use fidelity_protocol::entry::Control;
+use fidelity_protocol::frame::Phase;
+use fidelity_protocol::leaves::MARKS;
+
+use super::compare::{Change, compare};
+use super::vcpus::vcpus;
+use crate::decode::{Line, Table, Volatile, render};
+use crate::dump::{Dump, PhaseDump, Reading, Vcpu};
+
+/// The names of the checks, as findings have them.
+const MIGRATION: &str = "migration";
+const RESET: &str = "migration-reset";
+const PLUG: &str = "migration-hot-plug";
+
+/// Who is to blame where the guest's CPU changes under it: QEMU makes CPUID from machine type and model.
+pub const LAYER: &str = "qemu";
+
+/// A running guest as lines: what each vCPU sees with control state as an operating system sets it. That is all that a dump on the
+/// destination can show, for the guest is past its reset.
+pub fn running(dump: &Dump, table: &Table, volatile: &Volatile) -> Vec<Line> {
+    let settled = Dump {
+        vcpus: dump.vcpus.iter().map(settled).collect(),
+        ..dump.clone()
+    };
+    render(&settled, table, volatile)
+}
+
+/// With the answers of phase `os-enabled` in the place of those at reset.
+fn settled(vcpu: &Vcpu) -> Vcpu {
+    let mut settled = vcpu.clone();
+    let Some(enabled) = settled.phases.get_mut(&Phase::Enabled) else {
+        return settled;
+    };
+    enabled
+        .control
+        .retain(|control, reading| match (control, reading) {
+            // What would be asked for follows from CPUID, which is compared.
+            (Control::WantedCr4 | Control::WantedXcr0, _) => false,
+            // Where there is no XCR0 the first dump tells which exception XSETBV raises, and a later one that of XGETBV.
+            (Control::Xcr0, Reading::Fault(_)) => false,
+            _ => true,
+        });
+    let reset = PhaseDump {
+        complete: true,
+        cpuid: enabled.cpuid.clone(),
+        ..PhaseDump::default()
+    };
+    settled.phases.insert(Phase::Reset, reset);
+    settled
+}
+
+/// What is different on the destination.
+pub fn migrated(before: &[Line], after: &[Line]) -> Vec<Change> {
+    told(MIGRATION, compare(before, after, LAYER))
+}
+
+/// In what a guest that was reset on the destination differs from one that was started there, `fresh`.
+pub fn after_reset(fresh: &Dump, reset: &Dump, table: &Table, volatile: &Volatile) -> Vec<Change> {
+    let lines = |dump: &Dump| render(&unmarked(dump), table, volatile);
+    let changes = compare(&lines(fresh), &lines(&only(reset, fresh)), LAYER);
+    told(RESET, changes)
+}
+
+/// Where a vCPU that was plugged in is no twin of the others, and what its coming changed for them; `count` is how many there are now.
+pub fn after_plug(
+    after: &Dump,
+    plugged: &Dump,
+    count: u32,
+    table: &Table,
+    volatile: &Volatile,
+) -> Vec<Change> {
+    let mut changes = vcpus(&unmarked(plugged), count, LAYER, table);
+    let others = only(plugged, after);
+    let lines = |dump: &Dump| running(dump, table, volatile);
+    changes.extend(compare(&lines(after), &lines(&others), LAYER));
+    told(PLUG, changes)
+}
+
+/// Without the MSRs that the boot processor alone was given values of its own in.
+fn unmarked(dump: &Dump) -> Dump {
+    let mut dump = dump.clone();
+    for vcpu in &mut dump.vcpus {
+        for phase in vcpu.phases.values_mut() {
+            phase
+                .msrs
+                .retain(|index, _| MARKS.iter().all(|mark| mark.index != *index));
+        }
+    }
+    dump
+}
+
+/// Of `dump`, the vCPUs that `those` has too.
+fn only(dump: &Dump, those: &Dump) -> Dump {
+    let there = |vcpu: &&Vcpu| {
+        those
+            .vcpus
+            .iter()
+            .any(|other| other.apic_id == vcpu.apic_id)
+    };
+    Dump {
+        vcpus: dump.vcpus.iter().filter(there).cloned().collect(),
+        ..dump.clone()
+    }
+}
+
+fn told(check: &'static str, changes: Vec<Change>) -> Vec<Change> {
+    let named = |change: Change| Change { check, ..change };
+    changes.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Row, answer, control, dump, table, told, vcpu, vendor};
+    use super::*;
+
+    const ECX: u32 = 1 << 26 | 1 << 22;
+
+    fn rows(id: u32, ecx: u32) -> [Row; 3] {
+        [
+            vendor(0xB, "GenuineIntel"),
+            (1, 0, [0x50654, id << 24 | 0x800, ecx, 1 << 28]),
+            (0xB, 0, [0, 1, 0x100, id]),
+        ]
+    }
+
+    /// A vCPU before and after an operating system set its control state (OSXSAVE is bit 27).
+    fn guest(id: u32, ecx: u32) -> Vcpu {
+        let mut vcpu = vcpu(id, &rows(id, ecx));
+        answer(&mut vcpu, Phase::Enabled, &rows(id, ecx | 1 << 27));
+        control(&mut vcpu, Phase::Enabled, Control::Xcr0, 7);
+        control(&mut vcpu, Phase::Enabled, Control::WantedXcr0, 7);
+        let msrs = &mut vcpu.phases.entry(Phase::Msrs).or_default().msrs;
+        msrs.insert(0x277, Reading::Value(0x0001_0406_0007_0406));
+        msrs.insert(0xFE, Reading::Value(8));
+        vcpu
+    }
+
+    /// As the boot processor dumps again: it has no reset behind it.
+    fn again(mut vcpu: Vcpu) -> Vcpu {
+        vcpu.phases.remove(&Phase::Reset);
+        vcpu
+    }
+
+    fn lines(vcpus: Vec<Vcpu>) -> Vec<Line> {
+        running(&dump(vcpus), &table(), &Volatile::default())
+    }
+
+    fn found(before: Vec<Vcpu>, after: Vec<Vcpu>) -> Vec<String> {
+        told(&migrated(&lines(before), &lines(after)))
+    }
+
+    #[test]
+    fn a_guest_that_dumps_again_shows_no_difference() {
+        let before = vec![guest(0, ECX), guest(1, ECX)];
+        let after = vec![again(guest(0, ECX)), guest(1, ECX)];
+        assert_eq!(found(before, after), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_feature_that_is_gone_is_lost_and_one_that_came_gained() {
+        let after = again(guest(0, 1 << 26 | 1 << 21));
+        assert_eq!(
+            found(vec![guest(0, ECX)], vec![after]),
+            [
+                "migration: gained x2apic CPUID.01H.00H:ECX[21]: ; x2apic",
+                "migration: lost movbe CPUID.01H.00H:ECX[22]: movbe; ",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_feature_gone_on_one_vcpu_alone_is_told() {
+        let after = vec![again(guest(0, ECX)), guest(1, 1 << 26)];
+        let found = found(vec![guest(0, ECX), guest(1, ECX)], after);
+        assert!(
+            found.iter().all(|line| line.contains("vcpu1 ")),
+            "{found:?}"
+        );
+        assert!(!found.is_empty());
+    }
+
+    #[test]
+    fn msrs_and_control_state_that_did_not_travel_are_told() {
+        let mut after = again(guest(0, ECX));
+        control(&mut after, Phase::Enabled, Control::Xcr0, 1);
+        let msrs = &mut after.phases.entry(Phase::Msrs).or_default().msrs;
+        msrs.insert(0x277, Reading::Value(0x0007_0406_0007_0406));
+        msrs.insert(0xFE, Reading::Fault(13));
+        assert_eq!(
+            found(vec![guest(0, ECX)], vec![after]),
+            [
+                "migration: gained readability MSR.FEH: ; #GP",
+                "migration: lost mtrr-variable-count MSR.FEH[7:0]: mtrr-variable-count = 8; ",
+                "migration: changed pat-6 MSR.277H[50:48]: pat-6 = 1; pat-6 = 7",
+                "migration: changed xcr0 state.os-enabled.xcr0: xcr0 = 0x7; xcr0 = 0x1",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_would_be_asked_of_control_state_is_no_finding_of_its_own() {
+        let mut after = again(guest(0, ECX));
+        control(&mut after, Phase::Enabled, Control::WantedXcr0, 1);
+        assert_eq!(
+            found(vec![guest(0, ECX)], vec![after]),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn which_exception_a_missing_xcr0_raises_is_no_finding() {
+        let with = |mut vcpu: Vcpu, vector| {
+            let enabled = vcpu.phases.get_mut(&Phase::Enabled).expect("the phase");
+            enabled
+                .control
+                .insert(Control::Xcr0, Reading::Fault(vector));
+            vcpu
+        };
+        let (before, after) = (with(guest(0, ECX), 13), with(again(guest(0, ECX)), 6));
+        assert_eq!(found(vec![before], vec![after]), Vec::<String>::new());
+        let gone = found(vec![guest(0, ECX)], vec![with(again(guest(0, ECX)), 6)]);
+        assert_eq!(
+            gone,
+            ["migration: lost xcr0 state.os-enabled.xcr0: xcr0 = 0x7; "]
+        );
+    }
+
+    fn plugged(third: Vcpu) -> Vec<String> {
+        let after = dump(vec![again(guest(0, ECX)), guest(1, ECX)]);
+        let more = dump(vec![again(guest(0, ECX)), guest(1, ECX), third]);
+        told(&after_plug(
+            &after,
+            &more,
+            3,
+            &table(),
+            &Volatile::default(),
+        ))
+    }
+
+    #[test]
+    fn a_plugged_vcpu_must_be_its_siblings_twin() {
+        let mut twin = guest(2, ECX);
+        // What the boot processor was marked with is its own.
+        let msrs = &mut twin.phases.entry(Phase::Msrs).or_default().msrs;
+        msrs.insert(0x277, Reading::Value(0x0007_0406_0007_0406));
+        assert_eq!(plugged(twin), Vec::<String>::new());
+        assert_eq!(
+            plugged(guest(2, 1 << 26)),
+            ["migration-hot-plug: changed movbe vcpu2 CPUID.01H.00H:ECX[22]: movbe = 1; movbe = 0"]
+        );
+    }
+
+    #[test]
+    fn a_vcpu_that_never_came_is_told() {
+        let after = dump(vec![again(guest(0, ECX))]);
+        let found = after_plug(&after, &after, 2, &table(), &Volatile::default());
+        assert_eq!(told(&found), ["migration-hot-plug: changed vcpus : 2; 1"]);
+    }
+
+    #[test]
+    fn a_reset_guest_is_as_one_that_was_started_there() {
+        let fresh = dump(vec![guest(0, ECX)]);
+        let reset = |ecx| {
+            let reset = dump(vec![guest(0, ecx), guest(1, ecx)]);
+            told(&after_reset(&fresh, &reset, &table(), &Volatile::default()))
+        };
+        assert_eq!(reset(ECX), Vec::<String>::new());
+        assert_eq!(
+            reset(1 << 26),
+            [
+                "migration-reset: lost movbe CPUID.01H.00H:ECX[22]: movbe; ",
+                "migration-reset: lost movbe OS:CPUID.01H.00H:ECX[22]: movbe; ",
+            ]
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! `migrate`: a guest taken from one QEMU to another, and what it sees on both sides.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use cpuid_fidelity::check::CaseResult;
+use cpuid_fidelity::matrix::config::{self, Config};
+use cpuid_fidelity::matrix::migration::pair;
+use cpuid_fidelity::matrix::migrations::spared;
+use cpuid_fidelity::matrix::{Case, Journey, Lane, Migration, Qemu, Subject, Topology, Trial, Way};
+use cpuid_fidelity::report::migration::told;
+use cpuid_fidelity::report::{writable, write_whole};
+use cpuid_fidelity::results::row::exit_status;
+use cpuid_fidelity::results::{Head, Row, RunFile};
+use cpuid_fidelity::run::inventory;
+use cpuid_fidelity::run::migrate::lacking;
+
+use super::lab::{Kernel, Place, lane_of};
+use super::{Context, NotRun, print};
+
+/// `migrate`.
+#[derive(Debug, Args)]
+pub struct Migrate {
+    /// QEMU on which the guest starts
+    #[arg(long, value_name = "PATH")]
+    pub from: PathBuf,
+    /// QEMU to which it goes; the same one may be named
+    #[arg(long, value_name = "PATH")]
+    pub to: PathBuf,
+    /// Machine type, a versioned one: names as q35 mean another machine in each release
+    #[arg(long, value_name = "M")]
+    pub machine: String,
+    /// `-cpu` argument on both sides, as EPYC-v4,enforce; repeatable
+    #[arg(long = "cpu", value_name = "C", required = true)]
+    pub cpus: Vec<String>,
+    /// `-smp` argument
+    #[arg(long, value_name = "S", default_value = "1")]
+    pub smp: Topology,
+    /// How the guest is run: tcg, definition, kvm or lab
+    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    pub lane: Lane,
+    /// The other way round too
+    #[arg(long)]
+    pub both: bool,
+    /// Save to a file and restore from it, instead of migrating live; without a name the file is in memory. A file that was not there
+    /// stays only if the guest was restored from it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub save: Option<Option<PathBuf>>,
+    /// On the destination plug in a vCPU, for which -smp has room (as 1,maxcpus=2): it must be its siblings' twin
+    #[arg(long)]
+    pub plug: bool,
+    /// On the destination reset the machine: the guest must see what it saw
+    #[arg(long)]
+    pub reset: bool,
+    /// Let no waiver hold
+    #[arg(long)]
+    pub no_waivers: bool,
+    /// Write JSON lines here, an object a migration
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub kernel: Kernel,
+}
+
+/// Migrates, and tells what became of it; the exit status.
+pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
+    if let Some(file) = &arguments.json {
+        writable(file)
+            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", file.display()))?;
+    }
+    if let Some(Some(file)) = &arguments.save {
+        openable(file)?;
+    }
+    let trials = trials(context, arguments)?;
+    let inside: Vec<_> = trials.iter().flat_map(qemus).collect();
+    let mut place = Place::new(context, arguments.lane, &arguments.kernel, &inside)?;
+    if arguments.no_waivers {
+        place.without_waivers();
+    }
+    let engine = place.engine()?;
+    let references: Vec<&Trial> = trials.iter().collect();
+    let planned = trials.iter().map(|trial| trial.cases.len()).sum();
+    let mut head = Head::of(&trials, planned, None);
+    let started = Instant::now();
+    let quiet = |_: &CaseResult| ();
+    let results = cpuid_fidelity::run::all(engine, &references, &quiet);
+    head.seconds = started.elapsed().as_secs_f64();
+    let class = head.host.id.clone();
+    let rows = results
+        .iter()
+        .flatten()
+        .map(|result| Row::of(result, &class));
+    let file = RunFile {
+        name: "this run".to_owned(),
+        head,
+        rows: rows.collect(),
+        cut: false,
+    };
+    file.rows.iter().for_each(|row| print(&told(row)));
+    if let Some(path) = &arguments.json {
+        write_whole(path, file.text().as_bytes())
+            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
+    }
+    Ok(exit_status(&file.rows))
+}
+
+/// Whether a guest can be saved there. A file that is there keeps what it holds until then.
+fn openable(file: &Path) -> anyhow::Result<()> {
+    let there = file.exists();
+    let opened = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(file);
+    opened.with_context(|| format!("failed to write {}", file.display()))?;
+    if !there {
+        std::fs::remove_file(file)
+            .with_context(|| format!("failed to remove {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn qemus(trial: &Trial) -> Vec<Arc<Qemu>> {
+    match &trial.subject {
+        Subject::Migration(migration) => {
+            let source = trial.cases.iter().map(|case| Arc::clone(&case.qemu));
+            source.chain([Arc::clone(&migration.to)]).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// One trial a direction.
+fn trials(context: &Context, arguments: &Migrate) -> anyhow::Result<Vec<Trial>> {
+    let (from, to) = two(context, arguments)?;
+    let mut trials = vec![trial(&context.config, arguments, &from, &to)?];
+    if arguments.both {
+        trials.push(trial(&context.config, arguments, &to, &from)?);
+    }
+    Ok(trials)
+}
+
+fn trial(
+    config: &Config,
+    arguments: &Migrate,
+    from: &Arc<Qemu>,
+    to: &Arc<Qemu>,
+) -> anyhow::Result<Trial> {
+    let lab = arguments.kernel.kernel.is_some();
+    let way = match arguments.save {
+        Some(_) => Way::File,
+        None => Way::Live,
+    };
+    let journey = Journey {
+        way,
+        file: arguments.save.clone().flatten(),
+        plug: arguments.plug,
+        reset: arguments.reset,
+    };
+    if lab && journey.file.is_some() {
+        bail!(
+            "--save=FILE is on this host, and the guest in the lab: --save takes a file in memory there"
+        );
+    }
+    let migration = Migration {
+        to: Arc::clone(to),
+        journey,
+    };
+    let mut cases = Vec::new();
+    for cpu in &arguments.cpus {
+        let lane = lane_of(arguments.lane, cpu, &arguments.kernel)?;
+        match lane {
+            Lane::KvmDirect => bail!("lane kvm-direct has no QEMU to migrate from"),
+            Lane::Linux => bail!(
+                "lane linux runs a kernel that waits for nobody: the agent alone can be migrated"
+            ),
+            _ => {}
+        }
+        cases.push(Case {
+            qemu: Arc::clone(from),
+            lane,
+            machine: arguments.machine.clone(),
+            cpu: cpu.clone(),
+            smp: arguments.smp.clone(),
+            linux: None,
+            spared: spared(
+                config,
+                lane,
+                [from, to],
+                cpu.split(',').next().unwrap_or(cpu),
+            ),
+        });
+    }
+    nowhere(&cases, &migration)?;
+    let (machine, way) = (&arguments.machine, way.name());
+    Ok(Trial {
+        name: format!("{}/{}/{machine}/{way}", arguments.lane, pair(from, to)),
+        subject: Subject::Migration(migration),
+        expectation: PathBuf::new(),
+        cases,
+    })
+}
+
+/// What one side lacks is a case that is skipped; what neither has is a mistake.
+fn nowhere(cases: &[Case], migration: &Migration) -> anyhow::Result<()> {
+    for case in cases {
+        let alone = |qemu: &Arc<Qemu>| {
+            let case = Case {
+                qemu: Arc::clone(qemu),
+                ..case.clone()
+            };
+            let migration = Migration {
+                to: Arc::clone(qemu),
+                journey: Journey::default(),
+            };
+            lacking(&case, &migration)
+        };
+        if let (Some(one), Some(other)) = (alone(&case.qemu), alone(&migration.to)) {
+            match one == other {
+                true => bail!("{one}"),
+                false => bail!("{one}, and {other}"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The two QEMUs, labelled so that they can be told apart.
+fn two(context: &Context, arguments: &Migrate) -> anyhow::Result<(Arc<Qemu>, Arc<Qemu>)> {
+    let from = one(context, &arguments.from)?;
+    let to = one(context, &arguments.to)?;
+    if from.label == to.label && from.offers.version != to.offers.version {
+        return Ok((full(&from), full(&to)));
+    }
+    Ok((from, to))
+}
+
+fn full(qemu: &Qemu) -> Arc<Qemu> {
+    Arc::new(Qemu {
+        path: qemu.path.clone(),
+        label: format!("qemu-{}", qemu.offers.version),
+        offers: Arc::clone(&qemu.offers),
+    })
+}
+
+fn one(context: &Context, path: &Path) -> anyhow::Result<Arc<Qemu>> {
+    let paths = [config::named(path)];
+    let found = inventory::inventory(&context.config, &paths, &context.cancel);
+    let reason = found
+        .unusable
+        .first()
+        .map(|unusable| unusable.reason.clone());
+    let qemu = found.qemus.first().cloned();
+    qemu.ok_or_else(|| {
+        NotRun(reason.unwrap_or_else(|| format!("no QEMU at {}", path.display()))).into()
+    })
+}

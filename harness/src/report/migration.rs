@@ -1,0 +1,58 @@
+//! A migration as people read it: what became of it first, then what changed.
+
+use super::changes::{diff, told as sentence};
+use crate::boot::command::pasteable;
+use crate::check::{Outcome, Status};
+use crate::results::Row;
+use crate::results::row::Migration;
+
+/// ```text
+/// CHANGED tcg/qemu-7.2..qemu-11.1/pc-q35-7.2/live/Skylake-Server: 22 ms, the guest stood still for 3 ms
+///   gained x2apic at CPUID.01H.00H:ECX[21] (layer: qemu)
+/// ```
+pub fn told(row: &Row) -> String {
+    let Some(migration) = &row.migration else {
+        return String::new();
+    };
+    let mut text = format!(
+        "{} {}{}\n",
+        word(row, migration),
+        row.case,
+        times(migration)
+    );
+    if !row.reason.is_empty() {
+        text.push_str(&format!("  {}\n", row.reason.replace('\n', "\n  ")));
+    }
+    for finding in &row.changes {
+        text.push_str(&format!(
+            "  {} (layer: {})\n",
+            sentence(finding),
+            finding.layer
+        ));
+    }
+    row.changes
+        .iter()
+        .for_each(|finding| text.push_str(&diff(finding)));
+    if row.status != Status::Pass && !row.command.is_empty() {
+        text.push_str(&format!("  {}\n", pasteable(&row.command)));
+    }
+    text
+}
+
+/// The outcome, where there is one that the status does not hide.
+fn word(row: &Row, migration: &Migration) -> String {
+    match (row.status, migration.outcome) {
+        (Status::Waived, _) | (_, None) => row.status.word().to_owned(),
+        (Status::Error, Some(outcome)) => format!("ERROR {}", outcome.word().to_uppercase()),
+        (_, Some(outcome)) => outcome.word().to_uppercase(),
+    }
+}
+
+fn times(migration: &Migration) -> String {
+    match (migration.outcome, migration.total_ms, migration.downtime_ms) {
+        (Some(Outcome::Clean | Outcome::Changed), Some(total), Some(down)) => {
+            format!(": {total} ms, the guest stood still for {down} ms")
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,320 @@
+//! Migrations: a guest looked at on both sides, and what became of it told. [`stopped`] tells of those that did not arrive.
+
+pub mod stopped;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use self::stopped::{Stopped, stopped};
+use super::engine::Engine;
+use super::judge::{Verdict, held, judged, result, shifted};
+use crate::boot::migrate::{Migrated, Stage};
+use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
+use crate::check::{CaseResult, Change, Groups, Kind, Outcome, Passage, Status, compare};
+use crate::decode::Line;
+use crate::dump::{Dump, assemble};
+use crate::matrix::migration::pair;
+use crate::matrix::{Case, Migration, Qemu, Trial};
+
+/// Migrates the guests of a trial.
+pub(super) fn judge(
+    engine: &Engine,
+    trial: &Trial,
+    migration: &Migration,
+    done: &(dyn Fn(&CaseResult) + Sync),
+) -> Verdict {
+    let run = |case: &Case| {
+        let tried = Tried {
+            engine,
+            trial,
+            migration,
+            case,
+        };
+        let (result, changes) = tried.judged();
+        done(&result);
+        (result, changes)
+    };
+    let ran: Vec<_> = engine
+        .pool()
+        .install(|| trial.cases.par_iter().map(run).collect());
+    let mut groups = Groups::default();
+    let mut whole = !trial.expectation.as_os_str().is_empty();
+    for (case, (result, changes)) in trial.cases.iter().zip(&ran) {
+        match changes {
+            Some(changes) => groups.add(model(case), changes),
+            None => whole &= result.status == Status::Pass,
+        }
+    }
+    let all = trial
+        .cases
+        .iter()
+        .flat_map(|case| models(case, migration))
+        .collect();
+    Verdict {
+        results: ran.into_iter().map(|(result, _)| result).collect(),
+        observed: whole.then(|| groups.render(&all)),
+    }
+}
+
+/// Every model that both sides have: what `*` stands for in a file of differences.
+fn models(case: &Case, migration: &Migration) -> BTreeSet<String> {
+    let there: BTreeSet<&str> = migration.to.offers.compared_models().collect();
+    let shared = case
+        .qemu
+        .offers
+        .compared_models()
+        .filter(|name| there.contains(name));
+    shared.map(str::to_owned).collect()
+}
+
+fn model(case: &Case) -> &str {
+    case.cpu.split(',').next().unwrap_or(&case.cpu)
+}
+
+/// Why a migration cannot be tried, known before anything starts: a side lacks the machine type or the model.
+pub fn lacking(case: &Case, migration: &Migration) -> Option<String> {
+    let machine = case.machine.split(',').next().unwrap_or(&case.machine);
+    [&case.qemu, &migration.to].into_iter().find_map(|qemu| {
+        let Qemu { label, offers, .. } = &**qemu;
+        let machines = offers.machines.iter().map(|machine| machine.name.as_str());
+        if !machines.chain(["pc", "q35"]).any(|name| name == machine) {
+            return Some(format!("{label} has no machine type {machine}"));
+        }
+        let known = offers.models.iter().any(|known| known.name == model(case));
+        (!known).then(|| format!("{label} has no CPU model {}", model(case)))
+    })
+}
+
+/// A case that is being migrated.
+struct Tried<'a> {
+    engine: &'a Engine,
+    trial: &'a Trial,
+    migration: &'a Migration,
+    case: &'a Case,
+}
+
+/// What was seen.
+struct Seen {
+    before: Vec<Line>,
+    after: Vec<Line>,
+    /// What changed with the migration.
+    changes: Vec<Change>,
+    /// What is wrong after it: a vCPU that is no twin, a reset that is none.
+    later: Vec<Change>,
+}
+
+impl Tried<'_> {
+    /// The result, and where the guest was seen on both sides what changed with the migration.
+    fn judged(&self) -> (CaseResult, Option<Vec<Change>>) {
+        if let Some(reason) = lacking(self.case, self.migration) {
+            return (
+                self.finished(
+                    result(self.trial, self.case, Status::Skip, &reason),
+                    self.passage(),
+                ),
+                None,
+            );
+        }
+        let ran = match self.engine.migrate(self.case, self.migration) {
+            Err(problem) => {
+                let result = result(self.trial, self.case, Status::Error, &problem);
+                return (self.finished(result, self.passage()), None);
+            }
+            Ok(ran) => ran,
+        };
+        let mut passage = self.passage();
+        if let Some(statistics) = ran.statistics {
+            passage.total_ms = Some(statistics.total_ms);
+            passage.downtime_ms = Some(statistics.downtime_ms);
+            passage.ram_bytes = Some(statistics.ram_bytes);
+        }
+        let seen = match ran.stage {
+            Stage::Done => self.seen(&ran),
+            _ => Err(stopped(&ran, &self.case.cpu, self.engine.options.timeout)),
+        };
+        let (result, changes) = match seen {
+            Ok(seen) => {
+                let clean = seen.changes.is_empty() && seen.later.is_empty();
+                passage.outcome = Some(if clean {
+                    Outcome::Clean
+                } else {
+                    Outcome::Changed
+                });
+                (self.compared(&seen).saw(&seen.after), Some(seen.changes))
+            }
+            Err(stopped) => {
+                passage.outcome = stopped.outcome;
+                passage.sides = ran.sides.iter().map(|side| side.word()).collect();
+                passage.message.clone_from(&stopped.message);
+                (self.broken_off(&stopped), None)
+            }
+        };
+        let result = result.ran(ran.elapsed, &self.again());
+        (self.finished(result, passage), changes)
+    }
+
+    fn passage(&self) -> Passage {
+        Passage::new(&self.case.qemu, self.migration)
+    }
+
+    /// As it stands in results: the pair takes the place of the QEMU.
+    fn finished(&self, result: CaseResult, passage: Passage) -> CaseResult {
+        let qemu = Qemu {
+            path: self.case.qemu.path.clone(),
+            label: pair(&self.case.qemu, &self.migration.to),
+            offers: Arc::clone(&self.case.qemu.offers),
+        };
+        CaseResult {
+            planned: Case {
+                qemu: Arc::new(qemu),
+                ..result.planned
+            },
+            passage: Some(passage),
+            ..result
+        }
+    }
+
+    fn seen(&self, ran: &Migrated) -> Result<Seen, Stopped> {
+        let store = &self.engine.store;
+        let lines = |dump: &Dump| running(dump, &store.table, &store.volatile);
+        let before = whole(&ran.before, "on the source")?;
+        let after = whole(&ran.after, "on the destination")?;
+        let mut later = Vec::new();
+        if let Some(slots) = &ran.plugged {
+            let plugged = whole(slots, "after the hot-plug")?;
+            let count = self.case.smp.vcpus() + 1;
+            later.extend(after_plug(
+                &after,
+                &plugged,
+                count,
+                &store.table,
+                &store.volatile,
+            ));
+        }
+        if let Some(slots) = &ran.reset {
+            let reset = whole(slots, "after the reset")?;
+            let here = self.engine.observe(&self.migration.destination(self.case));
+            let fresh = here.as_ref().as_ref().map_err(|broken| {
+                let told = Stopped::broke(format!("started on the destination: {}", broken.reason));
+                match broken.cancelled {
+                    true => Stopped {
+                        status: Status::Miss,
+                        ..told
+                    },
+                    false => told,
+                }
+            })?;
+            later.extend(after_reset(
+                &fresh.dump,
+                &reset,
+                &store.table,
+                &store.volatile,
+            ));
+        }
+        let (before, after) = (lines(&before), lines(&after));
+        Ok(Seen {
+            changes: migrated(&before, &after),
+            before,
+            after,
+            later,
+        })
+    }
+
+    /// Held against the expectation where there is one, else against nothing at all: every difference is a finding.
+    fn compared(&self, seen: &Seen) -> CaseResult {
+        let (engine, trial, case) = (self.engine, self.trial, self.case);
+        let mut result = match trial.expectation.as_os_str().is_empty() {
+            true => {
+                let changes = seen.changes.iter().chain(&seen.later).cloned();
+                judged(engine, trial, case, changes.collect())
+            }
+            false => held(engine, trial, case, |expected| {
+                let all = models(case, self.migration);
+                let groups = Groups::parse(expected, &all).map_err(|error| error.to_string())?;
+                let expected = shifted(&seen.before, &groups, model(case));
+                let mut changes = compare(&expected, &seen.after, LAYER);
+                changes.extend(seen.later.iter().cloned());
+                Ok(changes)
+            }),
+        };
+        if result.status == Status::Fail && result.reason.is_empty() {
+            result.reason = "completed with a changed CPU".to_owned();
+        }
+        result
+    }
+
+    fn broken_off(&self, stopped: &Stopped) -> CaseResult {
+        let Stopped { status, reason, .. } = stopped;
+        if *status != Status::Fail {
+            return result(self.trial, self.case, *status, reason);
+        }
+        let kind = Kind::Lost;
+        let change = Change::told(
+            "migration",
+            kind,
+            "migration",
+            "completed",
+            &stopped.message,
+            LAYER,
+        );
+        let mut result = judged(self.engine, self.trial, self.case, vec![change]);
+        if result.status == Status::Fail {
+            result.reason.clone_from(reason);
+        }
+        result
+    }
+
+    /// What does it again.
+    fn again(&self) -> Vec<String> {
+        let Migration { to, journey } = self.migration;
+        let (case, path) = (self.case, |qemu: &Qemu| qemu.path.display().to_string());
+        let lane = match self.engine.lab() {
+            Some(_) => "lab",
+            None => case.lane.name(),
+        };
+        let words = [
+            "cpuid-fidelity",
+            "migrate",
+            "--from",
+            &path(&case.qemu),
+            "--to",
+            &path(to),
+        ];
+        let more = [
+            "--machine",
+            &case.machine,
+            "--cpu",
+            &case.cpu,
+            "--smp",
+            case.smp.as_str(),
+            "--lane",
+            lane,
+        ];
+        let mut line: Vec<String> = words.into_iter().chain(more).map(str::to_owned).collect();
+        line.extend(self.engine.kernel.iter().cloned());
+        if journey.way == crate::matrix::Way::File {
+            line.push(match &journey.file {
+                Some(file) => format!("--save={}", file.display()),
+                None => "--save".to_owned(),
+            });
+        }
+        line.extend(journey.plug.then(|| "--plug".to_owned()));
+        line.extend(journey.reset.then(|| "--reset".to_owned()));
+        line
+    }
+}
+
+fn whole(slots: &[crate::boot::memory::Slot], place: &str) -> Result<Dump, Stopped> {
+    let assembled = assemble(slots.iter().map(|slot| slot.frames.as_slice()));
+    match assembled.error {
+        None => Ok(assembled.dump),
+        Some(error) => Err(Stopped {
+            status: Status::Error,
+            outcome: None,
+            reason: format!("{place} the dump is not whole: {error}"),
+            message: String::new(),
+        }),
+    }
+}

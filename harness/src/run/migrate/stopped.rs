@@ -1,0 +1,225 @@
+//! A migration that did not arrive: who stopped it, in which stage, and what that says of QEMU.
+//!
+//! Refused before start and failed in the stream are answers about two QEMUs. A QEMU that crashes, hangs or is killed is none: that is
+//! an ERROR, as everywhere.
+
+use std::time::Duration;
+
+use super::super::engine::{reason, telling};
+use crate::boot::migrate::{End, Migrated, Side, Stage};
+use crate::boot::{Boot, Ending};
+use crate::check::{Outcome, Status};
+use crate::layers::warnings::Warnings;
+
+/// What QEMU says where `enforce` keeps a guest from starting (target/i386/cpu.c, x86_cpu_realizefn).
+const ENFORCED: &str = "doesn't support requested features";
+
+/// How one ended that did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// FAIL where the destination does not take what it should; PASS where `enforce` did what it was asked for; ERROR else.
+    pub status: Status,
+    /// `None` where that says nothing of the QEMUs.
+    pub outcome: Option<Outcome>,
+    /// One message: what happened, and QEMU's words.
+    pub reason: String,
+    /// QEMU's words alone.
+    pub message: String,
+}
+
+impl Stopped {
+    /// The test broke.
+    pub fn broke(reason: String) -> Stopped {
+        Stopped {
+            status: Status::Error,
+            outcome: None,
+            reason,
+            message: String::new(),
+        }
+    }
+}
+
+/// What became of a migration that stopped before its end; `cpu` is its `-cpu` argument, `timeout` what each stage was given.
+pub fn stopped(ran: &Migrated, cpu: &str, timeout: Duration) -> Stopped {
+    if ended(ran).any(|(_, end)| end.ending == Ending::Cancelled) {
+        return Stopped {
+            status: Status::Miss,
+            ..Stopped::broke("cancelled".to_owned())
+        };
+    }
+    match ran.stage {
+        Stage::Start | Stage::Begin => refused(ran, cpu),
+        Stage::Dump => Stopped::broke(guest_broke(Side::Source, ran, timeout)),
+        Stage::Save => Stopped::broke(unsaved(ran)),
+        Stage::Stream | Stage::Resume => failed(ran),
+        Stage::Plug if !ran.words.is_empty() => Stopped::broke(format!(
+            "failed to plug in a vCPU on the destination: {}",
+            ran.words
+        )),
+        _ => Stopped::broke(guest_broke(Side::Destination, ran, timeout)),
+    }
+}
+
+fn ended(ran: &Migrated) -> impl Iterator<Item = (Side, &End)> {
+    let source = ran.source.iter().map(|end| (Side::Source, end));
+    source.chain(ran.destination.iter().map(|end| (Side::Destination, end)))
+}
+
+/// Nothing has begun: a command line that a QEMU does not take, or a migration that one will not begin.
+fn refused(ran: &Migrated, cpu: &str) -> Stopped {
+    let own: Vec<_> = ended(ran)
+        .filter(|(side, _)| ran.sides.contains(side))
+        .collect();
+    let refusal = |end: &End| matches!(end.ending, Ending::Exited(status) if status != 0);
+    if ran.words.is_empty() && !own.iter().all(|(_, end)| refusal(end)) {
+        let told: Vec<_> = own.iter().map(|(side, end)| told(*side, end)).collect();
+        let told = told.join(", and ");
+        return Stopped::broke(format!("before the migration began {told}"));
+    }
+    let by = |side: Side, words: &str| format!("by the {}: {words}", side.word());
+    let told: Vec<String> = match ran.words.as_str() {
+        "" => own
+            .iter()
+            .map(|(side, end)| by(*side, &words(&end.stderr)))
+            .collect(),
+        words => ran.sides.iter().map(|side| by(*side, words)).collect(),
+    };
+    // Whoever asks for `enforce` asks for exactly this; any other refusal keeps the question from being answered.
+    let asked = cpu
+        .split(',')
+        .any(|word| word == "enforce" || word == "enforce=on");
+    let enforced = own.iter().all(|(_, end)| end.stderr.contains(ENFORCED));
+    let message = told.join("; ");
+    Stopped {
+        status: match asked && enforced && ran.words.is_empty() {
+            true => Status::Pass,
+            false => Status::Error,
+        },
+        outcome: Some(Outcome::Refused),
+        reason: format!("refused before start {message}"),
+        message,
+    }
+}
+
+/// The file did not take it, or the source died over it: nothing about the destination.
+fn unsaved(ran: &Migrated) -> String {
+    match (ran.words.as_str(), &ran.source) {
+        ("", Some(end)) => format!("while saving {}", told(Side::Source, end)),
+        (words, _) => format!("the source failed to save the guest: {words}"),
+    }
+}
+
+/// The stream broke, or the destination did not take it.
+fn failed(ran: &Migrated) -> Stopped {
+    let died = ended(ran).find(|(_, end)| matches!(end.ending, Ending::Signalled(_)));
+    if let Some((side, end)) = died {
+        return Stopped {
+            outcome: Some(Outcome::Failed),
+            message: words(&end.stderr),
+            ..Stopped::broke(format!("in the stream {}", told(side, end)))
+        };
+    }
+    let late =
+        |(side, end): &(Side, &End)| ran.sides.contains(side) && end.ending == Ending::TimedOut;
+    if ran.words.is_empty() && ended(ran).any(|end| late(&end)) {
+        let what = match ran.stage {
+            Stage::Resume => "the destination took the stream and never became running",
+            _ => "the stream never ended",
+        };
+        return Stopped::broke(what.to_owned());
+    }
+    let refused = ran
+        .destination
+        .as_ref()
+        .filter(|end| matches!(end.ending, Ending::Exited(_)));
+    // What the source says is most often that the other has hung up.
+    let said = refused
+        .map(|end| words(&end.stderr))
+        .filter(|said| !said.is_empty());
+    let own = Some(ran.words.clone()).filter(|words| !words.is_empty());
+    let silent = || {
+        refused.map_or_else(
+            || "no reason given".to_owned(),
+            |end| told(Side::Destination, end),
+        )
+    };
+    let message = said.or(own).unwrap_or_else(silent);
+    Stopped {
+        status: Status::Fail,
+        outcome: Some(Outcome::Failed),
+        reason: format!("failed in the stream: {message}"),
+        message,
+    }
+}
+
+/// The guest itself broke on one side, as it might without any migration.
+fn guest_broke(side: Side, ran: &Migrated, timeout: Duration) -> String {
+    let (end, slots) = match side {
+        Side::Source => (&ran.source, &ran.before),
+        Side::Destination => (&ran.destination, &ran.after),
+    };
+    let Some(End { ending, stderr }) = end.clone() else {
+        return format!("the {} is gone", side.word());
+    };
+    let boot = Boot {
+        command: Vec::new(),
+        ending,
+        stderr,
+        elapsed: Duration::ZERO,
+        view: None,
+        slots: slots.clone(),
+        console: None,
+    };
+    let when = match ran.stage {
+        Stage::Plug => "after the hot-plug ",
+        Stage::Reset => "after the reset ",
+        _ => "",
+    };
+    let why = match ran.words.as_str() {
+        "" => reason(&boot, None, timeout),
+        words => words.to_owned(),
+    };
+    format!("{when}on the {}: {why}", side.word())
+}
+
+/// How a QEMU ended, with its words.
+fn told(side: Side, end: &End) -> String {
+    let how = match end.ending {
+        Ending::Exited(status) => format!("exited with status {status}"),
+        Ending::Signalled(signal) => format!("was killed by signal {signal}"),
+        Ending::TimedOut => "did not answer in time".to_owned(),
+        Ending::Cancelled => "was cancelled".to_owned(),
+        Ending::Stopped => "was given up by KVM".to_owned(),
+    };
+    match words(&end.stderr) {
+        said if said.is_empty() => format!("the {} {how}", side.word()),
+        said => format!("the {} {how}; stderr: {said}", side.word()),
+    }
+}
+
+/// What QEMU said, without its warnings where it said more; with `enforce`, the features that it warned of.
+fn words(stderr: &str) -> String {
+    let said = telling(stderr);
+    let errors: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.contains("warning: "))
+        .collect();
+    let plain = match errors.is_empty() {
+        true => said.clone(),
+        false => errors.join("\n"),
+    };
+    if !plain.ends_with(ENFORCED) {
+        return plain;
+    }
+    let warnings = Warnings::read(stderr);
+    let names = warnings
+        .features
+        .iter()
+        .map(|feature| feature.name.as_str());
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    format!("{plain}: {}", names.join(", "))
+}
+
+#[cfg(test)]
+#[path = "stopped_tests.rs"]
+mod tests;
