@@ -14,7 +14,7 @@ use std::time::Duration;
 use cpuid_fidelity::boot::{Cancel, Options};
 use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, labs};
+use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, compat, config, labs};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
@@ -100,6 +100,7 @@ fn in_labs(
     let trials: Vec<_> = kernels
         .iter()
         .flat_map(|kernel| labs::plan(kernel, qemus, set, config, &Filter::default()))
+        .chain(compat::in_labs(qemus, config, profile()?, &kernels, &Filter::default()))
         .collect();
     if let Some(emulator) = lab::emulator(config, qemus) {
         engine.labs.for_trials(&trials, &kernels, &emulator);

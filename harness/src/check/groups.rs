@@ -9,9 +9,11 @@
 //! A machine type that changes nothing has the one line [`NOTHING`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::compare::Change;
 use crate::decode::Line;
+use crate::decode::line::Place;
 
 /// The line of a machine type on which every model looks as on the newest one.
 pub const NOTHING: &str = "no differences";
@@ -53,6 +55,23 @@ impl Shift {
     }
 }
 
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.place, self.sign, self.text)
+    }
+}
+
+/// `lines` with these changes made to them.
+pub fn shifted(lines: &[Line], shifts: &BTreeSet<&Shift>) -> Vec<Line> {
+    let changed: Vec<Line> = shifts.iter().filter_map(|shift| shift.line()).collect();
+    let touched: BTreeSet<&Place> = changed.iter().map(|change| &change.place).collect();
+    let kept = lines.iter().filter(|line| !touched.contains(&line.place));
+    let added = shifts.iter().filter(|shift| shift.adds());
+    kept.cloned()
+        .chain(added.filter_map(|shift| shift.line()))
+        .collect()
+}
+
 /// What is wrong with a file of differences.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {number}: {problem}: {line}")]
@@ -89,8 +108,7 @@ impl Groups {
             return NOTHING.to_owned();
         }
         let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
-            let Shift { place, sign, text } = shift;
-            format!("{place}{sign}{text} | {}", listed(models, all))
+            format!("{shift} | {}", listed(models, all))
         };
         let mut lines: Vec<_> = self.0.iter().map(line).collect();
         lines.sort();
@@ -119,7 +137,7 @@ impl Groups {
 }
 
 /// The shorter of the two ways to say which models.
-fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
+pub(super) fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
     let missing: BTreeSet<String> = all.difference(models).cloned().collect();
     let (those, others) = (fold(models, all), fold(&missing, all));
     if others.len() < those.len() {
@@ -129,7 +147,7 @@ fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
     those.join(" ")
 }
 
-fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>), &'static str> {
+pub(super) fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>), &'static str> {
     let (change, models) = line.rsplit_once(" | ").ok_or("no “ | models” at the end")?;
     let prefix = match change.strip_prefix("vcpu ") {
         Some(_) => change.find(": ").ok_or("no place")? + 2,

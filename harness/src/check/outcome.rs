@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::compare::Change;
+use super::crossing::Crossing;
 use crate::layers::flow::Step;
 
 /// Outcomes, kept apart: a mismatch is not a crash is not a skip.
@@ -86,6 +87,8 @@ pub struct CaseResult {
     pub flow: Option<Vec<Step>>,
     /// What the kernel of a Linux guest showed; `None` in other lanes, and where it did not report.
     pub linux: Option<LinuxSeen>,
+    /// Where two guests were held against one another: from which to which, and what is different.
+    pub crossing: Option<Crossing>,
 }
 
 /// What the kernel of a Linux guest showed in /proc/cpuinfo.

@@ -230,6 +230,7 @@ mod tests {
             seen: None,
             flow: None,
             linux: None,
+            crossing: None,
         }
     }
 

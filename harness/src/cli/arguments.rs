@@ -144,6 +144,16 @@ impl Choice {
 pub struct Run {
     #[command(flatten)]
     pub choice: Choice,
+    /// Hold releases against one another instead, each with every later one: what guests of the machine types and CPU models that both
+    /// have see. A release (10.0, 10.0.2) or a binary
+    #[arg(long, value_name = "RELEASE", num_args = 2.., conflicts_with_all = ["shard", "host_baseline"])]
+    pub compat: Vec<String>,
+    /// With `--compat`: this `-smp` argument instead of one vCPU; repeatable
+    #[arg(long, value_name = "S", requires = "compat")]
+    pub smp: Vec<Topology>,
+    /// With `--compat`: write releases × releases here, for each machine type and model, as JSON
+    #[arg(long, value_name = "FILE", requires = "compat")]
+    pub matrix: Option<PathBuf>,
     /// Write JSON lines here, an object a case
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

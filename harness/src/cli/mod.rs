@@ -2,6 +2,7 @@
 
 mod arguments;
 mod catalogue;
+mod compat;
 mod context;
 mod diff;
 mod dump;

@@ -101,7 +101,8 @@ impl Qemu {
 }
 
 /// The `-smp` argument.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Topology(String);
 
 impl Topology {
@@ -129,6 +130,14 @@ impl Topology {
         plain
             .or_else(|| named?.parse().ok())
             .filter(|count| *count > 0)
+    }
+}
+
+impl TryFrom<String> for Topology {
+    type Error = String;
+
+    fn try_from(argument: String) -> Result<Topology, String> {
+        argument.parse()
     }
 }
 

@@ -93,6 +93,8 @@ pub struct Selection {
     pub lab: super::labs::LabSet,
     /// Lane `linux`.
     pub linux: super::linux::LinuxSet,
+    /// Pairs of releases.
+    pub compat: Vec<super::compat::CompatSet>,
 }
 
 /// Lane `definition`.
@@ -144,6 +146,11 @@ impl Glob {
     /// Whether one of `globs` matches.
     pub fn matches(globs: &[Glob], name: &str) -> bool {
         globs.iter().any(|glob| glob.0.matches(name))
+    }
+
+    /// Whether one of `globs` is this very name.
+    pub fn names(globs: &[Glob], name: &str) -> bool {
+        globs.iter().any(|glob| glob.0.as_str() == name)
     }
 }
 

@@ -4,7 +4,7 @@ use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
 use crate::check::outcome::LinuxSeen;
-use crate::check::{CaseResult, Change, Kind, Status};
+use crate::check::{CaseResult, Change, Crossing, Kind, Status};
 use crate::layers::flow::Step;
 use crate::matrix::Lane;
 
@@ -59,22 +59,12 @@ pub struct Row {
     /// What the kernel of a Linux guest showed; `None` in other lanes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linux: Option<LinuxSeen>,
+    /// Where two guests were held against one another (`qemu` is the one it goes to): from which, and what is different, expected or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossing: Option<Crossing>,
 }
 
-/// The QEMU of a case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Binary {
-    /// What was started.
-    pub path: String,
-    /// `10.0.13`.
-    pub version: String,
-    /// The distribution's name for it.
-    #[serde(default)]
-    pub package: String,
-    /// The part of the case's name: `qemu-10.0`.
-    #[serde(default)]
-    pub label: String,
-}
+pub use crate::check::crossing::Binary;
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -130,12 +120,7 @@ impl Row {
             case: result.case.clone(),
             trial: result.trial.clone(),
             lane: case.lane,
-            qemu: Binary {
-                path: case.qemu.path.display().to_string(),
-                version: case.qemu.offers.version.clone(),
-                package: case.qemu.offers.package.clone(),
-                label: case.qemu.label.clone(),
-            },
+            qemu: Binary::of(&case.qemu),
             machine: case.machine.clone(),
             cpu: case.cpu.clone(),
             resolved: case.resolved_model().map(str::to_owned),
@@ -150,6 +135,7 @@ impl Row {
             seen: result.seen.clone(),
             flow: result.flow.clone(),
             linux: result.linux.clone(),
+            crossing: result.crossing.clone(),
         }
     }
 
@@ -182,6 +168,7 @@ impl Row {
             seen: None,
             flow: None,
             linux: None,
+            crossing: None,
             case,
             host,
         })

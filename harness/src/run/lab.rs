@@ -115,7 +115,7 @@ pub fn emulator(config: &Config, qemus: &[Arc<Qemu>]) -> Option<Arc<Qemu>> {
         let (major, minor) = qemu.offers.release();
         format!("{major}.{minor}")
     };
-    let named = qemus.iter().find(|qemu| release(qemu) == config.emulator);
+    let named = qemus.iter().rfind(|qemu| release(qemu) == config.emulator);
     named.or(qemus.last()).cloned()
 }
 
@@ -150,7 +150,9 @@ impl Labs {
                     .cases
                     .iter()
                     .filter(|case| case.lane == crate::matrix::Lane::Kvm);
-                qemus.extend(under.map(|case| (case.qemu.path.clone(), Arc::clone(&case.qemu))));
+                let older = trial.pair.iter().map(|pair| &pair.old);
+                let taken = under.map(|case| &case.qemu).chain(older);
+                qemus.extend(taken.map(|qemu| (qemu.path.clone(), Arc::clone(qemu))));
             }
             if wanted {
                 let qemus = qemus.into_values().collect();
