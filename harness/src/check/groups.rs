@@ -49,6 +49,17 @@ impl Shift {
         Line::read(&format!("{}{}", self.place, self.text))
     }
 
+    /// The same on another vCPU.
+    #[must_use]
+    pub fn on_vcpu(&self, vcpu: usize) -> Option<Shift> {
+        let mut line = self.line()?;
+        line.place.vcpu = vcpu;
+        Some(Shift {
+            place: line.place.to_string(),
+            ..self.clone()
+        })
+    }
+
     /// Whether the line is there on this machine type.
     pub fn adds(&self) -> bool {
         self.sign == '+'
@@ -137,7 +148,7 @@ impl Groups {
 }
 
 /// The shorter of the two ways to say which models.
-pub(super) fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
+pub fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
     let missing: BTreeSet<String> = all.difference(models).cloned().collect();
     let (those, others) = (fold(models, all), fold(&missing, all));
     if others.len() < those.len() {

@@ -5,6 +5,8 @@ mod catalogue;
 mod compat;
 mod context;
 mod diff;
+mod diff_machines;
+mod diff_models;
 mod dump;
 mod explain;
 mod lab;

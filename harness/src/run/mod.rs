@@ -2,13 +2,15 @@
 //!
 //! [`inventory`] finds the QEMUs and asks each what it offers, through the cache. [`engine`] boots a case and turns it into
 //! lines. [`all`](mod@all) runs the trials of a plan. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
-//! against one another. [`explain`] asks all layers of one feature. [`releases`] holds two releases against one another. [`record`] keeps all layers of a case, to be checked again
-//! elsewhere, [`mod@baseline`] those of a host, to hold it against later. [`mod@linux`] makes kernels of Linux guests ready and holds what they made of
-//! CPUID. [`store`] reads the expectations and the two tables.
+//! against one another. [`explain`] asks all layers of one feature. [`releases`] holds two releases against one another, [`versions`] two
+//! models; [`causes`] measures which compat property a machine type's difference comes from. [`record`] keeps all layers of a case, to be
+//! checked again elsewhere, [`mod@baseline`] those of a host, to hold it against later. [`mod@linux`] makes kernels of Linux guests ready and
+//! holds what they made of CPUID. [`store`] reads the expectations and the two tables.
 
 pub mod all;
 pub mod baseline;
 pub mod catalogue;
+pub mod causes;
 pub mod direct;
 pub mod engine;
 pub mod explain;
@@ -21,6 +23,7 @@ pub mod linux;
 pub mod record;
 pub mod releases;
 pub mod store;
+pub mod versions;
 
 pub use all::all;
 pub use baseline::Baseline;

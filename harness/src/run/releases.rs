@@ -13,7 +13,7 @@ use crate::check::groups::shifted;
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::releases::{Cells, Scope};
 use crate::check::{Change, Releases, Shift, compare, compare_with_emptied};
-use crate::decode::Line;
+use crate::decode::{Line, Place};
 use crate::matrix::compat::Pair;
 use crate::matrix::{Case, Trial};
 
@@ -211,7 +211,8 @@ impl Expectations {
     /// The lines of the older release with all changes made to them but those of the trial's own file.
     fn before(&self, lines: &[Line], case: &Case) -> Vec<Line> {
         let apply = |lines: Vec<Line>, file: &Releases| {
-            shifted(&lines, &file.of(&case.machine, &case.cpu))
+            let shifts = everywhere(&file.of(&case.machine, &case.cpu), &lines);
+            shifted(&lines, &shifts.iter().collect())
         };
         self.before.iter().fold(lines.to_vec(), apply)
     }
@@ -230,6 +231,26 @@ impl Expectations {
         });
         group.map_or("", |group| group.title())
     }
+}
+
+/// Changes of the boot processor, and of each further one that has a line at the same place.
+fn everywhere(shifts: &BTreeSet<&Shift>, lines: &[Line]) -> BTreeSet<Shift> {
+    let further: BTreeSet<&Place> = lines
+        .iter()
+        .filter(|line| line.place.vcpu > 0)
+        .map(|line| &line.place)
+        .collect();
+    let vcpus: BTreeSet<usize> = further.iter().map(|place| place.vcpu).collect();
+    let there = |shift: &Shift| {
+        let line = shift.line();
+        line.is_some_and(|line| further.contains(&line.place))
+    };
+    let mut all: BTreeSet<Shift> = shifts.iter().map(|shift| (*shift).clone()).collect();
+    for vcpu in vcpus {
+        let same = shifts.iter().filter_map(|shift| shift.on_vcpu(vcpu));
+        all.extend(same.filter(there));
+    }
+    all
 }
 
 /// The file of one vCPU, of a topology's file.
@@ -264,3 +285,6 @@ fn steps(store: &Store, path: &Path, pair: &Pair) -> Vec<PathBuf> {
     }
     Vec::new()
 }
+
+#[cfg(test)]
+mod tests;
