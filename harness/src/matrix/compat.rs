@@ -298,3 +298,110 @@ fn cases(
     cases.extend(without.map(|model| case(EVERY, model)));
     cases
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::offers::{Machine, Model};
+    use crate::matrix::Offers;
+
+    fn qemu(version: &str, machines: &[&str], models: &[&str]) -> Arc<Qemu> {
+        let machine = |name: &&str| Machine {
+            name: (*name).to_owned(),
+            ..Machine::default()
+        };
+        let model = |name: &&str| Model {
+            name: (*name).to_owned(),
+            ..Model::default()
+        };
+        Arc::new(Qemu {
+            path: "/opt/qemu".into(),
+            label: format!("qemu-{version}"),
+            offers: Arc::new(Offers {
+                version: version.to_owned(),
+                machines: machines.iter().map(machine).collect(),
+                models: models.iter().map(model).collect(),
+                ..Offers::default()
+            }),
+        })
+    }
+
+    fn pair() -> Arc<Pair> {
+        Arc::new(Pair {
+            old: qemu("7.2.1", &["pc-q35-2.4", "pc-q35-7.2", "q35"], &["A-v1", "B-v1", "host"]),
+            new: qemu("10.0.2", &["pc-q35-7.2", "pc-q35-10.0", "q35"], &["A-v1", "C-v1", "host"]),
+        })
+    }
+
+    fn names(models: &[&str]) -> Vec<String> {
+        let config = Config::built_in(std::path::Path::new(".")).expect("a configuration");
+        let glob = |text: &&str| text.parse().expect("a glob");
+        let set: CompatSet =
+            toml::from_str("pairs = []\nsmp = [\"1\", \"4,cores=2\"]").expect("a set");
+        let filter = Filter {
+            models: models.iter().map(glob).collect(),
+            ..Filter::default()
+        };
+        let trials = plan(&pair(), &set, &[], &config, &filter);
+        let named = |trial: &Trial| {
+            let cases = trial.cases.iter();
+            cases.map(|case| trial.case_name(case)).collect::<Vec<_>>()
+        };
+        trials.iter().flat_map(named).collect()
+    }
+
+    #[test]
+    fn what_both_have_is_run_and_what_one_lacks_is_told() {
+        assert_eq!(
+            names(&[])[..5],
+            [
+                "definition/qemu-7.2.1..10.0.2/pc-q35-7.2/A-v1",
+                "definition/qemu-7.2.1..10.0.2/pc-q35-2.4/*",
+                "definition/qemu-7.2.1..10.0.2/pc-q35-10.0/*",
+                "definition/qemu-7.2.1..10.0.2/*/B-v1",
+                "definition/qemu-7.2.1..10.0.2/*/C-v1",
+            ]
+        );
+        assert!(names(&[])[5].starts_with("definition/qemu-7.2.1..10.0.2+smp=4,cores=2/"));
+    }
+
+    #[test]
+    fn a_model_without_a_version_is_run_where_it_is_named() {
+        let named = |name: &String| name.ends_with("/host");
+        assert!(names(&["host"]).iter().any(named));
+        assert!(!names(&["*"]).iter().any(named));
+    }
+
+    #[test]
+    fn the_release_that_lacks_something_is_named() {
+        let pair = pair();
+        let case = |machine: &str, cpu: &str| Case {
+            qemu: Arc::clone(&pair.new),
+            lane: Lane::Definition,
+            machine: machine.to_owned(),
+            cpu: cpu.to_owned(),
+            smp: Topology::single(),
+            spared: Vec::new(),
+        };
+        let lacks = |machine, cpu| pair.lacks(&case(machine, cpu));
+        assert_eq!(lacks("pc-q35-7.2", "A-v1"), None);
+        assert_eq!(
+            lacks("pc-q35-2.4", "*").as_deref(),
+            Some("qemu-10.0.2 has no such machine type")
+        );
+        assert_eq!(
+            lacks("*", "C-v1").as_deref(),
+            Some("qemu-7.2.1 has no such CPU model")
+        );
+    }
+
+    #[test]
+    fn a_release_is_its_newest_point_release() {
+        let qemus = [qemu("10.0.2", &[], &[]), qemu("10.0.13", &[], &[]), qemu("11.1.3", &[], &[])];
+        let version = |name| release(&qemus, name).map(|qemu| qemu.offers.version.as_str());
+        assert_eq!(version("10.0"), Some("10.0.13"));
+        assert_eq!(version("10.0.x"), Some("10.0.13"));
+        assert_eq!(version("qemu-10.0.2"), Some("10.0.2"));
+        assert_eq!(version("9.2"), None);
+    }
+}

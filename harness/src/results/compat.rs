@@ -191,3 +191,103 @@ fn both(row: &Row, crossing: &Crossing, (from, to): Way) -> Vec<(Way, Entry)> {
     there.retain(|_| row.status != Status::Miss);
     there
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::row;
+    use super::*;
+    use crate::check::Kind;
+    use crate::check::crossing::Binary;
+
+    /// A row from one release to another.
+    fn crossed(case: &str, from: &str, by: By, outcome: Outcome, names: &[&str]) -> Row {
+        let change = |name: &&str| Crossed {
+            kind: Kind::Lost,
+            name: (*name).to_owned(),
+            place: "CPUID.07H.00H:EBX[5]".to_owned(),
+            before: (*name).to_owned(),
+            after: String::new(),
+            review: String::new(),
+        };
+        Row {
+            crossing: Some(Crossing {
+                from: Binary {
+                    path: String::new(),
+                    version: format!("{from}.0"),
+                    package: String::new(),
+                    label: format!("qemu-{from}"),
+                },
+                by,
+                outcome,
+                changes: names.iter().map(change).collect(),
+                command: Vec::new(),
+            }),
+            ..row(case, Status::Pass)
+        }
+    }
+
+    fn told(matrix: &Matrix, cpu: &str, from: &str, to: &str) -> String {
+        let mut cells = matrix.cells.iter();
+        let ways = cells.find(|(about, _)| about.cpu == cpu).map(|(_, ways)| ways);
+        let entry = ways.and_then(|ways| ways.get(&(from.to_owned(), to.to_owned())));
+        let Some(entry) = entry else {
+            return "nothing".to_owned();
+        };
+        let kinds: Vec<&str> = entry.changes.iter().map(|change| change.kind.word()).collect();
+        format!("{} {}", entry.outcome.word(), kinds.join(" ")).trim_end().to_owned()
+    }
+
+    #[test]
+    fn what_was_booted_is_known_both_ways() {
+        let rows = [crossed("definition/qemu-10.0/pc-q35-8.2/A-v1", "7.2", By::Boot, Outcome::Changes, &["avx2"])];
+        let matrix = Matrix::of(&rows);
+        assert_eq!(matrix.releases, ["7.2", "10.0"]);
+        assert_eq!(told(&matrix, "A-v1", "7.2", "10.0"), "changes lost");
+        assert_eq!(told(&matrix, "A-v1", "10.0", "7.2"), "changes gained");
+    }
+
+    #[test]
+    fn a_migration_is_believed_for_its_way_alone() {
+        let case = "tcg/qemu-10.0/pc-q35-8.2/A-v1";
+        let migrated = crossed(case, "7.2", By::Migration, Outcome::Refused, &[]);
+        let booted = crossed(case, "7.2", By::Boot, Outcome::Safe, &[]);
+        for rows in [[migrated.clone(), booted.clone()], [booted, migrated]] {
+            let matrix = Matrix::of(&rows);
+            assert_eq!(told(&matrix, "A-v1", "7.2", "10.0"), "refused");
+            assert_eq!(told(&matrix, "A-v1", "10.0", "7.2"), "safe");
+        }
+    }
+
+    #[test]
+    fn what_a_release_lacks_holds_for_every_model_that_is_named() {
+        let rows = [
+            crossed("definition/qemu-10.0/pc-q35-2.4/A-v1", "7.2", By::Boot, Outcome::Safe, &[]),
+            crossed("definition/qemu-11.1/pc-q35-2.4/*", "10.0", By::Boot, Outcome::Refused, &[]),
+        ];
+        let matrix = Matrix::of(&rows);
+        assert_eq!(matrix.cells.len(), 1);
+        assert_eq!(told(&matrix, "A-v1", "10.0", "11.1"), "refused");
+        assert_eq!(told(&matrix, "A-v1", "7.2", "11.1"), "nothing");
+    }
+
+    #[test]
+    fn a_run_without_releases_has_no_matrix() {
+        assert!(Matrix::of(&[row("tcg/qemu-11.1/-/max", Status::Pass)]).releases.is_empty());
+    }
+
+    #[test]
+    fn the_json_has_a_line_a_way() {
+        let rows = [crossed("definition/qemu-10.0/pc-q35-8.2/A-v1", "7.2", By::Boot, Outcome::Changes, &["avx2"])];
+        let whole: serde_json::Value =
+            serde_json::from_str(&Matrix::of(&rows).json()).expect("JSON");
+        assert_eq!(whole["releases"], serde_json::json!(["7.2", "10.0"]));
+        assert_eq!(
+            whole["cells"][1],
+            serde_json::json!({
+                "lane": "definition", "machine": "pc-q35-8.2", "cpu": "A-v1", "smp": "1", "from": "7.2", "to": "10.0",
+                "outcome": "changes", "by": "boot",
+                "changes": [{"kind": "lost", "name": "avx2", "where": "CPUID.07H.00H:EBX[5]", "before": "avx2"}],
+            })
+        );
+    }
+}
