@@ -259,7 +259,8 @@ mod names {
             return plain();
         };
         let versions: BTreeSet<u32> = match versions.split_once("..") {
-            _ if versions == "*" => by_model(all).remove(base)?,
+            // None of a model that is not there, as in a file that tells of another release too.
+            _ if versions == "*" => by_model(all).remove(base).unwrap_or_default(),
             Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),
             None => [versions.parse().ok()?].into(),
         };

@@ -6,6 +6,7 @@ use comfy_table::{Table, presets};
 
 use crate::check::Kind;
 use crate::check::crossing::{Crossed, Outcome};
+use crate::matrix::offers::natural;
 use crate::results::compat::{About, Entry, Matrix, Ways, crossings, ends};
 use crate::results::words::{machines, models};
 use crate::results::Row;
@@ -61,6 +62,10 @@ fn changes(rows: &[Row]) -> String {
         }
     }
     let mut text = String::new();
+    let mut pairs: Vec<_> = pairs.into_iter().collect();
+    pairs.sort_by_key(|((from, to, lane, smp), _)| {
+        (natural(from), natural(to), lane.clone(), smp.clone())
+    });
     for ((from, to, lane, smp), groups) in pairs {
         let smp = match smp.as_str() {
             "1" => String::new(),
@@ -115,7 +120,9 @@ fn shown(matrix: &Matrix) -> String {
             let way = (from.to_owned(), to.to_owned());
             ways.get(&way).map_or("·".to_owned(), word)
         });
-        let legend: String = ways.iter().filter_map(legend).collect();
+        let mut told: Vec<_> = ways.iter().filter(|(way, entry)| !is_back(way, entry, ways)).collect();
+        told.sort_by_key(|((from, to), _)| (natural(from), natural(to)));
+        let legend: String = told.into_iter().filter_map(legend).collect();
         format!("{}: from (rows) to (columns)\n{table}\n{legend}", title(matrix, abouts))
     };
     alike.iter().map(whole).collect::<Vec<_>>().join("\n")
@@ -129,7 +136,17 @@ fn word(entry: &Entry) -> String {
     }
 }
 
-/// What the table has no room for. Of what works both ways alike the way up is told.
+/// Whether a way is the one back to an older release, and changes back what the way there changes.
+fn is_back((from, to): &(String, String), entry: &Entry, ways: &Ways) -> bool {
+    let there = ways.get(&(to.clone(), from.clone()));
+    let undone = |there: &Entry| {
+        let back = there.changes.iter().map(Crossed::reversed);
+        there.outcome == entry.outcome && back.eq(entry.changes.iter().cloned())
+    };
+    natural(to) < natural(from) && there.is_some_and(undone)
+}
+
+/// What the table has no room for.
 fn legend(((from, to), entry): (&(String, String), &Entry)) -> Option<String> {
     let way = format!("  {from} → {to}: ");
     match entry.outcome {
@@ -190,4 +207,95 @@ fn table(matrix: &Matrix, cell: impl Fn(&str, &str) -> String) -> Table {
         table.add_row([from.clone()].into_iter().chain(cells));
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Status;
+    use crate::check::crossing::{Binary, By, Crossing};
+    use crate::results::fixture::row;
+
+    fn crossed(machine: &str, model: &str, outcome: Outcome, review: &str) -> Row {
+        let change = Crossed {
+            kind: Kind::Gained,
+            name: "x2apic".to_owned(),
+            place: "CPUID.01H.00H:ECX[21]".to_owned(),
+            before: String::new(),
+            after: "x2apic".to_owned(),
+            review: review.to_owned(),
+        };
+        let case = format!("tcg/qemu-10.0/{machine}/{model}");
+        Row {
+            reason: "because".to_owned(),
+            crossing: Some(Crossing {
+                from: Binary {
+                    path: String::new(),
+                    version: "7.2.1".to_owned(),
+                    package: String::new(),
+                    label: "qemu-7.2".to_owned(),
+                },
+                by: By::Boot,
+                outcome,
+                changes: match outcome {
+                    Outcome::Changes => vec![change],
+                    _ => Vec::new(),
+                },
+                command: Vec::new(),
+            }),
+            ..row(&case, Status::Pass)
+        }
+    }
+
+    #[test]
+    fn changes_are_told_by_group_and_the_matrix_by_release() {
+        let rows = [
+            crossed("pc-q35-7.2", "A-v1", Outcome::Changes, "intended: TCG has it"),
+            crossed("pc-q35-7.2", "B-v1", Outcome::Safe, ""),
+        ];
+        assert_eq!(
+            text(&rows),
+            "
+from 7.2 to 10.0, tcg: 1 group of changes
+  intended: TCG has it
+    gained x2apic
+    A-v1 · pc-q35-7.2 · 1 cases
+
+pc-q35-7.2 · B-v1 · tcg: from (rows) to (columns)
+       7.2   10.0 
+ 7.2   –     safe 
+ 10.0  safe  –    
+
+pc-q35-7.2 · A-v1 · tcg: from (rows) to (columns)
+       7.2        10.0      
+ 7.2   –          changes 1 
+ 10.0  changes 1  –         
+  7.2 → 10.0: gained x2apic
+"
+        );
+    }
+
+    #[test]
+    fn what_nobody_expects_and_what_is_refused_are_told() {
+        let rows = [crossed("pc-q35-7.2", "A-v1", Outcome::Changes, "")];
+        assert!(text(&rows).contains("  not expected\n    gained x2apic\n"));
+        let rows = [crossed("pc-q35-2.4", "A-v1", Outcome::Refused, "")];
+        assert!(text(&rows).contains("  7.2 → 10.0: because\n"), "{}", text(&rows));
+    }
+
+    #[test]
+    fn many_that_differ_are_counted() {
+        let rows: Vec<Row> = (0..8)
+            .map(|number| {
+                let mut row = crossed("pc-q35-7.2", &format!("A-v{number}"), Outcome::Changes, "");
+                if let Some(crossing) = &mut row.crossing {
+                    crossing.changes[0].name = format!("feature-{number}");
+                }
+                row
+            })
+            .collect();
+        let text = text(&rows);
+        assert!(text.contains("of 8 machine types × CPU models, releases"), "{text}");
+        assert!(text.contains("changes 8"), "{text}");
+    }
 }
