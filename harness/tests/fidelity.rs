@@ -108,7 +108,13 @@ fn in_labs(
     let trials: Vec<_> = kernels
         .iter()
         .flat_map(|kernel| labs::plan(kernel, qemus, set, config, &Filter::default()))
-        .chain(compat::in_labs(qemus, config, profile()?, &kernels, &Filter::default()))
+        .chain(compat::in_labs(
+            qemus,
+            config,
+            profile()?,
+            &kernels,
+            &Filter::default(),
+        ))
         .collect();
     if let Some(emulator) = lab::emulator(config, qemus) {
         engine.labs.for_trials(&trials, &kernels, &emulator);
@@ -245,13 +251,22 @@ fn caused(
             Expected::Missing | Expected::NewRelease => String::new(),
         };
         let (expected, measured) = (lines(&expected), lines(&measured));
-        let gone = expected.difference(&measured).map(|line| format!("-{line}"));
-        let come = measured.difference(&expected).map(|line| format!("+{line}"));
+        let gone = expected
+            .difference(&measured)
+            .map(|line| format!("-{line}"));
+        let come = measured
+            .difference(&expected)
+            .map(|line| format!("+{line}"));
         let wrong: Vec<String> = gone.chain(come).collect();
         if wrong.is_empty() {
             return Ok(());
         }
-        Err(format!("{} and the guests disagree:\n{}", path.display(), wrong.join("\n")).into())
+        Err(format!(
+            "{} and the guests disagree:\n{}",
+            path.display(),
+            wrong.join("\n")
+        )
+        .into())
     }))
 }
 

@@ -127,6 +127,9 @@ pub struct Crossing {
     pub by: By,
     /// What became of it.
     pub outcome: Outcome,
+    /// The release that refuses, as its cases are labelled: it lacks the machine type or the model, and no guest comes from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacking: Option<String>,
     /// Everything that is different, expected or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Crossed>,

@@ -158,7 +158,10 @@ pub fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
     those.join(" ")
 }
 
-pub(super) fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>), &'static str> {
+pub(super) fn read(
+    line: &str,
+    all: &BTreeSet<String>,
+) -> Result<(Shift, BTreeSet<String>), &'static str> {
     let (change, models) = line.rsplit_once(" | ").ok_or("no “ | models” at the end")?;
     let prefix = match change.strip_prefix("vcpu ") {
         Some(_) => change.find(": ").ok_or("no place")? + 2,

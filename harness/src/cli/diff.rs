@@ -18,7 +18,10 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let names = [&arguments.a, &arguments.b];
     // A file goes first: it is there, whatever it is called. A path is no name of QEMU's.
     let a_file = |name: &String| name.contains(['/', '.']) && !name.starts_with("pc-");
-    if !names.iter().any(|name| Path::new(name).exists() || a_file(name)) {
+    if !names
+        .iter()
+        .any(|name| Path::new(name).exists() || a_file(name))
+    {
         return offered(context, arguments);
     }
     let a = lines(context, Path::new(&arguments.a))?;

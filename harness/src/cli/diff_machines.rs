@@ -26,11 +26,7 @@ pub fn run(
     let told = between(&engine, qemu, &inventory.qemus, (machine, other));
     let (teller, properties) = told.unwrap_or_default();
     let wanted = |name: &&str| arguments.cpu.is_empty() || Glob::matches(&arguments.cpu, name);
-    let all: BTreeSet<String> = qemu
-        .offers
-        .compared_models()
-        .map(str::to_owned)
-        .collect();
+    let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
     let models: Vec<&str> = qemu.offers.compared_models().filter(wanted).collect();
     anyhow::ensure!(!models.is_empty(), "{} has no such CPU model", qemu.label);
     let one = |model: &&str| {
@@ -42,7 +38,10 @@ pub fn run(
             smp: arguments.smp.clone(),
             spared: context.config.spared(arguments.lane, &qemu.label, model),
         };
-        ((*model).to_owned(), caused(&engine, &case, machine, &properties))
+        (
+            (*model).to_owned(),
+            caused(&engine, &case, machine, &properties),
+        )
     };
     let measured: Vec<(String, Result<Caused, String>)> = engine
         .pool()
@@ -80,7 +79,10 @@ fn shown(groups: &Groups, teller: &str, all: &BTreeSet<String>) -> String {
     if groups.is_empty() {
         return "no differences\n".to_owned();
     }
-    let group = |(by, shifts): (&BTreeSet<CompatProperty>, &BTreeMap<Shift, BTreeSet<String>>)| {
+    let group = |(by, shifts): (
+        &BTreeSet<CompatProperty>,
+        &BTreeMap<Shift, BTreeSet<String>>,
+    )| {
         let names: Vec<String> = by.iter().map(ToString::to_string).collect();
         let cause = match (names.is_empty(), teller) {
             (false, _) => format!("{} (as {teller} tells)", names.join(" or ")),

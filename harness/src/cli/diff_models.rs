@@ -33,7 +33,10 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
             .collect(),
     };
     let steps = steps(&engine, &case, &way).map_err(NotRun)?;
-    print(&format!("{} on {machine}, {}\n", qemu.label, arguments.lane));
+    print(&format!(
+        "{} on {machine}, {}\n",
+        qemu.label, arguments.lane
+    ));
     steps.iter().for_each(|step| print(&told(step)));
     let same = |step: &Step| step.changes.is_empty() && step.properties.is_empty();
     Ok(u8::from(!steps.iter().all(same)))
@@ -98,11 +101,13 @@ fn told(step: &Step) -> String {
     if !step.properties.is_empty() {
         let words = step.properties.iter();
         let words: Vec<String> = words
-            .map(|(name, before, after)| match (before.as_str(), after.as_str()) {
-                ("off", "on") => format!("+{name}"),
-                ("on", "off") => format!("-{name}"),
-                _ => format!("{name}={before}→{after}"),
-            })
+            .map(
+                |(name, before, after)| match (before.as_str(), after.as_str()) {
+                    ("off", "on") => format!("+{name}"),
+                    ("on", "off") => format!("-{name}"),
+                    _ => format!("{name}={before}→{after}"),
+                },
+            )
             .collect();
         text.push_str(&format!("  QEMU's own expansion: {}\n", words.join(" ")));
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use cpuid_fidelity::matrix::compat;
 use cpuid_fidelity::matrix::config::Glob;
 use cpuid_fidelity::matrix::labs::{self, LabKernel};
-use cpuid_fidelity::matrix::compat;
 use cpuid_fidelity::matrix::{Case, Filter, Lane, Profile, Qemu, Trial};
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::row::exit_status;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use cpuid_fidelity::report::{compat, html, junit, kcidb, ktap, markdown, summary, writable, write_whole};
+use cpuid_fidelity::report::{
+    compat, html, junit, kcidb, ktap, markdown, summary, writable, write_whole,
+};
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::{Compared, History};
 

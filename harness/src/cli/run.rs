@@ -8,9 +8,9 @@ use std::time::Instant;
 use cpuid_fidelity::check::CaseResult;
 use cpuid_fidelity::matrix::{self, Trial, shard};
 use cpuid_fidelity::report::progress::Progress;
+use cpuid_fidelity::report::write_whole;
 use cpuid_fidelity::results::journal::{self, Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::report::write_whole;
 use cpuid_fidelity::results::{Head, Matrix, Row, RunFile};
 use cpuid_fidelity::run::{Baseline, Engine, Inventory};
 

@@ -72,8 +72,8 @@ impl Pair {
             .collect()
     }
 
-    /// Why a case is not run: the machine type or the model that one of the releases lacks.
-    pub fn lacks(&self, case: &Case) -> Option<String> {
+    /// Why a case is not run: the release that lacks its machine type or its model, and the reason.
+    pub fn lacks(&self, case: &Case) -> Option<(String, String)> {
         let has = |qemu: &Qemu, machine: &str, model: &str| {
             (machine == EVERY || qemu.offers.versioned_machines().any(|name| name == machine))
                 && (model == EVERY || qemu.offers.models.iter().any(|known| known.name == model))
@@ -85,7 +85,9 @@ impl Pair {
             true => "CPU model",
             false => "machine type",
         };
-        Some(format!("{} has no such {what}", lacking.label))
+        let label = lacking.label.clone();
+        let reason = format!("{label} has no such {what}");
+        Some((label, reason))
     }
 
     /// Machine types that one of them lacks.
@@ -185,9 +187,9 @@ pub fn configured(
     let mut trials = Vec::new();
     for set in sets.iter().filter(|set| filter.lane(set.lane)) {
         for name in &set.pairs {
-            let both = name.split_once("..").and_then(|(old, new)| {
-                Some((release(qemus, old)?, release(qemus, new)?))
-            });
+            let both = name
+                .split_once("..")
+                .and_then(|(old, new)| Some((release(qemus, old)?, release(qemus, new)?)));
             let Some((old, new)) = both.filter(|(old, new)| !Arc::ptr_eq(old, new)) else {
                 continue;
             };
@@ -228,7 +230,10 @@ pub fn plan(
             kernel.expectations.join("releases"),
         ),
         (Lane::Definition, None) => (Lane::Definition.to_string(), PathBuf::from("releases")),
-        (lane, None) => (lane.to_string(), PathBuf::from("releases").join(lane.name())),
+        (lane, None) => (
+            lane.to_string(),
+            PathBuf::from("releases").join(lane.name()),
+        ),
     };
     let places = match set.lane {
         Lane::Lab => kernels
@@ -290,7 +295,12 @@ fn cases(
     };
     let models = pair.chosen([&set.models, &filter.models]);
     let machines: Vec<&str> = pair.machines().filter(machine).collect();
-    let on = |machine: &&str| models.iter().map(|model| case(machine, model)).collect::<Vec<_>>();
+    let on = |machine: &&str| {
+        models
+            .iter()
+            .map(|model| case(machine, model))
+            .collect::<Vec<_>>()
+    };
     let mut cases: Vec<Case> = machines.iter().flat_map(on).collect();
     let without = pair.lacking_machines().into_iter().filter(machine);
     cases.extend(without.map(|machine| case(machine, EVERY)));
@@ -302,8 +312,8 @@ fn cases(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::offers::{Machine, Model};
     use crate::matrix::Offers;
+    use crate::matrix::offers::{Machine, Model};
 
     fn qemu(version: &str, machines: &[&str], models: &[&str]) -> Arc<Qemu> {
         let machine = |name: &&str| Machine {
@@ -328,8 +338,16 @@ mod tests {
 
     fn pair() -> Arc<Pair> {
         Arc::new(Pair {
-            old: qemu("7.2.1", &["pc-q35-2.4", "pc-q35-7.2", "q35"], &["A-v1", "B-v1", "host"]),
-            new: qemu("10.0.2", &["pc-q35-7.2", "pc-q35-10.0", "q35"], &["A-v1", "C-v1", "host"]),
+            old: qemu(
+                "7.2.1",
+                &["pc-q35-2.4", "pc-q35-7.2", "q35"],
+                &["A-v1", "B-v1", "host"],
+            ),
+            new: qemu(
+                "10.0.2",
+                &["pc-q35-7.2", "pc-q35-10.0", "q35"],
+                &["A-v1", "C-v1", "host"],
+            ),
         })
     }
 
@@ -383,7 +401,7 @@ mod tests {
             smp: Topology::single(),
             spared: Vec::new(),
         };
-        let lacks = |machine, cpu| pair.lacks(&case(machine, cpu));
+        let lacks = |machine, cpu| pair.lacks(&case(machine, cpu)).map(|(_, reason)| reason);
         assert_eq!(lacks("pc-q35-7.2", "A-v1"), None);
         assert_eq!(
             lacks("pc-q35-2.4", "*").as_deref(),
@@ -397,7 +415,11 @@ mod tests {
 
     #[test]
     fn a_release_is_its_newest_point_release() {
-        let qemus = [qemu("10.0.2", &[], &[]), qemu("10.0.13", &[], &[]), qemu("11.1.3", &[], &[])];
+        let qemus = [
+            qemu("10.0.2", &[], &[]),
+            qemu("10.0.13", &[], &[]),
+            qemu("11.1.3", &[], &[]),
+        ];
         let version = |name| release(&qemus, name).map(|qemu| qemu.offers.version.as_str());
         assert_eq!(version("10.0"), Some("10.0.13"));
         assert_eq!(version("10.0.x"), Some("10.0.13"));

@@ -137,7 +137,11 @@ pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Fil
         trials.extend(planner.layers(Lane::KvmDirect, &selection.kvm_direct.models));
     }
     let sets = &selection.compat;
-    let here: Vec<_> = sets.iter().filter(|set| set.lane != Lane::Lab).cloned().collect();
+    let here: Vec<_> = sets
+        .iter()
+        .filter(|set| set.lane != Lane::Lab)
+        .cloned()
+        .collect();
     trials.extend(compat::configured(qemus, &here, &[], config, filter));
     trials
 }

@@ -7,9 +7,9 @@ use comfy_table::{Table, presets};
 use crate::check::Kind;
 use crate::check::crossing::{Crossed, Outcome};
 use crate::matrix::offers::natural;
+use crate::results::Row;
 use crate::results::compat::{About, Entry, Matrix, Ways, crossings, ends};
 use crate::results::words::{machines, models};
-use crate::results::Row;
 
 /// Most features that a line names.
 const NAMED: usize = 8;
@@ -78,7 +78,11 @@ fn changes(rows: &[Row]) -> String {
         };
         text.push_str(&format!("\nfrom {from} to {to}, {lane}{smp}: {count}\n"));
         for (review, told) in groups {
-            let title = if review.is_empty() { UNEXPECTED } else { review };
+            let title = if review.is_empty() {
+                UNEXPECTED
+            } else {
+                review
+            };
             let (models, machines) = (
                 models(&told.models, &all_models),
                 machines(&told.machines, &all_machines),
@@ -120,10 +124,16 @@ fn shown(matrix: &Matrix) -> String {
             let way = (from.to_owned(), to.to_owned());
             ways.get(&way).map_or("·".to_owned(), word)
         });
-        let mut told: Vec<_> = ways.iter().filter(|(way, entry)| !is_back(way, entry, ways)).collect();
+        let mut told: Vec<_> = ways
+            .iter()
+            .filter(|(way, entry)| !is_back(way, entry, ways))
+            .collect();
         told.sort_by_key(|((from, to), _)| (natural(from), natural(to)));
         let legend: String = told.into_iter().filter_map(legend).collect();
-        format!("{}: from (rows) to (columns)\n{table}\n{legend}", title(matrix, abouts))
+        format!(
+            "{}: from (rows) to (columns)\n{table}\n{legend}",
+            title(matrix, abouts)
+        )
     };
     alike.iter().map(whole).collect::<Vec<_>>().join("\n")
 }
@@ -164,18 +174,25 @@ fn legend(((from, to), entry): (&(String, String), &Entry)) -> Option<String> {
 
 fn title(matrix: &Matrix, abouts: &[&About]) -> String {
     let set = |of: fn(&About) -> &String, from: &mut dyn Iterator<Item = &About>| {
-        from.map(|about| of(about).clone()).collect::<BTreeSet<String>>()
+        from.map(|about| of(about).clone())
+            .collect::<BTreeSet<String>>()
     };
     let mine = |of| set(of, &mut abouts.iter().copied());
     let all = |of| set(of, &mut matrix.cells.keys());
     let mut parts = vec![
         machines(&mine(|about| &about.machine), &all(|about| &about.machine)),
         models(&mine(|about| &about.cpu), &all(|about| &about.cpu)),
-        mine(|about| &about.lane).into_iter().collect::<Vec<_>>().join(", "),
+        mine(|about| &about.lane)
+            .into_iter()
+            .collect::<Vec<_>>()
+            .join(", "),
     ];
     let smp = mine(|about| &about.smp);
     if !smp.contains("1") {
-        parts.push(format!("-smp {}", smp.into_iter().collect::<Vec<_>>().join(" and ")));
+        parts.push(format!(
+            "-smp {}",
+            smp.into_iter().collect::<Vec<_>>().join(" and ")
+        ));
     }
     parts.join(" · ")
 }
@@ -237,6 +254,7 @@ mod tests {
                 },
                 by: By::Boot,
                 outcome,
+                lacking: None,
                 changes: match outcome {
                     Outcome::Changes => vec![change],
                     _ => Vec::new(),
@@ -250,7 +268,12 @@ mod tests {
     #[test]
     fn changes_are_told_by_group_and_the_matrix_by_release() {
         let rows = [
-            crossed("pc-q35-7.2", "A-v1", Outcome::Changes, "intended: TCG has it"),
+            crossed(
+                "pc-q35-7.2",
+                "A-v1",
+                Outcome::Changes,
+                "intended: TCG has it",
+            ),
             crossed("pc-q35-7.2", "B-v1", Outcome::Safe, ""),
         ];
         assert_eq!(
@@ -280,7 +303,11 @@ pc-q35-7.2 · A-v1 · tcg: from (rows) to (columns)
         let rows = [crossed("pc-q35-7.2", "A-v1", Outcome::Changes, "")];
         assert!(text(&rows).contains("  not expected\n    gained x2apic\n"));
         let rows = [crossed("pc-q35-2.4", "A-v1", Outcome::Refused, "")];
-        assert!(text(&rows).contains("  7.2 → 10.0: because\n"), "{}", text(&rows));
+        assert!(
+            text(&rows).contains("  7.2 → 10.0: because\n"),
+            "{}",
+            text(&rows)
+        );
     }
 
     #[test]
@@ -295,7 +322,10 @@ pc-q35-7.2 · A-v1 · tcg: from (rows) to (columns)
             })
             .collect();
         let text = text(&rows);
-        assert!(text.contains("of 8 machine types × CPU models, releases"), "{text}");
+        assert!(
+            text.contains("of 8 machine types × CPU models, releases"),
+            "{text}"
+        );
         assert!(text.contains("changes 8"), "{text}");
     }
 }

@@ -187,7 +187,12 @@ fn both(row: &Row, crossing: &Crossing, (from, to): Way) -> Vec<(Way, Entry)> {
         let back = crossing.changes.iter().map(Crossed::reversed).collect();
         there.push(((to, from), entry(back)));
     }
-    // A case that was cancelled or broke says nothing, though it may have been planned as something.
+    // No guest comes from where its machine type or model is not.
+    let plain = |label: &String| label.trim_start_matches("qemu-").to_owned();
+    if let Some(lacking) = crossing.lacking.as_ref().map(plain) {
+        there.retain(|((_, to), _)| *to == lacking);
+    }
+    // A case that was cancelled says nothing.
     there.retain(|_| row.status != Status::Miss);
     there
 }
@@ -219,6 +224,7 @@ mod tests {
                 },
                 by,
                 outcome,
+                lacking: None,
                 changes: names.iter().map(change).collect(),
                 command: Vec::new(),
             }),
@@ -228,18 +234,32 @@ mod tests {
 
     fn told(matrix: &Matrix, cpu: &str, from: &str, to: &str) -> String {
         let mut cells = matrix.cells.iter();
-        let ways = cells.find(|(about, _)| about.cpu == cpu).map(|(_, ways)| ways);
+        let ways = cells
+            .find(|(about, _)| about.cpu == cpu)
+            .map(|(_, ways)| ways);
         let entry = ways.and_then(|ways| ways.get(&(from.to_owned(), to.to_owned())));
         let Some(entry) = entry else {
             return "nothing".to_owned();
         };
-        let kinds: Vec<&str> = entry.changes.iter().map(|change| change.kind.word()).collect();
-        format!("{} {}", entry.outcome.word(), kinds.join(" ")).trim_end().to_owned()
+        let kinds: Vec<&str> = entry
+            .changes
+            .iter()
+            .map(|change| change.kind.word())
+            .collect();
+        format!("{} {}", entry.outcome.word(), kinds.join(" "))
+            .trim_end()
+            .to_owned()
     }
 
     #[test]
     fn what_was_booted_is_known_both_ways() {
-        let rows = [crossed("definition/qemu-10.0/pc-q35-8.2/A-v1", "7.2", By::Boot, Outcome::Changes, &["avx2"])];
+        let rows = [crossed(
+            "definition/qemu-10.0/pc-q35-8.2/A-v1",
+            "7.2",
+            By::Boot,
+            Outcome::Changes,
+            &["avx2"],
+        )];
         let matrix = Matrix::of(&rows);
         assert_eq!(matrix.releases, ["7.2", "10.0"]);
         assert_eq!(told(&matrix, "A-v1", "7.2", "10.0"), "changes lost");
@@ -261,8 +281,20 @@ mod tests {
     #[test]
     fn what_a_release_lacks_holds_for_every_model_that_is_named() {
         let rows = [
-            crossed("definition/qemu-10.0/pc-q35-2.4/A-v1", "7.2", By::Boot, Outcome::Safe, &[]),
-            crossed("definition/qemu-11.1/pc-q35-2.4/*", "10.0", By::Boot, Outcome::Refused, &[]),
+            crossed(
+                "definition/qemu-10.0/pc-q35-2.4/A-v1",
+                "7.2",
+                By::Boot,
+                Outcome::Safe,
+                &[],
+            ),
+            crossed(
+                "definition/qemu-11.1/pc-q35-2.4/*",
+                "10.0",
+                By::Boot,
+                Outcome::Refused,
+                &[],
+            ),
         ];
         let matrix = Matrix::of(&rows);
         assert_eq!(matrix.cells.len(), 1);
@@ -271,13 +303,34 @@ mod tests {
     }
 
     #[test]
+    fn only_who_lacks_something_refuses() {
+        let mut row = crossed("definition/qemu-10.0/*/A-v1", "7.2", By::Boot, Outcome::Refused, &[]);
+        if let Some(crossing) = &mut row.crossing {
+            crossing.lacking = Some("qemu-7.2".to_owned());
+        }
+        let matrix = Matrix::of(&[row]);
+        assert_eq!(told(&matrix, "A-v1", "10.0", "7.2"), "refused");
+        assert_eq!(told(&matrix, "A-v1", "7.2", "10.0"), "nothing");
+    }
+
+    #[test]
     fn a_run_without_releases_has_no_matrix() {
-        assert!(Matrix::of(&[row("tcg/qemu-11.1/-/max", Status::Pass)]).releases.is_empty());
+        assert!(
+            Matrix::of(&[row("tcg/qemu-11.1/-/max", Status::Pass)])
+                .releases
+                .is_empty()
+        );
     }
 
     #[test]
     fn the_json_has_a_line_a_way() {
-        let rows = [crossed("definition/qemu-10.0/pc-q35-8.2/A-v1", "7.2", By::Boot, Outcome::Changes, &["avx2"])];
+        let rows = [crossed(
+            "definition/qemu-10.0/pc-q35-8.2/A-v1",
+            "7.2",
+            By::Boot,
+            Outcome::Changes,
+            &["avx2"],
+        )];
         let whole: serde_json::Value =
             serde_json::from_str(&Matrix::of(&rows).json()).expect("JSON");
         assert_eq!(whole["releases"], serde_json::json!(["7.2", "10.0"]));

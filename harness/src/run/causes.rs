@@ -57,7 +57,11 @@ pub fn told(engine: &Engine, qemu: &Qemu) -> Option<Told> {
     let machines = answers.first()?.as_array()?.iter();
     let machine = |machine: &Value| {
         let properties = machine["compat-props"].as_array();
-        let own = properties.into_iter().flatten().filter_map(property).collect();
+        let own = properties
+            .into_iter()
+            .flatten()
+            .filter_map(property)
+            .collect();
         Some((machine["name"].as_str()?.to_owned(), own))
     };
     Some(machines.filter_map(machine).collect())
@@ -220,7 +224,10 @@ fn shown_by(engine: &Engine, qemu: &Qemu) -> Result<ShownBy, String> {
         }
     }
     shown.sort_by_key(|(_, _, shifts)| std::cmp::Reverse(shifts.len()));
-    let mut left: BTreeSet<Shift> = shown.iter().flat_map(|(.., shifts)| shifts.clone()).collect();
+    let mut left: BTreeSet<Shift> = shown
+        .iter()
+        .flat_map(|(.., shifts)| shifts.clone())
+        .collect();
     let mut chosen = ShownBy::new();
     for (machine, model, shifts) in shown {
         let new: BTreeSet<Shift> = shifts.intersection(&left).cloned().collect();

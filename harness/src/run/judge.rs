@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use super::engine::{Broken, Engine, Observation, Observed};
 use super::store::{Expected, RECORD, in_ci};
 use super::{lab, layered};
-use crate::check::outcome::{CaseResult, Status};
 use crate::check::groups::shifted;
+use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::decode::{Line, parse};
 use crate::layers::flow::Step;
@@ -231,7 +231,11 @@ fn pair_result(
                 Ok(observation) => &observation.lines,
                 Err(_) => return Ok(Vec::new()),
             };
-            Ok(compare(&shifted(newest, &groups.of(&case.cpu)), here, LAYER))
+            Ok(compare(
+                &shifted(newest, &groups.of(&case.cpu)),
+                here,
+                LAYER,
+            ))
         }),
     };
     let result = result.ran(elapsed, command);

@@ -88,9 +88,12 @@ fn one(
     case: &Case,
     expectations: &Expectations,
 ) -> Ran {
-    if let Some(lacks) = pair.lacks(case) {
-        let mut skipped = result(trial, case, Status::Skip, &lacks);
-        skipped.crossing = Some(crossing(pair, Outcome::Refused, Vec::new(), &[]));
+    if let Some((label, reason)) = pair.lacks(case) {
+        let mut skipped = result(trial, case, Status::Skip, &reason);
+        skipped.crossing = Some(Crossing {
+            lacking: Some(label),
+            ..crossing(pair, Outcome::Refused, Vec::new(), &[])
+        });
         return skipped.into();
     }
     if engine.cancelled() {
@@ -157,6 +160,7 @@ fn crossing(pair: &Pair, outcome: Outcome, changes: Vec<Crossed>, command: &[Str
         from: Binary::of(&pair.old),
         by: By::Boot,
         outcome,
+        lacking: None,
         changes,
         command: command.to_vec(),
     }
@@ -218,7 +222,10 @@ impl Expectations {
     }
 
     fn applied(&self, before: &[Line], case: &Case) -> Vec<Line> {
-        let shifts = self.own.as_ref().map(|own| own.of(&case.machine, &case.cpu));
+        let shifts = self
+            .own
+            .as_ref()
+            .map(|own| own.of(&case.machine, &case.cpu));
         shifted(before, &shifts.unwrap_or_default())
     }
 

@@ -68,9 +68,8 @@ pub fn steps(engine: &Engine, case: &Case, way: &[String]) -> Result<Vec<Step>, 
         let seen = engine.boot(&case, &options);
         seen.map_err(|broken| format!("{name}: {}", broken.reason))
     };
-    let seen: Result<Vec<Observation>, String> = engine
-        .pool()
-        .install(|| way.par_iter().map(boot).collect());
+    let seen: Result<Vec<Observation>, String> =
+        engine.pool().install(|| way.par_iter().map(boot).collect());
     let seen = seen?;
     let pairs = way.windows(2).zip(seen.windows(2));
     let step = |(names, guests): (&[String], &[Observation])| Step {
@@ -99,7 +98,9 @@ fn properties(a: &Observation, b: &Observation) -> Vec<(String, String, String)>
         Some(other) => other.to_string(),
         None => "-".to_owned(),
     };
-    let differs = names.into_iter().filter(|name| a.get(*name) != b.get(*name));
+    let differs = names
+        .into_iter()
+        .filter(|name| a.get(*name) != b.get(*name));
     differs
         .map(|name| (name.clone(), plain(a.get(name)), plain(b.get(name))))
         .collect()
@@ -130,7 +131,10 @@ pub fn resolved(engine: &Engine, qemu: &Qemu, name: &str) -> Result<Resolved, St
         .pool()
         .install(|| machines.par_iter().filter_map(ask).collect());
     if asked.is_empty() {
-        return Err(format!("{} does not answer on any machine type", qemu.label));
+        return Err(format!(
+            "{} does not answer on any machine type",
+            qemu.label
+        ));
     }
     let mut resolved = Resolved::new();
     for (machine, model) in asked {

@@ -77,7 +77,10 @@ impl Cells {
                 .iter()
                 .cloned()
                 .partition(|model| scope.models.contains(model));
-            for models in [versioned, named].iter().filter(|models| !models.is_empty()) {
+            for models in [versioned, named]
+                .iter()
+                .filter(|models| !models.is_empty())
+            {
                 lines.push(line(models, &machines));
             }
         }

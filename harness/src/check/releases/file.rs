@@ -123,7 +123,11 @@ impl Releases {
         if self.groups.is_empty() {
             return NOTHING.to_owned();
         }
-        let groups: Vec<String> = self.groups.iter().map(|group| group.render(scope)).collect();
+        let groups: Vec<String> = self
+            .groups
+            .iter()
+            .map(|group| group.render(scope))
+            .collect();
         groups.join("\n\n")
     }
 
@@ -173,7 +177,9 @@ const NO_REVIEW: &str = "this group has not been reviewed: a comment above it sa
 type Columns = (BTreeSet<String>, BTreeSet<String>);
 
 fn read(line: &str, scope: &Scope) -> Result<(Shift, Columns), &'static str> {
-    let (rest, machines) = line.rsplit_once(" | ").ok_or("no “ | models | machines” at the end")?;
+    let (rest, machines) = line
+        .rsplit_once(" | ")
+        .ok_or("no “ | models | machines” at the end")?;
     let machines = read_machines(machines, &scope.machines);
     let machines = machines.ok_or("a machine type is * or FAMILY-A, or FAMILY-A..B")?;
     let (shift, models) = groups::read(rest, &scope.models)?;
@@ -184,7 +190,12 @@ impl Group {
     fn render(&self, scope: &Scope) -> String {
         let mut lines: Vec<String> = Vec::new();
         for (shift, cells) in &self.shifts {
-            lines.extend(cells.render(scope).into_iter().map(|columns| format!("{shift} | {columns}")));
+            lines.extend(
+                cells
+                    .render(scope)
+                    .into_iter()
+                    .map(|columns| format!("{shift} | {columns}")),
+            );
         }
         lines.sort();
         let comment = match self.comment.is_empty() {

@@ -45,7 +45,10 @@ pub fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
             .iter()
             .filter_map(|(at, families)| own((at, families)))
             .collect();
-        runs(family, held.iter().map(|(text, held)| (text.as_str(), *held)))
+        runs(
+            family,
+            held.iter().map(|(text, held)| (text.as_str(), *held)),
+        )
     };
     families.iter().flat_map(of).collect()
 }

@@ -51,7 +51,13 @@ fn machine_types_are_folded() {
         ),
         (&["pc-i440fx-2.9", "pc-i440fx-4.0"], "pc-i440fx-2.9..4.0"),
         (
-            &["pc-q35-2.9", "pc-i440fx-2.9", "pc-q35-10.0", "pc-i440fx-10.0", "pc-q35-11.1"],
+            &[
+                "pc-q35-2.9",
+                "pc-i440fx-2.9",
+                "pc-q35-10.0",
+                "pc-i440fx-10.0",
+                "pc-q35-11.1",
+            ],
             "* -pc-*-4.0..9.2",
         ),
     ] {
@@ -114,7 +120,10 @@ fn what_nobody_reviewed_is_refused() {
     assert!(refused(bare).starts_with(reason), "{}", refused(bare));
     for comment in ["# avx2 is gone", "# bug:", "# unreviewed: x", "# fixed: x"] {
         let text = format!("{comment}\n{bare}");
-        assert!(refused(&text).starts_with("line 2: this group has not"), "{comment}");
+        assert!(
+            refused(&text).starts_with("line 2: this group has not"),
+            "{comment}"
+        );
     }
     // A comment counts up to the empty line.
     let text = format!("{FILE}\n\n{bare}");
@@ -125,7 +134,10 @@ fn what_nobody_reviewed_is_refused() {
 fn nonsense_is_refused_with_its_line() {
     for (line, problem) in [
         ("cpuid went down", "no “ | models | machines” at the end"),
-        ("cpuid | A-v1 | q35", "a machine type is * or FAMILY-A, or FAMILY-A..B"),
+        (
+            "cpuid | A-v1 | q35",
+            "a machine type is * or FAMILY-A, or FAMILY-A..B",
+        ),
         ("cpuid | A-v1 | *", "no place"),
     ] {
         let text = format!("# bug: x\n{line}");

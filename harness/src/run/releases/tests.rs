@@ -38,7 +38,12 @@ fn store(pairs: &[&str]) -> (tempfile::TempDir, Store) {
 fn way(store: &Store, old: &str, new: &str) -> Vec<String> {
     let path = Path::new("releases/unknown.snap");
     let steps = steps(store, path, &pair(old, new));
-    let name = |step: &PathBuf| step.file_stem().expect("a name").to_string_lossy().into_owned();
+    let name = |step: &PathBuf| {
+        step.file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned()
+    };
     steps.iter().map(name).collect()
 }
 
