@@ -304,7 +304,13 @@ mod tests {
 
     #[test]
     fn only_who_lacks_something_refuses() {
-        let mut row = crossed("definition/qemu-10.0/*/A-v1", "7.2", By::Boot, Outcome::Refused, &[]);
+        let mut row = crossed(
+            "definition/qemu-10.0/*/A-v1",
+            "7.2",
+            By::Boot,
+            Outcome::Refused,
+            &[],
+        );
         if let Some(crossing) = &mut row.crossing {
             crossing.lacking = Some("qemu-7.2".to_owned());
         }
