@@ -20,7 +20,9 @@ use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
 use cpuid_fidelity::run::store::{self, Expected};
-use cpuid_fidelity::run::{Engine, Store, Unusable, catalogue, causes, inventory, lab, linux, vanished};
+use cpuid_fidelity::run::{
+    Engine, Store, Unusable, catalogue, causes, inventory, lab, linux, vanished,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -68,7 +70,7 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         trials.push(measured(&engine, qemu));
     }
     if profile()? == Profile::Nightly {
-        let config = Arc::new(config);
+        let config = Arc::new(config.clone());
         for qemu in &inventory.qemus {
             trials.extend(caused(&engine, &config, qemu, &inventory.qemus));
         }

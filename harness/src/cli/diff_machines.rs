@@ -37,6 +37,7 @@ pub fn run(
             cpu: (*model).to_owned(),
             smp: arguments.smp.clone(),
             spared: context.config.spared(arguments.lane, &qemu.label, model),
+            linux: None,
         };
         (
             (*model).to_owned(),

@@ -31,6 +31,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
             .iter()
             .flat_map(|name| context.config.spared(arguments.lane, &qemu.label, name))
             .collect(),
+        linux: None,
     };
     let steps = steps(&engine, &case, &way).map_err(NotRun)?;
     print(&format!(

@@ -291,6 +291,7 @@ fn cases(
             cpu: model.to_owned(),
             smp: smp.clone(),
             spared,
+            linux: None,
         }
     };
     let models = pair.chosen([&set.models, &filter.models]);
@@ -400,6 +401,7 @@ mod tests {
             cpu: cpu.to_owned(),
             smp: Topology::single(),
             spared: Vec::new(),
+            linux: None,
         };
         let lacks = |machine, cpu| pair.lacks(&case(machine, cpu)).map(|(_, reason)| reason);
         assert_eq!(lacks("pc-q35-7.2", "A-v1"), None);

@@ -182,6 +182,7 @@ pub fn of_expectations(
                 cpu: model.clone(),
                 smp: Topology::single(),
                 spared: config.spared(Lane::Definition, &qemu.label, model),
+                linux: None,
             };
             let mut by = caused(engine, &case, &machine, &properties)?.by;
             let of = |shift: &Shift| (shift.clone(), by.remove(shift).unwrap_or_default());

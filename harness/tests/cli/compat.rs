@@ -173,7 +173,7 @@ fn what_cannot_be_compared_is_told() {
         (
             vec!["--compat", &real, &real, "--lane", "kvm-direct"],
             2,
-            "there is no QEMU in lane kvm-direct",
+            "in lanes definition, tcg, kvm and lab, not in kvm-direct",
         ),
         (
             vec!["--compat", &real, &real, "--matrix", "tmp"],
