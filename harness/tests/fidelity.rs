@@ -6,6 +6,7 @@
 //!
 //! `CPUID_FIDELITY_PROFILE=nightly` takes the whole matrix, `QEMU=PATH` one binary, `CPUID_FIDELITY_JSON=FILE` appends JSON lines.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
@@ -14,11 +15,15 @@ use std::time::Duration;
 use cpuid_fidelity::boot::{Cancel, Options};
 use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, labs, migrations};
+use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu};
+use cpuid_fidelity::matrix::{compat, config, labs, migrations};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
-use cpuid_fidelity::run::{Engine, Store, Unusable, catalogue, inventory, lab, linux, vanished};
+use cpuid_fidelity::run::store::{self, Expected};
+use cpuid_fidelity::run::{
+    Engine, Store, Unusable, catalogue, causes, inventory, lab, linux, vanished,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -65,6 +70,12 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         trials.push(offered(&engine, qemu));
         trials.push(measured(&engine, qemu));
     }
+    if profile()? == Profile::Nightly {
+        let config = Arc::new(config.clone());
+        for qemu in &inventory.qemus {
+            trials.extend(caused(&engine, &config, qemu, &inventory.qemus));
+        }
+    }
     // A binary that is named and cannot be used is a failure with a name, not a shorter list.
     for (kind, unusable) in [("qemu", inventory.unusable), ("kernel", unusable)] {
         trials.extend(unusable.into_iter().map(|unusable| {
@@ -103,7 +114,8 @@ fn in_labs(
         trials.extend(migrations::in_lab(kernel, qemus, config, profile, &all));
         trials
     };
-    let trials: Vec<_> = kernels.iter().flat_map(of).collect();
+    let mut trials: Vec<_> = kernels.iter().flat_map(of).collect();
+    trials.extend(compat::in_labs(qemus, config, profile, &kernels, &all));
     if let Some(emulator) = lab::emulator(config, qemus) {
         engine.labs.for_trials(&trials, &kernels, &emulator);
         planned.extend(trials);
@@ -216,6 +228,52 @@ fn names(engine: &Arc<Engine>, kernel: labs::LabKernel) -> Trial {
     })
 }
 
+/// Every change that a machine type makes comes from the compat property that it came from.
+fn caused(
+    engine: &Arc<Engine>,
+    config: &Arc<Config>,
+    qemu: &Arc<Qemu>,
+    all: &[Arc<Qemu>],
+) -> Option<Trial> {
+    let path = PathBuf::from(qemu.release_folder()).join("causes.snap");
+    let known = engine.store.expectation(&path);
+    if matches!(known, Ok(Expected::NewRelease)) && !recording() && !store::in_ci() {
+        return None;
+    }
+    let (engine, config, qemu) = (Arc::clone(engine), Arc::clone(config), Arc::clone(qemu));
+    let all = all.to_vec();
+    Some(Trial::test(format!("causes/{}", qemu.label), move || {
+        let measured = causes::of_expectations(&engine, &config, &qemu, &all)?;
+        keep(&engine, &path, &measured);
+        let expected = match engine.store.expectation(&path)? {
+            _ if recording() => return Ok(()),
+            Expected::Text(text) => text,
+            Expected::Missing | Expected::NewRelease => String::new(),
+        };
+        let (expected, measured) = (lines(&expected), lines(&measured));
+        let gone = expected
+            .difference(&measured)
+            .map(|line| format!("-{line}"));
+        let come = measured
+            .difference(&expected)
+            .map(|line| format!("+{line}"));
+        let wrong: Vec<String> = gone.chain(come).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "{} and the guests disagree:\n{}",
+            path.display(),
+            wrong.join("\n")
+        )
+        .into())
+    }))
+}
+
+fn lines(text: &str) -> BTreeSet<&str> {
+    text.lines().filter(|line| !line.is_empty()).collect()
+}
+
 fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
     let bad =
         |result: &&CaseResult| matches!(result.status, Status::Fail | Status::Error | Status::Miss);
@@ -230,10 +288,13 @@ fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
 
 /// Hands what was observed to insta, which writes it where it differs from the file, if it is told to.
 fn record(engine: &Engine, planned: &matrix::Trial, verdict: &Verdict) {
-    let Some(observed) = &verdict.observed else {
-        return;
-    };
-    let path = engine.store.folder.join(&planned.expectation);
+    if let Some(observed) = &verdict.observed {
+        keep(engine, &planned.expectation, observed);
+    }
+}
+
+fn keep(engine: &Engine, expectation: &Path, observed: &str) {
+    let path = engine.store.folder.join(expectation);
     let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else {
         return;
     };

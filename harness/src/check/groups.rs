@@ -9,9 +9,11 @@
 //! A machine type that changes nothing has the one line [`NOTHING`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::compare::Change;
 use crate::decode::Line;
+use crate::decode::line::Place;
 
 /// The line of a machine type on which every model looks as on the newest one.
 pub const NOTHING: &str = "no differences";
@@ -47,10 +49,38 @@ impl Shift {
         Line::read(&format!("{}{}", self.place, self.text))
     }
 
+    /// The same on another vCPU.
+    #[must_use]
+    pub fn on_vcpu(&self, vcpu: usize) -> Option<Shift> {
+        let mut line = self.line()?;
+        line.place.vcpu = vcpu;
+        Some(Shift {
+            place: line.place.to_string(),
+            ..self.clone()
+        })
+    }
+
     /// Whether the line is there on this machine type.
     pub fn adds(&self) -> bool {
         self.sign == '+'
     }
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.place, self.sign, self.text)
+    }
+}
+
+/// `lines` with these changes made to them.
+pub fn shifted(lines: &[Line], shifts: &BTreeSet<&Shift>) -> Vec<Line> {
+    let changed: Vec<Line> = shifts.iter().filter_map(|shift| shift.line()).collect();
+    let touched: BTreeSet<&Place> = changed.iter().map(|change| &change.place).collect();
+    let kept = lines.iter().filter(|line| !touched.contains(&line.place));
+    let added = shifts.iter().filter(|shift| shift.adds());
+    kept.cloned()
+        .chain(added.filter_map(|shift| shift.line()))
+        .collect()
 }
 
 /// What is wrong with a file of differences.
@@ -89,8 +119,7 @@ impl Groups {
             return NOTHING.to_owned();
         }
         let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
-            let Shift { place, sign, text } = shift;
-            format!("{place}{sign}{text} | {}", listed(models, all))
+            format!("{shift} | {}", listed(models, all))
         };
         let mut lines: Vec<_> = self.0.iter().map(line).collect();
         lines.sort();
@@ -119,7 +148,7 @@ impl Groups {
 }
 
 /// The shorter of the two ways to say which models.
-fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
+pub fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
     let missing: BTreeSet<String> = all.difference(models).cloned().collect();
     let (those, others) = (fold(models, all), fold(&missing, all));
     if others.len() < those.len() {
@@ -129,7 +158,10 @@ fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
     those.join(" ")
 }
 
-fn read(line: &str, all: &BTreeSet<String>) -> Result<(Shift, BTreeSet<String>), &'static str> {
+pub(super) fn read(
+    line: &str,
+    all: &BTreeSet<String>,
+) -> Result<(Shift, BTreeSet<String>), &'static str> {
     let (change, models) = line.rsplit_once(" | ").ok_or("no “ | models” at the end")?;
     let prefix = match change.strip_prefix("vcpu ") {
         Some(_) => change.find(": ").ok_or("no place")? + 2,
@@ -230,7 +262,8 @@ mod names {
             return plain();
         };
         let versions: BTreeSet<u32> = match versions.split_once("..") {
-            _ if versions == "*" => by_model(all).remove(base)?,
+            // None of a model that is not there, as in a file that tells of another release too.
+            _ if versions == "*" => by_model(all).remove(base).unwrap_or_default(),
             Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),
             None => [versions.parse().ok()?].into(),
         };

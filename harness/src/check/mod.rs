@@ -2,14 +2,16 @@
 //!
 //! [`compare`] is check 1 and the way all others tell a difference. [`kvm_given`] and [`kvm_supported`] are check 7, with
 //! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`agreement`] is checks 2 and 3, [`groups`] the files of machine types,
-//! [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10. [`outcome`] is what can become of a case, [`passage`] of a migration,
-//! and [`waivers`] what of it is accepted. [`host_cpus`] holds the host's processors against one another, [`baseline`] a host against its own past.
+//! [`releases`] those of pairs of releases. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10. [`outcome`] is what can become
+//! of a case, [`passage`] of a migration, [`crossing`] of a CPU from one QEMU to another, and [`waivers`] what of it is accepted. [`host_cpus`] holds
+//! the host's processors against one another, [`baseline`] a host against its own past.
 //! Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
 
 pub mod agreement;
 pub mod baseline;
 pub mod bits;
 pub mod compare;
+pub mod crossing;
 #[cfg(test)]
 mod fixture;
 pub mod groups;
@@ -23,6 +25,7 @@ pub mod migration;
 pub mod msrs;
 pub mod outcome;
 pub mod passage;
+pub mod releases;
 pub mod self_consistency;
 pub mod topology;
 pub mod user_space;
@@ -34,11 +37,13 @@ pub mod xsave;
 
 pub use agreement::agreement;
 pub use compare::{Change, Kind, compare, compare_with_emptied};
+pub use crossing::Crossing;
 pub use groups::{Groups, Shift};
 pub use kvm_given::{given_and_kept, given_and_seen};
 pub use kvm_supported::supported_by_hardware;
 pub use linux::linux;
 pub use outcome::{CaseResult, Status};
 pub use passage::{Outcome, Passage};
+pub use releases::Releases;
 pub use user_space::user_space_and_agent;
 pub use waivers::Waivers;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::compare::Change;
+use super::crossing::Crossing;
 use super::passage::Passage;
 use crate::layers::flow::Step;
 
@@ -89,6 +90,8 @@ pub struct CaseResult {
     pub linux: Option<LinuxSeen>,
     /// What became of the migration, where it is one.
     pub passage: Option<Passage>,
+    /// Where two guests were held against one another: from which to which, and what is different.
+    pub crossing: Option<Crossing>,
 }
 
 /// What the kernel of a Linux guest showed in /proc/cpuinfo.

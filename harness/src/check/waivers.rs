@@ -231,6 +231,7 @@ mod tests {
             flow: None,
             linux: None,
             passage: None,
+            crossing: None,
         }
     }
 

@@ -146,6 +146,16 @@ impl Choice {
 pub struct Run {
     #[command(flatten)]
     pub choice: Choice,
+    /// Hold releases against one another instead, each with every later one: what guests of the machine types and CPU models that both
+    /// have see. A release (10.0, 10.0.2) or a binary
+    #[arg(long, value_name = "RELEASE", num_args = 2.., conflicts_with_all = ["shard", "host_baseline"])]
+    pub compat: Vec<String>,
+    /// With `--compat`: this `-smp` argument instead of one vCPU; repeatable
+    #[arg(long, value_name = "S", requires = "compat")]
+    pub smp: Vec<Topology>,
+    /// With `--compat`: write releases × releases here, for each machine type and model, as JSON
+    #[arg(long, value_name = "FILE", requires = "compat")]
+    pub matrix: Option<PathBuf>,
     /// Write JSON lines here, an object a case
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -338,10 +348,23 @@ pub struct Record {
 /// `diff`.
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// A dump as `dump` printed it (text or json), a record, or an expectation
-    pub a: PathBuf,
-    /// Another
-    pub b: PathBuf,
+    /// A dump as `dump` printed it (text or json), a record, or an expectation; a CPU model; or a machine type
+    pub a: String,
+    /// Another. Of two versions of a model each one between them is told, of two machine types what the first one changes, with the
+    /// compat property that causes it
+    pub b: String,
+    /// Of two CPU models: the machine type [default: the newest q35]
+    #[arg(long, value_name = "M")]
+    pub machine: Option<String>,
+    /// Of two machine types: only CPU models that match; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub cpu: Vec<Glob>,
+    /// How guests are run
+    #[arg(long, value_enum, default_value_t = Lane::Definition)]
+    pub lane: Lane,
+    /// `-smp` argument
+    #[arg(long, value_name = "S", default_value = "1")]
+    pub smp: Topology,
 }
 
 /// `catalogue`.

@@ -1,4 +1,4 @@
-//! `diff`: two dumps or records, in expectation lines.
+//! `diff`: two dumps or records, in expectation lines; two CPU models; two machine types.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use cpuid_fidelity::check::compare;
 use cpuid_fidelity::decode::{Line, Volatile, parse, render};
 use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::matrix::Lane;
 use cpuid_fidelity::run::record::Record;
 use cpuid_fidelity::run::store::snapshot_content;
 
@@ -14,8 +15,17 @@ use super::{Context, print};
 
 /// Prints the differences as `git diff` would; 1 where there are any.
 pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
-    let a = lines(context, &arguments.a)?;
-    let b = lines(context, &arguments.b)?;
+    let names = [&arguments.a, &arguments.b];
+    // A file goes first: it is there, whatever it is called. A path is no name of QEMU's.
+    let a_file = |name: &String| name.contains(['/', '.']) && !name.starts_with("pc-");
+    if !names
+        .iter()
+        .any(|name| Path::new(name).exists() || a_file(name))
+    {
+        return offered(context, arguments);
+    }
+    let a = lines(context, Path::new(&arguments.a))?;
+    let b = lines(context, Path::new(&arguments.b))?;
     let changes = compare(&a, &b, "");
     let text: String = changes
         .iter()
@@ -23,6 +33,37 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
         .collect();
     print(&text);
     Ok(u8::from(!changes.is_empty()))
+}
+
+/// Two names of something that the newest QEMU offers.
+fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
+    if !matches!(arguments.lane, Lane::Definition | Lane::Tcg | Lane::Kvm) {
+        anyhow::bail!("CPU models and machine types are compared in lanes definition, tcg and kvm");
+    }
+    let inventory = context.inventory()?;
+    let qemu = super::run::one_qemu(&inventory)?;
+    let (a, b) = (arguments.a.as_str(), arguments.b.as_str());
+    let has_model = |name: &str| qemu.offers.models.iter().any(|model| model.name == name);
+    let has_machine = |name: &str| {
+        let mut machines = qemu.offers.machines.iter();
+        machines.any(|machine| machine.name == name)
+    };
+    if has_model(a) && has_model(b) {
+        return super::diff_models::run(context, arguments, &qemu);
+    }
+    if has_machine(a) && has_machine(b) {
+        return super::diff_machines::run(context, arguments, &inventory, &qemu);
+    }
+    let unknown = |name: &&&str| !has_model(name) && !has_machine(name);
+    let unknown: Vec<&str> = [a, b].iter().filter(unknown).copied().collect();
+    match unknown.is_empty() {
+        true => anyhow::bail!("{a} and {b} are not of one kind"),
+        false => anyhow::bail!(
+            "failed to read {}: no such file, and {} has no CPU model or machine type of that name",
+            unknown.join(" and "),
+            qemu.label
+        ),
+    }
 }
 
 /// Of a record, a JSON dump, a text dump, or an expectation.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use cpuid_fidelity::check::Waivers;
+use cpuid_fidelity::matrix::compat;
 use cpuid_fidelity::matrix::config::Glob;
 use cpuid_fidelity::matrix::labs::{self, LabKernel};
 use cpuid_fidelity::matrix::migrations;
@@ -288,15 +289,13 @@ pub fn planned(
         trials.extend(migrations::in_lab(kernel, qemus, config, profile, filter));
         trials
     };
-    kernels.iter().flat_map(of).collect()
+    let own = kernels.iter().flat_map(of);
+    let pairs = compat::in_labs(&inventory.qemus, &context.config, profile, &kernels, filter);
+    own.chain(pairs).collect()
 }
 
 /// The labs that trials of the configuration need.
-pub fn of_trials(
-    context: &Context,
-    inventory: &Inventory,
-    trials: &[Trial],
-) -> anyhow::Result<Labs> {
+pub fn of_trials(context: &Context, trials: &[Trial]) -> anyhow::Result<Labs> {
     let mut labs = Labs::default();
     if trials.iter().all(|trial| trial.lab().is_none()) {
         return Ok(labs);
@@ -305,13 +304,7 @@ pub fn of_trials(
     if let Some(unusable) = unusable.first() {
         anyhow::bail!("{}", unusable.reason);
     }
-    let emulator = match context.named.is_empty() {
-        true => emulator(&context.config, &inventory.qemus),
-        false => Some(emulator_of(context)?),
-    };
-    if let Some(emulator) = emulator {
-        labs.for_trials(trials, &kernels, &emulator);
-    }
+    labs.for_trials(trials, &kernels, &emulator_of(context)?);
     Ok(labs)
 }
 

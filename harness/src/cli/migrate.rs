@@ -201,6 +201,7 @@ fn trial(
         subject: Subject::Migration(migration),
         expectation: PathBuf::new(),
         cases,
+        pair: None,
     })
 }
 

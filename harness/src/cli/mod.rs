@@ -2,8 +2,11 @@
 
 mod arguments;
 mod catalogue;
+mod compat;
 mod context;
 mod diff;
+mod diff_machines;
+mod diff_models;
 mod dump;
 mod explain;
 mod lab;

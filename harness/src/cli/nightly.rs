@@ -24,6 +24,9 @@ pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
     let mut choice = arguments.choice.clone();
     choice.profile = Profile::Nightly;
     let run = Run {
+        compat: Vec::new(),
+        smp: Vec::new(),
+        matrix: None,
         choice,
         json: file(RESULTS),
         resume: true,

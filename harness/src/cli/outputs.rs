@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use cpuid_fidelity::report::{html, junit, kcidb, ktap, markdown, summary, writable, write_whole};
+use cpuid_fidelity::report::{
+    compat, html, junit, kcidb, ktap, markdown, summary, writable, write_whole,
+};
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::{Compared, History};
 
@@ -79,6 +81,7 @@ impl Outputs {
     pub fn print(&self, file: &RunFile, took: Duration, history: &Option<History>) {
         let compared = compared(file, history);
         print(&summary::compared(&file.rows, took, compared.as_ref()));
+        print(&compat::text(&file.rows));
     }
 
     /// Every file that is asked for.

@@ -8,13 +8,14 @@ use std::time::Instant;
 use cpuid_fidelity::check::CaseResult;
 use cpuid_fidelity::matrix::{self, Trial, shard};
 use cpuid_fidelity::report::progress::Progress;
+use cpuid_fidelity::report::write_whole;
 use cpuid_fidelity::results::journal::{self, Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::results::{Head, Row, RunFile};
+use cpuid_fidelity::results::{Head, Matrix, Row, RunFile};
 use cpuid_fidelity::run::{Baseline, Engine, Inventory};
 
 use super::arguments::{Choice, Run};
-use super::outputs::history;
+use super::outputs::{Outputs, history};
 use super::{Context, NOT_RUN, NotRun, USAGE, print};
 
 /// Runs the planned trials and tells what became of them; the exit status.
@@ -22,20 +23,29 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let outputs = &arguments.outputs;
     // Found out before the run, not after it; what an earlier run left stays until there is something better.
     outputs.writable(arguments.json.as_ref())?;
+    if let Some(file) = &arguments.matrix {
+        Outputs::default().writable(Some(file))?;
+    }
     let earlier = history(outputs.history.as_deref())?;
     let baseline = arguments.host_baseline.as_deref().map(Baseline::read);
     let baseline = baseline.transpose()?;
-    let inventory = context.inventory()?;
+    let (inventory, whole, trials) = match arguments.compat.is_empty() {
+        true => {
+            let inventory = context.inventory()?;
+            let (whole, trials) = chosen(context, &inventory, &arguments.choice);
+            (inventory, whole, trials)
+        }
+        false => super::compat::planned(context, arguments)?,
+    };
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
     }
-    let (whole, trials) = chosen(context, &inventory, &arguments.choice);
     if trials.is_empty() && inventory.unusable.is_empty() {
         anyhow::bail!("no planned case matches");
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let head = Head::of(&whole, planned, arguments.choice.shard);
-    let labs = super::lab::of_trials(context, &inventory, &trials)?;
+    let labs = super::lab::of_trials(context, &trials)?;
     let mut engine = match arguments.no_waivers {
         true => context.engine_without_waivers()?,
         false => context.engine()?,
@@ -49,7 +59,9 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         fresh,
         journal,
     } = run_all(&engine, &trials, head, part, context.verbose)?;
-    let everything = arguments.choice.is_everything() && file.rows.len() == fresh.len();
+    let everything = arguments.compat.is_empty()
+        && arguments.choice.is_everything()
+        && file.rows.len() == fresh.len();
     let complete = everything && !engine.cancelled();
     let outlived = engine.store.waivers.outlived(&fresh, complete);
     outputs.print(&file, started.elapsed(), &earlier);
@@ -57,6 +69,10 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         .iter()
         .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
     outputs.write(arguments.json.as_ref(), &file, &earlier)?;
+    if let Some(path) = &arguments.matrix {
+        write_whole(path, Matrix::of(&file.rows).json().as_bytes())
+            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
+    }
     if let Some(journal) = journal.filter(|_| !engine.cancelled()) {
         journal.remove()?;
     }

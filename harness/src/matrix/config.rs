@@ -95,6 +95,8 @@ pub struct Selection {
     pub linux: super::linux::LinuxSet,
     /// Guests taken from one QEMU to another.
     pub migration: super::migrations::MigrationSet,
+    /// Pairs of releases.
+    pub compat: Vec<super::compat::CompatSet>,
 }
 
 /// Lane `definition`.
@@ -146,6 +148,11 @@ impl Glob {
     /// Whether one of `globs` matches.
     pub fn matches(globs: &[Glob], name: &str) -> bool {
         globs.iter().any(|glob| glob.0.matches(name))
+    }
+
+    /// Whether one of `globs` is this very name.
+    pub fn names(globs: &[Glob], name: &str) -> bool {
+        globs.iter().any(|glob| glob.0.as_str() == name)
     }
 }
 

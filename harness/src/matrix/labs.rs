@@ -190,6 +190,7 @@ impl Planner<'_> {
             subject,
             expectation: self.kernel.expectations.join("kvm.snap"),
             cases: vec![case],
+            pair: None,
         }
     }
 }

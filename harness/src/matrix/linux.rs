@@ -166,6 +166,7 @@ fn of_qemu(
                 spared: config.spared(guest.accelerator.bare_metal(), &qemu.label, model),
                 linux: Some(Arc::clone(guest)),
             }],
+            pair: None,
         })
         .collect()
 }

@@ -173,6 +173,7 @@ impl Planner<'_> {
                 }),
                 expectation: self.expectation(from, to, machine),
                 cases: self.cases(from, to, machine),
+                pair: None,
             }
         };
         self.set.ways.iter().map(trial).collect()

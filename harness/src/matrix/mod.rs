@@ -4,6 +4,7 @@
 //! the cache is still about the same binary, [`plan()`] multiplies it all out. Nothing here starts a process.
 
 pub mod case;
+pub mod compat;
 pub mod config;
 pub mod identity;
 pub mod labs;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod shard;
 
 pub use case::{Case, Lane, Qemu, Topology};
+pub use compat::Pair;
 pub use config::{Config, ConfigError, Profile};
 pub use linux::{Accelerator, LinuxGuest};
 pub use migration::{Journey, Migration, Way};

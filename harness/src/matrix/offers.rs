@@ -157,7 +157,7 @@ fn version_of(machine: &str) -> Option<&str> {
 }
 
 /// 4 of `Skylake-Server-v4`.
-fn model_version(model: &str) -> Option<u32> {
+pub fn model_version(model: &str) -> Option<u32> {
     model.rsplit_once("-v")?.1.parse().ok()
 }
 

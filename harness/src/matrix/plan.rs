@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::case::{Case, Lane, Qemu, Topology};
+use super::compat::{self, Pair};
 use super::config::{Config, Glob, Profile};
 use super::migration::Migration;
 
@@ -26,6 +27,8 @@ pub enum Subject {
     Linux,
     /// The host: its processors against one another, and today against a recorded baseline. No guest is run.
     Host,
+    /// Two releases: what each shows of the machine types and models that both have.
+    Releases,
     /// A machine type: each model's difference from the observed definition on the newest machine type.
     Machine,
     /// Guests migrated to another QEMU: what they see there against what they saw before.
@@ -43,6 +46,8 @@ pub struct Trial {
     pub expectation: PathBuf,
     /// One case, or one a model.
     pub cases: Vec<Case>,
+    /// The two releases, where they are what is held against one another; the cases' QEMU is the newer one.
+    pub pair: Option<Arc<Pair>>,
 }
 
 impl Trial {
@@ -58,6 +63,7 @@ impl Trial {
                 self.name.clone()
             }
             Subject::Machine | Subject::Migration(_) => format!("{}/{}", self.name, case.cpu),
+            Subject::Releases => format!("{}/{}/{}", self.name, case.machine, case.cpu),
         }
     }
 }
@@ -134,6 +140,13 @@ pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Fil
         trials.extend(planner.layers(Lane::KvmDirect, &selection.kvm_direct.models));
     }
     trials.extend(super::migrations::plan(qemus, config, profile, filter));
+    let sets = &selection.compat;
+    let here: Vec<_> = sets
+        .iter()
+        .filter(|set| set.lane != Lane::Lab)
+        .cloned()
+        .collect();
+    trials.extend(compat::configured(qemus, &here, &[], config, filter));
     trials
 }
 
@@ -152,6 +165,7 @@ fn host() -> Trial {
             spared: Vec::new(),
             linux: None,
         }],
+        pair: None,
     }
 }
 
@@ -198,6 +212,7 @@ impl<'a> Planner<'a> {
                 cases: cases
                     .map(|model| self.case(Lane::Definition, machine, model))
                     .collect(),
+                pair: None,
             }
         })
         .filter(|trial| !trial.cases.is_empty())
@@ -235,6 +250,7 @@ impl<'a> Planner<'a> {
             subject: Subject::Model,
             expectation: self.file(folder, model),
             cases: vec![self.case(lane, self.newest, model)],
+            pair: None,
         }
     }
 

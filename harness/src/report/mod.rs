@@ -1,6 +1,7 @@
 //! Results → what people and programs read; the only stage that prints.
 
 pub mod changes;
+pub mod compat;
 pub mod files;
 pub mod html;
 pub mod junit;

@@ -6,10 +6,11 @@
 //! ```
 //! [`row`] is a case's line and [`head`] a run's first line, both as they are written and read; [`file`](mod@file) reads a whole file
 //! that somebody else may have cut or garbled. [`merge`](mod@merge) joins shards and hosts. [`clusters`] folds the failures of hundreds of
-//! cases to a line a cause. [`history`] sets tonight against the nights before.
+//! cases to a line a cause. [`compat`] makes releases × releases of what was held against one another. [`history`] sets tonight against the nights before.
 
 pub mod class;
 pub mod clusters;
+pub mod compat;
 pub mod file;
 #[cfg(test)]
 pub mod fixture;
@@ -22,6 +23,7 @@ pub mod words;
 
 pub use class::HostClass;
 pub use clusters::{Cluster, clusters};
+pub use compat::Matrix;
 pub use file::{FileError, RunFile};
 pub use head::{Head, PlanId};
 pub use merge::{MergeError, merge};

@@ -4,9 +4,9 @@ use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
 use crate::check::outcome::LinuxSeen;
-use crate::check::{CaseResult, Change, Kind, Outcome, Passage, Status};
+use crate::check::{CaseResult, Change, Crossing, Kind, Outcome, Passage, Status};
 use crate::layers::flow::Step;
-use crate::matrix::{Lane, Qemu, Way};
+use crate::matrix::{Lane, Way};
 
 /// One line of a run's results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct Row {
     /// What became of the migration; `None` where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migration: Option<Migration>,
+    /// Where two guests were held against one another (`qemu` is the one it goes to): from which, and what is different, expected or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossing: Option<Crossing>,
 }
 
 /// A migration that was tried. `qemu` of its row is the source, labelled with the pair.
@@ -112,31 +115,7 @@ impl From<&Passage> for Migration {
     }
 }
 
-impl Binary {
-    fn of(qemu: &Qemu) -> Binary {
-        Binary {
-            path: qemu.path.display().to_string(),
-            version: qemu.offers.version.clone(),
-            package: qemu.offers.package.clone(),
-            label: qemu.label.clone(),
-        }
-    }
-}
-
-/// The QEMU of a case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Binary {
-    /// What was started.
-    pub path: String,
-    /// `10.0.13`.
-    pub version: String,
-    /// The distribution's name for it.
-    #[serde(default)]
-    pub package: String,
-    /// The part of the case's name: `qemu-10.0`.
-    #[serde(default)]
-    pub label: String,
-}
+pub use crate::check::crossing::Binary;
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -208,6 +187,7 @@ impl Row {
             flow: result.flow.clone(),
             linux: result.linux.clone(),
             migration: result.passage.as_ref().map(Migration::from),
+            crossing: result.crossing.clone(),
         }
     }
 
@@ -247,6 +227,7 @@ impl Row {
             flow: None,
             linux: None,
             migration: None,
+            crossing: None,
             case,
             host,
         })

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::engine::{Broken, Engine, Observation, Observed};
 use super::store::{Expected, RECORD, in_ci};
 use super::{lab, layered};
+use crate::check::groups::shifted;
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::decode::{Line, parse};
@@ -17,7 +18,7 @@ use crate::layers::flow::Step;
 use crate::matrix::{Case, Lane, Subject, Trial};
 
 /// Who is to blame where a guest under TCG does not see what the model promised: nobody but QEMU had a hand in it.
-const LAYER: &str = "qemu";
+pub(super) const LAYER: &str = "qemu";
 
 /// A trial that has been run.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)
         Subject::Layers => layers(engine, trial, done),
         Subject::Linux => super::linux::judge(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
+        Subject::Releases => super::releases::judge(engine, trial, done),
         Subject::Host => host(engine, trial, done),
         Subject::Migration(migration) => super::migrate::judge(engine, trial, migration, done),
     }
@@ -230,7 +232,11 @@ fn pair_result(
                 Ok(observation) => &observation.lines,
                 Err(_) => return Ok(Vec::new()),
             };
-            Ok(compare(&shifted(newest, &groups, &case.cpu), here, LAYER))
+            Ok(compare(
+                &shifted(newest, &groups.of(&case.cpu)),
+                here,
+                LAYER,
+            ))
         }),
     };
     let result = result.ran(elapsed, command);
@@ -238,20 +244,6 @@ fn pair_result(
         Ok(here) => result.saw(&here.lines),
         Err(_) => result,
     }
-}
-
-/// The lines of the newest machine type with the expected changes of `model` made to them.
-pub(super) fn shifted(newest: &[Line], groups: &Groups, model: &str) -> Vec<Line> {
-    let shifts = groups.of(model);
-    let changed: Vec<Line> = shifts.iter().filter_map(|shift| shift.line()).collect();
-    let mut lines: Vec<Line> = newest
-        .iter()
-        .filter(|line| !changed.iter().any(|change| change.place == line.place))
-        .cloned()
-        .collect();
-    let added = shifts.iter().filter(|shift| shift.adds());
-    lines.extend(added.filter_map(|shift| shift.line()));
-    lines
 }
 
 /// Compares with the expectation, if there is one.
@@ -325,6 +317,7 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
         flow: None,
         linux: None,
         passage: None,
+        crossing: None,
     }
 }
 

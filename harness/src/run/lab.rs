@@ -115,7 +115,7 @@ pub fn emulator(config: &Config, qemus: &[Arc<Qemu>]) -> Option<Arc<Qemu>> {
         let (major, minor) = qemu.offers.release();
         format!("{major}.{minor}")
     };
-    let named = qemus.iter().find(|qemu| release(qemu) == config.emulator);
+    let named = qemus.iter().rfind(|qemu| release(qemu) == config.emulator);
     named.or(qemus.last()).cloned()
 }
 
@@ -154,6 +154,7 @@ impl Labs {
                 if let Subject::Migration(migration) = &trial.subject {
                     own.push(Arc::clone(&migration.to));
                 }
+                own.extend(trial.pair.iter().map(|pair| Arc::clone(&pair.old)));
                 qemus.extend(own.into_iter().map(|qemu| (qemu.path.clone(), qemu)));
             }
             if wanted {

@@ -9,8 +9,10 @@ use rayon::prelude::*;
 
 use self::stopped::{Stopped, stopped};
 use super::engine::Engine;
-use super::judge::{Verdict, held, judged, result, shifted};
+use super::judge::{Verdict, held, judged, result};
 use crate::boot::migrate::{Migrated, Stage};
+use crate::check::crossing::{self, Binary, By, Crossed, Crossing};
+use crate::check::groups::shifted;
 use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
 use crate::check::{CaseResult, Change, Groups, Kind, Outcome, Passage, Status, compare};
 use crate::decode::Line;
@@ -87,6 +89,25 @@ pub fn lacking(case: &Case, migration: &Migration) -> Option<String> {
     })
 }
 
+/// What a migration tells of the two releases; nothing where it broke off for a reason that says nothing of either.
+fn crossing(passage: &Passage, changes: &[Change]) -> Option<Crossing> {
+    Some(Crossing {
+        from: Binary::of(&passage.from),
+        by: By::Migration,
+        outcome: match passage.outcome? {
+            Outcome::Clean => crossing::Outcome::Safe,
+            Outcome::Changed => crossing::Outcome::Changes,
+            Outcome::Refused | Outcome::Failed => crossing::Outcome::Refused,
+        },
+        lacking: None,
+        changes: changes
+            .iter()
+            .map(|change| Crossed::of(change, ""))
+            .collect(),
+        command: Vec::new(),
+    })
+}
+
 /// A case that is being migrated.
 struct Tried<'a> {
     engine: &'a Engine,
@@ -152,7 +173,9 @@ impl Tried<'_> {
             }
         };
         let result = result.ran(ran.elapsed, &self.again());
-        (self.finished(result, passage), changes)
+        let crossing = crossing(&passage, changes.as_deref().unwrap_or_default());
+        let result = self.finished(result, passage);
+        (CaseResult { crossing, ..result }, changes)
     }
 
     fn passage(&self) -> Passage {
@@ -233,7 +256,7 @@ impl Tried<'_> {
             false => held(engine, trial, case, |expected| {
                 let all = models(case, self.migration);
                 let groups = Groups::parse(expected, &all).map_err(|error| error.to_string())?;
-                let expected = shifted(&seen.before, &groups, model(case));
+                let expected = shifted(&seen.before, &groups.of(model(case)));
                 let mut changes = compare(&expected, &seen.after, LAYER);
                 changes.extend(seen.later.iter().cloned());
                 Ok(changes)

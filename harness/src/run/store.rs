@@ -104,6 +104,20 @@ impl Store {
         })
     }
 
+    /// The pairs of releases that `folder` has expectations of, by the names in their files: `10.0..11.1.snap`.
+    pub fn pairs(&self, folder: &Path) -> Vec<(String, String)> {
+        let entries = std::fs::read_dir(self.folder.join(folder));
+        let entries = entries.into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let pair = |name: String| {
+            let (old, new) = name.strip_suffix(".snap")?.split_once("..")?;
+            (!new.contains('+')).then(|| (old.to_owned(), new.to_owned()))
+        };
+        let mut pairs: Vec<_> = names.filter_map(pair).collect();
+        pairs.sort();
+        pairs
+    }
+
     /// The expectation at `path` below the folder.
     ///
     /// # Errors
@@ -134,7 +148,7 @@ impl Store {
     pub fn skip(&self, trial: &Trial) -> Option<String> {
         let alone = matches!(
             trial.subject,
-            Subject::Layers | Subject::Host | Subject::Linux
+            Subject::Layers | Subject::Host | Subject::Linux | Subject::Releases
         );
         if alone || trial.expectation.as_os_str().is_empty() {
             return None;

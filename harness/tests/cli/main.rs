@@ -6,6 +6,7 @@
 mod bad_input;
 mod broken_qemu;
 mod browser;
+mod compat;
 mod dumps;
 mod findings;
 mod interrupt;

@@ -1,0 +1,146 @@
+//! `run --compat`: releases held against one another.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cpuid_fidelity::matrix::compat::{self, CompatSet, Pair};
+use cpuid_fidelity::matrix::config::{self, Glob};
+use cpuid_fidelity::matrix::{Filter, Lane, Qemu, Topology, Trial};
+use cpuid_fidelity::run::{Inventory, inventory, lab};
+
+use super::arguments::Run;
+use super::{Context, NotRun};
+
+/// What was found, the whole plan, and the trials, which are the same.
+pub fn planned(
+    context: &Context,
+    arguments: &Run,
+) -> anyhow::Result<(Inventory, Vec<Trial>, Vec<Trial>)> {
+    let qemus = releases(context, &arguments.compat)?;
+    let filter = arguments.choice.filter(context.accel);
+    let lanes = match filter.lanes.is_empty() {
+        true => vec![Lane::Definition],
+        false => filter.lanes.clone(),
+    };
+    let mut trials = Vec::new();
+    for lane in lanes {
+        let set = set(context, lane, arguments)?;
+        trials.extend(of_lane(context, &qemus, &set, &filter)?);
+    }
+    if trials.is_empty() {
+        anyhow::bail!(
+            "no machine type and CPU model matches; with --compat they have a version in their name, as pc-q35-8.2 and EPYC-v4"
+        );
+    }
+    let inventory = Inventory {
+        qemus,
+        ..Inventory::default()
+    };
+    Ok((inventory, trials.clone(), trials))
+}
+
+fn set(context: &Context, lane: Lane, arguments: &Run) -> anyhow::Result<CompatSet> {
+    if !matches!(lane, Lane::Definition | Lane::Tcg | Lane::Kvm | Lane::Lab) {
+        anyhow::bail!("releases are compared in lanes definition, tcg, kvm and lab, not in {lane}");
+    }
+    let selection = context.config.selection(arguments.choice.profile);
+    Ok(CompatSet {
+        pairs: Vec::new(),
+        lane,
+        kernels: selection.lab.kernels.clone(),
+        machines: vec![Glob::any()],
+        models: vec![Glob::any()],
+        smp: match arguments.smp.is_empty() {
+            true => vec![Topology::single()],
+            false => arguments.smp.clone(),
+        },
+    })
+}
+
+/// Each release with each later one.
+fn of_lane(
+    context: &Context,
+    qemus: &[Arc<Qemu>],
+    set: &CompatSet,
+    filter: &Filter,
+) -> anyhow::Result<Vec<Trial>> {
+    let kernels = match set.lane {
+        Lane::Lab => lab::kernels(&context.config).0,
+        _ => Vec::new(),
+    };
+    if set.lane == Lane::Lab && kernels.is_empty() {
+        let message = "no kernel for a lab in .cache/kernels: scripts/fetch-kernel 6.12 brings one";
+        return Err(NotRun(message.to_owned()).into());
+    }
+    let mut trials = Vec::new();
+    for (index, old) in qemus.iter().enumerate() {
+        for new in &qemus[index + 1..] {
+            let pair = Arc::new(Pair {
+                old: Arc::clone(old),
+                new: Arc::clone(new),
+            });
+            trials.extend(compat::plan(&pair, set, &kernels, &context.config, filter));
+        }
+    }
+    Ok(trials)
+}
+
+/// The QEMUs that are named, in that order, which must be that of their versions.
+fn releases(context: &Context, names: &[String]) -> anyhow::Result<Vec<Arc<Qemu>>> {
+    let mut there = None;
+    let mut qemus: Vec<Arc<Qemu>> = Vec::new();
+    for name in names {
+        let qemu = if name.contains('/') {
+            binary(context, name)?
+        } else {
+            let there = match &there {
+                Some(there) => there,
+                None => there.insert(context.inventory()?),
+            };
+            released(there, name)?
+        };
+        if let Some(before) = qemus.last()
+            && compat_order(before) > compat_order(&qemu)
+        {
+            anyhow::bail!(
+                "{name} is older than {}: the older release stands first",
+                before.label
+            );
+        }
+        qemus.push(qemu);
+    }
+    Ok(qemus)
+}
+
+fn compat_order(qemu: &Qemu) -> Vec<(String, u64)> {
+    cpuid_fidelity::matrix::offers::natural(&qemu.offers.version)
+}
+
+/// A binary counts for itself, though another one of its version be there.
+fn binary(context: &Context, name: &str) -> anyhow::Result<Arc<Qemu>> {
+    let paths: [PathBuf; 1] = [config::named(Path::new(name))];
+    let found = inventory::inventory(&context.config, &paths, &context.cancel);
+    match (found.qemus.into_iter().next(), found.unusable.first()) {
+        (Some(qemu), _) => Ok(qemu),
+        (None, Some(unusable)) => Err(NotRun(unusable.reason.clone()).into()),
+        (None, None) => anyhow::bail!("{name}: no QEMU"),
+    }
+}
+
+fn released(there: &Inventory, name: &str) -> anyhow::Result<Arc<Qemu>> {
+    if let Some(qemu) = compat::release(&there.qemus, name) {
+        return Ok(Arc::clone(qemu));
+    }
+    if let Some(unusable) = there.unusable.first() {
+        return Err(NotRun(unusable.reason.clone()).into());
+    }
+    let versions: Vec<&str> = there
+        .qemus
+        .iter()
+        .map(|qemu| qemu.offers.version.as_str())
+        .collect();
+    anyhow::bail!(
+        "no QEMU {name} here, there are {}; scripts/fetch-qemu {name} may bring it, and a path names a binary",
+        versions.join(", ")
+    )
+}

@@ -1,0 +1,100 @@
+//! `diff` of two machine types: what changes for which models, and the compat property that causes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cpuid_fidelity::check::Shift;
+use cpuid_fidelity::check::groups::listed;
+use cpuid_fidelity::matrix::config::Glob;
+use cpuid_fidelity::matrix::{Case, Qemu};
+use cpuid_fidelity::run::Inventory;
+use cpuid_fidelity::run::causes::{Caused, CompatProperty, between, caused};
+use rayon::prelude::*;
+
+use super::arguments::Diff;
+use super::{Context, NOT_RUN, print};
+
+/// Prints the changes from the second machine type to the first as the first's expectations have them, by cause; 1 where there are any.
+pub fn run(
+    context: &Context,
+    arguments: &Diff,
+    inventory: &Inventory,
+    qemu: &Arc<Qemu>,
+) -> anyhow::Result<u8> {
+    let engine = context.engine()?;
+    let (machine, other) = (arguments.a.as_str(), arguments.b.as_str());
+    let told = between(&engine, qemu, &inventory.qemus, (machine, other));
+    let (teller, properties) = told.unwrap_or_default();
+    let wanted = |name: &&str| arguments.cpu.is_empty() || Glob::matches(&arguments.cpu, name);
+    let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
+    let models: Vec<&str> = qemu.offers.compared_models().filter(wanted).collect();
+    anyhow::ensure!(!models.is_empty(), "{} has no such CPU model", qemu.label);
+    let one = |model: &&str| {
+        let case = Case {
+            qemu: Arc::clone(qemu),
+            lane: arguments.lane,
+            machine: other.to_owned(),
+            cpu: (*model).to_owned(),
+            smp: arguments.smp.clone(),
+            spared: context.config.spared(arguments.lane, &qemu.label, model),
+            linux: None,
+        };
+        (
+            (*model).to_owned(),
+            caused(&engine, &case, machine, &properties),
+        )
+    };
+    let measured: Vec<(String, Result<Caused, String>)> = engine
+        .pool()
+        .install(|| models.par_iter().map(one).collect());
+    let (mut groups, mut broken) = (Groups::new(), false);
+    for (model, caused) in measured {
+        match caused {
+            Ok(caused) => note(&mut groups, &model, &caused),
+            Err(reason) => {
+                eprintln!("ERROR {reason}");
+                broken = true;
+            }
+        }
+    }
+    print(&format!("{} of {}, against {other}\n", machine, qemu.label));
+    print(&shown(&groups, &teller, &all));
+    Ok(match broken {
+        true => NOT_RUN,
+        false => u8::from(!groups.is_empty()),
+    })
+}
+
+/// Changes and their models, by what causes them.
+type Groups = BTreeMap<BTreeSet<CompatProperty>, BTreeMap<Shift, BTreeSet<String>>>;
+
+fn note(groups: &mut Groups, model: &str, caused: &Caused) {
+    for shift in caused.changes.iter().flat_map(Shift::of) {
+        let by = caused.by.get(&shift).cloned().unwrap_or_default();
+        let shifts = groups.entry(by).or_default();
+        shifts.entry(shift).or_default().insert(model.to_owned());
+    }
+}
+
+fn shown(groups: &Groups, teller: &str, all: &BTreeSet<String>) -> String {
+    if groups.is_empty() {
+        return "no differences\n".to_owned();
+    }
+    let group = |(by, shifts): (
+        &BTreeSet<CompatProperty>,
+        &BTreeMap<Shift, BTreeSet<String>>,
+    )| {
+        let names: Vec<String> = by.iter().map(ToString::to_string).collect();
+        let cause = match (names.is_empty(), teller) {
+            (false, _) => format!("{} (as {teller} tells)", names.join(" or ")),
+            (true, "") => "no QEMU here tells the compat properties of both".to_owned(),
+            (true, _) => format!("no single compat property that {teller} tells"),
+        };
+        let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
+            format!("{shift} | {}\n", listed(models, all))
+        };
+        let lines: String = shifts.iter().map(line).collect();
+        format!("\n# {cause}\n{lines}")
+    };
+    groups.iter().map(group).collect()
+}

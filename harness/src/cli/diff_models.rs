@@ -1,0 +1,116 @@
+//! `diff` of two CPU models: what each version changes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cpuid_fidelity::check::releases::machines::fold;
+use cpuid_fidelity::matrix::{Case, Qemu};
+use cpuid_fidelity::report::changes::sentence;
+use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::run::versions::{Resolved, Step, resolved, steps, way};
+
+use super::arguments::Diff;
+use super::{Context, NotRun, print};
+
+/// Prints what names without a version stand for, and what each step from one model to the other changes; 1 where there is anything.
+pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Result<u8> {
+    let engine = context.engine()?;
+    let machine = machine(arguments, qemu)?;
+    let mut ends = Vec::new();
+    for name in [&arguments.a, &arguments.b] {
+        ends.push(versioned(&engine, qemu, name, &machine)?);
+    }
+    let way = way(qemu, &ends[0], &ends[1]);
+    let case = Case {
+        qemu: Arc::clone(qemu),
+        lane: arguments.lane,
+        machine: machine.clone(),
+        cpu: String::new(),
+        smp: arguments.smp.clone(),
+        spared: way
+            .iter()
+            .flat_map(|name| context.config.spared(arguments.lane, &qemu.label, name))
+            .collect(),
+        linux: None,
+    };
+    let steps = steps(&engine, &case, &way).map_err(NotRun)?;
+    print(&format!(
+        "{} on {machine}, {}\n",
+        qemu.label, arguments.lane
+    ));
+    steps.iter().for_each(|step| print(&told(step)));
+    let same = |step: &Step| step.changes.is_empty() && step.properties.is_empty();
+    Ok(u8::from(!steps.iter().all(same)))
+}
+
+fn machine(arguments: &Diff, qemu: &Qemu) -> anyhow::Result<String> {
+    if let Some(machine) = &arguments.machine {
+        super::explain::offered(qemu, &arguments.a, machine)?;
+        return Ok(machine.clone());
+    }
+    let newest = qemu.offers.newest_machine().map(str::to_owned);
+    newest.ok_or_else(|| anyhow::anyhow!("{} has no q35 machine type", qemu.label))
+}
+
+/// The versioned model that a name stands for there. What a name without one stands for elsewhere is told.
+fn versioned(engine: &Engine, qemu: &Qemu, name: &str, machine: &str) -> anyhow::Result<String> {
+    if qemu.offers.versioned_models().any(|known| known == name) {
+        return Ok(name.to_owned());
+    }
+    let resolved = resolved(engine, qemu, name).map_err(NotRun)?;
+    print(&stands_for(name, &resolved));
+    let here = resolved.iter().find(|(_, on)| on.contains(machine));
+    Ok(here
+        .and_then(|(model, _)| model.clone())
+        .unwrap_or_else(|| name.to_owned()))
+}
+
+/// `EPYC stands for EPYC-v1 on pc-*-4.1..11.1`, a line each.
+fn stands_for(name: &str, resolved: &Resolved) -> String {
+    let every: BTreeSet<String> = resolved.values().flatten().cloned().collect();
+    let line = |(model, on): (&Option<String>, &BTreeSet<String>)| {
+        let model = match model {
+            Some(model) => format!("stands for {model}"),
+            None => "has a definition of its own".to_owned(),
+        };
+        format!("{name} {model} on {}\n", listed(on, &every))
+    };
+    resolved.iter().map(line).collect()
+}
+
+/// Families of machine types by their versions, then those without one.
+fn listed(names: &BTreeSet<String>, every: &BTreeSet<String>) -> String {
+    let versioned = |name: &&String| {
+        let version = name.rsplit('-').next().unwrap_or_default();
+        name.starts_with("pc-") && version.starts_with(|letter: char| letter.is_ascii_digit())
+    };
+    let of = |names: &BTreeSet<String>| names.iter().filter(versioned).cloned().collect();
+    let (mine, all): (BTreeSet<String>, BTreeSet<String>) = (of(names), of(every));
+    let mut words = fold(&mine, &all);
+    words.extend(names.iter().filter(|name| !versioned(name)).cloned());
+    words.join(" ")
+}
+
+fn told(step: &Step) -> String {
+    let mut text = format!("\n{} → {}\n", step.from, step.to);
+    if step.changes.is_empty() {
+        text.push_str("  the guest sees the same\n");
+    }
+    for change in &step.changes {
+        text.push_str(&format!("  {}\n", sentence(change)));
+    }
+    if !step.properties.is_empty() {
+        let words = step.properties.iter();
+        let words: Vec<String> = words
+            .map(
+                |(name, before, after)| match (before.as_str(), after.as_str()) {
+                    ("off", "on") => format!("+{name}"),
+                    ("on", "off") => format!("-{name}"),
+                    _ => format!("{name}={before}→{after}"),
+                },
+            )
+            .collect();
+        text.push_str(&format!("  QEMU's own expansion: {}\n", words.join(" ")));
+    }
+    text
+}

@@ -1,0 +1,242 @@
+//! Why a machine type shows a guest something else than another one: the compat property that does it, measured.
+//!
+//! QEMU 9.1 and later tell the compat properties of their machine types (`query-machines` with `compat-props`). One after the other is
+//! given to the model on the other machine type, and what then changes in the guest is what it causes. For a release that does not
+//! tell them, those of a later one that has both machine types are tried: what a release has no property of, it refuses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use super::engine::Engine;
+use super::store::Expected;
+use crate::boot::{Here, Site as _};
+use crate::check::{Change, Groups, Shift, compare_with_emptied};
+use crate::decode::Line;
+use crate::matrix::{Case, Config, Lane, Qemu, Topology};
+
+/// A compat property of CPUs: a QOM type, a property, a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CompatProperty {
+    /// The QOM type that it is set on: `x86_64-cpu`, or that of one model.
+    pub of: String,
+    /// The property.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl std::fmt::Display for CompatProperty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}={}", self.of, self.name, self.value)
+    }
+}
+
+/// QOM type of every x86 CPU.
+const ANY: &str = "x86_64-cpu";
+
+impl CompatProperty {
+    /// Whether it is set on this model: a versioned type is no child of the type without a version.
+    fn is_of(&self, model: &str) -> bool {
+        self.of == ANY || self.of.strip_suffix("-x86_64-cpu") == Some(model)
+    }
+}
+
+/// CPU compat properties by machine type.
+pub type Told = BTreeMap<String, BTreeSet<CompatProperty>>;
+
+/// The CPU compat properties that a QEMU tells of its machine types; `None` where it does not know the question.
+pub fn told(engine: &Engine, qemu: &Qemu) -> Option<Told> {
+    let question = json!({"execute": "query-machines", "arguments": {"compat-props": true}});
+    let timeout = engine.options.timeout;
+    let answers = Here.ask(&qemu.path, "none", &[question], timeout, engine.cancel());
+    let answers = answers.ok()?;
+    let machines = answers.first()?.as_array()?.iter();
+    let machine = |machine: &Value| {
+        let properties = machine["compat-props"].as_array();
+        let own = properties
+            .into_iter()
+            .flatten()
+            .filter_map(property)
+            .collect();
+        Some((machine["name"].as_str()?.to_owned(), own))
+    };
+    Some(machines.filter_map(machine).collect())
+}
+
+fn property(value: &Value) -> Option<CompatProperty> {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    let of = text("qom-type").filter(|of| of.ends_with(ANY))?;
+    Some(CompatProperty {
+        of,
+        name: text("property")?,
+        value: text("value")?,
+    })
+}
+
+/// What `machine` sets and `other` does not, as the newest of `qemus` tells that has them both and is no older than `qemu`; and which one
+/// that is. `None` where nobody tells.
+pub fn between(
+    engine: &Engine,
+    qemu: &Qemu,
+    qemus: &[Arc<Qemu>],
+    (machine, other): (&str, &str),
+) -> Option<(String, BTreeSet<CompatProperty>)> {
+    let later = |candidate: &&Arc<Qemu>| candidate.offers.release() >= qemu.offers.release();
+    let own = qemus.iter().filter(|candidate| candidate.path == qemu.path);
+    let others = qemus.iter().rev().filter(later);
+    own.chain(others).find_map(|teller| {
+        let told = told(engine, teller)?;
+        let (here, there) = (told.get(machine)?, told.get(other)?);
+        let only = here.difference(there).cloned().collect();
+        Some((teller.label.clone(), only))
+    })
+}
+
+/// What changes for one model from one machine type to another, and which properties cause each line of it.
+#[derive(Clone, Debug)]
+pub struct Caused {
+    /// What the guest sees differently.
+    pub changes: Vec<Change>,
+    /// The properties that make a line go or come, each on its own.
+    pub by: BTreeMap<Shift, BTreeSet<CompatProperty>>,
+}
+
+/// Compares `case` with the same model on `machine`, which has `properties` that the case's machine type does not.
+///
+/// # Errors
+/// One of the two guests could not be run.
+pub fn caused(
+    engine: &Engine,
+    case: &Case,
+    machine: &str,
+    properties: &BTreeSet<CompatProperty>,
+) -> Result<Caused, String> {
+    let on = |case: &Case| -> Result<Vec<Line>, String> {
+        let seen = engine.observe(case);
+        let lines = (*seen).as_ref().map(|seen| seen.lines.clone());
+        lines.map_err(|broken| format!("{} on {}: {}", case.cpu, case.machine, broken.reason))
+    };
+    let there = Case {
+        machine: machine.to_owned(),
+        ..case.clone()
+    };
+    let (base, other) = (on(case)?, on(&there)?);
+    let changes = compare_with_emptied(&base, &other, "");
+    let wanted: BTreeSet<Shift> = changes.iter().flat_map(Shift::of).collect();
+    let mut by: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
+    if wanted.is_empty() {
+        return Ok(Caused { changes, by });
+    }
+    let candidates: Vec<&CompatProperty> = properties
+        .iter()
+        .filter(|property| property.is_of(&case.cpu))
+        .collect();
+    let alone = |property: &&CompatProperty| {
+        let set = Case {
+            cpu: format!("{},{}={}", case.cpu, property.name, property.value),
+            ..case.clone()
+        };
+        // A property that this release does not have is refused, and causes nothing.
+        let lines = on(&set).ok()?;
+        let shifts = compare_with_emptied(&base, &lines, "");
+        Some(((*property).clone(), shifts))
+    };
+    let measured: Vec<(CompatProperty, Vec<Change>)> = engine
+        .pool()
+        .install(|| candidates.par_iter().filter_map(alone).collect());
+    for (property, changes) in measured {
+        for shift in changes.iter().flat_map(Shift::of) {
+            if wanted.contains(&shift) {
+                by.entry(shift).or_default().insert(property.clone());
+            }
+        }
+    }
+    Ok(Caused { changes, by })
+}
+
+/// Every change that a machine type of this QEMU makes, as its expectations have it, and what causes it: `CHANGE | PROPERTY`, a line each,
+/// measured on one machine type and model that show it. `-` stands for no single property that a QEMU here tells.
+///
+/// # Errors
+/// An expectation cannot be read, or a guest could not be run.
+pub fn of_expectations(
+    engine: &Engine,
+    config: &Config,
+    qemu: &Arc<Qemu>,
+    qemus: &[Arc<Qemu>],
+) -> Result<String, String> {
+    let newest = qemu.offers.newest_machine().ok_or("no q35 machine type")?;
+    let mut causes: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
+    for (machine, models) in shown_by(engine, qemu)? {
+        let told = between(engine, qemu, qemus, (&machine, newest));
+        let (_, properties) = told.unwrap_or_default();
+        let one = |(model, shifts): (&String, &BTreeSet<Shift>)| {
+            let case = Case {
+                qemu: Arc::clone(qemu),
+                lane: Lane::Definition,
+                machine: newest.to_owned(),
+                cpu: model.clone(),
+                smp: Topology::single(),
+                spared: config.spared(Lane::Definition, &qemu.label, model),
+                linux: None,
+            };
+            let mut by = caused(engine, &case, &machine, &properties)?.by;
+            let of = |shift: &Shift| (shift.clone(), by.remove(shift).unwrap_or_default());
+            Ok(shifts.iter().map(of).collect())
+        };
+        let measured: Result<Vec<BTreeMap<_, _>>, String> = engine
+            .pool()
+            .install(|| models.par_iter().map(one).collect());
+        causes.extend(measured?.into_iter().flatten());
+    }
+    let line = |(shift, by): (&Shift, &BTreeSet<CompatProperty>)| {
+        let names: Vec<String> = by.iter().map(ToString::to_string).collect();
+        match names.is_empty() {
+            true => format!("{shift} | -"),
+            false => format!("{shift} | {}", names.join(" or ")),
+        }
+    };
+    let lines: Vec<String> = causes.iter().map(line).collect();
+    Ok(lines.join("\n"))
+}
+
+/// By machine type and model: the changes that are to be measured there. Each change stands once, and what shows many stands first.
+type ShownBy = BTreeMap<String, BTreeMap<String, BTreeSet<Shift>>>;
+
+fn shown_by(engine: &Engine, qemu: &Qemu) -> Result<ShownBy, String> {
+    let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
+    let newest = qemu.offers.newest_machine();
+    let mut shown: Vec<(&str, &String, BTreeSet<Shift>)> = Vec::new();
+    let machines = qemu.offers.versioned_machines();
+    for machine in machines.filter(|machine| Some(*machine) != newest) {
+        let file = format!("{}/machines/{machine}.snap", qemu.release_folder());
+        let expected = engine.store.expectation(Path::new(&file));
+        let Expected::Text(text) = expected.map_err(|error| error.to_string())? else {
+            continue;
+        };
+        let groups = Groups::parse(&text, &all).map_err(|error| format!("{file}: {error}"))?;
+        for model in &all {
+            let shifts: BTreeSet<Shift> = groups.of(model).into_iter().cloned().collect();
+            shown.push((machine, model, shifts));
+        }
+    }
+    shown.sort_by_key(|(_, _, shifts)| std::cmp::Reverse(shifts.len()));
+    let mut left: BTreeSet<Shift> = shown
+        .iter()
+        .flat_map(|(.., shifts)| shifts.clone())
+        .collect();
+    let mut chosen = ShownBy::new();
+    for (machine, model, shifts) in shown {
+        let new: BTreeSet<Shift> = shifts.intersection(&left).cloned().collect();
+        if !new.is_empty() {
+            left.retain(|shift| !new.contains(shift));
+            let models = chosen.entry(machine.to_owned()).or_default();
+            models.insert(model.clone(), new);
+        }
+    }
+    Ok(chosen)
+}
