@@ -4,7 +4,7 @@
 //! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`monitor`] speaks QMP,
 //! [`qmp`] asks a QEMU about itself, [`view`] asks one about the CPU of the guest it is about to run. [`guest`] puts them
 //! together: boot one guest, bring back its streams. [`vmm`] runs one without QEMU. [`linux`] is what a Linux kernel is
-//! booted with.
+//! booted with. [`tool`] runs what a bisect needs, git and builds.
 
 pub mod cancel;
 pub mod command;
@@ -18,6 +18,7 @@ pub mod monitor;
 pub mod process;
 pub mod qmp;
 pub mod site;
+pub mod tool;
 pub mod view;
 pub mod vmm;
 

@@ -4,7 +4,7 @@
 //! lines. [`all`](mod@all) runs the trials of a plan. [`judge`] holds a trial's cases against its expectation. [`layered`] holds the layers of a case
 //! against one another. [`explain`] asks all layers of one feature. [`record`] keeps all layers of a case, to be checked again
 //! elsewhere, [`mod@baseline`] those of a host, to hold it against later. [`mod@linux`] makes kernels of Linux guests ready and holds what they made of
-//! CPUID. [`store`] reads the expectations and the two tables.
+//! CPUID. [`mod@look`] is one look at a QEMU or kernel of a bisect. [`store`] reads the expectations and the two tables.
 
 pub mod all;
 pub mod baseline;
@@ -18,6 +18,7 @@ pub mod judge;
 pub mod lab;
 pub mod layered;
 pub mod linux;
+pub mod look;
 pub mod record;
 pub mod store;
 
