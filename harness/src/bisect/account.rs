@@ -63,7 +63,9 @@ impl Account<'_> {
                     describe => format!(", {describe}"),
                 }
             ),
-            Turned::Version { good, bad } => format!("first bad: {bad}; last good: {good}\n"),
+            Turned::Version { good, bad } => {
+                format!("first to show it: {bad}; last that does not: {good}\n")
+            }
         };
         self.findings.iter().for_each(|finding| {
             let _ = writeln!(
@@ -105,11 +107,18 @@ impl Account<'_> {
         let _ = match &self.turned {
             Turned::Commit { commit, .. } => writeln!(
                 text,
-                "Bisected to\n\n    commit {}\n    Author: {}\n    Date:   {}\n\n        {}\n",
-                commit.id, commit.author, commit.date, commit.subject
+                "Bisected to{}\n\n    commit {}\n    Author: {}\n    Date:   {}\n\n        {}\n",
+                match self.untestable.is_empty() {
+                    true => "",
+                    false => ", or one of those before it that could not be tested (below):",
+                },
+                commit.id,
+                commit.author,
+                commit.date,
+                commit.subject
             ),
             Turned::Version { good, bad } => {
-                writeln!(text, "It is there in {bad}, and not yet in {good}.\n")
+                writeln!(text, "First in {bad}; {good} does not show it.\n")
             }
         };
         match self.outcome {
@@ -243,7 +252,7 @@ mod tests {
         assert_eq!(
             account.bug_report(),
             format!(
-                "Subject: target/i386: lost avx2 at CPUID.07H.00H:EBX[5]\n\nBisected to\n\n    commit 1a2b\n    Author: A <a@b>\n    \
+                "Subject: target/i386: lost avx2 at CPUID.07H.00H:EBX[5]\n\nBisected to, or one of those before it that could not be tested (below):\n\n    commit 1a2b\n    Author: A <a@b>\n    \
                  Date:   2026-01-02\n\n        drop it\n\nWhat the guest sees differs in these lines (- before, + since):\n\n    \
                  -cpuid 0x00000007.00 ebx[ 5]     avx2\n\nTo see it:\n\n    qemu -cpu EPYC-v4\n\nThese could not be tested:\n\n    \
                  3c4d does not build\n\ngit bisect log:\n\n    git bisect start\n\nFound by cpuid-fidelity {version}, case definition/-/-/EPYC-v4.\n"

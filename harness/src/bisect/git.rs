@@ -25,6 +25,14 @@ pub enum GitError {
         /// Its last words.
         said: String,
     },
+    /// It knows no such commit.
+    #[error("“{revision}” is no commit in {repo}")]
+    NoCommit {
+        /// As it was named.
+        revision: String,
+        /// Where.
+        repo: PathBuf,
+    },
     /// The run was cancelled.
     #[error("interrupted")]
     Cancelled,
@@ -93,7 +101,16 @@ impl Repo {
     /// It names none.
     pub fn commit(&self, revision: &str) -> Result<String, GitError> {
         let wanted = format!("{revision}^{{commit}}");
-        self.ask(&["rev-parse", "--verify", "--end-of-options", &wanted])
+        match self.run(
+            &["rev-parse", "--verify", "--end-of-options", &wanted],
+            &mut |_| {},
+        )? {
+            (0, commit) => Ok(commit),
+            _ => Err(GitError::NoCommit {
+                revision: revision.to_owned(),
+                repo: self.top.clone(),
+            }),
+        }
     }
 
     /// Whether `one` is `other`, or came before it.

@@ -77,14 +77,28 @@ pub fn run(
     })
 }
 
-/// Makes this process end, as at Ctrl-C, when the one that started it does: `git bisect run` killed outright leaves no build behind.
+/// Throws `cancel` when the process `id` is over: what `git bisect run` started outlives both git and the one that started git,
+/// where that one is killed outright.
 ///
 /// # Errors
-/// The kernel refuses.
-pub fn end_with_parent() -> std::io::Result<()> {
-    Ok(rustix::process::set_parent_process_death_signal(Some(
-        Signal::INT,
-    ))?)
+/// No thread, or no file descriptor, is left.
+pub fn cancel_after(id: i32, cancel: &Cancel) -> std::io::Result<()> {
+    let other = Pid::from_raw(id).ok_or(Errno::INVAL)?;
+    let pidfd = match pidfd_open(other, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(Errno::SRCH) => {
+            cancel.throw();
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let cancel = cancel.clone();
+    let wait = move || {
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        while poll(&mut fds, None) == Err(Errno::INTR) {}
+        cancel.throw();
+    };
+    std::thread::Builder::new().spawn(wait).map(drop)
 }
 
 struct Running {
@@ -223,6 +237,25 @@ mod tests {
         let ending = shell("sleep 987653 & echo there", &cancel, &mut |_| {});
         assert_eq!(ending, Ending::Exited(0));
         assert!(started.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn the_end_of_another_process_cancels() {
+        let cancel = Cancel::new().expect("an eventfd");
+        let mut other = Command::new("sleep")
+            .arg("987651")
+            .spawn()
+            .expect("a process");
+        let id = i32::try_from(other.id()).expect("a number");
+        cancel_after(id, &cancel).expect("a thread");
+        assert!(!cancel.thrown());
+        other.kill().expect("a process");
+        other.wait().expect("an end");
+        let mut fds = [PollFd::new(&cancel, PollFlags::IN)];
+        assert_eq!(poll(&mut fds, None), Ok(1));
+        let over = Cancel::new().expect("an eventfd");
+        cancel_after(id, &over).expect("nothing to wait for");
+        assert!(over.thrown());
     }
 
     #[test]

@@ -189,6 +189,9 @@ pub struct Step {
     #[arg(long)]
     pub hunt_breakage: bool,
     /// Folder of a bisect of `bisect qemu` or `bisect kernel`, whose step this is
-    #[arg(long, value_name = "DIR", hide = true, exclusive = true)]
+    #[arg(long, value_name = "DIR", hide = true, conflicts_with_all = ["case", "build", "kernel", "feature", "against"])]
     pub state: Option<PathBuf>,
+    /// The process of that bisect, with which this step ends
+    #[arg(long, value_name = "PID", hide = true, requires = "state")]
+    pub driver: Option<i32>,
 }

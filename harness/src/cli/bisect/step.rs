@@ -20,7 +20,7 @@ use crate::cli::{Context, print};
 /// 0 good, 1 bad, 125 cannot be tested; whatever goes wrong ends the bisect, for it would go wrong with every commit.
 pub fn run(global: &Global, arguments: &Step) -> u8 {
     let ended = match &arguments.state {
-        Some(folder) => of_bisect(global, folder),
+        Some(folder) => of_bisect(global, folder, arguments.driver),
         None => by_hand(global, arguments),
     };
     match ended {
@@ -34,11 +34,13 @@ pub fn run(global: &Global, arguments: &Step) -> u8 {
 }
 
 /// A step of `bisect qemu` or `bisect kernel`: git has checked the commit out.
-fn of_bisect(global: &Global, folder: &Path) -> anyhow::Result<Verdict> {
-    tool::end_with_parent()?;
+fn of_bisect(global: &Global, folder: &Path, driver: Option<i32>) -> anyhow::Result<Verdict> {
     let state = State::of_step(folder)?;
     std::env::set_current_dir(&state.plan.here)?;
     let context = Context::new(global)?;
+    if let Some(id) = driver {
+        tool::cancel_after(id, &context.cancel)?;
+    }
     let repo = Repo::open(&state.plan.repo, &context.cancel)?;
     let commit = repo.show("HEAD")?;
     let Some(question) = state.question() else {

@@ -239,8 +239,11 @@ fn hunt(context: &Context, global: &Global, repo: &Repo, state: &State) -> anyho
     repo.tell(&plan.good, &plan.bad, &known)?;
     let mut found = repo.found()?;
     if found == Found::Nothing {
-        run_steps(context, global, repo, state)?;
+        let said = run_steps(context, global, repo, state)?;
         found = repo.found()?;
+        if found == Found::Nothing {
+            return Err(NotRun(format!("git bisect ended without a result: {said}")).into());
+        }
     }
     let steps = state.steps();
     let (commit, untestable) = settled(repo, found, &steps, &plan.bad)?;
@@ -317,8 +320,13 @@ pub fn at_head(context: &Context, state: &State, looker: &Looker<'_>) -> anyhow:
     }
 }
 
-/// `git bisect run` with this program as the step.
-fn run_steps(context: &Context, global: &Global, repo: &Repo, state: &State) -> anyhow::Result<()> {
+/// `git bisect run` with this program as the step; git's last words.
+fn run_steps(
+    context: &Context,
+    global: &Global,
+    repo: &Repo,
+    state: &State,
+) -> anyhow::Result<String> {
     let mut said = Vec::new();
     let mut wrong = None;
     let mut hear = |line: &str| {
@@ -340,7 +348,7 @@ fn run_steps(context: &Context, global: &Global, repo: &Repo, state: &State) -> 
         (Err(error), _) => Err(error.into()),
         (Ok(_), Some(wrong)) => Err(NotRun(wrong).into()),
         // Whether it found something stands in its log.
-        (Ok(_), None) => Ok(()),
+        (Ok(_), None) => Ok(said.pop().unwrap_or_default()),
     }
 }
 
@@ -361,8 +369,9 @@ fn step_command(global: &Global, state: &State) -> anyhow::Result<Vec<String>> {
     if global.verbose {
         words.push("--verbose".to_owned());
     }
-    let step = ["bisect", "step", "--state"].map(str::to_owned);
-    words.extend(step);
+    let driver = std::process::id().to_string();
+    let step = ["bisect", "step", "--driver", &driver, "--state"];
+    words.extend(step.map(str::to_owned));
     words.push(text(state.folder()));
     Ok(words)
 }
@@ -376,7 +385,7 @@ fn settled(
 ) -> anyhow::Result<(String, Vec<String>)> {
     match found {
         Found::Commit(commit) => Ok((commit, Vec::new())),
-        Found::Nothing => Err(NotRun("git bisect ended without a result".to_owned()).into()),
+        Found::Nothing => Err(NotRun("git bisect is not over".to_owned()).into()),
         Found::OneOf(commits) => {
             let last_bad = steps
                 .iter()
