@@ -19,6 +19,8 @@ mod layers;
 mod mutants;
 #[path = "replay/names.rs"]
 mod names;
+#[path = "../mutants/dump.rs"]
+mod mutations;
 
 /// Largest record, in bytes: they are there to be read.
 const LARGEST: u64 = 60_000;

@@ -1,6 +1,6 @@
 //! Boots cases: one pool bounds how many guests run at once, and a guest that several trials need runs once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -92,6 +92,8 @@ pub struct Engine {
     pub options: Options,
     /// This host as it was, where it is to be held against that.
     pub baseline: Option<super::Baseline>,
+    /// Checks that are off, by name: the self-test by mutation shows with it that a mutant dies of the check that it is meant for.
+    pub without: BTreeSet<String>,
     cancel: Cancel,
     site: Arc<dyn Site>,
     lab: Option<Arc<Lab>>,
@@ -127,6 +129,7 @@ impl Engine {
             store,
             options,
             baseline: None,
+            without: BTreeSet::new(),
             cancel,
             site: Arc::new(Here),
             lab: None,
@@ -151,6 +154,7 @@ impl Engine {
             store: self.store.clone(),
             options: self.options.clone(),
             baseline: None,
+            without: self.without.clone(),
             cancel: self.cancel.clone(),
             site: Arc::clone(&lab) as Arc<dyn Site>,
             lab: Some(lab),
