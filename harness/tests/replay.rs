@@ -17,10 +17,10 @@ mod kvm_pvm;
 mod layers;
 #[path = "replay/mutants.rs"]
 mod mutants;
-#[path = "replay/names.rs"]
-mod names;
 #[path = "../mutants/dump.rs"]
 mod mutations;
+#[path = "replay/names.rs"]
+mod names;
 
 /// Largest record, in bytes: they are there to be read.
 const LARGEST: u64 = 60_000;

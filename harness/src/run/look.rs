@@ -37,6 +37,7 @@ pub fn case(asked: &Asked, qemu: &Arc<Qemu>, config: &Config) -> Result<Option<C
         machine,
         cpu: cpu.clone(),
         smp: Topology::single(),
+        linux: None,
     }))
 }
 

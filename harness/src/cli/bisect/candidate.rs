@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use cpuid_fidelity::bisect::{Asked, Guest, Outcome};
-use cpuid_fidelity::matrix::Qemu;
+use cpuid_fidelity::matrix::{Lane, Qemu};
 use cpuid_fidelity::run::direct::SUPPORTED;
 use cpuid_fidelity::run::inventory;
 use cpuid_fidelity::run::look::{case, look};
@@ -84,6 +84,7 @@ impl<'a> Looker<'a> {
             kernel: Some(path.to_owned()),
             modules,
             cmdline: self.lab.cmdline.clone(),
+            append: None,
             module_param: self.lab.module_param.clone(),
             memory: self.lab.memory,
         };
@@ -94,7 +95,7 @@ impl<'a> Looker<'a> {
             _ => Vec::new(),
         };
         let case = case(self.asked, qemu, &self.context.config).map_err(NotRun)?;
-        let place = Place::new(self.context, &kernel, &inside)?;
+        let place = Place::new(self.context, Lane::Lab, &kernel, &inside)?;
         Ok(match place.engine() {
             Ok(engine) => look(engine, case.as_ref()),
             Err(_) if self.context.cancel.thrown() => None,
