@@ -116,7 +116,9 @@ pub fn of_limits(record: &Dump) -> Vec<Mutant<'_>> {
         mutants.push(Mutant::new(
             format!("CPUID {:#x} dropped", key.leaf),
             move |dump: &mut Dump| {
-                each(dump, Phase::Reset, |reset| drop(reset.cpuid.remove(&key)));
+                each(dump, Phase::Reset, |reset| {
+                    reset.cpuid.remove(&key);
+                });
             },
         ));
     }

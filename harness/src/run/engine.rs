@@ -16,6 +16,7 @@ use crate::boot::{AGENT_ROM, Boot, Cancel, Ending, Here, Options, Site};
 use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
 use crate::host::kvm::CpuidTable;
+use crate::host::{HostLayer, KvmLayer};
 use crate::layers::QemuLayer;
 use crate::matrix::{Case, Lane};
 use crate::report::write_whole;
@@ -108,6 +109,8 @@ pub struct Engine {
     rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
     unavailable: Mutex<HashMap<Asked, Arc<OnceLock<Arc<Unavailable>>>>>,
+    host: OnceLock<Option<HostLayer>>,
+    kvm: OnceLock<Option<KvmLayer>>,
 }
 
 /// By model, `unavailable-features`; empty where QEMU does not tell.
@@ -144,6 +147,8 @@ impl Engine {
             rom,
             seen: Mutex::default(),
             unavailable: Mutex::default(),
+            host: OnceLock::new(),
+            kvm: OnceLock::new(),
         })
     }
 
@@ -166,6 +171,8 @@ impl Engine {
             rom: self.rom.clone(),
             seen: Mutex::default(),
             unavailable: Mutex::default(),
+            host: OnceLock::new(),
+            kvm: OnceLock::new(),
         }
     }
 
@@ -177,6 +184,18 @@ impl Engine {
     /// Where guests of KVM lanes run.
     pub fn site(&self) -> &dyn Site {
         &*self.site
+    }
+
+    /// What the hardware and the kernel of that site say, asked once; `None` where they cannot be asked.
+    pub fn host_layer(&self) -> Option<&HostLayer> {
+        let asked = self.host.get_or_init(|| self.site.host_layer().ok());
+        asked.as_ref()
+    }
+
+    /// What its KVM says, likewise.
+    pub fn kvm_layer(&self) -> Option<&KvmLayer> {
+        let asked = self.kvm.get_or_init(|| self.site.kvm_layer().ok());
+        asked.as_ref()
     }
 
     /// The pool that bounds running guests. Guests are booted on its threads only: a guest dies with its thread.
