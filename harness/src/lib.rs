@@ -13,6 +13,7 @@
 //! explain/  what every layer says of one feature → which one lost it, and why
 //! results/  a run as data: JSON lines, merged, clustered, set against earlier nights
 //! report/   text, JUnit, KTAP, KCIDB, Markdown, HTML
+//! bisect/   a case over commits or versions: git, builds, what is known so far
 //! run/      the stages joined; the binary and `cargo test` call it
 //! ```
 //!
@@ -29,6 +30,7 @@
 //! No scheduler, no guest operating system but in lane `linux`, no network, no list of QEMU releases in the code: what is
 //! tested is what the binaries offer.
 
+pub mod bisect;
 pub mod boot;
 pub mod check;
 pub mod decode;

@@ -10,7 +10,7 @@ mod cli;
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::boot::lab::inside::init_if_inside();
-    let arguments = cli::Arguments::parse();
+    let arguments = arguments();
     match cli::run(&arguments) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
@@ -18,4 +18,22 @@ fn main() -> ExitCode {
             ExitCode::from(cli::status_of(&error))
         }
     }
+}
+
+/// The arguments. Of `bisect step` no mistake may pass for a bad commit: clap's status 2 and a panic's 101 would.
+fn arguments() -> cli::Arguments {
+    if !cli::is_step(std::env::args_os()) {
+        return cli::Arguments::parse();
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("{panic}");
+        std::process::exit(i32::from(cli::ABORT));
+    }));
+    cli::Arguments::try_parse().unwrap_or_else(|error| {
+        let _ = error.print();
+        std::process::exit(match error.use_stderr() {
+            true => i32::from(cli::ABORT),
+            false => 0,
+        })
+    })
 }

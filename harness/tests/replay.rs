@@ -17,6 +17,8 @@ mod kvm_pvm;
 mod layers;
 #[path = "replay/mutants.rs"]
 mod mutants;
+#[path = "../mutants/dump.rs"]
+mod mutations;
 #[path = "replay/names.rs"]
 mod names;
 

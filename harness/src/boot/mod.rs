@@ -5,6 +5,7 @@
 //! [`qmp`] asks a QEMU about itself, [`view`] asks one about the CPU of the guest it is about to run. [`guest`] puts them
 //! together: boot one guest, bring back its streams. [`migrate`] takes one from a QEMU to another, [`vmm`] runs one without QEMU. [`linux`] is what a Linux kernel is
 //! booted with.
+//! [`tool`] runs what a bisect needs, git and builds.
 
 pub mod cancel;
 pub mod command;
@@ -19,6 +20,7 @@ pub mod monitor;
 pub mod process;
 pub mod qmp;
 pub mod site;
+pub mod tool;
 pub mod view;
 pub mod vmm;
 

@@ -132,6 +132,24 @@ const RULES: [Rule; 24] = [
     rule(0xC001_011F, "AMD VIRT_SPEC_CTRL", &["virt-ssbd"], Faults),
 ];
 
+/// What is due of an MSR of the boot processor: that it is readable, or that it faults; `None` where no rule says it.
+pub fn due(dump: &Dump, index: u32, lane: Lane, table: &Table) -> Option<bool> {
+    let vcpu = dump.boot_processor()?;
+    let view = View::of(vcpu, Phase::Reset, table)?;
+    let msrs = vcpu.phase(Phase::Msrs)?;
+    let covers = |rule: &&Rule| (rule.first..=rule.last).contains(&index);
+    let rule = RULES.iter().find(covers)?;
+    let mut features = rule.features.iter();
+    let announced = features.any(|feature| announces(&view, msrs, feature));
+    let strict = rule.otherwise == Faults && !emulated(lane);
+    (announced || strict).then_some(announced)
+}
+
+/// TCG answers for MSRs that it does not know.
+fn emulated(lane: Lane) -> bool {
+    matches!(lane, Lane::Definition | Lane::Tcg)
+}
+
 /// Where the MSRs and CPUID of any vCPU contradict one another.
 pub fn msrs(dump: &Dump, lane: Lane, layer: &'static str, table: &Table) -> Vec<Change> {
     let tell = Teller {
@@ -154,7 +172,6 @@ fn of_one(vcpu: &Vcpu, lane: Lane, tell: &Teller<'_>) -> Vec<Change> {
     ) else {
         return Vec::new();
     };
-    let emulated = matches!(lane, Lane::Definition | Lane::Tcg);
     let mut changes = Vec::new();
     for rule in &RULES {
         let announcing = rule.features.iter();
@@ -164,7 +181,7 @@ fn of_one(vcpu: &Vcpu, lane: Lane, tell: &Teller<'_>) -> Vec<Change> {
         for (index, reading) in msrs.msrs.range(rule.first..=rule.last) {
             let place = format!("MSR.{index:02X}H");
             let readable = matches!(reading, Reading::Value(_));
-            let strict = rule.otherwise == Faults && !emulated;
+            let strict = rule.otherwise == Faults && !emulated(lane);
             changes.extend(match (by, readable) {
                 (Some(feature), false) => {
                     let expected = format!("readable: CPUID announces {feature}");

@@ -51,7 +51,7 @@ struct Levels {
     kind: &'static str,
 }
 
-/// What every leaf must agree with.
+/// What every leaf must agree with. Read off leaf 0BH it is what a guest wrote, and any number can be 0 or less than another.
 #[derive(Clone, Copy)]
 struct Shape {
     threads: u32,
@@ -142,12 +142,14 @@ fn logical_count(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change
             changes.extend(tell.unless_equal(name, 0, due, Some(said)));
         }
     }
-    if view.at("cache-type", 0).is_some_and(|kind| kind != 0) {
-        let ids = view.at("cache-core-ids", 0).unwrap_or(0) + 1;
-        let due = shape.package_bits - shape.thread_bits;
+    // Every cache repeats it (SDM vol. 2, "CPUID", leaf 04H, EAX[31:26]).
+    let there = |index: &u32| view.at("cache-type", *index).is_some_and(|kind| kind != 0);
+    for index in (0..64).take_while(there) {
+        let ids = view.at("cache-core-ids", index).unwrap_or(0) + 1;
+        let due = shape.package_bits.saturating_sub(shape.thread_bits);
         if width(ids) != due.min(6) {
             let due = (1 << due.min(6)) - 1;
-            changes.extend(tell.unless_equal("cache-core-ids", 0, due, Some(ids - 1)));
+            changes.extend(tell.unless_equal("cache-core-ids", index, due, Some(ids - 1)));
         }
     }
     changes
@@ -235,7 +237,7 @@ fn amd_sizes(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     let (cores, bits) = (view.value("cores-minus-1"), view.value("apic-id-size"));
     if view.is_amd() || cores.unwrap_or(0) + bits.unwrap_or(0) > 0 {
-        let due = shape.per_package - 1;
+        let due = shape.per_package.saturating_sub(1);
         changes.extend(tell.unless_equal("cores-minus-1", 0, due, cores));
         // 0: the count of cores stands for it.
         let bits = bits.filter(|bits| *bits != 0 || !shape.per_package.is_power_of_two());
@@ -243,7 +245,12 @@ fn amd_sizes(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
     }
     if view.has("topoext") {
         let name = "threads-per-core-minus-1";
-        changes.extend(tell.unless_equal(name, 0, shape.threads - 1, view.value(name)));
+        changes.extend(tell.unless_equal(
+            name,
+            0,
+            shape.threads.saturating_sub(1),
+            view.value(name),
+        ));
     }
     changes
 }
@@ -403,6 +410,18 @@ mod tests {
             ),
         ] {
             assert_eq!(found("4", "AuthenticAMD", &[row]), [expected]);
+        }
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_findings_and_no_panic() {
+        let none: Row = (0xB, 0, [0, 0, 0x100, 0]);
+        let wide: Row = (0xB, 0, [31, 0, 0x100, 0]);
+        for rows in [
+            [none, (0xB, 1, [0, 0, 0x201, 0])],
+            [wide, (0xB, 1, [1, 0, 0x201, 0])],
+        ] {
+            assert!(!found("4", "AuthenticAMD", &rows).is_empty());
         }
     }
 

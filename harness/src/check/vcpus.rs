@@ -3,8 +3,9 @@
 //! A processor's id stands in leaf 1 EBX (its low 8 bits), 0BH and 1FH EDX, 0x8000001E EAX and 0x80000026 EDX (SDM vol. 3 §10.9.3,
 //! "Hierarchical mapping"; APM vol. 3 appendix E; x86_cpu_apic_id_from_index and cpu_x86_cpuid in QEMU).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
 use super::compare::{Change, Kind};
@@ -12,9 +13,11 @@ use super::view::{Teller, View, place};
 use super::xsave::of_vcpu;
 use crate::decode::delta::{self, delta};
 use crate::decode::{Bit, Space, Table};
-use crate::dump::{Dump, Key, Reading, Vcpu};
+use crate::dump::{Dump, Key, PhaseDump, Reading, Vcpu};
 
 const CHECK: &str = "vcpus";
+/// IA32_APIC_BASE.BSP.
+const BSP: u64 = 1 << 8;
 
 /// CPUID fields that may differ between vCPUs.
 const OWN_FIELDS: [(&str, &str); 7] = [
@@ -130,7 +133,43 @@ fn twins(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
         }
     }
     changes.extend(msrs(boot, vcpu, tell));
+    changes.extend(control(boot, vcpu, tell));
     changes
+}
+
+/// Control state as reset left it, and as the agent set it: the same on every vCPU, but for APIC_BASE.BSP.
+fn control(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for phase in [Phase::Reset, Phase::Enabled] {
+        let [Some(first), Some(own)] = [boot, vcpu].map(|vcpu| vcpu.phase(phase)) else {
+            continue;
+        };
+        let all: BTreeSet<&Control> = first.control.keys().chain(own.control.keys()).collect();
+        for control in all {
+            let read = |phase: &PhaseDump| {
+                let reading = *phase.control.get(control)?;
+                Some(match (control, reading) {
+                    (Control::ApicBase, Reading::Value(value)) => Reading::Value(value & !BSP),
+                    (_, reading) => reading,
+                })
+            };
+            let (due, seen) = (read(first), read(own));
+            if due != seen {
+                let name = control.name();
+                let place = format!("state.{}.{name}", phase.name());
+                changes.push(tell.at(Kind::Changed, place, name, said(due), said(seen)));
+            }
+        }
+    }
+    changes
+}
+
+fn said(reading: Option<Reading>) -> String {
+    match reading {
+        Some(Reading::Value(value)) => format!("value = {value:#x}"),
+        Some(Reading::Fault(vector)) => format!("exception {vector}"),
+        None => "no reading".to_owned(),
+    }
 }
 
 fn cpuid(boot: &View<'_>, key: Key, change: delta::Change, tell: &Teller<'_>) -> Vec<Change> {
@@ -193,20 +232,21 @@ fn msrs(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
         }
         _ => one != other,
     };
-    let told = |reading: Reading| match reading {
-        Reading::Value(value) => format!("value = {value:#x}"),
-        Reading::Fault(vector) => format!("exception {vector}"),
-    };
-    let judge = |(index, one): (&u32, &Reading)| {
-        let other = *own.msrs.get(index)?;
-        differs(*index, *one, other).then(|| {
+    let judge = |index: &u32| {
+        let (one, other) = (boot.msrs.get(index).copied(), own.msrs.get(index).copied());
+        let differ = match (one, other) {
+            (Some(one), Some(other)) => differs(*index, one, other),
+            (one, other) => one != other,
+        };
+        differ.then(|| {
             let mut fields = tell.table.register(Space::Msr, *index, 0, 0);
             let name = fields.next().map_or("msr", |field| &field.name);
             let place = format!("MSR.{index:02X}H");
-            tell.at(Kind::Changed, place, name, told(*one), told(other))
+            tell.at(Kind::Changed, place, name, said(one), said(other))
         })
     };
-    boot.msrs.iter().filter_map(judge).collect()
+    let all: BTreeSet<&u32> = boot.msrs.keys().chain(own.msrs.keys()).collect();
+    all.into_iter().filter_map(judge).collect()
 }
 
 #[cfg(test)]
@@ -285,6 +325,49 @@ mod tests {
                 "vcpus: changed xsave vcpu1 CPUID.01H.00H:ECX[26]: xsave = 1; xsave = 0",
                 "vcpus: lost leaf vcpu1 CPUID.8000001EH.00H: as on the boot processor: an answer; none",
             ]
+        );
+    }
+
+    #[test]
+    fn control_state_must_agree_but_for_the_boot_processors_mark() {
+        let with = |id, base, cr4: Option<u64>| {
+            let mut vcpu = vcpu(id);
+            let reset = vcpu.phases.entry(Phase::Reset).or_default();
+            reset
+                .control
+                .insert(Control::ApicBase, Reading::Value(base));
+            let enabled = vcpu.phases.entry(Phase::Enabled).or_default();
+            enabled
+                .control
+                .extend(cr4.map(|cr4| (Control::Cr4, Reading::Value(cr4))));
+            vcpu
+        };
+        let boot = with(0, 0xFEE0_0900, Some(0x406A0));
+        let told = |other| found(vec![boot.clone(), other], 2);
+        assert!(told(with(1, 0xFEE0_0800, Some(0x406A0))).is_empty());
+        assert_eq!(
+            told(with(1, 0xFEE0_0000, Some(0x6A0))),
+            [
+                "vcpus: changed apic-base vcpu1 state.reset.apic-base: value = 0xfee00800; value = 0xfee00000",
+                "vcpus: changed cr4 vcpu1 state.os-enabled.cr4: value = 0x406a0; value = 0x6a0"
+            ]
+        );
+        assert_eq!(
+            told(with(1, 0xFEE0_0800, None)),
+            ["vcpus: changed cr4 vcpu1 state.os-enabled.cr4: value = 0x406a0; no reading"]
+        );
+    }
+
+    #[test]
+    fn an_msr_that_one_vcpu_did_not_read_is_told() {
+        let mut boot = vcpu(0);
+        let msrs = boot.phases.entry(Phase::Msrs).or_default();
+        msrs.msrs.insert(0xFE, Reading::Value(8));
+        let mut other = vcpu(1);
+        other.phases.entry(Phase::Msrs).or_default();
+        assert_eq!(
+            found(vec![boot, other], 2),
+            ["vcpus: changed mtrr-variable-count vcpu1 MSR.FEH: value = 0x8; no reading"]
         );
     }
 

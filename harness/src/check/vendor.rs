@@ -136,6 +136,14 @@ const GROUPS: [Group; 7] = [
     },
 ];
 
+/// The features that no processor of `vendor` has.
+pub fn foreign(vendor: &str) -> impl Iterator<Item = &'static str> {
+    let strange = GROUPS
+        .iter()
+        .filter(move |group| group.strangers.contains(&vendor));
+    strange.flat_map(|group| group.features.iter().copied())
+}
+
 /// Every feature that the vendor cannot have.
 pub fn vendor(dump: &Dump, layer: &'static str, table: &Table) -> Vec<Change> {
     let view = dump

@@ -76,6 +76,8 @@ pub enum Verb {
     Record(Record),
     /// Run the nightly selection, resumable, and keep its results beside the nights before
     Nightly(Nightly),
+    /// Find the commit, or the version, of QEMU or Linux that first shows what a case found
+    Bisect(super::bisect::Bisect),
     /// Join the results of several runs: shards, attempts, hosts
     Merge(Merge),
     /// Show the results of a run again, in every format

@@ -24,8 +24,9 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     {
         return offered(context, arguments);
     }
-    let a = lines(context, Path::new(&arguments.a))?;
-    let b = lines(context, Path::new(&arguments.b))?;
+    let unmasked = Volatile::default();
+    let a = lines(context, Path::new(&arguments.a), &unmasked)?;
+    let b = lines(context, Path::new(&arguments.b), &unmasked)?;
     let changes = compare(&a, &b, "");
     let text: String = changes
         .iter()
@@ -66,22 +67,18 @@ fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     }
 }
 
-/// Of a record, a JSON dump, a text dump, or an expectation.
-fn lines(context: &Context, path: &Path) -> anyhow::Result<Vec<Line>> {
+/// Of a record, a JSON dump, a text dump, or an expectation; the first two masked by `volatile`.
+pub fn lines(context: &Context, path: &Path, volatile: &Volatile) -> anyhow::Result<Vec<Line>> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {name}"))?;
     if text.trim_start().starts_with('{') {
         if Record::is_one(&text) {
             let record = Record::parse(path, &text)?;
-            return Ok(render(
-                &record.guest,
-                &context.store.table,
-                &Volatile::default(),
-            ));
+            return Ok(render(&record.guest, &context.store.table, volatile));
         }
         let dump: Dump = serde_json::from_str(&text)
             .with_context(|| format!("failed to read the dump in {name}"))?;
-        return Ok(render(&dump, &context.store.table, &Volatile::default()));
+        return Ok(render(&dump, &context.store.table, volatile));
     }
     parse::lines(&snapshot_content(&text).unwrap_or(text))
         .map_err(|error| anyhow::anyhow!("{name}: {error}"))

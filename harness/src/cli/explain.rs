@@ -53,7 +53,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
 }
 
 /// The flag with this name.
-fn feature<'a>(table: &'a Table, name: &str) -> anyhow::Result<&'a Field> {
+pub fn feature<'a>(table: &'a Table, name: &str) -> anyhow::Result<&'a Field> {
     match named(table, name) {
         Some(field) if field.format == Format::Flag => Ok(field),
         Some(field) => bail!(

@@ -308,7 +308,7 @@ pub fn of_trials(context: &Context, trials: &[Trial]) -> anyhow::Result<Labs> {
     Ok(labs)
 }
 
-fn parameter(text: &str) -> Result<String, String> {
+pub fn parameter(text: &str) -> Result<String, String> {
     let whole = text
         .split_once('=')
         .and_then(|(name, _)| name.split_once('.'));

@@ -1,6 +1,7 @@
 //! The verbs.
 
 mod arguments;
+mod bisect;
 mod catalogue;
 mod compat;
 mod context;
@@ -23,6 +24,7 @@ mod view;
 
 pub use arguments::Arguments;
 use arguments::Verb;
+pub use bisect::{ABORT, is_step};
 use context::Context;
 
 /// Exit status of usage and configuration errors.
@@ -46,6 +48,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Migrate(migrate) => migrate::run(&Context::new(&arguments.global)?, migrate),
         Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
         Verb::Nightly(nightly) => nightly::run(&Context::new(&arguments.global)?, nightly),
+        Verb::Bisect(what) => bisect::run(&arguments.global, what),
         Verb::Merge(merge) => merge::run(merge),
         Verb::Report(report) => report::run(report),
         Verb::Diff(diff) => diff::run(&Context::new(&arguments.global)?, diff),

@@ -24,9 +24,15 @@ struct File {
     volatile: Vec<Entry>,
 }
 
-/// What to print instead of a value, by name. Empty: nothing is masked.
+/// What to print instead of a value, by name, and why. Empty: nothing is masked.
 #[derive(Clone, Debug, Default)]
-pub struct Volatile(BTreeMap<String, String>);
+pub struct Volatile(BTreeMap<String, Mask>);
+
+#[derive(Clone, Debug)]
+struct Mask {
+    placeholder: String,
+    reason: String,
+}
 
 impl Volatile {
     /// Reads the file's text.
@@ -48,13 +54,26 @@ impl Volatile {
                     entry.name
                 ));
             }
-            masks.insert(entry.name, format!("<{}>", entry.placeholder));
+            let placeholder = format!("<{}>", entry.placeholder);
+            let reason = entry.reason.trim().to_owned();
+            masks.insert(
+                entry.name,
+                Mask {
+                    placeholder,
+                    reason,
+                },
+            );
         }
         Ok(Volatile(masks))
     }
 
     /// The placeholder for a name, `None` where the value is printed.
     pub fn placeholder(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.get(name).map(|mask| mask.placeholder.as_str())
+    }
+
+    /// Why the value of a name is not compared; `None` where it is.
+    pub fn reason(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|mask| mask.reason.as_str())
     }
 }

@@ -10,7 +10,7 @@ use crate::dump::Regs;
 /// A layer of the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Whose word it is: `model`, `hardware`, `kvm`, `qemu`, `guest`.
+    /// Whose word it is: `model`, `hardware`, `host kernel`, `kvm`, `qemu`, `guest`, `/proc/cpuinfo`; without QEMU `given`, `kvm`, `guest`.
     pub layer: String,
     /// How many features are left.
     pub present: usize,

@@ -213,7 +213,7 @@ fn counted(matrix: &Matrix, from: &str, to: &str) -> String {
     }
 }
 
-fn table(matrix: &Matrix, cell: impl Fn(&str, &str) -> String) -> Table {
+fn table(matrix: &Matrix, cell: impl Fn(&str, &str) -> String) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let heads = matrix.releases.iter().map(String::as_str);
@@ -225,7 +225,7 @@ fn table(matrix: &Matrix, cell: impl Fn(&str, &str) -> String) -> Table {
         });
         table.add_row([from.clone()].into_iter().chain(cells));
     }
-    table
+    table.trim_fmt()
 }
 
 #[cfg(test)]
@@ -287,14 +287,14 @@ from 7.2 to 10.0, tcg: 1 group of changes
     A-v1 · pc-q35-7.2 · 1 cases
 
 pc-q35-7.2 · B-v1 · tcg: from (rows) to (columns)
-       7.2   10.0 
- 7.2   –     safe 
- 10.0  safe  –    
+       7.2   10.0
+ 7.2   –     safe
+ 10.0  safe  –
 
 pc-q35-7.2 · A-v1 · tcg: from (rows) to (columns)
-       7.2        10.0      
- 7.2   –          changes 1 
- 10.0  changes 1  –         
+       7.2        10.0
+ 7.2   –          changes 1
+ 10.0  changes 1  –
   7.2 → 10.0: gained x2apic
 "
         );

@@ -1,6 +1,6 @@
 //! Boots cases: one pool bounds how many guests run at once, and a guest that several trials need runs once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::boot::{AGENT_ROM, Boot, Cancel, Ending, Here, Options, Site};
 use crate::decode::{Line, render};
 use crate::dump::{Dump, assemble};
 use crate::host::kvm::CpuidTable;
+use crate::host::{HostLayer, KvmLayer};
 use crate::layers::QemuLayer;
 use crate::matrix::{Case, Lane, Migration};
 use crate::report::write_whole;
@@ -93,6 +94,8 @@ pub struct Engine {
     pub options: Options,
     /// This host as it was, where it is to be held against that.
     pub baseline: Option<super::Baseline>,
+    /// Checks that are off, by name: the self-test by mutation shows with it that a mutant dies of the check that it is meant for.
+    pub without: BTreeSet<String>,
     cancel: Cancel,
     site: Arc<dyn Site>,
     lab: Option<Arc<Lab>>,
@@ -107,6 +110,8 @@ pub struct Engine {
     rom: PathBuf,
     seen: Mutex<HashMap<Key, Arc<OnceLock<Arc<Observed>>>>>,
     unavailable: Mutex<HashMap<Asked, Arc<OnceLock<Arc<Unavailable>>>>>,
+    host: OnceLock<Option<HostLayer>>,
+    kvm: OnceLock<Option<KvmLayer>>,
 }
 
 /// By model, `unavailable-features`; empty where QEMU does not tell.
@@ -128,6 +133,7 @@ impl Engine {
             store,
             options,
             baseline: None,
+            without: BTreeSet::new(),
             cancel,
             site: Arc::new(Here),
             lab: None,
@@ -142,6 +148,8 @@ impl Engine {
             rom,
             seen: Mutex::default(),
             unavailable: Mutex::default(),
+            host: OnceLock::new(),
+            kvm: OnceLock::new(),
         })
     }
 
@@ -152,6 +160,7 @@ impl Engine {
             store: self.store.clone(),
             options: self.options.clone(),
             baseline: None,
+            without: self.without.clone(),
             cancel: self.cancel.clone(),
             site: Arc::clone(&lab) as Arc<dyn Site>,
             lab: Some(lab),
@@ -163,6 +172,8 @@ impl Engine {
             rom: self.rom.clone(),
             seen: Mutex::default(),
             unavailable: Mutex::default(),
+            host: OnceLock::new(),
+            kvm: OnceLock::new(),
         }
     }
 
@@ -174,6 +185,18 @@ impl Engine {
     /// Where guests of KVM lanes run.
     pub fn site(&self) -> &dyn Site {
         &*self.site
+    }
+
+    /// What the hardware and the kernel of that site say, asked once; `None` where they cannot be asked.
+    pub fn host_layer(&self) -> Option<&HostLayer> {
+        let asked = self.host.get_or_init(|| self.site.host_layer().ok());
+        asked.as_ref()
+    }
+
+    /// What its KVM says, likewise.
+    pub fn kvm_layer(&self) -> Option<&KvmLayer> {
+        let asked = self.kvm.get_or_init(|| self.site.kvm_layer().ok());
+        asked.as_ref()
     }
 
     /// The pool that bounds running guests. Guests are booted on its threads only: a guest dies with its thread.

@@ -98,6 +98,27 @@ fn labelled(found: Vec<(PathBuf, Offers)>) -> Vec<Arc<Qemu>> {
     qemus.collect()
 }
 
+/// A binary with what it offers but its CPU models, which take it longest to tell; nothing is kept of it. For binaries that are
+/// looked at once: those of a bisect.
+///
+/// # Errors
+/// It does not answer, or has no q35 machine type.
+pub fn briefly(path: &Path, deadline: Duration, cancel: &Cancel) -> Result<Qemu, String> {
+    let commands = [
+        monitor::command("query-version"),
+        monitor::command("query-machines"),
+    ];
+    let answers = qmp::ask(path, "none", &commands, deadline, cancel);
+    let answers = answers.map_err(|error| error.to_string())?;
+    let offers = Offers::read(&answers[0], &answers[1]).map_err(|error| error.to_string())?;
+    let (major, minor) = offers.release();
+    Ok(Qemu {
+        path: path.to_owned(),
+        label: format!("qemu-{major}.{minor}"),
+        offers: Arc::new(offers),
+    })
+}
+
 fn offers(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, String> {
     let path = &path
         .canonicalize()

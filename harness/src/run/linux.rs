@@ -209,7 +209,8 @@ fn one(
     trial: &Trial,
     case: &Case,
 ) -> Result<(CaseResult, Option<String>), Broken> {
-    let agent = bare_metal(case).map(|bare| engine.observe(&bare));
+    let bare = bare_metal(case);
+    let agent = bare.as_ref().map(|bare| engine.observe(bare));
     let agent = match agent.as_deref() {
         Some(Ok(agent)) => agent,
         Some(Err(unseen)) => {
@@ -254,6 +255,8 @@ fn one(
         result.reason = causes.into_iter().collect::<Vec<_>>().join("; ");
     }
     result.linux = Some(LinuxSeen::of(&reported.report));
+    let flags = &reported.report.cpuinfo.flags;
+    result.flow = bare.and_then(|bare| super::flow::of_linux(engine, &bare, agent, flags));
     let result = result.ran(seen.elapsed, &seen.command).saw(&lines);
     let recorded = !trial.expectation.as_os_str().is_empty() && guest_is_plain(case);
     Ok((result, recorded.then(|| text(&lines))))

@@ -4,6 +4,7 @@
 //! cache. Without a QEMU on this machine a test says that it was skipped; under CI it fails.
 
 mod bad_input;
+mod bisect;
 mod broken_qemu;
 mod browser;
 mod compat;

@@ -115,7 +115,16 @@ fn case<'a>(
         since.unwrap_or(0),
         strings.of(row.host.as_deref().unwrap_or_default()),
         flow(row, strings),
+        strings.of(kernel(row)),
     ])
+}
+
+/// The kernel of a lab or of a Linux guest, as the case's name has it.
+fn kernel(row: &Row) -> &str {
+    let mut parts = row.case.split('/');
+    parts
+        .find(|part| part.starts_with("linux-"))
+        .unwrap_or_default()
 }
 
 fn flow<'a>(row: &'a Row, strings: &mut Strings<'a>) -> Value {

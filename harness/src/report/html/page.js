@@ -2,9 +2,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const { strings, statuses, trends, findings, causes } = data;
-  const rows = data.rows.map(([name, lane, qemu, machine, cpu, status, ms, reason, command, changes, trend, since, host, flow]) => ({
+  const rows = data.rows.map(([name, lane, qemu, machine, cpu, status, ms, reason, command, changes, trend, since, host, flow, kernel]) => ({
     name: strings[name], lane: strings[lane], qemu: strings[qemu], machine: strings[machine], cpu: strings[cpu], status, ms, reason: strings[reason],
-    command, changes, trend: trends[trend], since, host: strings[host], flow,
+    command, changes, trend: trends[trend], since, host: strings[host], flow, kernel: strings[kernel],
   }));
   const worst = [1, 2, 5, 4, 3, 0];
   const natural = new Intl.Collator("en", { numeric: true }).compare;
@@ -85,6 +85,7 @@
     const row = rows[index];
     const facts = [["outcome", statuses[row.status] + (row.trend ? `, ${row.trend}` : "") + (row.since > 1 ? `, since ${row.since} nights` : "")], ["lane", row.lane], ["QEMU", row.qemu],
       ["machine type", row.machine], ["-cpu", row.cpu], ["took", `${row.ms} ms`]];
+    if (row.kernel) facts.push(["kernel", row.kernel]);
     if (row.host) facts.push(["host class", row.host]);
     if (row.reason) facts.push(["reason", row.reason]);
     let html = `<dl>${facts.map(([key, value]) => `<dt>${key}</dt><dd>${escape(value)}</dd>`).join("")}</dl>`;

@@ -1,0 +1,368 @@
+//! QEMU mutants: wrappers around the real binary that add `-global`, put the newest machine type in another one's place, or keep
+//! something to themselves, each held as `run` holds the real one.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use cpuid_fidelity::boot::{Cancel, Options};
+use cpuid_fidelity::check::{CaseResult, Status};
+use cpuid_fidelity::decode::table::{Format, Space};
+use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::matrix::{self, Config, Filter, Lane, Profile, Qemu, Subject, Trial};
+use cpuid_fidelity::run::judge::judge;
+use cpuid_fidelity::run::{Engine, Store};
+use rayon::prelude::*;
+
+use super::tally::{Survivor, Tally};
+
+/// Models of each QEMU that are mutated, spread over all.
+const MODELS: usize = 20;
+/// Features of each that are taken away, spread over those that it has.
+const TAKEN: usize = 8;
+/// Features that are added, spread over those that it has not.
+const ADDED: usize = 3;
+
+/// Features without which TCG hangs for ever once CR4.OSXSAVE is set (expectations/README.md, item 2): noticed, after the deadline.
+const HANGS: [&str; 1] = ["xsaveopt"];
+
+/// Values that are no features. QEMU refuses some on some models, which are then no mutants.
+const VALUES: [&str; 9] = [
+    "family=15",
+    "model=77",
+    "stepping=13",
+    "level=5",
+    "xlevel=0x80000004",
+    "phys-bits=41",
+    "model-id=Another CPU",
+    "vendor=GenuineCloud",
+    "hypervisor=off",
+];
+
+/// One mutant.
+struct Mutant {
+    what: String,
+    trial: Trial,
+    /// The check that is to notice it.
+    check: &'static str,
+    script: String,
+}
+
+/// What became of one.
+enum Fate {
+    /// The wrapper is no QEMU any more: the property is unknown, or refused.
+    Refused,
+    /// The guest sees the same.
+    Same,
+    Killed,
+    Alive(String),
+}
+
+/// Every mutant of `qemu`, with the check and without it.
+///
+/// # Errors
+/// A wrapper cannot be written.
+pub fn run(config: &Config, qemu: &Arc<Qemu>, folder: &Path) -> anyhow::Result<Vec<Tally>> {
+    let engine = engine(config, None)?;
+    let filter = Filter {
+        lanes: vec![Lane::Definition, Lane::Tcg],
+        ..Filter::default()
+    };
+    let qemus = [Arc::clone(qemu)];
+    let trials = matrix::plan(&qemus, config, Profile::Default, &filter);
+    let known = |trial: &&Trial| engine.store.skip(trial).is_none();
+    let trials: Vec<&Trial> = trials.iter().filter(known).collect();
+    let mut mutants = features(&engine, &trials);
+    mutants.extend(machines(&trials, qemu));
+    mutants.extend(liars(&engine, &trials));
+    for (number, mutant) in mutants.iter_mut().enumerate() {
+        let path = folder.join(format!("{}-{number}", qemu.label));
+        write(&path, &qemu.path, &mutant.script)?;
+        let wrapped = Arc::new(Qemu {
+            path,
+            label: qemu.label.clone(),
+            offers: Arc::clone(&qemu.offers),
+        });
+        for case in &mut mutant.trial.cases {
+            case.qemu = Arc::clone(&wrapped);
+        }
+    }
+    let mut tallies: Vec<Tally> = Vec::new();
+    for check in ["expectation", "warnings", "enforce"] {
+        let own: Vec<&Mutant> = mutants.iter().filter(|one| one.check == check).collect();
+        tallies.push(tally(config, &engine, qemu, check, &own)?);
+    }
+    tallies.retain(|tally| tally.total > 0);
+    Ok(tallies)
+}
+
+/// An engine for which no waiver holds, and without a check.
+fn engine(config: &Config, without: Option<&str>) -> anyhow::Result<Engine> {
+    let options = Options {
+        timeout: std::time::Duration::from_secs(config.timeout.max(60)),
+        ..Options::default()
+    };
+    let mut engine = Engine::new(Store::open(config)?, options, config.jobs, Cancel::new()?)?;
+    engine.without.extend(without.map(str::to_owned));
+    Ok(engine)
+}
+
+fn tally(
+    config: &Config,
+    engine: &Engine,
+    qemu: &Arc<Qemu>,
+    check: &'static str,
+    mutants: &[&Mutant],
+) -> anyhow::Result<Tally> {
+    let fates = |engine: &Engine| -> Vec<Fate> {
+        engine.pool().install(|| {
+            mutants
+                .par_iter()
+                .map(|one| fate(engine, qemu, one))
+                .collect()
+        })
+    };
+    let with = fates(engine);
+    let without = fates(&self::engine(config, Some(check))?);
+    let counts = |fate: &&Fate| matches!(fate, Fate::Killed | Fate::Alive(_));
+    let killed = |fate: &&Fate| matches!(fate, Fate::Killed);
+    let alive = mutants.iter().zip(&with).filter_map(|(mutant, fate)| {
+        let Fate::Alive(how) = fate else { return None };
+        Some(Survivor {
+            what: format!("{}: {how}", mutant.what),
+            reason: None,
+        })
+    });
+    let refused = with
+        .iter()
+        .filter(|fate| matches!(fate, Fate::Refused))
+        .count();
+    let same = with
+        .iter()
+        .filter(|fate| matches!(fate, Fate::Same))
+        .count();
+    Ok(Tally {
+        check: check.to_owned(),
+        of: format!(
+            "{} ({refused} refused by QEMU, {same} that no guest sees)",
+            qemu.label
+        ),
+        total: with.iter().filter(counts).count(),
+        killed: with.iter().filter(killed).count(),
+        killed_without: without.iter().filter(killed).count(),
+        survivors: alive.collect(),
+    })
+}
+
+/// Holds a mutant as `run` would.
+fn fate(engine: &Engine, qemu: &Arc<Qemu>, mutant: &Mutant) -> Fate {
+    let verdict = judge(engine, &mutant.trial, &|_| {});
+    let [CaseResult { status, reason, .. }] = verdict.results.as_slice() else {
+        return Fate::Refused;
+    };
+    // It ended before the guest did anything: it refuses the property or its value.
+    let refused = "QEMU exited with status 1; the agent reported nothing";
+    if *status == Status::Error && reason.starts_with(refused) {
+        return Fate::Refused;
+    }
+    if matches!(status, Status::Fail | Status::Error) {
+        return Fate::Killed;
+    }
+    let liar = mutant.check != "expectation";
+    let seen = |qemu: &Arc<Qemu>| -> Option<Dump> {
+        let mut case = mutant.trial.cases.first()?.clone();
+        case.qemu = Arc::clone(qemu);
+        Some((*engine.observe(&case)).as_ref().ok()?.dump.clone())
+    };
+    let own = mutant
+        .trial
+        .cases
+        .first()
+        .map(|case| Arc::clone(&case.qemu));
+    match own.and_then(|own| seen(&own)) == seen(qemu) && !liar {
+        true => Fate::Same,
+        false => Fate::Alive(format!("{} {reason}", status.word())),
+    }
+}
+
+/// Up to `count` of `all`, spread evenly.
+fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
+    let step = all.len().div_ceil(count.max(1)).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
+/// `-global` for one property of the model of each trial.
+fn features(engine: &Engine, trials: &[&Trial]) -> Vec<Mutant> {
+    let of_models = |lane: Lane| -> Vec<&Trial> {
+        let one = |trial: &&&Trial| {
+            trial.subject == Subject::Model && trial.cases.iter().all(|case| case.lane == lane)
+        };
+        trials.iter().filter(one).copied().collect()
+    };
+    let mut chosen = spread(of_models(Lane::Definition), MODELS);
+    chosen.extend(
+        of_models(Lane::Tcg)
+            .into_iter()
+            .filter(|trial| !trial.name.ends_with("/max")),
+    );
+    let properties: Vec<Vec<String>> = engine.pool().install(|| {
+        chosen
+            .par_iter()
+            .map(|trial| properties(engine, trial))
+            .collect()
+    });
+    let mut mutants = Vec::new();
+    for (trial, properties) in chosen.into_iter().zip(properties) {
+        for property in properties {
+            let class = format!("{}-x86_64-cpu", trial.cases[0].cpu);
+            mutants.push(Mutant {
+                what: format!("{} {property}", trial.name),
+                trial: trial.clone(),
+                check: "expectation",
+                script: format!("exec \"$q\" \"$@\" -global '{class}.{property}'"),
+            });
+        }
+    }
+    mutants
+}
+
+/// What is changed of a trial's model: features that it has and has not, and values.
+fn properties(engine: &Engine, trial: &Trial) -> Vec<String> {
+    let observed = engine.observe(&trial.cases[0]);
+    let Ok(seen) = observed.as_ref() else {
+        return Vec::new();
+    };
+    let Some(boot) = seen.dump.boot_processor() else {
+        return Vec::new();
+    };
+    let release = trial.cases[0].qemu.offers.release();
+    let mut has = Vec::new();
+    let mut lacks = Vec::new();
+    for field in engine.store.table.fields() {
+        let named = field
+            .qemu
+            .as_ref()
+            .is_some_and(|releases| releases.holds(release));
+        let hangs = HANGS.contains(&field.name.as_str());
+        if !named
+            || hangs
+            || !field.measured
+            || field.format != Format::Flag
+            || field.space != Space::Cpuid
+        {
+            continue;
+        }
+        let subleaf = (0..64)
+            .find(|subleaf| field.subleaves.covers(*subleaf))
+            .unwrap_or(0);
+        let regs = boot.cpuid(field.leaf, subleaf).unwrap_or_default();
+        match u64::from(regs[usize::from(field.register)]) & field.mask() {
+            0 => lacks.push(format!("{}=on", field.name)),
+            _ => has.push(format!("{}=off", field.name)),
+        }
+    }
+    let mut properties = spread(has, TAKEN);
+    // TCG emulates few of those that a model lacks; in lane `definition` all are forced.
+    if trial.cases[0].lane == Lane::Definition {
+        properties.extend(spread(lacks, ADDED));
+    }
+    properties.extend(VALUES.map(str::to_owned));
+    properties
+}
+
+/// A machine type that is another one, and one on which a model has lost a feature.
+fn machines(trials: &[&Trial], qemu: &Qemu) -> Vec<Mutant> {
+    let newest = qemu.offers.newest_machine().unwrap_or("q35");
+    let mut mutants = Vec::new();
+    for trial in trials
+        .iter()
+        .filter(|trial| trial.subject == Subject::Machine)
+    {
+        let Some(machine) = trial.cases.first().map(|case| case.machine.clone()) else {
+            continue;
+        };
+        let single = |case: &matrix::Case| Trial {
+            cases: vec![case.clone()],
+            ..(*trial).clone()
+        };
+        for case in spread(trial.cases.iter().collect(), MODELS) {
+            mutants.push(Mutant {
+                what: format!("{} {} is {newest}", trial.name, case.cpu),
+                trial: single(case),
+                check: "expectation",
+                script: format!(
+                    "for word do shift; case \"$word\" in {machine}|{machine},*) word=\"{newest}${{word#{machine}}}\" ;; esac; \
+                     set -- \"$@\" \"$word\"; done; exec \"$q\" \"$@\""
+                ),
+            });
+            let class = format!("{}-x86_64-cpu", case.cpu);
+            mutants.push(Mutant {
+                what: format!("{} {} fpu=off there", trial.name, case.cpu),
+                trial: single(case),
+                check: "expectation",
+                script: format!(
+                    "case \"$*\" in *'-machine {machine},'*) set -- \"$@\" -global '{class}.fpu=off' ;; esac; exec \"$q\" \"$@\""
+                ),
+            });
+        }
+    }
+    mutants
+}
+
+/// QEMUs that filter features and keep it to themselves, or let `enforce` pass.
+fn liars(engine: &Engine, trials: &[&Trial]) -> Vec<Mutant> {
+    let of_tcg = trials.iter().filter(|trial| {
+        trial.subject == Subject::Model && trial.cases.iter().all(|case| case.lane == Lane::Tcg)
+    });
+    let mut mutants = Vec::new();
+    // Where nothing is filtered there is nothing to keep quiet about.
+    let filters = |trial: &&&Trial| {
+        let seen = engine.observe(&trial.cases[0]);
+        let layer = (*seen).as_ref().ok().and_then(|seen| seen.qemu.clone());
+        layer.is_some_and(|qemu| qemu.filtered_bits().count() > 0)
+    };
+    for trial in of_tcg.filter(filters).copied() {
+        let lies = [
+            (
+                "warnings",
+                "no warnings",
+                "case \"$*\" in *,enforce*) exec \"$q\" \"$@\" ;; esac; exec \"$q\" \"$@\" 2>/dev/null",
+            ),
+            (
+                "enforce",
+                "enforce passes",
+                "for word do shift; set -- \"$@\" \"${word%,enforce}\"; done; exec \"$q\" \"$@\"",
+            ),
+        ];
+        for (check, what, script) in lies {
+            mutants.push(Mutant {
+                what: format!("{} {what}", trial.name),
+                trial: trial.clone(),
+                check,
+                script: script.to_owned(),
+            });
+        }
+    }
+    mutants
+}
+
+/// Writes a wrapper, with `$q` for the real QEMU. A shell writes it: what is open for writing here while another thread starts a
+/// process stays open in that one for a moment, and nothing that is being written can be executed.
+fn write(path: &PathBuf, real: &Path, script: &str) -> anyhow::Result<()> {
+    let text = format!("#!/bin/sh\nq={}\n{script}\n", real.display());
+    let mut shell = Command::new("sh")
+        .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()?;
+    if let Some(mut pipe) = shell.stdin.take() {
+        pipe.write_all(text.as_bytes())?;
+    }
+    anyhow::ensure!(
+        shell.wait()?.success(),
+        "failed to write {}",
+        path.display()
+    );
+    Ok(())
+}

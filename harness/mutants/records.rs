@@ -1,0 +1,178 @@
+//! Suites over recorded records: no QEMU, no KVM.
+
+use std::path::{Path, PathBuf};
+
+use cpuid_fidelity::check::{Change, Kind, compare, self_consistency};
+use cpuid_fidelity::decode::{Table, Volatile, parse, render};
+use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::host::HostLayer;
+use cpuid_fidelity::matrix::Lane;
+use cpuid_fidelity::run::direct::DirectRecord;
+use cpuid_fidelity::run::record::Record;
+use serde::de::DeserializeOwned;
+
+use super::dump::{STRIDE, mutants};
+use super::fields::{
+    TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
+};
+use super::tally::{Suite, Tally};
+use super::{kvm, layers};
+
+/// The two tables.
+pub struct Tables {
+    pub names: Table,
+    pub masks: Volatile,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/records")
+}
+
+fn read<T: DeserializeOwned>(name: &str) -> anyhow::Result<T> {
+    let path = folder().join(name);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| anyhow::anyhow!("failed to read {}: {error}", path.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Dumps of single guests, by name, and their `-smp`.
+const DUMPS: [(&str, &str); 7] = [
+    ("486", "1"),
+    ("coreduo-smp2", "2,sockets=1,cores=2,threads=1"),
+    ("epyc-milan", "1"),
+    ("opteron-g5-hangs", "1"),
+    ("qemu64-smp4", "4,sockets=2,cores=2,threads=1"),
+    (
+        "sapphire-rapids-dies",
+        "2,sockets=1,dies=2,cores=1,threads=1",
+    ),
+    ("skylake-server-v4", "1"),
+];
+
+/// Every suite, run.
+///
+/// # Errors
+/// A record cannot be read.
+pub fn run(tables: &Tables) -> anyhow::Result<Vec<Tally>> {
+    let mut tallies = Vec::new();
+    for (name, smp) in DUMPS {
+        let record: Dump = read(&format!("{name}.json"))?;
+        tallies.push(decoder(tables, name, &record));
+        tallies.push(expectation(tables, name, &record));
+        tallies.extend(consistency(tables, name, &record, smp)?);
+    }
+    let name = "layers/qemu-11.1-tcg-Skylake-Server-v4";
+    let record: Record = read(&format!("{name}.json"))?;
+    tallies.extend(layers::agreement(tables, name, &record));
+    let host: HostLayer = read("kvm-pvm/host.json")?;
+    tallies.push(kvm::host_processors(tables, &host));
+    for name in ["kvm-direct-486-v1", "kvm-direct-supported"] {
+        let name = format!("kvm-pvm/{name}");
+        let record: DirectRecord = read(&format!("{name}.json"))?;
+        tallies.extend(kvm::direct(tables, &name, &record));
+        tallies.push(kvm::announced(tables, &name, &record.dump));
+        if record.cpu == "supported" {
+            tallies.push(kvm::supported(tables, &name, &record, &host));
+        }
+    }
+    tallies.retain(|tally| tally.total > 0);
+    Ok(tallies)
+}
+
+/// No table excuses it.
+pub fn none<T>(_: &T) -> Option<String> {
+    None
+}
+
+/// The decoder is total and lossless: what it prints of a mutant differs from what it prints of the record, and reads back as the mutant.
+fn decoder(tables: &Tables, name: &str, record: &Dump) -> Tally {
+    const CHECK: &str = "decoder";
+    let text = |dump: &Dump| {
+        let lines = render(dump, &tables.names, &Volatile::default());
+        lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let original = text(record);
+    let findings = |dump: &Dump| {
+        let printed = text(dump);
+        let told = printed != original && parse(&printed).as_ref() == Ok(dump);
+        let change = Change::told(CHECK, Kind::Changed, "text", "", "", "harness");
+        told.then_some(change).into_iter().collect()
+    };
+    Suite {
+        check: CHECK,
+        of: name,
+        record,
+        mutants: mutants(record, STRIDE),
+        findings: &findings,
+        excused: &none,
+    }
+    .run()
+}
+
+/// Check 1, as expectations hold it: masked.
+fn expectation(tables: &Tables, name: &str, record: &Dump) -> Tally {
+    let lines = |dump: &Dump, masks: &Volatile| render(dump, &tables.names, masks);
+    let original = lines(record, &tables.masks);
+    let unmasked = lines(record, &Volatile::default());
+    let findings = |dump: &Dump| compare(&original, &lines(dump, &tables.masks), "qemu");
+    // The masks hide what they are for, and say why.
+    let excused = |dump: &Dump| {
+        let changes = compare(&unmasked, &lines(dump, &Volatile::default()), "qemu");
+        let reasons = changes.iter().map(|change| match change.name.as_str() {
+            // On a further vCPU a register that became 0 has one line for all of its fields.
+            "zero" => Some("a masked register of a further vCPU that became 0"),
+            name => tables.masks.reason(name),
+        });
+        let reasons: Option<Vec<&str>> = reasons.collect();
+        Some(reasons?.first()?.to_string())
+    };
+    Suite {
+        check: "expectation",
+        of: name,
+        record,
+        mutants: mutants(record, STRIDE),
+        findings: &findings,
+        excused: &excused,
+    }
+    .run()
+}
+
+/// Checks 4, 5, 6 and 8: each against mutants of the fields that it speaks of.
+fn consistency(
+    tables: &Tables,
+    name: &str,
+    record: &Dump,
+    smp: &str,
+) -> anyhow::Result<Vec<Tally>> {
+    let smp = smp.parse().map_err(anyhow::Error::msg)?;
+    let findings = |dump: &Dump| self_consistency::all(dump, Lane::Tcg, &smp, &tables.names);
+    let suite = |check, mutants| {
+        Suite {
+            check,
+            of: name,
+            record,
+            mutants,
+            findings: &findings,
+            excused: &none,
+        }
+        .run()
+    };
+    let table = &tables.names;
+    Ok(vec![
+        suite("vcpus", further_vcpus(record)),
+        suite("topology", of_fields(table, record, &TOPOLOGY)),
+        suite("limits", of_limits(record)),
+        suite(
+            "xsave",
+            of_fields(table, record, &XSAVE)
+                .into_iter()
+                .chain(of_control(record))
+                .collect(),
+        ),
+        suite("msrs", of_msrs(table, record, Lane::Tcg)),
+        suite("vendor", of_vendor(table, record)),
+    ])
+}

@@ -1,0 +1,87 @@
+//! Mutants of one kind, run against the checks, and what became of them.
+
+use cpuid_fidelity::check::Change;
+use rayon::prelude::*;
+
+use super::dump::Mutant;
+
+/// What became of the mutants of one suite.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// The check under test.
+    pub check: String,
+    /// What was mutated.
+    pub of: String,
+    /// Mutants that differ from the record in what was seen.
+    pub total: usize,
+    /// Those that the check noticed.
+    pub killed: usize,
+    /// Those that are noticed with that check off.
+    pub killed_without: usize,
+    /// Those that the check did not notice.
+    pub survivors: Vec<Survivor>,
+}
+
+/// A mutant that was not noticed.
+#[derive(Clone, Debug)]
+pub struct Survivor {
+    /// What was changed.
+    pub what: String,
+    /// Why that is no fault of the check; `None` where nobody has said.
+    pub reason: Option<String>,
+}
+
+/// A record, the check under test, and what it is to notice.
+pub struct Suite<'a, T> {
+    /// The check's name, as findings have it.
+    pub check: &'a str,
+    /// The record's name.
+    pub of: &'a str,
+    /// The record.
+    pub record: &'a T,
+    /// What is done to it.
+    pub mutants: Vec<Mutant<'a, T>>,
+    /// Every check that applies, made.
+    pub findings: &'a (dyn Fn(&T) -> Vec<Change> + Sync),
+    /// Why a survivor may be one, from the check's own tables.
+    pub excused: &'a (dyn Fn(&T) -> Option<String> + Sync),
+}
+
+impl<T: Clone + PartialEq + Sync> Suite<'_, T> {
+    /// Runs all mutants, with the check and without it.
+    pub fn run(&self) -> Tally {
+        let before = (self.findings)(self.record);
+        let seen: Vec<_> = self
+            .mutants
+            .par_iter()
+            .filter_map(|mutant| {
+                let changed = mutant.of(self.record)?;
+                let found = (self.findings)(&changed);
+                // One that is gone is noticed too: a waiver of it has nothing to cover any more.
+                let differ = |of: &dyn Fn(&Change) -> bool| {
+                    let own = |all: &[Change]| all.iter().filter(|one| of(one)).cloned().collect();
+                    let (now, then): (Vec<Change>, Vec<Change>) = (own(&found), own(&before));
+                    now != then
+                };
+                let killed = differ(&|change| change.check == self.check);
+                let others = differ(&|change| change.check != self.check);
+                let excuse = (!killed).then(|| (self.excused)(&changed)).flatten();
+                Some((mutant, killed, others, excuse))
+            })
+            .collect();
+        let alive = seen.iter().filter(|(_, killed, ..)| !killed);
+        Tally {
+            check: self.check.to_owned(),
+            of: self.of.to_owned(),
+            total: seen.len(),
+            killed: seen.iter().filter(|(_, killed, ..)| *killed).count(),
+            killed_without: seen.iter().filter(|(_, _, others, _)| *others).count(),
+            survivors: alive
+                .map(|(mutant, _, _, reason)| Survivor {
+                    what: format!("{}: {}", self.of, mutant.what),
+                    reason: reason.clone(),
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What a bisect ends with, as text: what was found, and a draft of a bug report.
+
+use std::fmt::Write as _;
+
+use super::git::Commit;
+use super::question::{Outcome, Question, told};
+use crate::boot::command::pasteable;
+use crate::report::changes;
+use crate::results::Finding;
+
+/// Where it turned.
+#[derive(Clone, Debug)]
+pub enum Turned {
+    /// At a commit.
+    Commit {
+        /// The first bad one.
+        commit: Commit,
+        /// `git bisect log`.
+        log: String,
+    },
+    /// From one version to the next.
+    Version {
+        /// The last good one.
+        good: String,
+        /// The first bad one.
+        bad: String,
+    },
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Account<'a> {
+    /// Where.
+    pub turned: Turned,
+    /// What was asked.
+    pub case: &'a str,
+    /// What everything was held against.
+    pub question: &'a Question,
+    /// What is there for the first time.
+    pub findings: Vec<Finding>,
+    /// What the first bad one showed.
+    pub outcome: &'a Outcome,
+    /// Those that could not be tested, each of which may be the first bad one as well.
+    pub untestable: Vec<String>,
+}
+
+impl Account<'_> {
+    /// What is printed: where it turned, what is there for the first time, and what more the bad end has.
+    pub fn summary(&self) -> String {
+        let mut text = match &self.turned {
+            Turned::Commit { commit, .. } => format!(
+                "first bad commit{}: {} {}\n  {}, {}{}\n",
+                match self.untestable.is_empty() {
+                    true => "",
+                    false => " that could be tested",
+                },
+                commit.id,
+                commit.subject,
+                commit.author,
+                commit.date,
+                match commit.describe.as_str() {
+                    "" => String::new(),
+                    describe => format!(", {describe}"),
+                }
+            ),
+            Turned::Version { good, bad } => {
+                format!("first to show it: {bad}; last that does not: {good}\n")
+            }
+        };
+        self.findings.iter().for_each(|finding| {
+            let _ = writeln!(
+                text,
+                "  {} (layer: {})",
+                changes::told(finding),
+                finding.layer
+            );
+        });
+        text.extend(self.findings.iter().map(changes::diff));
+        if let Outcome::Broken { reason, .. } = self.outcome {
+            let _ = writeln!(text, "  {reason}");
+        }
+        if !self.untestable.is_empty() {
+            let _ = writeln!(
+                text,
+                "could not be tested, and may be the first bad one: {}",
+                self.untestable.join(", ")
+            );
+        }
+        let left = self.question.left(&self.findings);
+        if !left.is_empty() {
+            let _ = writeln!(
+                text,
+                "the bad end has more, which came later: {}; `--feature` singles one out",
+                told(&left)
+            );
+        }
+        text
+    }
+
+    /// A draft of a bug report: plain text, fit for a mailing list and a tracker.
+    pub fn bug_report(&self) -> String {
+        let what = match self.outcome {
+            Outcome::Broken { reason, .. } => reason.lines().next().unwrap_or_default().to_owned(),
+            _ => told(&self.findings),
+        };
+        let mut text = format!("Subject: {}: {what}\n\n", self.component());
+        let _ = match &self.turned {
+            Turned::Commit { commit, .. } => writeln!(
+                text,
+                "Bisected to{}\n\n    commit {}\n    Author: {}\n    Date:   {}\n\n        {}\n",
+                match self.untestable.is_empty() {
+                    true => "",
+                    false => ", or one of those before it that could not be tested (below):",
+                },
+                commit.id,
+                commit.author,
+                commit.date,
+                commit.subject
+            ),
+            Turned::Version { good, bad } => {
+                writeln!(text, "First in {bad}; {good} does not show it.\n")
+            }
+        };
+        match self.outcome {
+            Outcome::Broken { reason, .. } => {
+                let _ = writeln!(
+                    text,
+                    "Since then this guest cannot be run to its end:\n\n{}",
+                    indented(reason)
+                );
+            }
+            _ => {
+                let diffs: String = self.findings.iter().map(changes::diff).collect();
+                let _ = writeln!(
+                    text,
+                    "What {} differs in these lines (- before, + since):\n\n{}",
+                    self.seen_by(),
+                    indented(match diffs.as_str() {
+                        "" => &what,
+                        diffs => diffs,
+                    })
+                );
+            }
+        }
+        let command = match self.outcome {
+            Outcome::Seen { command, .. } | Outcome::Broken { command, .. } => command.as_slice(),
+            Outcome::Unbuilt { .. } => &[],
+        };
+        if !command.is_empty() {
+            let _ = writeln!(text, "To see it:\n\n{}", indented(&pasteable(command)));
+        }
+        if !self.untestable.is_empty() {
+            let _ = writeln!(
+                text,
+                "These could not be tested:\n\n{}",
+                indented(&self.untestable.join("\n"))
+            );
+        }
+        if let Turned::Commit { log, .. } = &self.turned {
+            let _ = writeln!(text, "git bisect log:\n\n{}", indented(log));
+        }
+        let _ = writeln!(
+            text,
+            "Found by cpuid-fidelity {}, case {}.",
+            env!("CARGO_PKG_VERSION"),
+            self.case
+        );
+        text
+    }
+
+    fn component(&self) -> &'static str {
+        match self.question.layer.as_str() {
+            "kvm" => "KVM: x86",
+            _ => "target/i386",
+        }
+    }
+
+    fn seen_by(&self) -> &'static str {
+        match self.question.layer.as_str() {
+            "kvm" => "KVM offers, or its guest sees,",
+            _ => "the guest sees",
+        }
+    }
+}
+
+fn indented(text: &str) -> String {
+    let mut lines = String::new();
+    for line in text.trim_end().lines() {
+        let _ = writeln!(lines, "    {line}");
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bisect::question::Hunt;
+    use crate::check::Kind;
+
+    fn finding(name: &str, bit: u8) -> Finding {
+        Finding {
+            check: "expectation".to_owned(),
+            kind: Kind::Lost,
+            place: format!("CPUID.07H.00H:EBX[{bit}]"),
+            name: name.to_owned(),
+            expected: name.to_owned(),
+            actual: String::new(),
+            layer: "qemu".to_owned(),
+            minus: Some(format!("cpuid 0x00000007.00 ebx[ {bit}]     {name}")),
+            plus: None,
+        }
+    }
+
+    #[test]
+    fn it_ends_with_the_commit_the_finding_and_a_draft() {
+        let question = Question {
+            reference: String::new(),
+            known: Vec::new(),
+            feature: None,
+            layer: "qemu".to_owned(),
+            hunt: Hunt::These(vec![finding("avx2", 5), finding("bmi1", 3)]),
+        };
+        let outcome = Outcome::Seen {
+            lines: String::new(),
+            own: Vec::new(),
+            command: vec!["qemu".to_owned(), "-cpu".to_owned(), "EPYC-v4".to_owned()],
+        };
+        let account = Account {
+            turned: Turned::Commit {
+                commit: Commit {
+                    id: "1a2b".to_owned(),
+                    author: "A <a@b>".to_owned(),
+                    date: "2026-01-02".to_owned(),
+                    subject: "drop it".to_owned(),
+                    ..Commit::default()
+                },
+                log: "git bisect start\n".to_owned(),
+            },
+            case: "definition/-/-/EPYC-v4",
+            question: &question,
+            findings: vec![finding("avx2", 5)],
+            outcome: &outcome,
+            untestable: vec!["3c4d does not build".to_owned()],
+        };
+        assert_eq!(
+            account.summary(),
+            "first bad commit that could be tested: 1a2b drop it\n  A <a@b>, 2026-01-02\n  lost avx2 at CPUID.07H.00H:EBX[5] (layer: qemu)\n\
+             -cpuid 0x00000007.00 ebx[ 5]     avx2\ncould not be tested, and may be the first bad one: 3c4d does not build\n\
+             the bad end has more, which came later: lost bmi1 at CPUID.07H.00H:EBX[3]; `--feature` singles one out\n"
+        );
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            account.bug_report(),
+            format!(
+                "Subject: target/i386: lost avx2 at CPUID.07H.00H:EBX[5]\n\nBisected to, or one of those before it that could not be tested (below):\n\n    commit 1a2b\n    Author: A <a@b>\n    \
+                 Date:   2026-01-02\n\n        drop it\n\nWhat the guest sees differs in these lines (- before, + since):\n\n    \
+                 -cpuid 0x00000007.00 ebx[ 5]     avx2\n\nTo see it:\n\n    qemu -cpu EPYC-v4\n\nThese could not be tested:\n\n    \
+                 3c4d does not build\n\ngit bisect log:\n\n    git bisect start\n\nFound by cpuid-fidelity {version}, case definition/-/-/EPYC-v4.\n"
+            )
+        );
+    }
+}

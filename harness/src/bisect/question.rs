@@ -1,0 +1,441 @@
+//! What is hunted, and what a guest that was seen says of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::compare;
+use crate::decode::{Line, parse};
+use crate::results::Finding;
+
+/// What became of one commit or version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It showed something.
+    Seen {
+        /// Expectation lines.
+        lines: String,
+        /// What its layers contradict one another in, less what is waived.
+        own: Vec<Finding>,
+        /// The command line to paste.
+        command: Vec<String>,
+    },
+    /// QEMU crashed, refused or timed out, or the lab did not come up.
+    Broken {
+        /// What happened.
+        reason: String,
+        /// The command line to paste.
+        command: Vec<String>,
+    },
+    /// It does not build.
+    Unbuilt {
+        /// The last that the build said.
+        reason: String,
+    },
+}
+
+/// Good, bad, or neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Nothing of what is hunted.
+    Good,
+    /// It is there.
+    Bad,
+    /// Nobody can tell.
+    Untestable,
+}
+
+impl Verdict {
+    /// As told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Good => "good",
+            Verdict::Bad => "bad",
+            Verdict::Untestable => "skip",
+        }
+    }
+
+    /// The exit status that `git bisect run` reads.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Verdict::Good => 0,
+            Verdict::Bad => 1,
+            Verdict::Untestable => 125,
+        }
+    }
+}
+
+/// What of it is hunted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hunt {
+    /// Any difference: nobody has seen a bad end.
+    Anything,
+    /// One of these, whatever the values are: other differences come and go between the ends.
+    These(Vec<Finding>),
+    /// The guest cannot be run to its end. A guest that merely changed is then good.
+    Breakage,
+}
+
+/// What everything between the ends is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Expectation lines that it is held against.
+    pub reference: String,
+    /// Contradictions between layers that were there already at the good end.
+    pub known: Vec<Finding>,
+    /// The one feature that counts; `None` for all.
+    pub feature: Option<String>,
+    /// Who is to blame for a difference.
+    pub layer: String,
+    /// What is hunted.
+    pub hunt: Hunt,
+}
+
+/// Why two ends are none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndsError {
+    /// One does not build.
+    #[error("the {0} end does not build: {1}")]
+    Unbuilt(&'static str, String),
+    /// The good end has no guest to be held against.
+    #[error("the case cannot be run at the good end: {0}")]
+    Broken(String),
+    /// The good end is bad, and the bad end is good.
+    #[error(
+        "good and bad are swapped: the case fails at the good end and holds at the bad one: {0}"
+    )]
+    Swapped(String),
+    /// The good end is bad.
+    #[error(
+        "the case fails at the good end: {0}; `--against good` takes what it shows there for what is expected"
+    )]
+    GoodFails(String),
+    /// There is nothing to hunt.
+    #[error("nothing to bisect: {0}")]
+    Alike(String),
+    /// What is expected is no expectation.
+    #[error("{0}")]
+    Reference(String),
+}
+
+/// What has two ends that differ.
+pub struct Ends<'a> {
+    /// What is expected; `None` for what the good end shows.
+    pub expected: Option<&'a str>,
+    /// The one feature that counts.
+    pub feature: Option<&'a str>,
+    /// Who is to blame for a difference.
+    pub layer: &'a str,
+    /// The good end.
+    pub good: &'a Outcome,
+    /// The bad end.
+    pub bad: &'a Outcome,
+}
+
+impl Ends<'_> {
+    /// What is asked of all in between.
+    ///
+    /// # Errors
+    /// The ends are no ends: one cannot be tested, they do not differ, or they are swapped.
+    pub fn question(&self) -> Result<Question, EndsError> {
+        let (lines, own) = match self.good {
+            Outcome::Unbuilt { reason } => return Err(EndsError::Unbuilt("good", reason.clone())),
+            Outcome::Broken { reason, .. } => return Err(EndsError::Broken(reason.clone())),
+            Outcome::Seen { lines, own, .. } => (lines, own),
+        };
+        if let Outcome::Unbuilt { reason } = self.bad {
+            return Err(EndsError::Unbuilt("bad", reason.clone()));
+        }
+        let mut question = Question {
+            reference: self.expected.unwrap_or(lines).to_owned(),
+            known: own.clone(),
+            feature: self.feature.map(str::to_owned),
+            layer: self.layer.to_owned(),
+            hunt: Hunt::Anything,
+        };
+        let read = |outcome| question.findings(outcome).map_err(EndsError::Reference);
+        let (good, bad) = (read(self.good)?, read(self.bad)?);
+        let broken = matches!(self.bad, Outcome::Broken { .. });
+        match (good.is_empty(), bad.is_empty()) {
+            (false, true) if !broken => return Err(EndsError::Swapped(told(&good))),
+            (false, _) => return Err(EndsError::GoodFails(told(&good))),
+            (true, true) if !broken => return Err(EndsError::Alike(self.alike())),
+            _ => {}
+        }
+        question.hunt = match broken {
+            true => Hunt::Breakage,
+            false => Hunt::These(bad),
+        };
+        Ok(question)
+    }
+
+    fn alike(&self) -> String {
+        let what = match self.feature {
+            Some(feature) => format!("in {feature} "),
+            None => String::new(),
+        };
+        match self.expected {
+            Some(_) => format!("the case holds {what}at both ends"),
+            None => format!("the two ends do not differ {what}")
+                .trim_end()
+                .to_owned(),
+        }
+    }
+}
+
+impl Question {
+    /// What was found in what was seen, hunted or not; nothing where nothing was seen.
+    ///
+    /// # Errors
+    /// The reference, or what was seen, is not made of expectation lines.
+    pub fn findings(&self, outcome: &Outcome) -> Result<Vec<Finding>, String> {
+        let Outcome::Seen { lines, own, .. } = outcome else {
+            return Ok(Vec::new());
+        };
+        let read = |text: &str| -> Result<Vec<Line>, String> {
+            parse::lines(text).map_err(|error| error.to_string())
+        };
+        let changes = compare(&read(&self.reference)?, &read(lines)?, "");
+        let mut findings: Vec<Finding> = changes.iter().map(Finding::from).collect();
+        for finding in &mut findings {
+            finding.layer.clone_from(&self.layer);
+        }
+        let new = own.iter().filter(|finding| !among(&self.known, finding));
+        findings.extend(new.cloned());
+        if let Some(feature) = &self.feature {
+            findings.retain(|finding| finding.name == *feature);
+        }
+        Ok(findings)
+    }
+
+    /// The verdict, and those of the findings that it rests on.
+    ///
+    /// # Errors
+    /// As [`Question::findings`].
+    pub fn verdict(&self, outcome: &Outcome) -> Result<(Verdict, Vec<Finding>), String> {
+        let mut findings = self.findings(outcome)?;
+        if let Hunt::These(hunted) = &self.hunt {
+            findings.retain(|finding| among(hunted, finding));
+        }
+        let verdict = match (outcome, &self.hunt) {
+            (Outcome::Unbuilt { .. }, _) => Verdict::Untestable,
+            (Outcome::Broken { .. }, Hunt::Breakage) => Verdict::Bad,
+            (Outcome::Broken { .. }, _) => Verdict::Untestable,
+            (Outcome::Seen { .. }, Hunt::Breakage) => Verdict::Good,
+            (Outcome::Seen { .. }, _) if findings.is_empty() => Verdict::Good,
+            (Outcome::Seen { .. }, _) => Verdict::Bad,
+        };
+        Ok((verdict, findings))
+    }
+
+    /// What the bad end has and `found` has not: another bisect finds where that came.
+    pub fn left(&self, found: &[Finding]) -> Vec<Finding> {
+        match &self.hunt {
+            Hunt::These(hunted) => {
+                let others = hunted.iter().filter(|finding| !among(found, finding));
+                others.cloned().collect()
+            }
+            Hunt::Anything | Hunt::Breakage => Vec::new(),
+        }
+    }
+}
+
+/// The same finding, whatever its values are: a field can take several on its way from one end to the other.
+fn among(findings: &[Finding], one: &Finding) -> bool {
+    let key = |finding: &Finding| {
+        let Finding {
+            check, place, name, ..
+        } = finding.clone();
+        (check, place, name, finding.kind)
+    };
+    findings.iter().any(|finding| key(finding) == key(one))
+}
+
+/// The first few findings in one line.
+pub fn told(findings: &[Finding]) -> String {
+    const FEW: usize = 4;
+    let words = |finding: &Finding| {
+        let place = match finding.place.as_str() {
+            "" => String::new(),
+            place => format!(" at {place}"),
+        };
+        format!("{} {}{place}", finding.kind.word(), finding.name)
+    };
+    let mut few: Vec<String> = findings.iter().take(FEW).map(words).collect();
+    if findings.len() > FEW {
+        few.push(format!("and {} more", findings.len() - FEW));
+    }
+    few.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BMI1: &str = "cpuid 0x00000007.00 ebx[ 3]     bmi1";
+    const AVX2: &str = "cpuid 0x00000007.00 ebx[ 5]     avx2";
+    const SMEP: &str = "cpuid 0x00000007.00 ebx[ 7]     smep";
+
+    fn seen(lines: &[&str]) -> Outcome {
+        Outcome::Seen {
+            lines: lines.join("\n"),
+            own: Vec::new(),
+            command: Vec::new(),
+        }
+    }
+
+    fn broken() -> Outcome {
+        Outcome::Broken {
+            reason: "QEMU was killed by signal 11".to_owned(),
+            command: Vec::new(),
+        }
+    }
+
+    fn unbuilt() -> Outcome {
+        Outcome::Unbuilt {
+            reason: "cpu.c:1: error".to_owned(),
+        }
+    }
+
+    fn question(
+        expected: Option<&str>,
+        feature: Option<&str>,
+        good: &Outcome,
+        bad: &Outcome,
+    ) -> Result<Question, EndsError> {
+        let layer = "qemu";
+        Ends {
+            expected,
+            feature,
+            layer,
+            good,
+            bad,
+        }
+        .question()
+    }
+
+    fn verdict(question: &Question, outcome: &Outcome) -> Verdict {
+        question.verdict(outcome).expect("lines").0
+    }
+
+    #[test]
+    fn only_what_the_bad_end_shows_is_bad() {
+        let question =
+            question(None, None, &seen(&[BMI1, AVX2]), &seen(&[BMI1])).expect("a question");
+        assert_eq!(verdict(&question, &seen(&[BMI1, AVX2])), Verdict::Good);
+        assert_eq!(verdict(&question, &seen(&[BMI1])), Verdict::Bad);
+        // Something else that came and went.
+        assert_eq!(
+            verdict(&question, &seen(&[BMI1, AVX2, SMEP])),
+            Verdict::Good
+        );
+        assert_eq!(verdict(&question, &seen(&[SMEP])), Verdict::Bad);
+    }
+
+    #[test]
+    fn a_crash_is_told_from_a_changed_guest() {
+        let changed =
+            question(None, None, &seen(&[BMI1, AVX2]), &seen(&[BMI1])).expect("a question");
+        assert_eq!(verdict(&changed, &broken()), Verdict::Untestable);
+        assert_eq!(verdict(&changed, &unbuilt()), Verdict::Untestable);
+        let crashes = question(None, None, &seen(&[BMI1]), &broken()).expect("a question");
+        assert_eq!(crashes.hunt, Hunt::Breakage);
+        assert_eq!(verdict(&crashes, &broken()), Verdict::Bad);
+        assert_eq!(verdict(&crashes, &unbuilt()), Verdict::Untestable);
+        assert_eq!(verdict(&crashes, &seen(&[AVX2])), Verdict::Good);
+    }
+
+    #[test]
+    fn one_feature_can_be_singled_out() {
+        let (good, bad) = (seen(&[BMI1, AVX2]), seen(&[SMEP]));
+        let question = question(None, Some("avx2"), &good, &bad).expect("a question");
+        assert_eq!(verdict(&question, &seen(&[AVX2])), Verdict::Good);
+        assert_eq!(verdict(&question, &seen(&[BMI1])), Verdict::Bad);
+    }
+
+    #[test]
+    fn what_the_bad_end_has_besides_is_told() {
+        let (good, bad) = (seen(&[BMI1, AVX2]), seen(&[SMEP]));
+        let question = question(None, None, &good, &bad).expect("a question");
+        let (_, found) = question.verdict(&seen(&[BMI1])).expect("lines");
+        assert_eq!(told(&found), "lost avx2 at CPUID.07H.00H:EBX[5]");
+        assert_eq!(
+            told(&question.left(&found)),
+            "lost bmi1 at CPUID.07H.00H:EBX[3], gained smep at CPUID.07H.00H:EBX[7]"
+        );
+    }
+
+    #[test]
+    fn contradictions_of_the_good_end_are_not_hunted() {
+        let own = |name: &str| Outcome::Seen {
+            lines: BMI1.to_owned(),
+            own: vec![Finding {
+                check: "limits".to_owned(),
+                kind: crate::check::Kind::Gained,
+                place: String::new(),
+                name: name.to_owned(),
+                expected: String::new(),
+                actual: String::new(),
+                layer: "qemu".to_owned(),
+                minus: None,
+                plus: None,
+            }],
+            command: Vec::new(),
+        };
+        let error = question(None, None, &own("leaf"), &own("leaf")).expect_err("alike");
+        assert_eq!(
+            error.to_string(),
+            "nothing to bisect: the two ends do not differ"
+        );
+        let question = question(None, None, &own("leaf"), &own("other")).expect("a question");
+        assert_eq!(verdict(&question, &own("leaf")), Verdict::Good);
+        assert_eq!(verdict(&question, &own("other")), Verdict::Bad);
+    }
+
+    #[test]
+    fn ends_that_are_none_are_told() {
+        let expected = format!("{BMI1}\n{AVX2}");
+        let whole = seen(&[BMI1, AVX2]);
+        let short = seen(&[BMI1]);
+        for (good, bad, wanted) in [
+            (
+                &short,
+                &whole,
+                "good and bad are swapped: the case fails at the good end and holds at the bad one: lost avx2 at CPUID.07H.00H:EBX[5]",
+            ),
+            (
+                &short,
+                &seen(&[AVX2]),
+                "the case fails at the good end: lost avx2 at CPUID.07H.00H:EBX[5]; `--against good` takes what it shows there for what is expected",
+            ),
+            (
+                &whole,
+                &whole,
+                "nothing to bisect: the case holds at both ends",
+            ),
+            (
+                &broken(),
+                &short,
+                "the case cannot be run at the good end: QEMU was killed by signal 11",
+            ),
+            (
+                &unbuilt(),
+                &short,
+                "the good end does not build: cpu.c:1: error",
+            ),
+            (
+                &whole,
+                &unbuilt(),
+                "the bad end does not build: cpu.c:1: error",
+            ),
+        ] {
+            let error = question(Some(&expected), None, good, bad).expect_err(wanted);
+            assert_eq!(error.to_string(), wanted);
+        }
+        let error = question(None, Some("smep"), &whole, &short).expect_err("alike");
+        assert_eq!(
+            error.to_string(),
+            "nothing to bisect: the two ends do not differ in smep"
+        );
+        let error = question(Some("nonsense"), None, &whole, &short).expect_err("nonsense");
+        assert!(error.to_string().contains("nonsense"), "{error}");
+    }
+}

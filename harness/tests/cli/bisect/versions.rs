@@ -1,0 +1,170 @@
+//! Ordered lists: wrappers, and kernels in labs; `bisect kernel`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{CASE, DROPS_AVX2, LOST, Repository};
+use crate::world::World;
+
+/// Links to two wrappers, in the order of a list that turns at `bad`.
+fn list(world: &mut World, count: usize, bad: usize) -> Vec<String> {
+    let good = world.real.clone();
+    world.wrap_adding(DROPS_AVX2);
+    let folder = world.path("versions");
+    std::fs::create_dir(&folder).expect("a folder");
+    let link = |index: usize| {
+        let path = folder.join(index.to_string());
+        let target = if index < bad { &good } else { &world.qemu };
+        // The real one finds its firmware beside itself; a link's own folder has none, which the agent does without.
+        std::os::unix::fs::symlink(target, &path).expect("a link");
+        path.display().to_string()
+    };
+    (0..count).map(link).collect()
+}
+
+fn bisect(world: &World, list: &[String], more: &[&str]) -> crate::world::Ended {
+    let mut words = vec!["bisect", "versions", "--qemu"];
+    words.extend(list.iter().map(String::as_str));
+    words.extend(more);
+    world.run(&words)
+}
+
+#[test]
+fn sixteen_steps_over_binaries_take_less_than_fifteen_seconds() {
+    let Some(mut world) = World::new(&[], &[]) else {
+        return;
+    };
+    // The steps are what costs: those over 65,537 binaries are as many as over these, each looked at.
+    let list = list(&mut world, 300, 199);
+    let ended = bisect(&world, &list, &["--case", CASE]).expect(0);
+    let looks = ended.stderr.matches("looked at ").count();
+    assert!((10..=11).contains(&looks), "{}", ended.stderr);
+    let sixteen = ended.took * 18 / u32::try_from(looks).expect("a few");
+    assert!(sixteen.as_secs() < 15, "{sixteen:?}");
+    ended.says(&format!(
+        "first to show it: {}; last that does not: {}\n  {LOST} (layer: qemu)\n",
+        list[199], list[198]
+    ));
+    world.assert_clean();
+}
+
+#[test]
+fn a_list_that_does_not_turn_is_told() {
+    let Some(mut world) = World::new(&["EPYC-v1"], &[]) else {
+        return;
+    };
+    world.record();
+    let case = format!("definition/{}/-/EPYC-v1", world.offers().release_folder());
+    let list = list(&mut world, 4, 2);
+    let alike = bisect(&world, &list[..2], &["--case", CASE]).expect(2);
+    alike.says("nothing to bisect: the two ends do not differ");
+    let reversed: Vec<String> = list.iter().rev().cloned().collect();
+    let swapped = bisect(&world, &reversed, &["--case", &case]).expect(2);
+    swapped.says("good and bad are swapped: the case fails at the good end");
+    let one = bisect(&world, &list[..1], &["--case", CASE]).expect(2);
+    one.says("a list of two or more wanted, the good end first");
+    let gone = [list[0].clone(), "nowhere".to_owned()];
+    bisect(&world, &gone, &["--case", CASE])
+        .expect(2)
+        .says("nowhere: there is none");
+    bisect(&world, &list, &["--case", "lab/-/kvm"])
+        .expect(2)
+        .says("lab/-/kvm varies the kernel, and the list is of qemu");
+    let feature = bisect(&world, &list, &["--case", CASE, "--feature", "avx3"]).expect(2);
+    feature.says("no feature “avx3”; near to it: ");
+}
+
+/// Unpacked kernels of these versions that there are, and a world for labs.
+fn kernels(versions: &[&str]) -> Option<(World, Vec<PathBuf>)> {
+    let mut world = World::new(&[], &[])?;
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache");
+    let there = |version: &&str| {
+        let path = cache.join("kernels").join(version);
+        path.exists().then_some(path)
+    };
+    let kernels: Vec<PathBuf> = versions.iter().filter_map(there).collect();
+    let emulator = cache.join("qemu/10.0/qemu-system-x86_64");
+    let enough = ["6.1", "6.12"]
+        .iter()
+        .all(|version| there(version).is_some());
+    if !enough || !emulator.exists() {
+        let message =
+            "SKIPPED: no kernels 6.1 and 6.12, or no QEMU 10.0, in .cache; run scripts/setup\n";
+        assert!(!cpuid_fidelity::run::store::in_ci(), "{message}");
+        let _ = std::io::stderr().write_all(message.as_bytes());
+        return None;
+    }
+    world.configure(&format!("qemu = [{emulator:?}]\n"));
+    world.qemu = emulator;
+    Some((world, kernels))
+}
+
+#[test]
+fn the_kernel_in_which_a_kvm_feature_first_appears_is_found() {
+    let Some((world, kernels)) = kernels(&["5.10", "6.1", "6.12", "7.3"]) else {
+        return;
+    };
+    let mut words = vec!["bisect", "versions", "--kernel"];
+    let paths: Vec<String> = kernels
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    words.extend(paths.iter().map(String::as_str));
+    words.extend(["--feature", "fzrm"]);
+    let ended = world.run(&words).expect(0);
+    let path = |version: &str| {
+        let mut paths = paths.iter();
+        paths
+            .find(|path| path.ends_with(version))
+            .expect("a kernel")
+    };
+    ended.says(&format!(
+        "first to show it: {}; last that does not: {}\n  gained fzrm at CPUID.07H.01H:EAX[10] (layer: kvm)\n",
+        path("/6.12"),
+        path("/6.1")
+    ));
+    ended.says("cpuid-fidelity dump --view kvm --kernel ");
+    world.assert_clean();
+}
+
+#[test]
+fn a_kernel_commit_is_found_in_the_lab() {
+    let Some((world, _)) = kernels(&["6.1", "6.12"]) else {
+        return;
+    };
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/kernels");
+    let version = |version: &str| format!("ln -sfn {} out\n", cache.join(version).display());
+    let (old, new) = (version("6.1"), version("6.12"));
+    let broken = "echo 'no rule to make target' >&2; exit 2\n";
+    let files = |build| [("build.sh", build), (".gitignore", "out\n")];
+    let history = [&old, broken, &old, &new, &new].map(|build: &str| files(build));
+    let history: Vec<&[(&str, &str)]> = history.iter().map(|files| &files[..]).collect();
+    let repo = Repository::of_files(&world, &history);
+    let folder = repo.folder().display().to_string();
+    let ended = world
+        .run(&[
+            "bisect",
+            "kernel",
+            "--repo",
+            &folder,
+            "--good",
+            "main~4",
+            "--bad",
+            "main",
+            "--feature",
+            "fzrm",
+            "--build",
+            "sh build.sh",
+            "--image",
+            "out",
+        ])
+        .expect(0);
+    ended.says(&format!(
+        "first bad commit: {} commit 4\n  Tester <tester@example.org>, ",
+        repo.id(4)
+    ));
+    ended.says("  gained fzrm at CPUID.07H.01H:EAX[10] (layer: kvm)\n");
+    ended.says("Subject: KVM: x86: gained fzrm at CPUID.07H.01H:EAX[10]\n");
+    repo.assert_as_found();
+    world.assert_clean();
+}
