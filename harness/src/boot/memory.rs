@@ -2,6 +2,7 @@
 //! the guest starts and reads the slots when it is gone, however it went.
 
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use fidelity_protocol::config::{self, Config};
 use fidelity_protocol::slot;
@@ -49,6 +50,23 @@ impl GuestMemory {
         Ok(GuestMemory { file, config, size })
     }
 
+    /// The RAM file that somebody else made for a guest that has not run yet, with the mailbox filled.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is too small.
+    pub fn of_file(path: &Path, config: Config) -> std::io::Result<GuestMemory> {
+        let file = std::fs::File::options().read(true).write(true).open(path)?;
+        let size = file.metadata()?.len();
+        if size < megabytes(&config) << 20 {
+            return Err(std::io::Error::other("the guest has too little RAM"));
+        }
+        let file = OwnedFd::from(file);
+        let mut mailbox = [0; config::SIZE];
+        config.write(&mut mailbox);
+        rustix::io::pwrite(&file, &mailbox, config::ADDRESS as u64)?;
+        Ok(GuestMemory { file, config, size })
+    }
+
     /// Size in MiB, for `-m`.
     pub fn megabytes(&self) -> u64 {
         self.size >> 20
@@ -84,7 +102,7 @@ impl GuestMemory {
 }
 
 /// Enough for the slots, and never less than 32 MiB: some machine types refuse very little RAM.
-fn megabytes(config: &Config) -> u64 {
+pub(super) fn megabytes(config: &Config) -> u64 {
     let end = u64::from(config.slot_base) + u64::from(config.slots) * u64::from(config.slot_size);
     (end >> 20).max(31) + 1
 }

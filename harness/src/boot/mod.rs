@@ -4,7 +4,7 @@
 //! behind. [`memory`] is the guest's RAM, shared with the host, in which the agent leaves its dump. [`monitor`] speaks QMP,
 //! [`qmp`] asks a QEMU about itself, [`view`] asks one about the CPU of the guest it is about to run. [`guest`] puts them
 //! together: boot one guest, bring back its streams. [`vmm`] runs one without QEMU. [`linux`] is what a Linux kernel is
-//! booted with.
+//! booted with. [`libvirt`] has libvirt start a guest.
 
 pub mod cancel;
 pub mod command;
@@ -12,6 +12,7 @@ mod console;
 pub mod guest;
 pub mod lab;
 pub mod launch;
+pub mod libvirt;
 pub mod linux;
 pub mod memory;
 pub mod monitor;

@@ -154,7 +154,7 @@ fn of_one(vcpu: &Vcpu, lane: Lane, tell: &Teller<'_>) -> Vec<Change> {
     ) else {
         return Vec::new();
     };
-    let emulated = matches!(lane, Lane::Definition | Lane::Tcg);
+    let emulated = matches!(lane, Lane::Definition | Lane::Tcg | Lane::Libvirt);
     let mut changes = Vec::new();
     for rule in &RULES {
         let announcing = rule.features.iter();

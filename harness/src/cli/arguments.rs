@@ -51,6 +51,7 @@ pub struct Global {
 /// Accelerators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Accel {
+    /// Lanes `definition`, `tcg` and `libvirt`
     /// Lanes `definition` and `tcg`, and Linux guests under TCG
     Tcg,
     /// Lanes `kvm` and `kvm-direct`, and Linux guests under KVM
@@ -70,6 +71,10 @@ pub enum Verb {
     Explain(Explain),
     /// Run KVM of a kernel on an emulated host: what it offers, and all checks in it
     Lab(super::lab::Lab),
+    /// Hold libvirt's files and answers against QEMU and against guests
+    Libvirt(super::libvirt::Libvirt),
+    /// Put a `-cpu` argument into libvirt's words and back, or try a domain's XML in a guest
+    Domain(super::domain::Domain),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),
     /// Run the nightly selection, resumable, and keep its results beside the nights before
@@ -122,7 +127,7 @@ impl Choice {
         let mut lanes = self.lanes.clone();
         let of_accel: &[Lane] = match accel {
             None => &[],
-            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg, Lane::Linux],
+            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg, Lane::Linux, Lane::Libvirt],
             Some(Accel::Kvm) => &[Lane::Kvm, Lane::KvmDirect, Lane::Linux],
         };
         if !of_accel.is_empty() {

@@ -4,9 +4,12 @@ mod arguments;
 mod catalogue;
 mod context;
 mod diff;
+mod domain;
 mod dump;
 mod explain;
 mod lab;
+mod libvirt;
+mod libvirt_answers;
 mod linux;
 mod list;
 mod merge;
@@ -39,6 +42,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Dump(dump) => dump::run(&arguments.global, dump),
         Verb::Explain(explain) => explain::run(&Context::new(&arguments.global)?, explain),
         Verb::Lab(lab) => lab::run(&Context::new(&arguments.global)?, lab),
+        Verb::Libvirt(libvirt) => libvirt::run(&Context::new(&arguments.global)?, libvirt),
+        Verb::Domain(domain) => domain::run(&Context::new(&arguments.global)?, domain),
         Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
         Verb::Nightly(nightly) => nightly::run(&Context::new(&arguments.global)?, nightly),
         Verb::Merge(merge) => merge::run(merge),

@@ -17,7 +17,7 @@ pub fn of(engine: &Engine, case: &Case, observation: &Observation) -> Option<Vec
     };
     let mut layers: Vec<(&str, bool, Features<'_>)> = Vec::new();
     match case.lane {
-        Lane::Definition | Lane::Linux => return None,
+        Lane::Definition | Lane::Linux | Lane::Libvirt => return None,
         Lane::KvmDirect => {
             let given = observation.given.first()?;
             let read = |leaf, subleaf| given.find(leaf, subleaf).map(|row| row.regs);

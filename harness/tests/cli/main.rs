@@ -11,6 +11,7 @@ mod findings;
 mod interrupt;
 mod lab;
 mod layers;
+mod libvirt;
 mod linux;
 mod output;
 mod results;
