@@ -20,7 +20,8 @@ use cpuid_fidelity::matrix::{compat, config, labs, migrations};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
-use cpuid_fidelity::run::store::{self, Expected};
+use cpuid_fidelity::run::libvirt::{maps, policies};
+use cpuid_fidelity::run::store::{self, Expected, RECORD};
 use cpuid_fidelity::run::{
     Engine, Store, Unusable, catalogue, causes, inventory, lab, linux, vanished,
 };
@@ -66,9 +67,15 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
         .into_iter()
         .map(|trial| held(arguments, &ability, &engine, trial))
         .collect();
+    let libvirt = libvirt_here(&ability, &engine);
     for qemu in &inventory.qemus {
         trials.push(offered(&engine, qemu));
         trials.push(measured(&engine, qemu));
+        trials.push(mapped(arguments, libvirt.clone(), &engine, qemu));
+        // 200 guests: too many for every run.
+        if profile()? == Profile::Nightly {
+            trials.push(policed(arguments, libvirt.clone(), &engine, qemu));
+        }
     }
     if profile()? == Profile::Nightly {
         let config = Arc::new(config.clone());
@@ -214,6 +221,104 @@ fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
         }
         Err(format!("features.tsv and the guest disagree:\n{}", wrong.join("\n")).into())
     })
+}
+
+/// What libvirt's files of CPUs and this QEMU disagree in is what was reviewed.
+fn mapped(
+    arguments: &Arguments,
+    able: Result<String, String>,
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+) -> Trial {
+    let expectation = |version: &str| {
+        maps::folder(version)
+            .join(qemu.release_folder())
+            .join("names.snap")
+    };
+    let name = format!("libvirt-map/{}", qemu.label);
+    let held = |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
+        let map = engine.libvirt().map()?;
+        let report = maps::report(&engine.store, &map, qemu)?;
+        let mut wrong = Vec::new();
+        for (path, lines) in report.parts(version, qemu) {
+            wrong.extend(reviewed(engine, &path, lines)?);
+        }
+        Ok(wrong)
+    };
+    let able = able.and_then(|version| looked_at(engine, &expectation(&version)).map(|()| version));
+    of_libvirt(arguments, name, able, engine, qemu, held)
+}
+
+/// What `check`, `match` and `policy` do is what was reviewed.
+fn policed(
+    arguments: &Arguments,
+    able: Result<String, String>,
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+) -> Trial {
+    let name = format!("libvirt-policies/{}", qemu.label);
+    let held = |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
+        let case = policies::case(qemu).ok_or("no versioned machine type")?;
+        let lines = policies::table(engine, &case);
+        reviewed(engine, &policies::expectation(version, qemu), &lines)
+    };
+    let able = able.and_then(|version| {
+        looked_at(engine, &policies::expectation(&version, qemu)).map(|()| version)
+    });
+    of_libvirt(arguments, name, able, engine, qemu, held)
+}
+
+/// The version of libvirt here, or why it cannot be run.
+fn libvirt_here(ability: &Ability, engine: &Engine) -> Result<String, String> {
+    let able = ability.lane(matrix::Lane::Libvirt);
+    able.map_err(|unable| unable.to_string())?;
+    engine.libvirt().version(engine)
+}
+
+/// Nobody has looked at this libvirt with this QEMU yet. Under CI that is a failure of its trial.
+fn looked_at(engine: &Engine, path: &Path) -> Result<(), String> {
+    let there = engine.store.folder.join(path).exists();
+    match there || recording() || store::in_ci() {
+        true => Ok(()),
+        false => Err(format!("no expectation {} yet: {RECORD}", path.display())),
+    }
+}
+
+/// Lines that are gone or new.
+fn reviewed(engine: &Engine, path: &Path, lines: &[String]) -> Result<Vec<String>, String> {
+    keep(engine, path, &lines.join("\n"));
+    match maps::unexpected(&engine.store, path, lines)? {
+        Some(wrong) => Ok(wrong),
+        None if recording() => Ok(Vec::new()),
+        None => Err(format!("no expectation {}: {RECORD}", path.display())),
+    }
+}
+
+fn of_libvirt(
+    arguments: &Arguments,
+    name: String,
+    able: Result<String, String>,
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+    held: impl Fn(&Engine, &Arc<Qemu>, &str) -> Result<Vec<String>, String> + Send + 'static,
+) -> Trial {
+    if let Err(reason) = &able
+        && !arguments.list
+    {
+        eprintln!("SKIP {name}: {reason}");
+    }
+    let unable = able.is_err();
+    let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
+    let trial = Trial::test(name, move || {
+        let wrong = held(&engine, &qemu, &able.clone()?)?;
+        match wrong.is_empty() || recording() {
+            true => Ok(()),
+            false => {
+                Err(format!("libvirt and QEMU disagree otherwise:\n{}", wrong.join("\n")).into())
+            }
+        }
+    });
+    trial.with_ignored_flag(unable)
 }
 
 /// The tables have every name that a kernel has, at its place.

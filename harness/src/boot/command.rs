@@ -65,8 +65,10 @@ pub(super) fn accelerator(case: &Case) -> &'static str {
         Lane::Kvm | Lane::KvmDirect | Lane::Lab => "kvm",
         Lane::Linux if on_kvm(case) => "kvm",
         // With one vCPU MTTCG only adds a thread pool's worth of start-up.
-        Lane::Definition | Lane::Tcg | Lane::Linux if case.smp.vcpus() == 1 => "tcg,thread=single",
-        Lane::Definition | Lane::Tcg | Lane::Linux => "tcg",
+        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt if case.smp.vcpus() == 1 => {
+            "tcg,thread=single"
+        }
+        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => "tcg",
     }
 }
 

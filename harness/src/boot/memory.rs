@@ -2,6 +2,7 @@
 //! the guest starts and reads the slots when it is gone, however it went.
 
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use fidelity_protocol::config::{self, Config};
 use fidelity_protocol::slot;
@@ -77,6 +78,22 @@ impl GuestMemory {
         Ok(())
     }
 
+    /// The RAM file that somebody else made for a guest that has not run yet, with the mailbox filled.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is too small.
+    pub fn of_file(path: &Path, config: Config) -> std::io::Result<GuestMemory> {
+        let file = std::fs::File::options().read(true).write(true).open(path)?;
+        let size = file.metadata()?.len();
+        if size < megabytes(&config, LEAST) << 20 {
+            return Err(std::io::Error::other("the guest has too little RAM"));
+        }
+        let file = OwnedFd::from(file);
+        let memory = GuestMemory { file, config, size };
+        memory.fill_mailbox()?;
+        Ok(memory)
+    }
+
     /// Size in MiB, for `-m`.
     pub fn megabytes(&self) -> u64 {
         self.size >> 20
@@ -112,7 +129,7 @@ impl GuestMemory {
 }
 
 /// MiB of a guest that stays where it is: some machine types refuse very little RAM.
-const LEAST: u64 = 32;
+pub(super) const LEAST: u64 = 32;
 
 /// Enough for the slots, and never less than `least` MiB.
 pub fn megabytes(config: &Config, least: u64) -> u64 {

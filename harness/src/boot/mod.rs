@@ -6,6 +6,7 @@
 //! together: boot one guest, bring back its streams. [`migrate`] takes one from a QEMU to another, [`vmm`] runs one without QEMU. [`linux`] is what a Linux kernel is
 //! booted with.
 //! [`tool`] runs what a bisect needs, git and builds.
+//! [`libvirt`] has libvirt start a guest.
 
 pub mod cancel;
 pub mod command;
@@ -13,6 +14,7 @@ mod console;
 pub mod guest;
 pub mod lab;
 pub mod launch;
+pub mod libvirt;
 pub mod linux;
 pub mod memory;
 pub mod migrate;

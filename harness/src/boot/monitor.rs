@@ -29,6 +29,21 @@ pub struct Gone;
 /// An answer, or QEMU's own words where it refused.
 pub type Answer = Result<Value, String>;
 
+/// What takes a QMP command and gives its answer.
+pub trait Speaks {
+    /// Gives a command and waits for its answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn execute(&mut self, command: &Value) -> Result<Answer, Gone>;
+}
+
+impl Speaks for Monitor {
+    fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
+        Monitor::execute(self, command)
+    }
+}
+
 /// A running QEMU that answers.
 #[derive(Debug)]
 pub struct Monitor {

@@ -78,6 +78,32 @@ impl Process {
         deadline: Duration,
         cancel: &Cancel,
     ) -> std::io::Result<Process> {
+        let streams = [Stdio::null(), Stdio::null(), Stdio::piped()];
+        Process::spawn(command, streams, inherit, deadline, cancel)
+    }
+
+    /// The same for a program that is talked to: `socket` is its standard input, output and error.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn start_talking(
+        command: &[OsString],
+        socket: OwnedFd,
+        deadline: Duration,
+        cancel: &Cancel,
+    ) -> std::io::Result<Process> {
+        let (output, error) = (socket.try_clone()?, socket.try_clone()?);
+        let streams = [socket.into(), output.into(), error.into()];
+        Process::spawn(command, streams, &[], deadline, cancel)
+    }
+
+    fn spawn(
+        command: &[OsString],
+        [input, output, error]: [Stdio; 3],
+        inherit: &[BorrowedFd<'_>],
+        deadline: Duration,
+        cancel: &Cancel,
+    ) -> std::io::Result<Process> {
         let started = Instant::now();
         let (command, launch) = launch::resolved(command);
         let (program, arguments) = command
@@ -88,9 +114,9 @@ impl Process {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdin(input)
+            .stdout(output)
+            .stderr(error)
             .process_group(0);
         if let Some(launch) = launch {
             command.envs(&launch.variables);
@@ -121,6 +147,11 @@ impl Process {
     /// Gives the process `more` from now on, whatever its deadline was.
     pub fn extend(&mut self, more: Duration) {
         self.deadline = self.started.elapsed() + more;
+    }
+
+    /// Whether its time is over.
+    pub fn late(&self) -> bool {
+        self.started.elapsed() >= self.deadline
     }
 
     /// Number of the process that was started, which leads its group.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::monitor::{Answer, Gone, Monitor, command, command_with};
+use super::monitor::{Answer, Gone, Monitor, Speaks, command, command_with};
 
 /// The answers, as QEMU gave them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl RawView {
     ///
     /// # Errors
     /// The connection is gone.
-    pub fn ask(monitor: &mut Monitor) -> Result<RawView, Gone> {
+    pub fn ask(monitor: &mut impl Speaks) -> Result<RawView, Gone> {
         let cpus = monitor.execute(&command("query-cpus-fast"))?;
         // A machine's vCPUs have no fixed place in the QOM tree: on most it is unattached, with hot-plug it is not.
         let path = cpus

@@ -19,6 +19,8 @@ pub mod host_cpus;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
+pub mod libvirt_live;
+pub mod libvirt_map;
 pub mod limits;
 pub mod linux;
 pub mod migration;

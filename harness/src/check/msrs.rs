@@ -147,7 +147,7 @@ pub fn due(dump: &Dump, index: u32, lane: Lane, table: &Table) -> Option<bool> {
 
 /// TCG answers for MSRs that it does not know.
 fn emulated(lane: Lane) -> bool {
-    matches!(lane, Lane::Definition | Lane::Tcg)
+    matches!(lane, Lane::Definition | Lane::Tcg | Lane::Libvirt)
 }
 
 /// Where the MSRs and CPUID of any vCPU contradict one another.

@@ -16,7 +16,7 @@ pub fn all(dump: &Dump, lane: Lane, smp: &Topology, table: &Table) -> Vec<Change
     // QEMU writes the topology and picks the features in every lane that has a QEMU; what lies beyond the table, what
     // follows control state, and MSRs are the accelerator's, and TCG is QEMU.
     let (model, accelerator) = match lane {
-        Lane::Definition | Lane::Tcg | Lane::Linux => ("qemu", "qemu"),
+        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => ("qemu", "qemu"),
         Lane::Kvm | Lane::Lab => ("qemu", "kvm"),
         Lane::KvmDirect => ("kvm", "kvm"),
     };

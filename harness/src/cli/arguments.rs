@@ -51,6 +51,7 @@ pub struct Global {
 /// Accelerators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Accel {
+    /// Lanes `definition`, `tcg` and `libvirt`
     /// Lanes `definition` and `tcg`, and Linux guests under TCG
     Tcg,
     /// Lanes `kvm` and `kvm-direct`, and Linux guests under KVM
@@ -72,6 +73,10 @@ pub enum Verb {
     Lab(super::lab::Lab),
     /// Take a guest from one QEMU to another, live or through a file, and compare what it sees on both sides
     Migrate(super::migrate::Migrate),
+    /// Hold libvirt's files and answers against QEMU and against guests
+    Libvirt(super::libvirt::Libvirt),
+    /// Put a `-cpu` argument into libvirt's words and back, or try a domain's XML in a guest
+    Domain(super::domain::Domain),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),
     /// Run the nightly selection, resumable, and keep its results beside the nights before
@@ -126,7 +131,7 @@ impl Choice {
         let mut lanes = self.lanes.clone();
         let of_accel: &[Lane] = match accel {
             None => &[],
-            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg, Lane::Linux],
+            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg, Lane::Linux, Lane::Libvirt],
             Some(Accel::Kvm) => &[Lane::Kvm, Lane::KvmDirect, Lane::Linux],
         };
         if !of_accel.is_empty() {

@@ -7,7 +7,7 @@ use cpuid_fidelity::decode::Field;
 use cpuid_fidelity::decode::table::{Format, Table};
 use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::explain::{ladder, near::near};
-use cpuid_fidelity::matrix::{Case, Qemu, Topology};
+use cpuid_fidelity::matrix::{Case, Qemu, Topology, plan};
 use cpuid_fidelity::report::ladder::{Asked, object, text};
 use cpuid_fidelity::run::explain::{self, gather, named};
 
@@ -77,10 +77,17 @@ pub fn offered(qemu: &Qemu, cpu: &str, machine: &str) -> anyhow::Result<()> {
     let offers = &qemu.offers;
     let name = model(cpu);
     let models = || offers.models.iter().map(|model| model.name.as_str());
-    if !models().any(|model| model == name) {
+    // libvirt's mode stands where a model would.
+    if name != plan::HOST_MODEL && !models().any(|model| model == name) {
         let near = near(name, models());
         bail!("{} has no CPU model “{name}”{}", qemu.label, meant(&near));
     }
+    machine_offered(qemu, machine)
+}
+
+/// Refuses machine types that the binary has not got.
+pub fn machine_offered(qemu: &Qemu, machine: &str) -> anyhow::Result<()> {
+    let offers = &qemu.offers;
     // `q35` and its like are aliases, which query-machines tells beside the names.
     let name = machine.split(',').next().unwrap_or(machine);
     let machines = || {

@@ -8,9 +8,12 @@ mod context;
 mod diff;
 mod diff_machines;
 mod diff_models;
+mod domain;
 mod dump;
 mod explain;
 mod lab;
+mod libvirt;
+mod libvirt_answers;
 mod linux;
 mod list;
 mod merge;
@@ -46,6 +49,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Explain(explain) => explain::run(&Context::new(&arguments.global)?, explain),
         Verb::Lab(lab) => lab::run(&Context::new(&arguments.global)?, lab),
         Verb::Migrate(migrate) => migrate::run(&Context::new(&arguments.global)?, migrate),
+        Verb::Libvirt(libvirt) => libvirt::run(&Context::new(&arguments.global)?, libvirt),
+        Verb::Domain(domain) => domain::run(&Context::new(&arguments.global)?, domain),
         Verb::Record(record) => record::run(&Context::new(&arguments.global)?, record),
         Verb::Nightly(nightly) => nightly::run(&Context::new(&arguments.global)?, nightly),
         Verb::Bisect(what) => bisect::run(&arguments.global, what),

@@ -67,6 +67,23 @@ pub enum Cause {
         /// The flags that ask for it.
         flags: String,
     },
+    /// libvirt's cpu_map has no name for it, so no XML can ask for it.
+    LibvirtHasNoName,
+    /// The XML asks for it in a way that takes it.
+    LibvirtPolicy {
+        /// `disable` or `forbid`.
+        policy: String,
+    },
+    /// libvirt started the guest with another model than the XML's.
+    LibvirtFallback {
+        /// The model that it took.
+        model: String,
+    },
+    /// libvirt did not start the guest.
+    LibvirtRefused {
+        /// Its own words.
+        words: String,
+    },
     /// QEMU filtered it.
     Filtered {
         /// Who cannot do it: `TCG`, `KVM`.
@@ -126,6 +143,16 @@ impl fmt::Display for Cause {
                     f,
                     "left off by QEMU's defaults under KVM: {flags} asks for it"
                 )
+            }
+            Cause::LibvirtHasNoName => f.write_str("libvirt has no name for it"),
+            Cause::LibvirtPolicy { policy } => {
+                write!(f, "taken by libvirt: policy {policy} in the XML")
+            }
+            Cause::LibvirtFallback { model } => {
+                write!(f, "libvirt took the model {model} instead")
+            }
+            Cause::LibvirtRefused { words } => {
+                write!(f, "libvirt did not start the guest: {words}")
             }
             Cause::Filtered { by } => write!(f, "filtered by QEMU: {by} does not support it"),
             Cause::GuestKernel { loss } => write!(f, "{loss}"),

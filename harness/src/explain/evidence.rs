@@ -108,6 +108,8 @@ pub struct Evidence {
     pub needs: Option<String>,
     /// Whether the guest has it with `migratable=off` and not without.
     pub not_migratable: bool,
+    /// What libvirt makes of it, and why where it takes it; in lane `libvirt`.
+    pub libvirt: Option<(Claim, Option<Cause>)>,
     /// What QEMU says that it gives, in lanes where it filters.
     pub given: Option<Claim>,
     /// Whether QEMU says that it filtered it.

@@ -26,6 +26,8 @@ pub enum Step {
     MachineType,
     /// The flags in `-cpu`.
     Flags,
+    /// What libvirt makes of it.
+    Libvirt,
     /// What QEMU gives after filtering.
     Filtering,
     /// CPUID and MSRs of the guest.
@@ -46,6 +48,7 @@ impl Step {
             Step::ModelVersion => "model version",
             Step::MachineType => "machine type",
             Step::Flags => "flags",
+            Step::Libvirt => "libvirt",
             Step::Filtering => "filtering",
             Step::Guest => "guest",
             Step::GuestKernel => "guest kernel",
@@ -233,6 +236,8 @@ fn case_rungs(evidence: &Evidence) -> Vec<Rung> {
         rung(Step::MachineType, &evidence.on_machine, machine),
         rung(Step::Flags, &evidence.with_flags, flags(evidence)),
     ];
+    let libvirt = evidence.libvirt.as_ref();
+    rungs.extend(libvirt.map(|(claim, cause)| rung(Step::Libvirt, claim, cause.clone())));
     rungs.extend(
         evidence
             .given
@@ -265,12 +270,20 @@ fn flags(evidence: &Evidence) -> Option<Cause> {
 fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
     let by = match evidence.lane {
         Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
-        Lane::Definition | Lane::Tcg | Lane::Linux => "TCG",
+        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => "TCG",
     };
     match given.state {
         // What lacks a feature that it needs is marked as filtered too.
         State::Absent if evidence.filtered && evidence.needs.is_none() => {
             Some(Cause::Filtered { by: by.to_owned() })
+        }
+        State::Absent
+            if evidence
+                .libvirt
+                .as_ref()
+                .is_some_and(|(_, cause)| cause.is_some()) =>
+        {
+            None
         }
         State::Absent if present(&evidence.with_flags) => Some(match &evidence.off_by_default {
             Some(flags) => Cause::OffByDefault {
@@ -289,7 +302,7 @@ fn guest(evidence: &Evidence) -> Option<Cause> {
     let above = evidence.given.as_ref().unwrap_or(&evidence.with_flags);
     let by = match evidence.lane {
         Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
-        Lane::Definition | Lane::Tcg | Lane::Linux => "QEMU",
+        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => "QEMU",
     };
     let by = by.to_owned();
     match (above.state, evidence.guest.state) {

@@ -33,12 +33,25 @@ fn whole() -> Evidence {
         with_flags: yes(),
         needs: None,
         not_migratable: false,
+        libvirt: None,
         given: Some(yes()),
         filtered: false,
         off_by_default: None,
         guest: yes(),
         kernel: None,
     }
+}
+
+#[test]
+fn what_libvirt_takes_is_its_doing() {
+    let told = qemu(|evidence| {
+        evidence.lane = Lane::Libvirt;
+        let policy = "forbid".to_owned();
+        evidence.libvirt = Some((no(), Some(Cause::LibvirtPolicy { policy })));
+        evidence.given = Some(no());
+        evidence.filtered = false;
+    });
+    assert_eq!(told, "taken by libvirt: policy forbid in the XML");
 }
 
 /// The host's layers from one on have not got it, and QEMU filters it.

@@ -2,15 +2,25 @@
 
 use super::kernel::kvm_modules;
 use super::kvm::{self, KvmError};
+use super::libvirt::{self, LibvirtError};
 use crate::matrix::{Accelerator, Case, Lane};
 
 /// Why a lane cannot run here.
-pub type Unable = KvmError;
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unable {
+    /// KVM cannot be used.
+    #[error(transparent)]
+    Kvm(#[from] KvmError),
+    /// libvirt cannot be used.
+    #[error(transparent)]
+    Libvirt(#[from] LibvirtError),
+}
 
 /// What this host can do, found out once.
 #[derive(Clone, Debug)]
 pub struct Ability {
-    kvm: Result<(), Unable>,
+    kvm: Result<(), KvmError>,
+    libvirt: Result<(), LibvirtError>,
 }
 
 impl Ability {
@@ -18,6 +28,7 @@ impl Ability {
     pub fn of_this_host() -> Ability {
         Ability {
             kvm: kvm::open().map(drop),
+            libvirt: libvirt::usable(),
         }
     }
 
@@ -46,7 +57,8 @@ impl Ability {
     pub fn lane(&self, lane: Lane) -> Result<(), Unable> {
         match lane {
             Lane::Definition | Lane::Tcg | Lane::Lab | Lane::Linux => Ok(()),
-            Lane::Kvm | Lane::KvmDirect => self.kvm.clone(),
+            Lane::Kvm | Lane::KvmDirect => self.kvm.clone().map_err(Unable::from),
+            Lane::Libvirt => self.libvirt.clone().map_err(Unable::from),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod kind;
 pub mod kvm;
 pub mod layer;
+pub mod libvirt;
 pub mod words;
 
 pub use ability::{Ability, Unable};

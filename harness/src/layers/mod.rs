@@ -2,6 +2,7 @@
 //! and against the guest.
 
 pub mod flow;
+pub mod libvirt;
 pub mod qemu;
 pub mod warnings;
 

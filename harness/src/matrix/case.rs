@@ -38,6 +38,8 @@ pub enum Lane {
     /// KVM of a chosen kernel on an emulated host, with QEMU and without. The guests of its trials run in lanes `kvm` and
     /// `kvm-direct` there.
     Lab,
+    /// TCG, the guest being started by libvirt.
+    Libvirt,
     /// A Linux guest, for what its kernel makes of CPUID in /proc/cpuinfo.
     Linux,
 }
@@ -51,7 +53,7 @@ impl Lane {
             Lane::Kvm => "kvm",
             Lane::KvmDirect => "kvm-direct",
             Lane::Lab => "lab",
-            Lane::Linux => "linux",
+            Lane::Linux | Lane::Libvirt => "linux",
         }
     }
 }
@@ -61,7 +63,8 @@ impl Lane {
     pub fn host_independent(self) -> bool {
         match self {
             Lane::Definition | Lane::Tcg | Lane::Lab | Lane::Linux => true,
-            Lane::Kvm | Lane::KvmDirect => false,
+            // Which libvirt there is belongs to the host.
+            Lane::Kvm | Lane::KvmDirect | Lane::Libvirt => false,
         }
     }
 }
@@ -189,7 +192,9 @@ impl Case {
     pub fn cpu_argument(&self) -> String {
         match self.lane {
             Lane::Definition => format!("{},x-force-features=on", self.cpu),
-            Lane::Tcg | Lane::Kvm | Lane::KvmDirect | Lane::Lab | Lane::Linux => self.cpu.clone(),
+            Lane::Tcg | Lane::Kvm | Lane::KvmDirect | Lane::Lab | Lane::Linux | Lane::Libvirt => {
+                self.cpu.clone()
+            }
         }
     }
 

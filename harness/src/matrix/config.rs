@@ -91,12 +91,36 @@ pub struct Selection {
     pub kvm_direct: ModelSet,
     /// Lane `lab`.
     pub lab: super::labs::LabSet,
+    /// Lane `libvirt`.
+    pub libvirt: LibvirtSet,
     /// Lane `linux`.
     pub linux: super::linux::LinuxSet,
     /// Guests taken from one QEMU to another.
     pub migration: super::migrations::MigrationSet,
     /// Pairs of releases.
     pub compat: Vec<super::compat::CompatSet>,
+}
+
+/// Lane `libvirt`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LibvirtSet {
+    /// Globs over the names that QEMU has for CPU models without a version, which are libvirt's names; `max` and `host-model`.
+    pub models: Vec<Glob>,
+    /// Globs over versioned machine types beside the newest q35 one.
+    pub machines: Vec<Glob>,
+    /// Globs over the labels of QEMUs.
+    pub qemus: Vec<Glob>,
+}
+
+impl Default for LibvirtSet {
+    fn default() -> Self {
+        LibvirtSet {
+            models: vec![Glob::any()],
+            machines: Vec::new(),
+            qemus: vec![Glob::any()],
+        }
+    }
 }
 
 /// Lane `definition`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::case::{Case, Lane, Qemu, Topology};
 use super::compat::{self, Pair};
-use super::config::{Config, Glob, Profile};
+use super::config::{Config, Glob, LibvirtSet, Profile};
 use super::migration::Migration;
 
 /// The `-cpu` of a `kvm-direct` guest that is given what KVM itself supports.
@@ -13,6 +13,9 @@ pub const SUPPORTED: &str = "supported";
 
 /// The name of the host in lane `kvm-direct`: its processors and its KVM, without a guest.
 pub const HOST: &str = "host";
+
+/// libvirt's mode that makes a model of the host; beside models in lane `libvirt`.
+pub const HOST_MODEL: &str = "host-model";
 
 /// What a trial holds its guests against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +119,9 @@ pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Fil
         }
         if filter.lane(Lane::Kvm) {
             trials.extend(planner.layers(Lane::Kvm, &selection.kvm.models));
+        }
+        if filter.lane(Lane::Libvirt) {
+            trials.extend(planner.libvirt(&selection.libvirt));
         }
     }
     let models = &selection.kvm_direct.models;
@@ -236,6 +242,31 @@ impl<'a> Planner<'a> {
             subject: Subject::Layers,
             ..self.model_trial(lane, "models", model)
         })
+    }
+
+    fn libvirt(&self, set: &'a LibvirtSet) -> Vec<Trial> {
+        if !Glob::matches(&set.qemus, &self.qemu.label) {
+            return Vec::new();
+        }
+        let offers = &self.qemu.offers;
+        let machines = offers.versioned_machines();
+        let machines = machines
+            .filter(|name| *name == self.newest || Glob::matches(&set.machines, name))
+            .filter(|name| self.filter.machine(name));
+        let names = offers.aliases.keys().map(String::as_str);
+        let names = names.chain(["max", HOST_MODEL]);
+        let models: Vec<&str> = names
+            .filter(|name| Glob::matches(&set.models, name) && self.filter.model(name))
+            .collect();
+        let trial = |machine: &str, model: &str| Trial {
+            name: format!("{}/{}/{machine}/{model}", Lane::Libvirt, self.qemu.label),
+            subject: Subject::Layers,
+            expectation: PathBuf::new(),
+            cases: vec![self.case(Lane::Libvirt, machine, model)],
+            pair: None,
+        };
+        let all = machines.flat_map(|machine| models.iter().map(move |model| (machine, *model)));
+        all.map(|(machine, model)| trial(machine, model)).collect()
     }
 
     fn chosen(&self, globs: &'a [Glob]) -> impl Iterator<Item = &'a str> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::direct;
+use super::libvirt::Libvirt;
 use super::store::Store;
 use crate::boot::lab::Lab;
 use crate::boot::linux::{boot_linux, patience};
@@ -19,6 +20,7 @@ use crate::dump::{Dump, assemble};
 use crate::host::kvm::CpuidTable;
 use crate::host::{HostLayer, KvmLayer};
 use crate::layers::QemuLayer;
+use crate::layers::libvirt::LibvirtLayer;
 use crate::matrix::{Case, Lane, Migration};
 use crate::report::write_whole;
 
@@ -39,6 +41,8 @@ pub struct Observation {
     pub given: Vec<CpuidTable>,
     /// What KVM_GET_CPUID2 said before the guest ran, likewise.
     pub kept: Vec<CpuidTable>,
+    /// What libvirt says of it, where libvirt started it.
+    pub libvirt: Option<LibvirtLayer>,
 }
 
 /// A guest that could not be observed to its end.
@@ -105,6 +109,7 @@ pub struct Engine {
     pub kernel: Vec<String>,
     /// Labs, by the label of their kernel.
     pub labs: super::lab::Labs,
+    libvirt: Arc<Libvirt>,
     pub(super) kernels: super::linux::Kernels,
     pool: Arc<rayon::ThreadPool>,
     rom: PathBuf,
@@ -129,6 +134,7 @@ impl Engine {
         cancel: Cancel,
     ) -> anyhow::Result<Engine> {
         let rom = agent_rom(&store.cache)?;
+        let libvirt = Arc::new(Libvirt::new(store.cache.join("libvirt")));
         Ok(Engine {
             store,
             options,
@@ -140,6 +146,7 @@ impl Engine {
             emulator: String::new(),
             kernel: Vec::new(),
             labs: super::lab::Labs::default(),
+            libvirt,
             kernels: super::linux::Kernels::default(),
             pool: rayon::ThreadPoolBuilder::new()
                 .num_threads(jobs)
@@ -167,6 +174,7 @@ impl Engine {
             emulator: String::new(),
             kernel: Vec::new(),
             labs: super::lab::Labs::default(),
+            libvirt: Arc::clone(&self.libvirt),
             kernels: super::linux::Kernels::default(),
             pool: Arc::clone(&self.pool),
             rom: self.rom.clone(),
@@ -197,6 +205,16 @@ impl Engine {
     pub fn kvm_layer(&self) -> Option<&KvmLayer> {
         let asked = self.kvm.get_or_init(|| self.site.kvm_layer().ok());
         asked.as_ref()
+    }
+
+    /// The libvirt of lane `libvirt`.
+    pub fn libvirt(&self) -> &Libvirt {
+        &self.libvirt
+    }
+
+    /// The agent as a file.
+    pub(super) fn rom(&self) -> &Path {
+        &self.rom
     }
 
     /// The pool that bounds running guests. Guests are booted on its threads only: a guest dies with its thread.
@@ -295,7 +313,7 @@ impl Engine {
     /// Lanes without KVM see the same everywhere, and run here, where nothing is emulated below them.
     fn site_of(&self, case: &Case) -> &dyn Site {
         match case.lane {
-            Lane::Definition | Lane::Tcg | Lane::Linux => &Here,
+            Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => &Here,
             _ => &*self.site,
         }
     }
@@ -304,6 +322,9 @@ impl Engine {
         if case.lane == Lane::KvmDirect {
             let table = direct::table_for(self, case)?;
             return self.boot_direct(case, &table, options);
+        }
+        if case.lane == Lane::Libvirt {
+            return super::libvirt::observe(self, case, options);
         }
         if case.linux.is_some() {
             let ready = self.kernels.of(case, &self.store.cache)?;
@@ -348,13 +369,18 @@ impl Engine {
         Ok(regs[2] >> LA57 & 1 == 1)
     }
 
-    /// What runs a guest under QEMU in the lab again: its own command line would mean nothing outside.
-    fn again(&self, case: &Case) -> Vec<String> {
+    /// What runs a guest under QEMU in the lab, or under libvirt, again: its own command line would mean nothing outside.
+    pub(super) fn again(&self, case: &Case) -> Vec<String> {
+        let lane = if case.lane == Lane::Libvirt {
+            case.lane
+        } else {
+            Lane::Lab
+        };
         let words = [
             "cpuid-fidelity",
             "dump",
             "--lane",
-            "lab",
+            lane.name(),
             "--qemu",
             &case.qemu.path.to_string_lossy(),
             "--machine",
@@ -377,7 +403,7 @@ impl Engine {
         self.observation(direct.boot, direct.given, direct.kept, options)
     }
 
-    fn observation(
+    pub(super) fn observation(
         &self,
         boot: Boot,
         given: Vec<CpuidTable>,
@@ -399,6 +425,7 @@ impl Engine {
                 command: boot.command,
                 given,
                 kept,
+                libvirt: None,
             });
         }
         Err(Broken {

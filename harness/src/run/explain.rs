@@ -21,6 +21,7 @@ use fidelity_protocol::frame::Phase;
 mod at;
 mod host;
 mod kernel;
+mod libvirt;
 use at::At;
 pub use at::place;
 
@@ -97,6 +98,7 @@ impl Gatherer<'_> {
             resolved,
             model: name,
             flag,
+            libvirt: libvirt::word(self.engine, self.case, self.field, &observed),
             given,
             filtered,
             guest,

@@ -48,7 +48,7 @@ fn layers<'a>(
     };
     let mut layers: Vec<Layer<'_>> = Vec::new();
     match case.lane {
-        Lane::Definition | Lane::Linux => return None,
+        Lane::Definition | Lane::Linux | Lane::Libvirt => return None,
         Lane::KvmDirect => {
             layers.push(("given", true, of_table(observation.given.first()?)));
             layers.push(("kvm", true, of_table(observation.kept.first()?)));

@@ -3,7 +3,7 @@
 use super::engine::{Engine, Observation};
 use crate::check::agreement::{Layers, agreement};
 use crate::check::{
-    Change, given_and_kept, given_and_seen, self_consistency, supported_by_hardware,
+    Change, given_and_kept, given_and_seen, libvirt_live, self_consistency, supported_by_hardware,
 };
 use crate::layers::QemuLayer;
 use crate::matrix::plan::SUPPORTED;
@@ -23,9 +23,11 @@ pub fn findings(
         Lane::Definition | Lane::Linux => return Ok(Vec::new()),
         Lane::Tcg | Lane::Kvm | Lane::Lab => told_by_qemu(engine, case, observation)?,
         Lane::KvmDirect => told_by_kvm(engine, case, observation),
+        Lane::Libvirt => told_by_libvirt(engine, observation)?,
     };
     // A table of somebody else's making need not agree with itself, and check 7 holds it bit by bit.
-    if case.lane != Lane::KvmDirect {
+    // What QEMU's CPU contradicts itself in is lane `tcg`'s to tell; libvirt has no hand in it.
+    if !matches!(case.lane, Lane::KvmDirect | Lane::Libvirt) {
         let table = &engine.store.table;
         changes.extend(self_consistency::all(
             &observation.dump,
@@ -71,6 +73,17 @@ fn told_by_qemu(
         qemu: &qemu,
         table: &engine.store.table,
     }))
+}
+
+/// Check 11.
+fn told_by_libvirt(engine: &Engine, observation: &Observation) -> Result<Vec<Change>, String> {
+    let layer = observation.libvirt.as_ref();
+    let layer = layer.ok_or("libvirt ran the guest and said nothing of it")?;
+    Ok(libvirt_live::all(
+        layer,
+        &observation.dump,
+        &engine.store.table,
+    ))
 }
 
 /// Check 7.

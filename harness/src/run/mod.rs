@@ -5,7 +5,8 @@
 //! against one another. [`explain`] asks all layers of one feature. [`migrate`] takes guests from one QEMU to another. [`releases`] holds two
 //! releases against one another, [`versions`] two models; [`causes`] measures which compat property a machine type's difference comes from.
 //! [`record`] keeps all layers of a case, to be checked again elsewhere, [`mod@baseline`] those of a host, to hold it against later. [`mod@linux`]
-//! makes kernels of Linux guests ready and holds what they made of CPUID. [`mod@look`] is one look at a QEMU or kernel of a bisect. [`store`] reads the expectations and the two tables.
+//! makes kernels of Linux guests ready and holds what they made of CPUID. [`libvirt`] has libvirt start guests and tries its answers.
+//! [`mod@look`] is one look at a QEMU or kernel of a bisect. [`store`] reads the expectations and the two tables.
 
 pub mod all;
 pub mod baseline;
@@ -19,6 +20,7 @@ pub mod inventory;
 pub mod judge;
 pub mod lab;
 pub mod layered;
+pub mod libvirt;
 pub mod linux;
 pub mod look;
 pub mod migrate;

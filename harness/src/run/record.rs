@@ -9,13 +9,14 @@ use super::layered;
 use crate::boot::Options;
 use crate::check::agreement::{Layers, agreement};
 use crate::check::{
-    Change, given_and_kept, given_and_seen, self_consistency, supported_by_hardware,
+    Change, given_and_kept, given_and_seen, libvirt_live, self_consistency, supported_by_hardware,
 };
 use crate::decode::Table;
 use crate::dump::Dump;
 use crate::host::kvm::CpuidTable;
 use crate::host::{Found, HostLayer, KvmLayer};
 use crate::layers::QemuLayer;
+use crate::layers::libvirt::LibvirtLayer;
 use crate::matrix::plan::SUPPORTED;
 use crate::matrix::{Case, Lane};
 
@@ -49,6 +50,9 @@ pub struct Record {
     /// What KVM_GET_CPUID2 said before the guest ran, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<CpuidTable>,
+    /// What libvirt says, in lane `libvirt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub libvirt: Option<LibvirtLayer>,
     /// What the guest saw.
     pub guest: Dump,
 }
@@ -156,6 +160,7 @@ impl Record {
                 (Some(definition), "qemu")
             }
             Lane::Kvm | Lane::Lab => (None, "kvm"),
+            Lane::Libvirt => return self.told_by_libvirt(table),
         };
         let mut changes = agreement(Layers {
             definition,
@@ -168,6 +173,11 @@ impl Record {
         let own = self_consistency::all(&self.guest, self.case.lane, &smp, table);
         changes.extend(own);
         Ok(changes)
+    }
+
+    fn told_by_libvirt(&self, table: &Table) -> Result<Vec<Change>, Lacking> {
+        let layer = self.libvirt.as_ref().ok_or(Lacking("libvirt layer"))?;
+        Ok(libvirt_live::all(layer, &self.guest, table))
     }
 
     fn told_by_kvm(&self, table: &Table) -> Vec<Change> {
@@ -199,7 +209,7 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, S
         .map_err(|broken| broken.reason)?;
     let qemu = match case.lane {
         Lane::KvmDirect => None,
-        Lane::Definition | Lane::Linux => seen.qemu.clone(),
+        Lane::Definition | Lane::Linux | Lane::Libvirt => seen.qemu.clone(),
         Lane::Tcg | Lane::Kvm | Lane::Lab => Some(layered::qemu_layer(engine, case, &seen)?),
     };
     let forced = Case {
@@ -207,7 +217,12 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, S
         ..case.clone()
     };
     let definition = engine.observe(&forced);
+    let mut libvirt = seen.libvirt;
+    if let Some(layer) = &mut libvirt {
+        layer.capabilities = Some(super::libvirt::capabilities(engine, case)?);
+    }
     Ok(Record {
+        libvirt,
         record: VERSION,
         case: RecordedCase {
             qemu: case.qemu.offers.version.clone(),

@@ -1,15 +1,19 @@
 //! Reading what people review: the feature table, the volatile fields, the expectations.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use chrono::Datelike as _;
 
 use crate::check::Waivers;
 use crate::decode::{LinuxRules, Table, Volatile};
 use crate::host::HostKind;
+use crate::host::libvirt::map_folder;
 use crate::matrix::migration::MIGRATIONS;
-use crate::matrix::{Config, Subject, Trial};
+use crate::matrix::plan::HOST_MODEL;
+use crate::matrix::{Config, Lane, Subject, Trial};
 
 /// The two tables, and where the expectations are.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub struct Store {
     pub folder: PathBuf,
     /// The folder for what can be had again.
     pub cache: PathBuf,
+    /// Models of the installed libvirt, where there is one, read when first needed.
+    libvirt_models: OnceLock<Option<BTreeSet<String>>>,
 }
 
 /// What was expected.
@@ -101,6 +107,7 @@ impl Store {
             volatile,
             folder,
             cache: config.cache.clone(),
+            libvirt_models: OnceLock::new(),
         })
     }
 
@@ -146,6 +153,9 @@ impl Store {
     /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
     /// trial would stay unseen for ever.
     pub fn skip(&self, trial: &Trial) -> Option<String> {
+        if let Some(reason) = self.unknown_to_libvirt(trial) {
+            return Some(reason);
+        }
         let alone = matches!(
             trial.subject,
             Subject::Layers | Subject::Host | Subject::Linux | Subject::Releases
@@ -161,6 +171,25 @@ impl Store {
             }
             _ => None,
         }
+    }
+}
+
+impl Store {
+    /// QEMU has models that libvirt cannot ask it for.
+    fn unknown_to_libvirt(&self, trial: &Trial) -> Option<String> {
+        let case = trial
+            .cases
+            .first()
+            .filter(|case| case.lane == Lane::Libvirt)?;
+        let read = || {
+            let map = super::libvirt::maps::read(map_folder()?).ok()?;
+            Some(map.models.into_keys().collect())
+        };
+        let models: &BTreeSet<String> = self.libvirt_models.get_or_init(read).as_ref()?;
+        let model = case.cpu.split(',').next().unwrap_or_default();
+        let modes = ["max", "host", HOST_MODEL];
+        let unknown = !modes.contains(&model) && !models.contains(model);
+        unknown.then(|| format!("the installed libvirt has no model {model}"))
     }
 }
 

@@ -287,7 +287,7 @@ fn a_host_is_held_against_its_baseline() {
     let Some(world) = World::new(&[], &[]) else {
         return;
     };
-    let models = "kvm.models = [\"486-v1\"]\nkvm-direct.models = [\"supported\", \"host\"]\n";
+    let models = "kvm.models = [\"486-v1\"]\nkvm-direct.models = [\"supported\", \"host\"]\nlibvirt.models = []\n";
     world.configure(&format!(
         "qemu = []\n[default]\ndefinition.models = []\ndefinition.machines = []\ntcg.models = []\n{models}"
     ));

@@ -13,6 +13,7 @@ mod findings;
 mod interrupt;
 mod lab;
 mod layers;
+mod libvirt;
 mod linux;
 mod migrate;
 mod output;

@@ -90,7 +90,8 @@ impl World {
     pub fn select(&self, models: &[&str], machines: &[&str], tcg: &[&str]) {
         self.configure(&format!(
             "qemu = []\n[default]\ndefinition.models = {models:?}\ndefinition.machines = {machines:?}\n\
-             tcg.models = {tcg:?}\nkvm.models = []\nkvm-direct.models = []\n"
+             tcg.models = {tcg:?}\nkvm.models = []\nkvm-direct.models = []\n\
+             libvirt.models = []\n"
         ));
     }
 
@@ -247,6 +248,12 @@ impl World {
     /// Runs the binary here to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
         ended(&mut self.command(arguments))
+    }
+
+    /// The same with these variables.
+    pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let mut command = self.command(arguments);
+        ended(command.envs(variables.iter().copied()))
     }
 
     /// The same as CI does it.

@@ -1,0 +1,152 @@
+//! `domain`: a QEMU `-cpu` argument in libvirt's words and back, and a domain's XML tried.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use cpuid_fidelity::check::libvirt_live;
+use cpuid_fidelity::check::libvirt_map::spot;
+use cpuid_fidelity::host::libvirt as host;
+use cpuid_fidelity::layers::libvirt::translate::{to_libvirt, to_qemu};
+use cpuid_fidelity::layers::libvirt::{CpuMap, DomainXml};
+use cpuid_fidelity::matrix::{Case, Lane};
+use cpuid_fidelity::run::libvirt::{boot_domain, guests, maps};
+
+use super::libvirt_answers::ready;
+use super::{Context, NOT_RUN, NotRun, print};
+
+/// `domain`.
+#[derive(Debug, Args)]
+pub struct Domain {
+    /// `-cpu` argument: print libvirt's `<cpu>` for it, and to standard error what cannot be expressed; exit status 1 where there is any
+    #[arg(
+        long,
+        value_name = "C",
+        required_unless_present = "xml",
+        conflicts_with = "xml"
+    )]
+    cpu: Option<String>,
+    /// A `<domain>` or `<cpu>`: print QEMU's `-cpu` argument for it, likewise
+    #[arg(long, value_name = "FILE")]
+    xml: Option<PathBuf>,
+    /// Have libvirt start a guest with the CPU, machine type and `<qemu:commandline>` of the XML, and hold its live XML against the guest
+    #[arg(long, requires = "xml")]
+    run: bool,
+    /// Folder of libvirt's files of CPUs instead of the installed ones
+    #[arg(long, value_name = "DIR", conflicts_with = "run")]
+    cpu_map: Option<PathBuf>,
+}
+
+/// Does what is asked; the exit status.
+pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
+    let installed = || host::map_folder().map(PathBuf::from);
+    let folder = arguments.cpu_map.clone().or_else(installed);
+    let folder = folder.ok_or_else(|| {
+        NotRun("libvirt's cpu_map is not installed: name a folder with --cpu-map".to_owned())
+    })?;
+    let map = maps::read(&folder)?;
+    if let Some(cpu) = &arguments.cpu {
+        let table = &context.store.table;
+        let translated = to_libvirt(cpu, &map, |name| table.named(name).map(spot));
+        return Ok(told(&translated.value.xml(), &translated.lost));
+    }
+    let file = arguments.xml.as_deref().context("--cpu or --xml wanted")?;
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("failed to read {}", file.display()))?;
+    let domain =
+        DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{}:{error}", file.display()))?;
+    match arguments.run {
+        true => started(context, file, domain),
+        false => argument(context, &map, file, &domain),
+    }
+}
+
+fn argument(
+    context: &Context,
+    map: &CpuMap,
+    file: &Path,
+    domain: &DomainXml,
+) -> anyhow::Result<u8> {
+    let cpu = domain
+        .cpu
+        .as_ref()
+        .with_context(|| format!("{} has no <cpu>", file.display()))?;
+    let known = |name: &str| {
+        let field = context.store.table.named(name);
+        field.is_some_and(|field| field.qemu.is_some())
+    };
+    let translated = to_qemu(cpu, map, known);
+    Ok(told(&translated.value, &translated.lost))
+}
+
+fn told(value: &str, lost: &[String]) -> u8 {
+    print(&format!("{value}\n"));
+    lost.iter()
+        .for_each(|sentence| eprintln!("cannot be expressed: {sentence}"));
+    u8::from(!lost.is_empty())
+}
+
+fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<u8> {
+    let engine = ready(context)?;
+    let qemu = super::run::one_qemu(&context.inventory()?)?;
+    let machine = domain.machine.as_deref().unwrap_or("q35");
+    super::explain::machine_offered(&qemu, machine)?;
+    let case = Case {
+        qemu,
+        lane: Lane::Libvirt,
+        machine: machine.to_owned(),
+        cpu: file.display().to_string(),
+        smp: domain
+            .vcpus
+            .to_string()
+            .parse()
+            .map_err(anyhow::Error::msg)?,
+        spared: Vec::new(),
+        linux: None,
+    };
+    let kind = match domain.kind.as_deref() {
+        Some("kvm") => "kvm",
+        _ => "qemu",
+    };
+    let wanted = cpuid_fidelity::boot::libvirt::Domain {
+        kind,
+        arguments: domain.arguments,
+        ..guests::domain(&case, domain.cpu_text)
+    };
+    let options = &engine.options;
+    let seen = engine
+        .pool()
+        .install(|| boot_domain(&engine, &case, wanted, options));
+    let seen = seen.map_err(|broken| NotRun(broken.reason));
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(error) => {
+            eprintln!("ERROR {error}");
+            return Ok(NOT_RUN);
+        }
+    };
+    let layer = seen.libvirt.context("libvirt said nothing of the guest")?;
+    let changes = libvirt_live::all(&layer, &seen.dump, &engine.store.table);
+    for change in &changes {
+        let (kind, name, place) = (change.kind.word(), &change.name, &change.place);
+        print(&format!(
+            "FAIL {kind} {name} {place}: {}, {}\n",
+            change.expected, change.actual
+        ));
+    }
+    let map = engine.libvirt().map().map_err(NotRun)?;
+    let hidden = libvirt_live::unnamed(&map, &seen.dump, &engine.store.table);
+    if !hidden.is_empty() {
+        let names = hidden.join(", ");
+        print(&format!(
+            "NOTE the guest has what libvirt has no name for: {names}\n"
+        ));
+    }
+    if changes.is_empty() {
+        print(&format!(
+            "PASS {}: the guest is as the live XML says\n",
+            file.display()
+        ));
+    }
+    Ok(u8::from(!changes.is_empty()))
+}

@@ -1,0 +1,177 @@
+//! `libvirt answers` and `libvirt policies`: libvirt's promises tried in guests.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use cpuid_fidelity::boot::libvirt::GuestCpu;
+use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::host::Ability;
+use cpuid_fidelity::layers::libvirt::{CpuMap, DomainXml};
+use cpuid_fidelity::matrix::{Case, Lane, Topology};
+use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::run::libvirt::answers::{self, Tried};
+use cpuid_fidelity::run::libvirt::{maps, policies};
+use cpuid_fidelity::run::record::Record;
+
+use super::{Context, NOT_RUN, NotRun, print};
+
+/// `libvirt answers`.
+#[derive(Debug, Args)]
+pub struct Answers {
+    /// Machine type; repeatable [default: the newest q35 one]
+    #[arg(long = "machine", value_name = "M")]
+    machines: Vec<String>,
+    /// A host: a `<cpu>` or `<domain>` in XML, or a dump or record in JSON. Of two and more a baseline is asked for and tried, and each is compared
+    #[arg(long = "host", value_name = "FILE")]
+    hosts: Vec<PathBuf>,
+}
+
+/// `libvirt policies`.
+#[derive(Debug, Args)]
+pub struct Policies {
+    /// Print only what the expectation of this libvirt does not have (`+`), or has and is gone (`-`); exit status 1 where there is any
+    #[arg(long)]
+    check: bool,
+}
+
+/// Asks and tries; the exit status.
+pub fn answers(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
+    let engine = ready(context)?;
+    let map = engine.libvirt().map().map_err(NotRun)?;
+    let hosts: anyhow::Result<Vec<GuestCpu>> = arguments
+        .hosts
+        .iter()
+        .map(|file| host(&map, file))
+        .collect();
+    let hosts = hosts?;
+    let mut status = 0;
+    let mut first: Vec<Result<Tried, String>> = Vec::new();
+    for machine in machines(context, &arguments.machines)? {
+        let mut asked = Vec::new();
+        match hosts.is_empty() {
+            true => {
+                asked.push(answers::usable(&engine, &machine));
+                asked.push(answers::host_model(&engine, &machine));
+            }
+            false => match answers::baseline(&engine, &machine, &hosts) {
+                Ok(tried) => asked.extend(tried.into_iter().map(Ok)),
+                Err(reason) => asked.push(Err(reason)),
+            },
+        }
+        for (index, tried) in asked.into_iter().enumerate() {
+            let moved = match (&tried, first.get(index)) {
+                (Ok(tried), Some(Ok(first))) => Tried::moved_by_machine(first, tried),
+                _ => Vec::new(),
+            };
+            status = status.max(told(&tried));
+            if !moved.is_empty() {
+                print("FAIL the machine type changes the guest:\n");
+                moved.iter().for_each(|line| print(&format!("  {line}\n")));
+                status = status.max(1);
+            }
+            if first.len() == index {
+                first.push(tried);
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn told(tried: &Result<Tried, String>) -> u8 {
+    match tried {
+        Err(reason) => {
+            eprintln!("ERROR {reason}");
+            NOT_RUN
+        }
+        Ok(Tried { answer, wrong, .. }) => {
+            let word = if wrong.is_empty() { "PASS" } else { "FAIL" };
+            print(&format!("{word} {answer}\n"));
+            wrong.iter().for_each(|line| print(&format!("  {line}\n")));
+            u8::from(!wrong.is_empty())
+        }
+    }
+}
+
+/// Prints the table; the exit status.
+pub fn policies(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
+    let engine = ready(context)?;
+    let qemu = super::run::one_qemu(&context.inventory()?)?;
+    let case = policies::case(&qemu);
+    let case = case.with_context(|| format!("{} has no versioned machine type", qemu.label))?;
+    let lines = policies::table(&engine, &case);
+    if !arguments.check {
+        lines.iter().for_each(|line| print(&format!("{line}\n")));
+        return Ok(u8::from(lines.iter().any(|line| line.contains("ERROR"))) * NOT_RUN);
+    }
+    let version = engine.libvirt().version(&engine).map_err(NotRun)?;
+    let path = policies::expectation(&version, &case.qemu);
+    match maps::unexpected(&context.store, &path, &lines).map_err(NotRun)? {
+        None => {
+            eprintln!("SKIP {}: not recorded yet", path.display());
+            Ok(0)
+        }
+        Some(told) => {
+            told.iter().for_each(|line| print(&format!("{line}\n")));
+            Ok(u8::from(!told.is_empty()))
+        }
+    }
+}
+
+/// An engine, where libvirt can be run.
+pub fn ready(context: &Context) -> anyhow::Result<Engine> {
+    let able = Ability::of_this_host().lane(Lane::Libvirt);
+    able.map_err(|unable| NotRun(unable.to_string()))?;
+    context.engine()
+}
+
+/// A case for each machine type of the newest QEMU.
+fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
+    let qemu = super::run::one_qemu(&context.inventory()?)?;
+    let newest = qemu.offers.newest_machine().map(str::to_owned);
+    let names = match named.is_empty() {
+        true => newest.into_iter().collect(),
+        false => named.to_vec(),
+    };
+    let case = |machine: &String| {
+        super::explain::machine_offered(&qemu, machine)?;
+        Ok(Case {
+            qemu: qemu.clone(),
+            lane: Lane::Libvirt,
+            machine: machine.clone(),
+            cpu: "custom".to_owned(),
+            smp: Topology::single(),
+            spared: Vec::new(),
+            linux: None,
+        })
+    };
+    names.iter().map(case).collect()
+}
+
+/// A host as libvirt describes it.
+fn host(map: &CpuMap, file: &Path) -> anyhow::Result<GuestCpu> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
+    if !text.trim_start().starts_with('{') {
+        let read = DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+        return read.cpu.with_context(|| format!("{name} has no <cpu>"));
+    }
+    let dump: Dump = match Record::is_one(&text) {
+        true => Record::parse(file, &text)?.guest,
+        false => serde_json::from_str(&text)
+            .with_context(|| format!("failed to read the dump in {name}"))?,
+    };
+    let shown = dump.boot_processor().and_then(|boot| {
+        let has = |bit: cpuid_fidelity::decode::Bit| {
+            let reset = boot.cpuid(bit.key.leaf, bit.key.subleaf);
+            let phases = || {
+                boot.phases
+                    .values()
+                    .find_map(|phase| phase.cpuid.get(&bit.key).copied())
+            };
+            reset.or_else(phases).is_some_and(|regs| bit.is_set(regs))
+        };
+        answers::described(map, has)
+    });
+    shown.with_context(|| format!("no model of libvirt's fits into the processor in {name}"))
+}

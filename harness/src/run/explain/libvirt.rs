@@ -1,0 +1,170 @@
+//! What libvirt makes of a feature.
+
+use crate::check::libvirt_map::spot;
+use crate::decode::Field;
+use crate::explain::{Cause, Claim, State};
+use crate::layers::libvirt::{CpuMap, LibvirtLayer};
+use crate::matrix::{Case, Lane};
+use crate::run::Engine;
+use crate::run::engine::Observed;
+
+/// Its claim, and why it takes the feature where it does; `None` in other lanes.
+pub(super) fn word(
+    engine: &Engine,
+    case: &Case,
+    field: &Field,
+    observed: &Observed,
+) -> Option<(Claim, Option<Cause>)> {
+    if case.lane != Lane::Libvirt {
+        return None;
+    }
+    let map = match engine.libvirt().map() {
+        Ok(map) => map,
+        Err(reason) => return Some((Claim::unknown(reason), None)),
+    };
+    let nameless = map.at(spot(field)).is_none();
+    Some(match observed {
+        Err(broken) => refused(&broken.reason, nameless),
+        Ok(seen) => match &seen.libvirt {
+            None => (Claim::unknown("libvirt said nothing of the guest"), None),
+            Some(_) if nameless => {
+                let evidence = format!(
+                    "cpu_map has no {}: the live XML cannot tell it",
+                    spot(field)
+                );
+                (Claim::unknown(evidence), None)
+            }
+            Some(layer) => said(&map, field, layer),
+        },
+    })
+}
+
+fn refused(reason: &str, nameless: bool) -> (Claim, Option<Cause>) {
+    if nameless && reason.contains("libvirt has no name for") {
+        let claim = Claim::new(State::Absent, "cpu_map has no name for its bit");
+        return (claim, Some(Cause::LibvirtHasNoName));
+    }
+    match reason.strip_prefix("libvirt: ") {
+        Some(words) => {
+            let words = words.to_owned();
+            let claim = Claim::new(State::Absent, "virsh create");
+            (claim, Some(Cause::LibvirtRefused { words }))
+        }
+        None => (Claim::unknown(format!("not run: {reason}")), None),
+    }
+}
+
+fn said(map: &CpuMap, field: &Field, layer: &LibvirtLayer) -> (Claim, Option<Cause>) {
+    let name = map.at(spot(field)).map_or("", |feature| &feature.name);
+    let claim = layer.claims.iter().find(|claim| claim.feature == name);
+    let Some(claim) = claim else {
+        let evidence = format!("the live XML says nothing of {name}");
+        return (Claim::unknown(evidence), None);
+    };
+    let evidence = format!("live XML, {}: {}", claim.feature, claim.by);
+    let state = State::of(Some(claim.has));
+    let request = layer
+        .requests
+        .iter()
+        .find(|request| request.feature == name);
+    let argument = layer.cpu_argument().unwrap_or_default();
+    let given = argument.split(',').next().unwrap_or_default();
+    let cause = match (claim.has, request, &layer.model) {
+        (true, ..) => None,
+        (false, Some(request), _) if request.policy.gives() == Some(false) => {
+            let policy = request.policy.name().to_owned();
+            Some(Cause::LibvirtPolicy { policy })
+        }
+        (false, _, Some(model)) if model != given => {
+            let model = given.to_owned();
+            Some(Cause::LibvirtFallback { model })
+        }
+        // libvirt only tells here what QEMU did.
+        _ => None,
+    };
+    (Claim::new(state, evidence), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::libvirt::Policy;
+    use crate::decode::Table;
+    use crate::layers::libvirt::{Claim as Told, Request};
+
+    fn table() -> Table {
+        let row = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n";
+        Table::parse("features.tsv", row).expect("a table")
+    }
+
+    fn map() -> CpuMap {
+        let text = "<cpus><arch name='x86'><feature name='avx2'><cpuid eax_in='0x07' ebx='0x20'/></feature></arch></cpus>";
+        CpuMap::parse(&[("index.xml".to_owned(), text.to_owned())].into()).expect("a map")
+    }
+
+    fn layer(policy: Policy, argument: &str) -> LibvirtLayer {
+        let table = table();
+        let field = table.named("avx2").expect("a field");
+        LibvirtLayer {
+            asked: String::new(),
+            live: String::new(),
+            command: ["-cpu", argument].map(str::to_owned).into(),
+            capabilities: None,
+            model: Some("EPYC".to_owned()),
+            removed: Vec::new(),
+            requests: vec![Request {
+                feature: "avx2".to_owned(),
+                names: Vec::new(),
+                policy,
+            }],
+            claims: vec![Told {
+                feature: "avx2".to_owned(),
+                spots: vec![spot(field)],
+                has: false,
+                by: "policy disable".to_owned(),
+            }],
+        }
+    }
+
+    fn cause(policy: Policy, argument: &str) -> Option<String> {
+        let table = table();
+        let field = table.named("avx2").expect("a field");
+        let (claim, cause) = said(&map(), field, &layer(policy, argument));
+        assert_eq!(claim.state, State::Absent);
+        cause.map(|cause| cause.to_string())
+    }
+
+    #[test]
+    fn libvirts_own_doing_is_told_from_qemus() {
+        assert_eq!(
+            cause(Policy::Forbid, "EPYC").as_deref(),
+            Some("taken by libvirt: policy forbid in the XML")
+        );
+        assert_eq!(
+            cause(Policy::Require, "kvm64").as_deref(),
+            Some("libvirt took the model kvm64 instead")
+        );
+        assert_eq!(cause(Policy::Require, "EPYC"), None);
+    }
+
+    #[test]
+    fn a_refusal_keeps_libvirts_words() {
+        let told = |reason: &str, nameless| {
+            let (_, cause) = refused(reason, nameless);
+            cause.map(|cause| cause.to_string())
+        };
+        assert_eq!(
+            told(
+                "libvirt cannot express -cpu a: +b: libvirt has no name for b",
+                true
+            )
+            .as_deref(),
+            Some("libvirt has no name for it")
+        );
+        assert_eq!(
+            told("libvirt: guest CPU doesn't match", false).as_deref(),
+            Some("libvirt did not start the guest: guest CPU doesn't match")
+        );
+        assert_eq!(told("timed out", false), None);
+    }
+}

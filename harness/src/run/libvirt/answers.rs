@@ -1,0 +1,309 @@
+//! libvirt's answers to those who choose hosts and models, each tried in a guest.
+
+use rayon::prelude::*;
+
+use super::guests::{boot_domain, domain, read_capabilities, run};
+use crate::boot::libvirt::GuestCpu;
+use crate::check::{Change, compare, libvirt_live};
+use crate::decode::{Line, Register};
+use crate::layers::libvirt::layer::claims;
+use crate::layers::libvirt::{CpuMap, DomainXml};
+use crate::matrix::{Case, Lane};
+use crate::run::Engine;
+
+/// What became of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// What was asked, and the answer.
+    pub answer: String,
+    /// What is wrong with it, a line each; empty where it held.
+    pub wrong: Vec<String>,
+    /// What a guest of it saw; empty where none was run.
+    pub seen: Vec<Line>,
+}
+
+impl Tried {
+    fn said(answer: String, wrong: Vec<String>) -> Tried {
+        Tried {
+            answer,
+            wrong,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Where the same answer makes another guest on another machine type, though libvirt gave it for both.
+    pub fn moved_by_machine(&self, other: &Tried) -> Vec<String> {
+        if self.seen.is_empty() || other.seen.is_empty() {
+            return Vec::new();
+        }
+        let changes = compare(&self.seen, &other.seen, "machine");
+        let is_flag = |change: &&Change| {
+            let line = change.minus.as_ref().or(change.plus.as_ref());
+            line.is_some_and(|line| {
+                line.place.register == Register::Cpuid
+                    && line.value().is_none()
+                    && line.text != "zero"
+            })
+        };
+        let (flags, others): (Vec<_>, Vec<_>) = changes.iter().partition(is_flag);
+        let mut told: Vec<String> = flags
+            .iter()
+            .map(|change| change.diff().trim_end().to_owned())
+            .collect();
+        if !others.is_empty() {
+            told.push(format!("and {} lines that are no features", others.len()));
+        }
+        told
+    }
+}
+
+/// `domcapabilities`: a model called usable starts under `enforce`, one that is not does not.
+///
+/// # Errors
+/// libvirt does not answer.
+pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
+    let capabilities = read_capabilities(engine, case)?;
+    let known: Vec<_> = capabilities
+        .models
+        .iter()
+        .filter_map(|(model, usable)| Some((model, (*usable)?)))
+        .collect();
+    let wrong = |(model, usable): &(&String, bool)| {
+        let strict = Case {
+            lane: Lane::Tcg,
+            cpu: format!("{model},enforce"),
+            ..case.clone()
+        };
+        let problem = match (&*engine.observe(&strict), usable) {
+            (Ok(_), true) => return None,
+            (Ok(_), false) => "not usable, says libvirt, and starts with enforce".to_owned(),
+            (Err(broken), _) if !broken.reason.contains("doesn't support requested features") => {
+                format!("could not be tried: {}", broken.reason)
+            }
+            (Err(_), false) => return None,
+            (Err(_), true) => "usable, says libvirt, and QEMU refuses it with enforce".to_owned(),
+        };
+        Some(format!("{model}: {problem}"))
+    };
+    let wrong: Vec<String> = engine
+        .pool()
+        .install(|| known.par_iter().filter_map(wrong).collect());
+    let count = known.iter().filter(|(_, usable)| *usable).count();
+    let (machine, all) = (&case.machine, known.len());
+    Ok(Tried::said(
+        format!("domcapabilities {machine}: {count} of {all} models usable"),
+        wrong,
+    ))
+}
+
+/// `host-model` of `domcapabilities`: a guest of that CPU has what it names, no more and no less.
+///
+/// # Errors
+/// libvirt does not answer.
+pub fn host_model(engine: &Engine, case: &Case) -> Result<Tried, String> {
+    let capabilities = read_capabilities(engine, case)?;
+    let cpu = capabilities
+        .host_model
+        .ok_or("libvirt has no host-model for this QEMU")?;
+    let cpu = GuestCpu {
+        mode: "custom".to_owned(),
+        matching: Some("exact".to_owned()),
+        check: Some("none".to_owned()),
+        ..cpu
+    };
+    let (machine, model) = (&case.machine, cpu.model.as_deref().unwrap_or("no model"));
+    let answer = format!(
+        "host-model {machine}: {model} and {} features",
+        cpu.features.len()
+    );
+    Ok(tried(engine, case, answer, &cpu))
+}
+
+/// Commands that make a baseline, and whether they ask for which QEMU it is; each with its options.
+const WAYS: [(&str, bool, &str); 6] = [
+    ("hypervisor-cpu-baseline", true, ""),
+    ("hypervisor-cpu-baseline", true, "--features"),
+    ("hypervisor-cpu-baseline", true, "--features --migratable"),
+    ("cpu-baseline", false, ""),
+    ("cpu-baseline", false, "--features"),
+    ("cpu-baseline", false, "--features --migratable"),
+];
+
+/// `hypervisor-cpu-baseline` and `cpu-baseline` of these hosts: a guest of the answer has what it names, no more and no less; then `hypervisor-cpu-compare` of each
+/// host with this one, held against whether a guest of it starts where it must be given whole.
+///
+/// # Errors
+/// libvirt does not answer.
+pub fn baseline(engine: &Engine, case: &Case, hosts: &[GuestCpu]) -> Result<Vec<Tried>, String> {
+    let guests: Vec<String> = hosts.iter().map(GuestCpu::xml).collect();
+    let guests = written(&guests.join("\n"))?;
+    let plain: Option<Vec<String>> = hosts.iter().map(GuestCpu::host_xml).collect();
+    let plain = plain.map(|hosts| written(&hosts.join("\n"))).transpose()?;
+    let mut all = Vec::new();
+    for (command, of_qemu, options) in WAYS {
+        let name = [command, options].join(" ");
+        let name = format!("{} {}", name.trim_end(), case.machine);
+        let (file, qemu) = match (&plain, of_qemu) {
+            (_, true) => (&guests, of(case)),
+            (Some(plain), false) => (plain, String::new()),
+            // Only as a guest's can a CPU be described by what it lacks, and `cpu-baseline` takes hosts' alone.
+            (None, false) => continue,
+        };
+        let command = format!("{command} {} {options} {qemu}", file.path().display());
+        let answer = match run(engine, &command) {
+            Ok(answer) => answer,
+            Err(reason) => {
+                let answer = format!("{name}: no answer");
+                all.push(Tried::said(answer, vec![reason]));
+                continue;
+            }
+        };
+        let cpu = DomainXml::read(&answer)?
+            .cpu
+            .ok_or("a baseline without <cpu>")?;
+        let cpu = GuestCpu {
+            mode: "custom".to_owned(),
+            matching: Some("exact".to_owned()),
+            check: Some("none".to_owned()),
+            ..cpu
+        };
+        let (model, count) = (
+            cpu.model.as_deref().unwrap_or("no model"),
+            cpu.features.len(),
+        );
+        all.push(tried(
+            engine,
+            case,
+            format!("{name}: {model} and {count} features"),
+            &cpu,
+        ));
+    }
+    for host in hosts {
+        all.push(compared(engine, case, host)?);
+    }
+    Ok(all)
+}
+
+/// `hypervisor-cpu-compare` against `check='full'`.
+fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, String> {
+    let file = written(&host.xml())?;
+    let command = format!(
+        "hypervisor-cpu-compare {} {}",
+        file.path().display(),
+        of(case)
+    );
+    let said = match run(engine, &command) {
+        // virsh tells an incompatible CPU as a failure, and what it means by it in a sentence.
+        Ok(said) | Err(said) => said,
+    };
+    let compatible = said.contains("identical") || said.contains("superset");
+    let strict = GuestCpu {
+        check: Some("full".to_owned()),
+        ..host.clone()
+    };
+    let seen = engine
+        .pool()
+        .install(|| boot_domain(engine, case, domain(case, strict.xml()), &engine.options));
+    let model = host.model.as_deref().unwrap_or("no model");
+    let verdict = if compatible {
+        "compatible"
+    } else {
+        "incompatible"
+    };
+    let wrong = match (compatible, &seen) {
+        (true, Err(broken)) => vec![format!(
+            "compatible, says libvirt, and the guest is refused: {}",
+            broken.last_words()
+        )],
+        (false, Ok(_)) => {
+            vec!["incompatible, says libvirt, and the guest gets all of it".to_owned()]
+        }
+        _ => Vec::new(),
+    };
+    Ok(Tried::said(
+        format!("hypervisor-cpu-compare {}: {model} {verdict}", case.machine),
+        wrong,
+    ))
+}
+
+/// Boots a guest of an answer and holds it against what the answer names.
+fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried {
+    let domain = domain(case, cpu.xml());
+    let seen = engine
+        .pool()
+        .install(|| boot_domain(engine, case, domain, &engine.options));
+    let (seen, map) = match (seen, engine.libvirt().map()) {
+        (Err(broken), _) => {
+            let wrong = format!("no guest of it starts: {}", broken.reason);
+            return Tried::said(answer, vec![wrong]);
+        }
+        (_, Err(reason)) => return Tried::said(answer, vec![reason]),
+        (Ok(seen), Ok(map)) => (seen, map),
+    };
+    let Some(mut layer) = seen.libvirt else {
+        return Tried::said(answer, vec!["libvirt said nothing of the guest".to_owned()]);
+    };
+    layer.claims = claims(&map, cpu);
+    let changes = libvirt_live::live(&layer, &seen.dump, &engine.store.table, false);
+    Tried {
+        answer,
+        wrong: changes.iter().map(sentence).collect(),
+        seen: seen.lines,
+    }
+}
+
+fn sentence(change: &Change) -> String {
+    let Change {
+        kind,
+        name,
+        place,
+        expected,
+        actual,
+        ..
+    } = change;
+    let expected = expected.replace("by the live XML", "by the answer");
+    format!("{} {name} at {place}: {expected}, {actual}", kind.word())
+}
+
+/// The options that say for which QEMU.
+fn of(case: &Case) -> String {
+    let emulator = std::path::absolute(&case.qemu.path).unwrap_or_else(|_| case.qemu.path.clone());
+    format!(
+        "--virttype qemu --emulator {} --machine {}",
+        emulator.display(),
+        case.machine
+    )
+}
+
+fn written(xml: &str) -> Result<tempfile::NamedTempFile, String> {
+    let file = tempfile::NamedTempFile::with_suffix(".xml");
+    let file = file.and_then(|file| std::fs::write(file.path(), xml).map(|()| file));
+    file.map_err(|error| format!("failed to write the CPUs for libvirt: {error}"))
+}
+
+/// A processor as libvirt describes a host: the model that has most of what it shows and nothing that it lacks, then feature by feature.
+/// `has` says whether the processor shows a bit.
+pub fn described(map: &CpuMap, has: impl Fn(crate::decode::Bit) -> bool) -> Option<GuestCpu> {
+    use crate::layers::libvirt::Spot;
+    let shown = |name: &String| {
+        let feature = map.feature(name);
+        feature.is_some_and(|feature| {
+            let mut spots = feature.spots.iter();
+            spots.all(|spot| matches!(spot, Spot::Cpuid(bit) if has(*bit)))
+        })
+    };
+    let whole = map
+        .models
+        .iter()
+        .filter(|(_, model)| model.host && model.features.iter().all(shown));
+    let (name, model) = whole.max_by_key(|(_, model)| model.features.len())?;
+    let mut cpu = GuestCpu::custom(name);
+    let further = map
+        .features
+        .iter()
+        .filter(|feature| !model.features.contains(&feature.name) && shown(&feature.name));
+    let asked =
+        further.map(|feature| (feature.name.clone(), crate::boot::libvirt::Policy::Require));
+    cpu.features = asked.collect();
+    Some(cpu)
+}

@@ -1,0 +1,151 @@
+//! libvirt's `cpu_map` against the recorded definitions of a QEMU release. Nothing is started.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::check::libvirt_map::{Definitions, models, names};
+use crate::decode::parse;
+use crate::layers::libvirt::{CpuMap, MapError};
+use crate::matrix::Qemu;
+use crate::run::store::{Expected, Store};
+
+/// Why a map cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file cannot be read.
+    #[error("failed to read {path}: {error}")]
+    Read {
+        /// The file, or the folder.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A file is broken.
+    #[error("{folder}/{error}")]
+    Map {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong, and where.
+        error: MapError,
+    },
+}
+
+/// Reads the `cpu_map` in a folder.
+///
+/// # Errors
+/// A file cannot be read, or is broken.
+pub fn read(folder: &Path) -> Result<CpuMap, ReadError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| ReadError::Read { path, error }
+    };
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "xml") {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+            files.insert(name, text);
+        }
+    }
+    CpuMap::parse(&files).map_err(|error| ReadError::Map {
+        folder: folder.to_owned(),
+        error,
+    })
+}
+
+/// The recorded definitions of a QEMU's models on its newest machine type, by the names that stand for them there.
+///
+/// # Errors
+/// An expectation cannot be read.
+pub fn definitions(store: &Store, qemu: &Qemu) -> Result<Definitions, String> {
+    let mut definitions = Definitions::new();
+    for (name, version) in &qemu.offers.aliases {
+        let file = PathBuf::from(qemu.release_folder())
+            .join("models")
+            .join(format!("{version}.snap"));
+        let expected = store
+            .expectation(&file)
+            .map_err(|error| error.to_string())?;
+        if let Expected::Text(text) = expected {
+            let lines =
+                parse::lines(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+            definitions.insert(name.clone(), lines);
+        }
+    }
+    Ok(definitions)
+}
+
+/// What the map and a QEMU release disagree in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Of names and bits.
+    pub names: Vec<String>,
+    /// Of models and their features.
+    pub models: Vec<String>,
+}
+
+impl Report {
+    /// Both, with what is recorded of each below the folder of expectations.
+    pub fn parts(&self, version: &str, qemu: &Qemu) -> [(PathBuf, &[String]); 2] {
+        let folder = folder(version).join(qemu.release_folder());
+        [
+            (folder.join("names.snap"), &self.names),
+            (folder.join("models.snap"), &self.models),
+        ]
+    }
+}
+
+/// The folder of a libvirt release's expectations: `libvirt-9.0`.
+pub fn folder(version: &str) -> PathBuf {
+    let release: Vec<&str> = version.splitn(3, '.').take(2).collect();
+    PathBuf::from(format!("libvirt-{}", release.join(".")))
+}
+
+/// Holds `map` against a QEMU release.
+///
+/// # Errors
+/// The definitions cannot be read, or none are recorded.
+pub fn report(store: &Store, map: &CpuMap, qemu: &Qemu) -> Result<Report, String> {
+    let definitions = definitions(store, qemu)?;
+    if definitions.is_empty() {
+        return Err(format!(
+            "no definitions are recorded for {}",
+            qemu.release_folder()
+        ));
+    }
+    Ok(Report {
+        names: names(map, &store.table, qemu.offers.release()),
+        models: models(map, &store.table, &definitions),
+    })
+}
+
+/// The lines that were expected and are gone (`-`), and those that are there and were not expected (`+`). `None`: nobody has recorded this
+/// libvirt with this QEMU.
+///
+/// # Errors
+/// An expectation cannot be read.
+pub fn unexpected(
+    store: &Store,
+    path: &Path,
+    lines: &[String],
+) -> Result<Option<Vec<String>>, String> {
+    let expected = match store.expectation(path).map_err(|error| error.to_string())? {
+        Expected::Text(text) => text,
+        Expected::Missing | Expected::NewRelease => return Ok(None),
+    };
+    let expected: Vec<&str> = expected.lines().filter(|line| !line.is_empty()).collect();
+    let gone = expected
+        .iter()
+        .filter(|line| !lines.iter().any(|own| own == *line));
+    let new = lines
+        .iter()
+        .filter(|line| !expected.contains(&line.as_str()));
+    let mut told: Vec<String> = gone.map(|line| format!("-{line}")).collect();
+    told.extend(new.map(|line| format!("+{line}")));
+    Ok(Some(told))
+}

@@ -1,0 +1,238 @@
+//! What `check`, `match` and `policy` of a domain's CPU really do, beside QEMU's `enforce`.
+//!
+//! Four features stand for the four cases there are; each is asked for in every way, in a guest of its own, and the outcome is what the
+//! guest says.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::guests::{boot_domain, domain};
+use crate::boot::libvirt::{GuestCpu, Policy};
+use crate::dump::Dump;
+use crate::layers::libvirt::Spot;
+use crate::matrix::{Case, Lane, Qemu, Topology};
+use crate::run::Engine;
+use crate::run::engine::Observed;
+
+/// Values of `check`.
+const CHECKS: [&str; 3] = ["none", "partial", "full"];
+/// Values of `match`.
+const MATCHES: [&str; 3] = ["minimum", "exact", "strict"];
+
+/// A model that TCG gives whole but for the feature, the feature, and which case it stands for.
+const SUBJECTS: [(&str, &str, &str); 4] = [
+    ("Nehalem", "sse4.2", "in the model, TCG has it"),
+    ("Nehalem-IBRS", "spec-ctrl", "in the model, TCG has not"),
+    ("Nehalem", "sse4a", "not in the model, TCG has it"),
+    ("Nehalem", "avx512f", "not in the model, TCG has not"),
+];
+
+/// Where the table is tried: the newest machine type of a QEMU.
+pub fn case(qemu: &Arc<Qemu>) -> Option<Case> {
+    Some(Case {
+        qemu: Arc::clone(qemu),
+        lane: Lane::Libvirt,
+        machine: qemu.offers.newest_machine()?.to_owned(),
+        cpu: "custom".to_owned(),
+        smp: Topology::single(),
+        spared: Vec::new(),
+        linux: None,
+    })
+}
+
+/// Its expectation, below the folder of all.
+pub fn expectation(version: &str, qemu: &Qemu) -> PathBuf {
+    let folder = super::maps::folder(version).join(qemu.release_folder());
+    folder.join("policies.snap")
+}
+
+/// The table, a line each: the cases, then what became of each way to ask.
+pub fn table(engine: &Engine, case: &Case) -> Vec<String> {
+    let mut lines: Vec<String> = SUBJECTS
+        .iter()
+        .map(|(model, feature, what)| format!("# {feature:<10}{model}: {what}"))
+        .collect();
+    let columns = SUBJECTS.map(|(_, feature, _)| feature.to_owned());
+    lines.push(row("# asked for", &columns));
+    let mut ways: Vec<Way> = vec![];
+    for check in CHECKS {
+        for matching in MATCHES {
+            let of_policy = |policy| Way::Libvirt {
+                check,
+                matching,
+                policy,
+            };
+            ways.extend(Policy::ALL.map(of_policy));
+        }
+    }
+    for enforce in [false, true] {
+        ways.extend([true, false].map(|on| Way::Qemu { on, enforce }));
+    }
+    let notes = Notes::default();
+    let tried = |way: &Way| {
+        let outcomes =
+            SUBJECTS.map(|(model, feature, _)| way.outcome(engine, case, (model, feature), &notes));
+        row(&way.name(), &outcomes)
+    };
+    let rows: Vec<String> = engine
+        .pool()
+        .install(|| ways.par_iter().map(tried).collect());
+    lines.extend(rows);
+    lines.extend(notes.into_inner().unwrap_or_else(PoisonError::into_inner));
+    lines
+}
+
+fn row(name: &str, cells: &[String; 4]) -> String {
+    let [a, b, c, d] = cells;
+    let row = format!("{name:<32}{a:<12}{b:<12}{c:<12}{d}");
+    row.trim_end().to_owned()
+}
+
+/// Refusals in their own words, each once.
+type Notes = Mutex<BTreeSet<String>>;
+
+/// A way to ask for a feature.
+enum Way {
+    Libvirt {
+        check: &'static str,
+        matching: &'static str,
+        policy: Policy,
+    },
+    Qemu {
+        on: bool,
+        enforce: bool,
+    },
+}
+
+impl Way {
+    fn name(&self) -> String {
+        match self {
+            Way::Libvirt {
+                check,
+                matching,
+                policy,
+            } => format!("{check:<9}{matching:<9}{}", policy.name()),
+            Way::Qemu { on, enforce } => {
+                let enforce = if *enforce { ",enforce" } else { "" };
+                format!("-cpu M,F={}{enforce}", if *on { "on" } else { "off" })
+            }
+        }
+    }
+
+    fn outcome(
+        &self,
+        engine: &Engine,
+        case: &Case,
+        (model, feature): (&str, &str),
+        notes: &Notes,
+    ) -> String {
+        let observed = match self {
+            Way::Libvirt {
+                check,
+                matching,
+                policy,
+            } => {
+                let cpu = GuestCpu {
+                    matching: Some((*matching).to_owned()),
+                    check: Some((*check).to_owned()),
+                    features: vec![(feature.to_owned(), *policy)],
+                    ..GuestCpu::custom(model)
+                };
+                let domain = domain(case, cpu.xml());
+                boot_domain(engine, case, domain, &engine.options)
+            }
+            Way::Qemu { on, enforce } => {
+                let value = if *on { "on" } else { "off" };
+                let enforce = if *enforce { ",enforce" } else { "" };
+                engine.boot(
+                    &Case {
+                        lane: Lane::Tcg,
+                        cpu: format!("{model},{feature}={value}{enforce}"),
+                        ..case.clone()
+                    },
+                    &engine.options,
+                )
+            }
+        };
+        outcome(engine, &observed, feature, notes)
+    }
+}
+
+fn outcome(engine: &Engine, observed: &Observed, feature: &str, notes: &Notes) -> String {
+    let map = engine.libvirt().map().ok();
+    let spot = map.and_then(|map| map.feature(feature)?.spots.first().copied());
+    match (observed, spot) {
+        (Ok(seen), Some(spot)) => match has(&seen.dump, spot) {
+            true => "given".to_owned(),
+            false => "withheld".to_owned(),
+        },
+        (Ok(_), None) => "unknown".to_owned(),
+        (Err(broken), _) => {
+            let Refusal { cell, words } = refusal(&broken.reason);
+            notes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(format!("# {cell}: {words}"));
+            cell.to_owned()
+        }
+    }
+}
+
+/// Who refused, and in which words.
+struct Refusal {
+    cell: &'static str,
+    words: String,
+}
+
+/// libvirt before the start, from what it thinks of the host; libvirt after it, from what QEMU gave; QEMU.
+fn refusal(reason: &str) -> Refusal {
+    let known = [
+        ("guest CPU doesn't match specification", "by guest"),
+        ("host CPU", "by host"),
+        ("doesn't support requested features", "by QEMU"),
+    ];
+    let found = known
+        .into_iter()
+        .find(|(words, _)| reason.to_lowercase().contains(&words.to_lowercase()));
+    let words = reason.lines().next_back().unwrap_or(reason);
+    Refusal {
+        cell: found.map_or("ERROR", |(_, cell)| cell),
+        words: words.replace("libvirt: ", ""),
+    }
+}
+
+fn has(dump: &Dump, spot: Spot) -> bool {
+    let Spot::Cpuid(bit) = spot else { return false };
+    let boot = dump.boot_processor();
+    let regs = boot.and_then(|boot| boot.cpuid(bit.key.leaf, bit.key.subleaf));
+    regs.is_some_and(|regs| bit.is_set(regs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_tells_who_refused() {
+        let told = |reason: &str| {
+            let Refusal { cell, words } = refusal(reason);
+            format!("{cell}: {words}")
+        };
+        assert_eq!(
+            told(
+                "libvirt: unsupported configuration: guest CPU doesn't match specification: missing features: x"
+            ),
+            "by guest: unsupported configuration: guest CPU doesn't match specification: missing features: x"
+        );
+        assert_eq!(
+            told(
+                "libvirt: the CPU is incompatible with host CPU: Host CPU does not provide required features: x"
+            ),
+            "by host: the CPU is incompatible with host CPU: Host CPU does not provide required features: x"
+        );
+        assert_eq!(told("timed out"), "ERROR: timed out");
+    }
+}

@@ -1,0 +1,90 @@
+//! The private libvirts of a run, started when needed and used again.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::maps;
+use crate::boot::libvirt::guest::PATIENCE;
+use crate::boot::libvirt::{Session, SessionError};
+use crate::host::libvirt::map_folder;
+use crate::layers::libvirt::CpuMap;
+use crate::run::Engine;
+
+/// One libvirt for each guest that runs at once, and the installed `cpu_map`.
+#[derive(Debug)]
+pub struct Libvirt {
+    cache: PathBuf,
+    idle: Mutex<Vec<Session>>,
+    map: OnceLock<Result<Arc<CpuMap>, String>>,
+    version: OnceLock<Result<String, String>>,
+}
+
+impl Libvirt {
+    /// Nothing is started yet. What libvirt finds out about QEMU binaries is kept in the folder `cache`.
+    pub(in crate::run) fn new(cache: PathBuf) -> Libvirt {
+        Libvirt {
+            cache,
+            idle: Mutex::default(),
+            map: OnceLock::new(),
+            version: OnceLock::new(),
+        }
+    }
+
+    /// The installed `cpu_map`.
+    ///
+    /// # Errors
+    /// It is not there, or broken.
+    pub fn map(&self) -> Result<Arc<CpuMap>, String> {
+        let read = || {
+            let folder = map_folder().ok_or("libvirt's cpu_map is not installed")?;
+            maps::read(folder)
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
+        };
+        self.map.get_or_init(read).clone()
+    }
+
+    /// `9.0.0`.
+    ///
+    /// # Errors
+    /// There is no virsh.
+    pub fn version(&self, engine: &Engine) -> Result<String, String> {
+        let ask = || {
+            crate::boot::libvirt::session::version(engine.cancel())
+                .map_err(|error| error.to_string())
+        };
+        self.version.get_or_init(ask).clone()
+    }
+
+    /// Works with a libvirt of its own. One that died is not used again. To be called on the engine's pool: libvirt ends with the thread
+    /// that started it.
+    ///
+    /// # Errors
+    /// It cannot be started, or what `work` tells.
+    pub fn with<T>(
+        &self,
+        engine: &Engine,
+        work: impl FnOnce(&mut Session) -> Result<T, SessionError>,
+    ) -> Result<T, SessionError> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut session = match idle {
+            Some(session) => session,
+            None => {
+                let deadline = engine.options.timeout + PATIENCE;
+                Session::start(&self.cache, deadline, engine.cancel())?
+            }
+        };
+        let done = work(&mut session);
+        if session.alive() {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(session);
+        }
+        done
+    }
+}

@@ -1,0 +1,277 @@
+//! Guests that libvirt starts, and what is said where it cannot.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use cpuid_fidelity::host::{Ability, libvirt};
+use cpuid_fidelity::matrix::Lane;
+
+use super::world::World;
+
+/// Where libvirt can be run; `None`, said aloud, where it cannot.
+fn world() -> Option<World> {
+    if let Err(unable) = Ability::of_this_host().lane(Lane::Libvirt) {
+        // Past libtest, which would keep it to itself.
+        let _ = std::io::stderr().write_all(format!("SKIPPED: {unable}\n").as_bytes());
+        return None;
+    }
+    let world = World::new(&[], &[])?;
+    world.configure(
+        "qemu = []\n[default]\ndefinition.models = []\ndefinition.machines = []\ntcg.models = []\nkvm.models = []\n\
+         kvm-direct.models = []\nlibvirt.models = [\"Nehalem\", \"max\"]\n",
+    );
+    Some(world)
+}
+
+fn domain(world: &World, cpu: &str, argument: &str) -> PathBuf {
+    let machine = &world.machines()[0];
+    let text = format!(
+        "<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><vcpu>1</vcpu>\
+         <os><type machine='{machine}'>hvm</type></os>{cpu}\
+         <qemu:commandline><qemu:arg value='-global'/><qemu:arg value='{argument}'/></qemu:commandline></domain>"
+    );
+    world.write("domain.xml", &text)
+}
+
+const HASWELL: &str =
+    "<cpu mode='custom' match='exact' check='none'><model fallback='forbid'>Haswell</model></cpu>";
+
+#[test]
+fn guests_that_libvirt_starts_are_as_it_says() {
+    let Some(world) = world() else { return };
+    let ended = world.run(&["run", "--lane", "libvirt", "--json", "run.json"]);
+    ended.expect(0);
+    let cases = world.cases("run.json");
+    assert_eq!(cases.len(), 2, "{cases:?}");
+    for case in &cases {
+        assert_eq!(case["status"], "PASS", "{case}");
+        assert_eq!(case["command"][0], "cpuid-fidelity");
+    }
+    world.assert_clean();
+}
+
+#[test]
+fn a_guest_that_its_live_xml_lies_about_is_found() {
+    let Some(world) = world() else { return };
+    // The level hides leaf 7, and libvirt asks QEMU for feature words, which still have it.
+    domain(&world, HASWELL, "Haswell-x86_64-cpu.level=4");
+    let ended = world
+        .run(&["domain", "--xml", "domain.xml", "--run"])
+        .expect(1);
+    ended.says(
+        "FAIL lost avx2 CPUID.07H.00H:EBX[5]: set by the live XML (model Haswell), clear in the guest\n",
+    );
+    world.assert_clean();
+}
+
+#[test]
+fn a_feature_that_libvirt_saw_go_is_no_finding() {
+    let Some(world) = world() else { return };
+    domain(&world, HASWELL, "Haswell-x86_64-cpu.avx2=off");
+    let ended = world
+        .run(&["domain", "--xml", "domain.xml", "--run"])
+        .expect(0);
+    ended.says("PASS domain.xml: the guest is as the live XML says\n");
+}
+
+#[test]
+fn a_domain_that_libvirt_refuses_is_an_error_in_its_words() {
+    let Some(world) = world() else { return };
+    let cpu = HASWELL.replace("check='none'", "check='full'");
+    domain(&world, &cpu, "x.y=z");
+    let ended = world
+        .run(&["domain", "--xml", "domain.xml", "--run"])
+        .expect(3);
+    ended.says("guest CPU doesn't match specification");
+    world.assert_clean();
+}
+
+#[test]
+fn a_record_holds_libvirts_layers() {
+    let Some(world) = world() else { return };
+    let recorded = world.run(&[
+        "record",
+        "--lane",
+        "libvirt",
+        "--cpu",
+        "Nehalem",
+        "--out",
+        "r.json",
+        "--no-host",
+    ]);
+    recorded.expect(0);
+    let text = std::fs::read_to_string(world.path("r.json")).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let layer = &record["libvirt"];
+    for (name, part) in [
+        ("asked", "Nehalem"),
+        ("live", "check='full'"),
+        ("capabilities", "<domainCapabilities>"),
+    ] {
+        let text = layer[name].as_str().unwrap_or_default();
+        assert!(text.contains(part), "{name}: {text}");
+    }
+    assert!(
+        layer["claims"]
+            .as_array()
+            .is_some_and(|claims| claims.len() > 100)
+    );
+    world.assert_clean();
+}
+
+#[test]
+fn explain_tells_what_libvirt_took() {
+    let Some(world) = world() else { return };
+    let arguments = [
+        "explain",
+        "--lane",
+        "libvirt",
+        "--cpu",
+        "Nehalem,-sse4.2",
+        "--feature",
+        "sse4.2",
+    ];
+    world
+        .run(&arguments)
+        .expect(0)
+        .says("taken by libvirt: policy disable in the XML");
+    let arguments = [
+        "explain",
+        "--lane",
+        "libvirt",
+        "--cpu",
+        "Nehalem,+xstore",
+        "--feature",
+        "xstore",
+    ];
+    world
+        .run(&arguments)
+        .expect(3)
+        .says("libvirt has no name for it");
+}
+
+#[test]
+fn a_libvirt_that_dies_costs_its_case_and_leaves_nothing() {
+    let Some(world) = world() else { return };
+    let fake = world.path("bin");
+    std::fs::create_dir(&fake).expect("a folder");
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo 9.0.0 && exit\nread line; echo \"error: out of luck\" >&2; exit 1\n";
+    script_at(&fake.join("virsh"), script);
+    let path = std::env::var("PATH").expect("a PATH");
+    let path = format!("{}:{path}", fake.display());
+    let ended = world
+        .run_with(&["run", "--lane", "libvirt"], &[("PATH", &path)])
+        .expect(3);
+    ended.says("failed to start libvirt: out of luck");
+    world.assert_clean();
+}
+
+#[test]
+fn without_libvirt_the_lane_is_skipped_with_the_reason() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    world.configure("qemu = []\n[default]\nlibvirt.models = [\"Nehalem\"]\n");
+    let fake = world.path("bin");
+    std::fs::create_dir(&fake).expect("a folder");
+    // Enough for starters of unpacked QEMUs, which are shell scripts.
+    for program in ["sh", "dirname", "readlink", "env"] {
+        let real = std::env::split_paths(&std::env::var_os("PATH").expect("a PATH"))
+            .map(|folder| folder.join(program))
+            .find(|path| path.is_file());
+        if let Some(real) = real {
+            std::os::unix::fs::symlink(real, fake.join(program)).expect("a link");
+        }
+    }
+    let path = fake.display().to_string();
+    let ended = world
+        .run_with(&["run", "-v", "--lane", "libvirt"], &[("PATH", &path)])
+        .expect(0);
+    ended.says("no virsh in PATH: libvirt is not installed (scripts/setup brings it)");
+    let ended = world
+        .run_with(&["libvirt", "answers"], &[("PATH", &path)])
+        .expect(3);
+    ended.says("no virsh in PATH");
+}
+
+#[test]
+fn a_broken_map_is_told_by_file_and_place() {
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    std::fs::create_dir(world.path("map")).expect("a folder");
+    let told = |text: &str, what: &str| {
+        world.write("map/index.xml", text);
+        world
+            .run(&["libvirt", "maps", "--cpu-map", "map"])
+            .expect(2)
+            .says(what);
+    };
+    told(
+        "<cpus>",
+        "map/index.xml: the root node was opened but never closed",
+    );
+    told(
+        "<cpus><arch name='x86'><include filename='f.xml'/></arch></cpus>",
+        "map/f.xml is missing from libvirt's cpu_map",
+    );
+    world
+        .run(&["libvirt", "maps", "--cpu-map", "nowhere"])
+        .expect(2)
+        .says("failed to read nowhere");
+}
+
+#[test]
+fn an_argument_and_its_xml_are_told_with_what_is_lost() {
+    if libvirt::map_folder().is_none() {
+        return;
+    }
+    let Some(world) = World::new(&[], &[]) else {
+        return;
+    };
+    let ended = world
+        .run(&["domain", "--cpu", "EPYC,+sse3,-avx2,phys-bits=40"])
+        .expect(1);
+    ended.says(
+        "<feature policy='require' name='pni'/>\n    <feature policy='disable' name='avx2'/>",
+    );
+    ended.says("cannot be expressed: phys-bits=40: not a feature; in libvirt: <maxphysaddr>");
+    let xml = world
+        .run(&["domain", "--cpu", "EPYC,+sse3,-avx2"])
+        .expect(0)
+        .stdout;
+    world.write("cpu.xml", &xml);
+    let ended = world.run(&["domain", "--xml", "cpu.xml"]).expect(0);
+    assert_eq!(ended.stdout, "EPYC,pni=on,avx2=off\n");
+    world.write("cpu.xml", "<network/>");
+    let ended = world.run(&["domain", "--xml", "cpu.xml"]).expect(2);
+    ended.says("cpu.xml:1:1: <network> where <domain> or <cpu> is due");
+}
+
+fn script_at(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).expect("a script");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+}
+
+#[test]
+fn a_killed_run_leaves_no_guest_and_the_next_one_cleans_up() {
+    let Some(world) = world() else { return };
+    let mut child = world.start(&["run", "-v", "--jobs", "1", "--lane", "libvirt"]);
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains("PASS ") {
+        line.clear();
+        assert!(
+            stderr.read_line(&mut line).expect("stderr") > 0,
+            "nothing passed"
+        );
+    }
+    child.kill().expect("a process");
+    child.wait().expect("an end");
+    // Its folder is left, with a lock that nobody holds; another one's is not touched.
+    std::fs::create_dir(world.path("tmp/cpuid-fidelity-libvirt-foreign")).expect("a folder");
+    world.run(&["run", "--lane", "libvirt"]).expect(0);
+    std::fs::remove_dir(world.path("tmp/cpuid-fidelity-libvirt-foreign")).expect("the folder");
+    world.assert_clean();
+}
