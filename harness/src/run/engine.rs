@@ -80,9 +80,6 @@ pub type Observed = Result<Observation, Broken>;
 /// Binary, lane, machine type, `-cpu`, `-smp`, and the kernel of a Linux guest.
 type Key = (PathBuf, Lane, String, String, String, String);
 
-/// Bit of CPUID.07H.00H:ECX.
-const LA57: u32 = 16;
-
 /// Binary, accelerator, machine type.
 type Asked = (PathBuf, &'static str, String);
 
@@ -307,7 +304,7 @@ impl Engine {
         }
         if case.linux.is_some() {
             let ready = self.kernels.of(case, &self.store.cache)?;
-            let packed = self.wants_5_levels(case)?;
+            let packed = super::linux::wants_5_levels(self, case)?;
             let options = &Options {
                 timeout: patience(options),
                 ..options.clone()
@@ -324,28 +321,6 @@ impl Engine {
             boot.command = self.again(case);
         }
         self.observation(boot, Vec::new(), Vec::new(), options)
-    }
-
-    /// Whether the guest's kernel is to switch to 5-level paging, as the agent sees it; a CPU that cannot run it at all is told.
-    fn wants_5_levels(&self, case: &Case) -> Result<bool, Broken> {
-        let Some(bare) = super::linux::bare_metal(case) else {
-            return Ok(false);
-        };
-        let seen = self.observe(&bare);
-        let seen = (*seen).as_ref().map_err(|unseen| Broken {
-            reason: format!("without an operating system: {}", unseen.reason),
-            ..unseen.clone()
-        })?;
-        if seen.dump.mode != 64 {
-            let reason = format!(
-                "{} has no long mode, and a 64-bit kernel does not start without",
-                case.cpu
-            );
-            return Err(Broken::before(reason));
-        }
-        let boot = seen.dump.boot_processor();
-        let regs = boot.and_then(|boot| boot.cpuid(7, 0)).unwrap_or_default();
-        Ok(regs[2] >> LA57 & 1 == 1)
     }
 
     /// What runs a guest under QEMU in the lab again: its own command line would mean nothing outside.
