@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::direct;
 use super::libvirt::Libvirt;
+use super::reason::reason;
 use super::store::Store;
 use crate::boot::lab::Lab;
 use crate::boot::linux::{boot_linux, patience};
@@ -83,9 +84,6 @@ pub type Observed = Result<Observation, Broken>;
 
 /// Binary, lane, machine type, `-cpu`, `-smp`, and the kernel of a Linux guest.
 type Key = (PathBuf, Lane, String, String, String, String);
-
-/// Bit of CPUID.07H.00H:ECX.
-const LA57: u32 = 16;
 
 /// Binary, accelerator, machine type.
 type Asked = (PathBuf, &'static str, String);
@@ -328,7 +326,7 @@ impl Engine {
         }
         if case.linux.is_some() {
             let ready = self.kernels.of(case, &self.store.cache)?;
-            let packed = self.wants_5_levels(case)?;
+            let packed = super::linux::wants_5_levels(self, case)?;
             let options = &Options {
                 timeout: patience(options),
                 ..options.clone()
@@ -345,28 +343,6 @@ impl Engine {
             boot.command = self.again(case);
         }
         self.observation(boot, Vec::new(), Vec::new(), options)
-    }
-
-    /// Whether the guest's kernel is to switch to 5-level paging, as the agent sees it; a CPU that cannot run it at all is told.
-    fn wants_5_levels(&self, case: &Case) -> Result<bool, Broken> {
-        let Some(bare) = super::linux::bare_metal(case) else {
-            return Ok(false);
-        };
-        let seen = self.observe(&bare);
-        let seen = (*seen).as_ref().map_err(|unseen| Broken {
-            reason: format!("without an operating system: {}", unseen.reason),
-            ..unseen.clone()
-        })?;
-        if seen.dump.mode != 64 {
-            let reason = format!(
-                "{} has no long mode, and a 64-bit kernel does not start without",
-                case.cpu
-            );
-            return Err(Broken::before(reason));
-        }
-        let boot = seen.dump.boot_processor();
-        let regs = boot.and_then(|boot| boot.cpuid(7, 0)).unwrap_or_default();
-        Ok(regs[2] >> LA57 & 1 == 1)
     }
 
     /// What runs a guest under QEMU in the lab, or under libvirt, again: its own command line would mean nothing outside.
@@ -468,63 +444,4 @@ fn unavailable(definitions: &serde_json::Value) -> Unavailable {
         .flatten()
         .filter_map(names)
         .collect()
-}
-
-/// One message, most telling part first.
-pub(super) fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {
-    let seconds = timeout.as_secs_f64();
-    let mut parts = vec![match boot.ending {
-        Ending::TimedOut => format!("timed out: no end after {seconds} s"),
-        Ending::Cancelled => "cancelled".to_owned(),
-        Ending::Stopped => "KVM gave up on the guest".to_owned(),
-        Ending::Signalled(signal) => format!("QEMU was killed by signal {signal}"),
-        Ending::Exited(_) if boot.completed() => {
-            "the guest ended, but its dump is not whole".to_owned()
-        }
-        Ending::Exited(_) if boot.faulted() => {
-            "the agent met an exception it did not expect".to_owned()
-        }
-        Ending::Exited(0) if boot.console.is_some() => {
-            "the guest's kernel ended before /init had reported".to_owned()
-        }
-        Ending::Exited(code) => format!("QEMU exited with status {code}"),
-    }];
-    parts.extend(problem.map(str::to_owned));
-    if !boot.completed() {
-        parts.extend(
-            boot.last_operation()
-                .map(|last| format!("last seen at {last}")),
-        );
-    }
-    let said = telling(&boot.stderr);
-    if !said.is_empty() {
-        parts.push(format!("stderr: {said}"));
-    }
-    if let Some(console) = boot.console.as_ref().filter(|_| !boot.completed()) {
-        parts.push(format!("console:\n{console}"));
-    }
-    parts.join("; ")
-}
-
-/// What QEMU said, but for its list of features that TCG does not emulate: dozens of lines a vCPU, about every guest of
-/// the lane `definition`, in front of the one line that matters.
-pub(super) fn telling(stderr: &str) -> String {
-    let usual = |line: &&str| !line.contains("warning: TCG doesn't support requested feature: ");
-    let lines: Vec<&str> = stderr.trim().lines().filter(usual).collect();
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::telling;
-
-    #[test]
-    fn the_list_of_unemulated_features_is_left_out() {
-        let stderr = "qemu: warning: TCG doesn't support requested feature: CPUID.01H:ECX.pcid [bit 17]\n\
-                      qemu: target/i386/cpu.c:384: Assertion failed.\n";
-        assert_eq!(
-            telling(stderr),
-            "qemu: target/i386/cpu.c:384: Assertion failed."
-        );
-    }
 }

@@ -134,6 +134,31 @@ pub fn bare_metal(case: &Case) -> Option<Case> {
     })
 }
 
+/// Bit of CPUID.07H.00H:ECX.
+const LA57: u32 = 16;
+
+/// Whether the guest's kernel is to switch to 5-level paging, as the agent sees it; a CPU that cannot run it at all is told.
+pub(super) fn wants_5_levels(engine: &Engine, case: &Case) -> Result<bool, Broken> {
+    let Some(bare) = bare_metal(case) else {
+        return Ok(false);
+    };
+    let seen = engine.observe(&bare);
+    let seen = (*seen).as_ref().map_err(|unseen| Broken {
+        reason: format!("without an operating system: {}", unseen.reason),
+        ..unseen.clone()
+    })?;
+    if seen.dump.mode != 64 {
+        let reason = format!(
+            "{} has no long mode, and a 64-bit kernel does not start without",
+            case.cpu
+        );
+        return Err(Broken::before(reason));
+    }
+    let boot = seen.dump.boot_processor();
+    let regs = boot.and_then(|boot| boot.cpuid(7, 0)).unwrap_or_default();
+    Ok(regs[2] >> LA57 & 1 == 1)
+}
+
 /// What a Linux guest reported, and what it is held against.
 pub struct Reported {
     /// The report.

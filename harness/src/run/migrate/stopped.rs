@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::super::engine::{reason, telling};
+use super::super::reason::{reason, telling};
 use crate::boot::migrate::{End, Migrated, Side, Stage};
 use crate::boot::{Boot, Ending};
 use crate::check::{Outcome, Status};
