@@ -53,7 +53,7 @@ fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
         return super::diff_models::run(context, arguments, &qemu);
     }
     if has_machine(a) && has_machine(b) {
-        return super::diff_machines::run(context, arguments, &inventory, &qemu);
+        return super::diff_machines::run(context, arguments, &qemu);
     }
     let unknown = |name: &&&str| !has_model(name) && !has_machine(name);
     let unknown: Vec<&str> = [a, b].iter().filter(unknown).copied().collect();

@@ -7,23 +7,19 @@ use cpuid_fidelity::check::Shift;
 use cpuid_fidelity::check::groups::listed;
 use cpuid_fidelity::matrix::config::Glob;
 use cpuid_fidelity::matrix::{Case, Qemu};
-use cpuid_fidelity::run::Inventory;
-use cpuid_fidelity::run::causes::{Caused, CompatProperty, between, caused};
+use cpuid_fidelity::run::causes::{Caused, between, caused};
 use rayon::prelude::*;
 
 use super::arguments::Diff;
 use super::{Context, NOT_RUN, print};
 
 /// Prints the changes from the second machine type to the first as the first's expectations have them, by cause; 1 where there are any.
-pub fn run(
-    context: &Context,
-    arguments: &Diff,
-    inventory: &Inventory,
-    qemu: &Arc<Qemu>,
-) -> anyhow::Result<u8> {
+pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Result<u8> {
     let engine = context.engine()?;
     let (machine, other) = (arguments.a.as_str(), arguments.b.as_str());
-    let told = between(&engine, qemu, &inventory.qemus, (machine, other));
+    // A later release tells of one that `--qemu` names.
+    let tellers = super::lab::installed(context).qemus;
+    let told = between(&engine, qemu, &tellers, (machine, other));
     let (teller, properties) = told.unwrap_or_default();
     let wanted = |name: &&str| arguments.cpu.is_empty() || Glob::matches(&arguments.cpu, name);
     let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
@@ -66,12 +62,11 @@ pub fn run(
 }
 
 /// Changes and their models, by what causes them.
-type Groups = BTreeMap<BTreeSet<CompatProperty>, BTreeMap<Shift, BTreeSet<String>>>;
+type Groups = BTreeMap<Option<String>, BTreeMap<Shift, BTreeSet<String>>>;
 
 fn note(groups: &mut Groups, model: &str, caused: &Caused) {
     for shift in caused.changes.iter().flat_map(Shift::of) {
-        let by = caused.by.get(&shift).cloned().unwrap_or_default();
-        let shifts = groups.entry(by).or_default();
+        let shifts = groups.entry(caused.words(&shift)).or_default();
         shifts.entry(shift).or_default().insert(model.to_owned());
     }
 }
@@ -80,15 +75,11 @@ fn shown(groups: &Groups, teller: &str, all: &BTreeSet<String>) -> String {
     if groups.is_empty() {
         return "no differences\n".to_owned();
     }
-    let group = |(by, shifts): (
-        &BTreeSet<CompatProperty>,
-        &BTreeMap<Shift, BTreeSet<String>>,
-    )| {
-        let names: Vec<String> = by.iter().map(ToString::to_string).collect();
-        let cause = match (names.is_empty(), teller) {
-            (false, _) => format!("{} (as {teller} tells)", names.join(" or ")),
-            (true, "") => "no QEMU here tells the compat properties of both".to_owned(),
-            (true, _) => format!("no single compat property that {teller} tells"),
+    let group = |(by, shifts): (&Option<String>, &BTreeMap<Shift, BTreeSet<String>>)| {
+        let cause = match (by, teller) {
+            (Some(words), _) => format!("{words} (as {teller} tells)"),
+            (None, "") => "no QEMU here tells the compat properties of both".to_owned(),
+            (None, _) => format!("no compat property that {teller} tells"),
         };
         let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
             format!("{shift} | {}\n", listed(models, all))

@@ -224,7 +224,7 @@ fn definitions(context: &Context, inside: &[Arc<Qemu>]) -> anyhow::Result<Vec<Ar
 }
 
 /// The QEMUs of the configuration, whatever `--qemu` names.
-fn installed(context: &Context) -> Inventory {
+pub fn installed(context: &Context) -> Inventory {
     let config = &context.config;
     inventory::inventory(config, &config.qemu_paths(), &context.cancel)
 }

@@ -81,14 +81,14 @@ fn property(value: &Value) -> Option<CompatProperty> {
 /// that is. `None` where nobody tells.
 pub fn between(
     engine: &Engine,
-    qemu: &Qemu,
+    qemu: &Arc<Qemu>,
     qemus: &[Arc<Qemu>],
     (machine, other): (&str, &str),
 ) -> Option<(String, BTreeSet<CompatProperty>)> {
     let later = |candidate: &&Arc<Qemu>| candidate.offers.release() >= qemu.offers.release();
-    let own = qemus.iter().filter(|candidate| candidate.path == qemu.path);
+    let own = [qemu];
     let others = qemus.iter().rev().filter(later);
-    own.chain(others).find_map(|teller| {
+    own.into_iter().chain(others).find_map(|teller| {
         let told = told(engine, teller)?;
         let (here, there) = (told.get(machine)?, told.get(other)?);
         let only = here.difference(there).cloned().collect();
@@ -103,6 +103,20 @@ pub struct Caused {
     pub changes: Vec<Change>,
     /// The properties that make a line go or come, each on its own.
     pub by: BTreeMap<Shift, BTreeSet<CompatProperty>>,
+    /// Of a line that no property makes alone: those without any of which it does not come.
+    pub together: BTreeMap<Shift, BTreeSet<CompatProperty>>,
+}
+
+impl Caused {
+    /// `A or B` of properties that do it alone, `A and B` of those that do it together; `None` where nothing is known to.
+    pub fn words(&self, shift: &Shift) -> Option<String> {
+        let list = |properties: &BTreeSet<CompatProperty>, word: &str| {
+            let names: Vec<String> = properties.iter().map(ToString::to_string).collect();
+            names.join(word)
+        };
+        let alone = self.by.get(shift).map(|by| list(by, " or "));
+        alone.or_else(|| self.together.get(shift).map(|all| list(all, " and ")))
+    }
 }
 
 /// Compares `case` with the same model on `machine`, which has `properties` that the case's machine type does not.
@@ -129,37 +143,97 @@ pub fn caused(
     let wanted: BTreeSet<Shift> = changes.iter().flat_map(Shift::of).collect();
     let mut by: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
     if wanted.is_empty() {
-        return Ok(Caused { changes, by });
+        let together = BTreeMap::new();
+        return Ok(Caused {
+            changes,
+            by,
+            together,
+        });
     }
     let candidates: Vec<&CompatProperty> = properties
         .iter()
         .filter(|property| property.is_of(&case.cpu))
         .collect();
-    let alone = |property: &&CompatProperty| {
-        let set = Case {
-            cpu: format!("{},{}={}", case.cpu, property.name, property.value),
+    // A property that this release does not have is refused, and causes nothing.
+    let with = |set: &[&CompatProperty]| -> Option<BTreeSet<Shift>> {
+        let words = set
+            .iter()
+            .map(|property| format!(",{}={}", property.name, property.value));
+        let case = Case {
+            cpu: format!("{}{}", case.cpu, words.collect::<String>()),
             ..case.clone()
         };
-        // A property that this release does not have is refused, and causes nothing.
-        let lines = on(&set).ok()?;
-        let shifts = compare_with_emptied(&base, &lines, "");
-        Some(((*property).clone(), shifts))
+        let lines = on(&case).ok()?;
+        let changes = compare_with_emptied(&base, &lines, "");
+        Some(changes.iter().flat_map(Shift::of).collect())
     };
-    let measured: Vec<(CompatProperty, Vec<Change>)> = engine
-        .pool()
-        .install(|| candidates.par_iter().filter_map(alone).collect());
-    for (property, changes) in measured {
-        for shift in changes.iter().flat_map(Shift::of) {
-            if wanted.contains(&shift) {
-                by.entry(shift).or_default().insert(property.clone());
-            }
+    let known: Vec<(&CompatProperty, BTreeSet<Shift>)> = engine.pool().install(|| {
+        let measured = candidates.par_iter().copied();
+        measured
+            .filter_map(|property| Some((property, with(&[property])?)))
+            .collect()
+    });
+    for (property, shifts) in &known {
+        for shift in shifts.intersection(&wanted) {
+            by.entry(shift.clone())
+                .or_default()
+                .insert((*property).clone());
         }
     }
-    Ok(Caused { changes, by })
+    let unexplained: BTreeSet<Shift> = wanted
+        .iter()
+        .filter(|shift| !by.contains_key(*shift))
+        .cloned()
+        .collect();
+    let known: Vec<&CompatProperty> = known.iter().map(|(property, _)| *property).collect();
+    let together = match unexplained.is_empty() || known.len() < 2 {
+        true => BTreeMap::new(),
+        false => together(engine, &known, &unexplained, &with),
+    };
+    Ok(Caused {
+        changes,
+        by,
+        together,
+    })
+}
+
+/// Of changes that come with all `properties` and with none of them alone: those that are needed.
+fn together(
+    engine: &Engine,
+    properties: &[&CompatProperty],
+    wanted: &BTreeSet<Shift>,
+    with: &(dyn Fn(&[&CompatProperty]) -> Option<BTreeSet<Shift>> + Sync),
+) -> BTreeMap<Shift, BTreeSet<CompatProperty>> {
+    let all = with(properties).unwrap_or_default();
+    let come: BTreeSet<Shift> = all.intersection(wanted).cloned().collect();
+    if come.is_empty() {
+        return BTreeMap::new();
+    }
+    let without = |left_out: &&CompatProperty| {
+        let rest: Vec<&CompatProperty> = properties
+            .iter()
+            .filter(|property| *property != left_out)
+            .copied()
+            .collect();
+        Some(((*left_out).clone(), with(&rest)?))
+    };
+    let left: Vec<(CompatProperty, BTreeSet<Shift>)> = engine
+        .pool()
+        .install(|| properties.par_iter().filter_map(without).collect());
+    let mut needed: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
+    for (property, shifts) in left {
+        for shift in come.difference(&shifts) {
+            needed
+                .entry(shift.clone())
+                .or_default()
+                .insert(property.clone());
+        }
+    }
+    needed
 }
 
 /// Every change that a machine type of this QEMU makes, as its expectations have it, and what causes it: `CHANGE | PROPERTY`, a line each,
-/// measured on one machine type and model that show it. `-` stands for no single property that a QEMU here tells.
+/// measured on one machine type and model that show it. `-` stands for none that a QEMU here tells.
 ///
 /// # Errors
 /// An expectation cannot be read, or a guest could not be run.
@@ -170,10 +244,14 @@ pub fn of_expectations(
     qemus: &[Arc<Qemu>],
 ) -> Result<String, String> {
     let newest = qemu.offers.newest_machine().ok_or("no q35 machine type")?;
-    let mut causes: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
-    for (machine, models) in shown_by(engine, qemu)? {
-        let told = between(engine, qemu, qemus, (&machine, newest));
-        let (_, properties) = told.unwrap_or_default();
+    let mut causes: BTreeMap<Shift, String> = BTreeMap::new();
+    let told: BTreeMap<&str, BTreeSet<CompatProperty>> = qemu
+        .offers
+        .versioned_machines()
+        .filter_map(|machine| Some((machine, between(engine, qemu, qemus, (machine, newest))?.1)))
+        .collect();
+    for (machine, models) in shown_by(engine, qemu, &|machine| told.contains_key(machine))? {
+        let properties = told.get(machine.as_str()).cloned().unwrap_or_default();
         let one = |(model, shifts): (&String, &BTreeSet<Shift>)| {
             let case = Case {
                 qemu: Arc::clone(qemu),
@@ -184,30 +262,27 @@ pub fn of_expectations(
                 spared: config.spared(Lane::Definition, &qemu.label, model),
                 linux: None,
             };
-            let mut by = caused(engine, &case, &machine, &properties)?.by;
-            let of = |shift: &Shift| (shift.clone(), by.remove(shift).unwrap_or_default());
-            Ok(shifts.iter().map(of).collect())
+            let caused = caused(engine, &case, &machine, &properties)?;
+            let words = |shift: &Shift| caused.words(shift).unwrap_or("-".to_owned());
+            Ok(shifts
+                .iter()
+                .map(|shift| (shift.clone(), words(shift)))
+                .collect())
         };
         let measured: Result<Vec<BTreeMap<_, _>>, String> = engine
             .pool()
             .install(|| models.par_iter().map(one).collect());
         causes.extend(measured?.into_iter().flatten());
     }
-    let line = |(shift, by): (&Shift, &BTreeSet<CompatProperty>)| {
-        let names: Vec<String> = by.iter().map(ToString::to_string).collect();
-        match names.is_empty() {
-            true => format!("{shift} | -"),
-            false => format!("{shift} | {}", names.join(" or ")),
-        }
-    };
+    let line = |(shift, words): (&Shift, &String)| format!("{shift} | {words}");
     let lines: Vec<String> = causes.iter().map(line).collect();
     Ok(lines.join("\n"))
 }
 
-/// By machine type and model: the changes that are to be measured there. Each change stands once, and what shows many stands first.
+/// By machine type and model: the changes that are to be measured there, each once.
 type ShownBy = BTreeMap<String, BTreeMap<String, BTreeSet<Shift>>>;
 
-fn shown_by(engine: &Engine, qemu: &Qemu) -> Result<ShownBy, String> {
+fn shown_by(engine: &Engine, qemu: &Qemu, told: &dyn Fn(&str) -> bool) -> Result<ShownBy, String> {
     let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
     let newest = qemu.offers.newest_machine();
     let mut shown: Vec<(&str, &String, BTreeSet<Shift>)> = Vec::new();
@@ -224,7 +299,8 @@ fn shown_by(engine: &Engine, qemu: &Qemu) -> Result<ShownBy, String> {
             shown.push((machine, model, shifts));
         }
     }
-    shown.sort_by_key(|(_, _, shifts)| std::cmp::Reverse(shifts.len()));
+    // Machine types that somebody tells of first.
+    shown.sort_by_key(|(machine, _, shifts)| (!told(machine), std::cmp::Reverse(shifts.len())));
     let mut left: BTreeSet<Shift> = shown
         .iter()
         .flat_map(|(.., shifts)| shifts.clone())
