@@ -53,7 +53,8 @@ impl Lane {
             Lane::Kvm => "kvm",
             Lane::KvmDirect => "kvm-direct",
             Lane::Lab => "lab",
-            Lane::Linux | Lane::Libvirt => "linux",
+            Lane::Linux => "linux",
+            Lane::Libvirt => "libvirt",
         }
     }
 }
@@ -207,7 +208,17 @@ impl Case {
 
 #[cfg(test)]
 mod tests {
-    use super::Topology;
+    use clap::ValueEnum as _;
+
+    use super::{Lane, Topology};
+
+    #[test]
+    fn every_lane_is_called_by_the_name_that_the_command_line_takes() {
+        for lane in Lane::value_variants() {
+            let value = lane.to_possible_value().expect("a name");
+            assert_eq!(value.get_name(), lane.name());
+        }
+    }
 
     #[test]
     fn vcpus_are_read_from_every_form() {
