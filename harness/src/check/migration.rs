@@ -76,7 +76,16 @@ pub fn after_plug(
     table: &Table,
     volatile: &Volatile,
 ) -> Vec<Change> {
-    let mut changes = vcpus(&unmarked(plugged), count, LAYER, table);
+    let mut twins = unmarked(plugged);
+    // Who came through the stream keeps the control state that the source offered; who starts here sets what is offered here.
+    for phase in twins
+        .vcpus
+        .iter_mut()
+        .flat_map(|vcpu| vcpu.phases.values_mut())
+    {
+        phase.control.clear();
+    }
+    let mut changes = vcpus(&twins, count, LAYER, table);
     let others = only(plugged, after);
     let lines = |dump: &Dump| running(dump, table, volatile);
     changes.extend(compare(&lines(after), &lines(&others), LAYER));

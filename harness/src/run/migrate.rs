@@ -33,6 +33,7 @@ pub(super) fn judge(
             trial,
             migration,
             case,
+            shown: shown(case, migration),
         };
         let (result, changes) = tried.judged();
         done(&result);
@@ -114,6 +115,21 @@ struct Tried<'a> {
     trial: &'a Trial,
     migration: &'a Migration,
     case: &'a Case,
+    /// The case as results and waivers name it.
+    shown: Case,
+}
+
+/// With the pair in the place of the QEMU.
+fn shown(case: &Case, migration: &Migration) -> Case {
+    let qemu = Qemu {
+        path: case.qemu.path.clone(),
+        label: pair(&case.qemu, &migration.to),
+        offers: Arc::clone(&case.qemu.offers),
+    };
+    Case {
+        qemu: Arc::new(qemu),
+        ..case.clone()
+    }
 }
 
 /// What was seen.
@@ -132,7 +148,7 @@ impl Tried<'_> {
         if let Some(reason) = lacking(self.case, self.migration) {
             return (
                 self.finished(
-                    result(self.trial, self.case, Status::Skip, &reason),
+                    result(self.trial, &self.shown, Status::Skip, &reason),
                     self.passage(),
                 ),
                 None,
@@ -140,7 +156,7 @@ impl Tried<'_> {
         }
         let ran = match self.engine.migrate(self.case, self.migration) {
             Err(problem) => {
-                let result = result(self.trial, self.case, Status::Error, &problem);
+                let result = result(self.trial, &self.shown, Status::Error, &problem);
                 return (self.finished(result, self.passage()), None);
             }
             Ok(ran) => ran,
@@ -182,18 +198,8 @@ impl Tried<'_> {
         Passage::new(&self.case.qemu, self.migration)
     }
 
-    /// As it stands in results: the pair takes the place of the QEMU.
     fn finished(&self, result: CaseResult, passage: Passage) -> CaseResult {
-        let qemu = Qemu {
-            path: self.case.qemu.path.clone(),
-            label: pair(&self.case.qemu, &self.migration.to),
-            offers: Arc::clone(&self.case.qemu.offers),
-        };
         CaseResult {
-            planned: Case {
-                qemu: Arc::new(qemu),
-                ..result.planned
-            },
             passage: Some(passage),
             ..result
         }
@@ -251,9 +257,9 @@ impl Tried<'_> {
         let mut result = match trial.expectation.as_os_str().is_empty() {
             true => {
                 let changes = seen.changes.iter().chain(&seen.later).cloned();
-                judged(engine, trial, case, changes.collect())
+                judged(engine, trial, &self.shown, changes.collect())
             }
-            false => held(engine, trial, case, |expected| {
+            false => held(engine, trial, &self.shown, |expected| {
                 let all = models(case, self.migration);
                 let groups = Groups::parse(expected, &all).map_err(|error| error.to_string())?;
                 let expected = shifted(&seen.before, &groups.of(model(case)));
@@ -271,7 +277,7 @@ impl Tried<'_> {
     fn broken_off(&self, stopped: &Stopped) -> CaseResult {
         let Stopped { status, reason, .. } = stopped;
         if *status != Status::Fail {
-            return result(self.trial, self.case, *status, reason);
+            return result(self.trial, &self.shown, *status, reason);
         }
         let kind = Kind::Lost;
         let change = Change::told(
@@ -282,7 +288,7 @@ impl Tried<'_> {
             &stopped.message,
             LAYER,
         );
-        let mut result = judged(self.engine, self.trial, self.case, vec![change]);
+        let mut result = judged(self.engine, self.trial, &self.shown, vec![change]);
         if result.status == Status::Fail {
             result.reason.clone_from(reason);
         }

@@ -111,6 +111,27 @@ fn a_feature_that_the_destination_lacks_is_named_on_every_vcpu_at_once() {
 }
 
 #[test]
+fn a_waiver_names_the_pair() {
+    let Some(mut ways) = Ways::new() else { return };
+    ways.world
+        .wrap_adding(&format!("-global {MODEL}-x86_64-cpu.movbe=off"));
+    let label = ways.world.offers().label.clone();
+    let waiver = |qemus: &str| {
+        format!(
+            "[[waiver]]\nname = \"movbe\"\nreason = \"a test\"\nlink = \"-\"\nexpires = 2100-01-01\n\
+             qemus = [\"{qemus}\"]\nchecks = [\"migration\"]\n"
+        )
+    };
+    ways.world
+        .write("expectations/waivers.toml", &waiver(&label));
+    ways.run(MODEL, &[]).expect(1);
+    let pair = waiver(&format!("{label}..{label}"));
+    ways.world.write("expectations/waivers.toml", &pair);
+    ways.run(MODEL, &[]).expect(0).says("WAIVED tcg/");
+    ways.run(MODEL, &["--no-waivers"]).expect(1);
+}
+
+#[test]
 fn a_refusal_before_start_is_told_with_its_side() {
     let Some(mut ways) = Ways::new() else { return };
     // The model has features that TCG has not.
