@@ -183,7 +183,7 @@ impl Repo {
         for commit in of(Verdict::Untestable) {
             self.ask(&["bisect", "skip", commit])?;
         }
-        let nearest = of(Verdict::Bad).last().unwrap_or(bad);
+        let nearest = of(Verdict::Bad).next_back().unwrap_or(bad);
         let (status, said) = self.run(&["bisect", "bad", nearest], &mut |_| {})?;
         // 2: only commits that were skipped are left, which the log tells too.
         match status {

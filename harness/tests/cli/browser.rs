@@ -1,6 +1,7 @@
 //! The HTML report in a real browser: Debian's chromium, headless. Skipped aloud where there is none: some
 //! distributions have it as a snap only, which runs in no container.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use cpuid_fidelity::check::{Kind, Status};
 use cpuid_fidelity::layers::flow::Step;
-use cpuid_fidelity::matrix::config;
+use cpuid_fidelity::matrix::{config, offers};
 use cpuid_fidelity::report::html;
 use cpuid_fidelity::results::{Finding, Head, Row, RunFile};
+
+use super::world::World;
 
 fn browser() -> Option<PathBuf> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -168,6 +171,11 @@ fn pixels(scheme: &str, colour: [u8; 3]) -> Option<usize> {
         &page,
         &[&screenshot, &scheme, "--window-size=1200,3600"],
     );
+    Some(count(&shot, colour))
+}
+
+/// Pixels of a picture with this colour.
+fn count(shot: &Path, colour: [u8; 3]) -> usize {
     let decoder = png::Decoder::new(std::io::BufReader::new(
         std::fs::File::open(shot).expect("a screenshot"),
     ));
@@ -175,12 +183,10 @@ fn pixels(scheme: &str, colour: [u8; 3]) -> Option<usize> {
     let mut bytes = vec![0; reader.output_buffer_size().expect("a size")];
     let info = reader.next_frame(&mut bytes).expect("a frame");
     let step = info.color_type.samples();
-    Some(
-        bytes
-            .chunks(step)
-            .filter(|pixel| pixel.starts_with(&colour))
-            .count(),
-    )
+    bytes
+        .chunks(step)
+        .filter(|pixel| pixel.starts_with(&colour))
+        .count()
 }
 
 #[test]
@@ -204,4 +210,75 @@ fn ten_thousand_cases_are_reported_within_five_seconds() {
         started.elapsed()
     );
     assert!(size < 5_000_000, "{size}");
+}
+
+/// Every QEMU that set-up and scripts/fetch-qemu brought, each with two models and one machine type, one of them with a feature lost.
+#[test]
+fn a_real_run_over_all_releases_is_shown() {
+    let Some(browser) = browser() else { return };
+    let Some(mut world) = World::new(&[], &[]) else {
+        return;
+    };
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/qemu");
+    let there = std::fs::read_dir(&cache).into_iter().flatten().flatten();
+    let mut qemus: Vec<PathBuf> = there
+        .map(|entry| entry.path().join("qemu-system-x86_64"))
+        .filter(|path| path.is_file())
+        .collect();
+    qemus.sort_by_key(|path| offers::natural(&path.to_string_lossy()));
+    let newest = world.real.clone();
+    // A release without expectations of its own is skipped; these are the project's, to be read and not written.
+    let expectations = Path::new(env!("CARGO_MANIFEST_DIR")).join("expectations");
+    world.configure(&format!(
+        "qemu = []\nexpectations = {expectations:?}\n[default]\ndefinition.models = [\"EPYC-v1\", \"Skylake-Server-v4\"]\n\
+         definition.machines = [\"pc-q35-3.1\"]\ntcg.models = [\"Skylake-Server-v4\"]\nkvm.models = []\nkvm-direct.models = []\n\
+         lab.kernels = []\n"
+    ));
+    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
+    let mut words = Vec::new();
+    for qemu in &qemus {
+        let path = if *qemu == newest { &world.qemu } else { qemu };
+        words.extend(["--qemu".to_owned(), path.display().to_string()]);
+    }
+    words.extend(["run", "--html", "report.html", "--json", "run.jsonl"].map(str::to_owned));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    world.run(&words).expect(1);
+    let cases = world.cases("run.jsonl");
+    let page = world.path("report.html");
+    let folder = tempfile::tempdir().expect("a folder");
+    let shot = folder.path().join("shot.png");
+    // Every release on one map, from the form.
+    let text = std::fs::read_to_string(&page).expect("the page");
+    let tail = "<script>for (const [name, value] of [['lane', 'definition'], ['qemu', ''], ['axis', 'qemu']]) \
+                document.querySelector(`[name=${name}]`).value = value; \
+                document.querySelector('.controls').dispatchEvent(new Event('input')); \
+                document.documentElement.dataset.said = [...document.querySelectorAll('#grid thead th span')].map((span) => span.textContent).join(' ');</script></body>";
+    std::fs::write(&page, text.replace("</body>", tail)).expect("the page");
+    let screenshot = format!("--screenshot={}", shot.display());
+    chromium(
+        &browser,
+        folder.path(),
+        &page,
+        &[
+            &screenshot,
+            "--blink-settings=preferredColorScheme=1",
+            "--window-size=1200,2400",
+        ],
+    );
+    let dom = chromium(&browser, folder.path(), &page, &["--dump-dom"]);
+    let (_, rest) = dom.split_once("data-said=\"").expect("the script ran");
+    let shown = rest.split('"').next().unwrap_or_default();
+    let labels: BTreeSet<&str> = cases
+        .iter()
+        .filter_map(|case| case["qemu"]["label"].as_str())
+        .collect();
+    assert_eq!(labels.len(), qemus.len(), "{labels:?}");
+    assert_eq!(shown.split(' ').collect::<BTreeSet<_>>(), labels);
+    let failed = cases.iter().filter(|case| case["status"] == "FAIL").count();
+    assert_eq!(failed, 1, "{cases:#?}");
+    let red = count(&shot, [0xc6, 0x28, 0x28]);
+    // The cell, its word in the table, and the mark of its cause.
+    assert!(red > 150, "{red}");
+    let green = count(&shot, [0xd7, 0xef, 0xdd]);
+    assert!(green > 150 * qemus.len(), "{green}");
 }
