@@ -136,14 +136,30 @@ impl Running {
             drop(fds);
             if woken.get(own) == Some(&true) {
                 self.hear(hear);
-            } else if woken[0] {
+            } else if woken[0] && (self.asked.is_none() || self.pipe.is_none()) {
                 return self.asked.is_some();
+            } else if woken[0] && !self.awaited() {
+                return true;
             }
             if self.asked.is_none() && woken[1] {
                 self.signal(Signal::INT);
                 self.asked = Some(Instant::now());
             }
         }
+    }
+
+    /// Waits for what the program started, which has the pipe too and is tidying up: git ends at once at Ctrl-C, before the step that
+    /// it runs has ended its build. Whether there is something to hear.
+    fn awaited(&self) -> bool {
+        let left = self
+            .asked
+            .and_then(|asked| GRACE.checked_sub(asked.elapsed()));
+        let (Some(left), Some(pipe)) = (left, &self.pipe) else {
+            return false;
+        };
+        let left = Timespec::try_from(left).ok();
+        let mut fds = [PollFd::new(pipe, PollFlags::IN)];
+        !matches!(poll(&mut fds, left.as_ref()), Ok(0))
     }
 
     fn hear(&mut self, hear: &mut dyn FnMut(&str)) {
