@@ -233,9 +233,10 @@ impl Expectations {
     fn title(&self, change: &Change, case: &Case) -> &str {
         let files = || self.own.iter().chain(&self.before);
         let mut shifts = Shift::of(change);
-        let group = shifts.find_map(|shift| {
-            files().find_map(|file| file.group_of(&shift, &case.machine, &case.cpu))
-        });
+        let held =
+            |shift: &Shift| files().find_map(|file| file.group_of(shift, &case.machine, &case.cpu));
+        // What holds for the boot processor holds for further ones (`everywhere`).
+        let group = shifts.find_map(|shift| held(&shift).or_else(|| held(&shift.on_vcpu(0)?)));
         group.map_or("", |group| group.title())
     }
 }
