@@ -51,8 +51,7 @@ pub struct Global {
 /// Accelerators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Accel {
-    /// Lanes `definition`, `tcg` and `libvirt`
-    /// Lanes `definition` and `tcg`, and Linux guests under TCG
+    /// Lanes `definition`, `tcg` and `libvirt`, and Linux guests under TCG
     Tcg,
     /// Lanes `kvm` and `kvm-direct`, and Linux guests under KVM
     Kvm,
