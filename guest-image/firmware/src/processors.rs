@@ -7,7 +7,6 @@ use fidelity_protocol::config;
 use fidelity_protocol::slot::OP_WAIT_APS;
 use x86_64::registers::model_specific::Msr;
 
-use crate::boot::CONFIG;
 use crate::constants::memory::{DONE_QUEUE, DONE_QUEUE_LEN, LOCAL_APIC};
 use crate::cpu::{APIC_BASE, try_rdmsr};
 use crate::slot::Slot;
