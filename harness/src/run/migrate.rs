@@ -90,8 +90,11 @@ pub fn lacking(case: &Case, migration: &Migration) -> Option<String> {
     })
 }
 
-/// What a migration tells of the two releases; nothing where it broke off for a reason that says nothing of either.
+/// What a migration tells of two releases; nothing where it stayed within one, or broke off for a reason that says nothing of either.
 fn crossing(passage: &Passage, changes: &[Change]) -> Option<Crossing> {
+    if passage.from.path == passage.to.path {
+        return None;
+    }
     Some(Crossing {
         from: Binary::of(&passage.from),
         by: By::Migration,
