@@ -43,6 +43,9 @@ pub struct Waiver {
     /// `-cpu` arguments.
     #[serde(default)]
     pub models: Vec<Glob>,
+    /// Names of cases, as `lab/linux-5.10/*`: the only way to name a lab's kernel.
+    #[serde(default)]
+    pub cases: Vec<Glob>,
     /// Names of checks.
     #[serde(default)]
     pub checks: Vec<Glob>,
@@ -160,6 +163,7 @@ impl Waiver {
             && fits(&self.qemus, &case.qemu.label)
             && fits(&self.machines, &case.machine)
             && fits(&self.models, &case.cpu)
+            && fits(&self.cases, &result.case)
     }
 
     fn accepts(&self, change: &Change) -> bool {
@@ -326,5 +330,18 @@ mod tests {
             error.expect_err("an error"),
             "the waiver name leak is used twice"
         );
+    }
+
+    #[test]
+    fn a_waiver_can_name_the_cases_that_it_speaks_of() {
+        for (cases, status) in [("kvm/*/486-*", Status::Waived), ("lab/*", Status::Fail)] {
+            let file = format!("{FILE}cases = [\"{cases}\"]\n");
+            let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], ""), TODAY).expect("a file");
+            let mut result = result(Lane::Kvm, &["kvm-given"]);
+            waivers.cover(&mut result);
+            assert_eq!(result.status, status, "{cases}");
+            // Nothing of what it speaks of has run, so it is not unused either.
+            assert!(waivers.outlived(&[result], true).is_empty());
+        }
     }
 }
