@@ -86,7 +86,7 @@ pub enum Verb {
     Merge(Merge),
     /// Show the results of a run again, in every format
     Report(Report),
-    /// Compare two dumps or records, in expectation lines
+    /// Compare two dumps, records, expectations, CPU models or machine types, in expectation lines
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
     Catalogue(Catalogue),
