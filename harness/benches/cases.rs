@@ -7,11 +7,17 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cpuid_fidelity::boot::migrate::Stage;
-use cpuid_fidelity::boot::{self, AGENT_ROM, Cancel, FLOOR_ROM, Options};
-use cpuid_fidelity::matrix::{Case, Config, Journey, Lane, Migration, Qemu, Topology};
+use cpuid_fidelity::case::guest::{Case, Lane, Qemu, Topology};
+use cpuid_fidelity::case::migration::{Journey, Migration};
+use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::plan::config::Config;
 use cpuid_fidelity::run::record::record;
-use cpuid_fidelity::run::{Engine, Store, inventory};
+use cpuid_fidelity::run::{Engine, inventory};
+use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::vmm as boot;
+use cpuid_fidelity::vmm::guest::Options;
+use cpuid_fidelity::vmm::migrate::told::Stage;
+use cpuid_fidelity::vmm::{AGENT_ROM, FLOOR_ROM};
 use fidelity_protocol::frame::Phase;
 use rayon::prelude::*;
 

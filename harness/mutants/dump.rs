@@ -1,7 +1,8 @@
 //! Every way in which a guest could differ from a dump: flipped bits, leaves dropped and emptied, vCPUs swapped, MSRs that start or stop
 //! to fault.
 
-use cpuid_fidelity::dump::{Dump, Key, PhaseDump, Reading, Vcpu};
+use cpuid_fidelity::cpuid::answers::Key;
+use cpuid_fidelity::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 

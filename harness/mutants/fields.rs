@@ -1,9 +1,10 @@
 //! Mutants of the fields that the checks of single dumps speak of.
 
+use cpuid_fidelity::case::guest::Lane;
 use cpuid_fidelity::check::{msrs, vendor};
-use cpuid_fidelity::decode::Table;
-use cpuid_fidelity::dump::{Dump, Key, PhaseDump, Reading};
-use cpuid_fidelity::matrix::Lane;
+use cpuid_fidelity::cpuid::answers::Key;
+use cpuid_fidelity::cpuid::dump::{Dump, PhaseDump, Reading};
+use cpuid_fidelity::cpuid::table::Table;
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 

@@ -1,16 +1,17 @@
 //! Suites over what KVM was given, kept and offers, and over a host's processors.
 
+use cpuid_fidelity::case::guest::Lane;
 use cpuid_fidelity::check::bits::Bits;
 use cpuid_fidelity::check::{
     given_and_kept, given_and_seen, host_cpus, kvm_given, kvm_supported, msrs,
     supported_by_hardware,
 };
-use cpuid_fidelity::dump::{Dump, Key};
-use cpuid_fidelity::host::cpuid::Answers;
-use cpuid_fidelity::host::kvm::CpuidTable;
+use cpuid_fidelity::cpuid::answers::Answers;
+use cpuid_fidelity::cpuid::answers::Key;
+use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::host::{Found, HostLayer};
-use cpuid_fidelity::matrix::Lane;
 use cpuid_fidelity::run::direct::DirectRecord;
+use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::frame::Phase;
 
 use super::dump::{Mutant, STRIDE, mutants};

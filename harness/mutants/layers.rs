@@ -1,9 +1,9 @@
 //! Suites over what QEMU says of a CPU.
 
-use cpuid_fidelity::decode::Bit;
-use cpuid_fidelity::decode::table::Format;
-use cpuid_fidelity::dump::Dump;
-use cpuid_fidelity::layers::warnings::Warned;
+use cpuid_fidelity::cpuid::bit::Bit;
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::table::Format;
+use cpuid_fidelity::evidence::warnings::Warned;
 use cpuid_fidelity::run::record::Record;
 use fidelity_protocol::frame::Phase;
 

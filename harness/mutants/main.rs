@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cpuid_fidelity::boot::Cancel;
-use cpuid_fidelity::decode::{Table, Volatile};
-use cpuid_fidelity::matrix::{Config, config};
+use cpuid_fidelity::cpuid::table::Table;
+use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::plan::config::Config;
 use cpuid_fidelity::run::inventory;
+use cpuid_fidelity::util::cancel::Cancel;
 
 use records::Tables;
 use tally::Tally;
@@ -85,7 +86,7 @@ fn of_qemu(config: &Config) -> anyhow::Result<Vec<Tally>> {
 /// The QEMU of the environment, else those of the configuration, of which the newest is mutated.
 fn named(config: &Config) -> Vec<PathBuf> {
     match std::env::var_os("QEMU") {
-        Some(path) => vec![config::named(Path::new(&path))],
+        Some(path) => vec![cpuid_fidelity::util::path::named(Path::new(&path))],
         None => config.qemu_paths(),
     }
 }

@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use cpuid_fidelity::boot::{Cancel, Options};
+use cpuid_fidelity::case::guest::{Lane, Qemu};
 use cpuid_fidelity::check::{CaseResult, Status};
-use cpuid_fidelity::decode::table::{Format, Space};
-use cpuid_fidelity::dump::Dump;
-use cpuid_fidelity::matrix::{self, Config, Filter, Lane, Profile, Qemu, Subject, Trial};
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::table::{Format, Space};
+use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::plan;
+use cpuid_fidelity::plan::config::{Config, Profile};
+use cpuid_fidelity::plan::trial::{Filter, Subject, Trial};
+use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::judge::judge;
-use cpuid_fidelity::run::{Engine, Store};
+use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::vmm::guest::Options;
 use rayon::prelude::*;
 
 use super::tally::{Survivor, Tally};
@@ -70,7 +75,7 @@ pub fn run(config: &Config, qemu: &Arc<Qemu>, folder: &Path) -> anyhow::Result<V
         ..Filter::default()
     };
     let qemus = [Arc::clone(qemu)];
-    let trials = matrix::plan(&qemus, config, Profile::Default, &filter);
+    let trials = plan::plan(&qemus, config, Profile::Default, &filter);
     let known = |trial: &&Trial| engine.store.skip(trial).is_none();
     let trials: Vec<&Trial> = trials.iter().filter(known).collect();
     let mut mutants = features(&engine, &trials);
@@ -282,7 +287,7 @@ fn machines(trials: &[&Trial], qemu: &Qemu) -> Vec<Mutant> {
         let Some(machine) = trial.cases.first().map(|case| case.machine.clone()) else {
             continue;
         };
-        let single = |case: &matrix::Case| Trial {
+        let single = |case: &cpuid_fidelity::case::Case| Trial {
             cases: vec![case.clone()],
             ..(*trial).clone()
         };

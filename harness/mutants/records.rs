@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use cpuid_fidelity::case::guest::Lane;
 use cpuid_fidelity::check::{Change, Kind, compare, self_consistency};
-use cpuid_fidelity::decode::{Table, Volatile, parse, render};
-use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::parse;
+use cpuid_fidelity::cpuid::render::render;
+use cpuid_fidelity::cpuid::table::Table;
+use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::host::HostLayer;
-use cpuid_fidelity::matrix::Lane;
 use cpuid_fidelity::run::direct::DirectRecord;
 use cpuid_fidelity::run::record::Record;
 use serde::de::DeserializeOwned;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cpuid_fidelity::matrix::config::Glob;
+use cpuid_fidelity::case::glob::Glob;
 use serde::Deserialize;
 
 use super::tally::Tally;

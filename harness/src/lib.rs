@@ -31,14 +31,16 @@
 //! tested is what the binaries offer.
 
 pub mod bisect;
-pub mod boot;
+pub mod case;
 pub mod check;
-pub mod decode;
-pub mod dump;
+pub mod cpuid;
+pub mod evidence;
+pub mod expectation;
 pub mod explain;
 pub mod host;
-pub mod layers;
-pub mod matrix;
+pub mod plan;
 pub mod report;
 pub mod results;
 pub mod run;
+pub mod util;
+pub mod vmm;

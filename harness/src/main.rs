@@ -9,7 +9,7 @@ mod cli;
 
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
-    cpuid_fidelity::boot::lab::inside::init_if_inside();
+    cpuid_fidelity::host::lab::inside::init_if_inside();
     let arguments = arguments();
     match cli::run(&arguments) {
         Ok(status) => ExitCode::from(status),

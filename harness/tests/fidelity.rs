@@ -12,24 +12,28 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use cpuid_fidelity::boot::{Cancel, Options};
+use cpuid_fidelity::case::guest::Qemu;
 use cpuid_fidelity::check::{CaseResult, Status};
+use cpuid_fidelity::expectation::store;
+use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::expectation::store::{Expected, RECORD};
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu};
-use cpuid_fidelity::matrix::{compat, config, labs, migrations};
+use cpuid_fidelity::plan;
+use cpuid_fidelity::plan::config::{Config, Profile};
+use cpuid_fidelity::plan::trial::Filter;
+use cpuid_fidelity::plan::{compat, labs, migrations};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::{HostClass, Row, file};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
 use cpuid_fidelity::run::libvirt::{maps, policies};
-use cpuid_fidelity::run::store::{self, Expected, RECORD};
-use cpuid_fidelity::run::{
-    Engine, Store, Unusable, catalogue, causes, inventory, lab, linux, vanished,
-};
+use cpuid_fidelity::run::{Engine, Unusable, catalogue, causes, inventory, lab, linux, vanished};
+use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::vmm::guest::Options;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
-    cpuid_fidelity::boot::lab::inside::init_if_inside();
+    cpuid_fidelity::host::lab::inside::init_if_inside();
     let arguments = Arguments::from_args();
     match trials(&arguments) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
@@ -47,7 +51,8 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     let root = root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     let config = Config::read(&root.join("fidelity.toml"))?;
     let cancel = Cancel::new()?;
-    let named = std::env::var_os("QEMU").map(|path| config::named(Path::new(&path)));
+    let named =
+        std::env::var_os("QEMU").map(|path| cpuid_fidelity::util::path::named(Path::new(&path)));
     let paths = named.map_or_else(|| config.qemu_paths(), |path| vec![path]);
     let inventory = inventory::inventory(&config, &paths, &cancel);
     let options = Options {
@@ -57,7 +62,7 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     let jobs = number("CPUID_FIDELITY_JOBS")?.map(|jobs| jobs as usize);
     let jobs = arguments.test_threads.or(jobs).unwrap_or(config.jobs);
     let mut engine = Engine::new(Store::open(&config)?, options, jobs, cancel)?;
-    let mut planned = matrix::plan(&inventory.qemus, &config, profile()?, &Filter::default());
+    let mut planned = plan::plan(&inventory.qemus, &config, profile()?, &Filter::default());
     let unusable = in_labs(&config, &mut engine, &mut planned, &inventory.qemus)?;
     let (guests, no_guests) = with_linux(&config, &mut planned, &inventory.qemus)?;
     let has_labs = planned.iter().any(|trial| trial.lab().is_some());
@@ -110,7 +115,7 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
 fn in_labs(
     config: &Config,
     engine: &mut Engine,
-    planned: &mut Vec<matrix::Trial>,
+    planned: &mut Vec<plan::Trial>,
     qemus: &[Arc<Qemu>],
 ) -> anyhow::Result<Vec<Unusable>> {
     let (kernels, unusable) = lab::kernels(config);
@@ -133,12 +138,12 @@ fn in_labs(
 /// Plans the trials of Linux guests; how many, and why there is none.
 fn with_linux(
     config: &Config,
-    planned: &mut Vec<matrix::Trial>,
+    planned: &mut Vec<plan::Trial>,
     qemus: &[Arc<Qemu>],
 ) -> anyhow::Result<(usize, String)> {
     let (kernels, unusable) = linux::kernels(config);
     let set = &config.selection(profile()?).linux;
-    let trials = matrix::linux::plan(&kernels, qemus, set, config, &Filter::default());
+    let trials = plan::linux::plan(&kernels, qemus, set, config, &Filter::default());
     let count = trials.len();
     planned.extend(trials);
     let reason = unusable.first().map(|unusable| unusable.reason.clone());
@@ -168,7 +173,7 @@ fn held(
     arguments: &Arguments,
     ability: &Ability,
     engine: &Arc<Engine>,
-    planned: matrix::Trial,
+    planned: plan::Trial,
 ) -> Trial {
     let on_this_host = planned.cases.first().filter(|_| planned.lab().is_none());
     let unable = on_this_host.and_then(|case| ability.case(case).err());
@@ -270,7 +275,7 @@ fn policed(
 
 /// The version of libvirt here, or why it cannot be run.
 fn libvirt_here(ability: &Ability, engine: &Engine) -> Result<String, String> {
-    let able = ability.lane(matrix::Lane::Libvirt);
+    let able = ability.lane(cpuid_fidelity::case::Lane::Libvirt);
     able.map_err(|unable| unable.to_string())?;
     engine.libvirt().version(engine)
 }
@@ -322,7 +327,7 @@ fn of_libvirt(
 }
 
 /// The tables have every name that a kernel has, at its place.
-fn names(engine: &Arc<Engine>, kernel: labs::LabKernel) -> Trial {
+fn names(engine: &Arc<Engine>, kernel: cpuid_fidelity::case::LabKernel) -> Trial {
     let engine = Arc::clone(engine);
     Trial::test(format!("names/{}", kernel.label), move || {
         let wrong = linux::misnamed(&engine, &kernel)?;
@@ -392,7 +397,7 @@ fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
 }
 
 /// Hands what was observed to insta, which writes it where it differs from the file, if it is told to.
-fn record(engine: &Engine, planned: &matrix::Trial, verdict: &Verdict) {
+fn record(engine: &Engine, planned: &plan::Trial, verdict: &Verdict) {
     if let Some(observed) = &verdict.observed {
         keep(engine, &planned.expectation, observed);
     }

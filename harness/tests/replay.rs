@@ -6,8 +6,12 @@
 
 use std::path::{Path, PathBuf};
 
-use cpuid_fidelity::decode::{Line, Table, Volatile, parse, render};
-use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::line::Line;
+use cpuid_fidelity::cpuid::parse;
+use cpuid_fidelity::cpuid::render::render;
+use cpuid_fidelity::cpuid::table::Table;
+use cpuid_fidelity::cpuid::volatile::Volatile;
 
 #[path = "replay/flags.rs"]
 mod flags;

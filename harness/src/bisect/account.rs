@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::git::Commit;
 use super::question::{Outcome, Question, told};
-use crate::boot::command::pasteable;
 use crate::report::changes;
 use crate::results::Finding;
+use crate::util::shell::pasteable;
 
 /// Where it turned.
 #[derive(Clone, Debug)]

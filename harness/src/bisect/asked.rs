@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::matrix::Lane;
+use crate::case::guest::Lane;
 
 /// A case whose QEMU, or whose kernel, is what varies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

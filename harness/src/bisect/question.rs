@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::compare;
-use crate::decode::{Line, parse};
+use crate::cpuid::line::Line;
+use crate::cpuid::parse;
 use crate::results::Finding;
 
 /// What became of one commit or version.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::asked::Asked;
 use super::build::Build;
 use super::question::{Outcome, Question, Verdict};
-use crate::report::write_whole;
+use crate::util::files::write_whole;
 
 /// Raised whenever the files change their form; those of another version are not gone on from.
 const VERSION: u32 = 1;

@@ -8,11 +8,12 @@
 use std::collections::BTreeSet;
 
 use super::compare::{Change, Kind};
-use crate::decode::Bit;
-use crate::decode::table::{Format, Table};
-use crate::dump::{Dump, Key, Regs, Vcpu};
-use crate::layers::QemuLayer;
-use crate::layers::warnings::Warned;
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::bit::Bit;
+use crate::cpuid::dump::{Dump, Vcpu};
+use crate::cpuid::table::{Format, Table};
+use crate::evidence::qemu::QemuLayer;
+use crate::evidence::warnings::Warned;
 
 /// Bits of feature words that follow something else than the feature asked for, so that their value may differ between
 /// QEMU's words and the guest. Each with its source.

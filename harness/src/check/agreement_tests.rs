@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use fidelity_protocol::frame::Phase;
 
 use super::*;
-use crate::dump::PhaseDump;
-use crate::layers::Warnings;
-use crate::layers::qemu::{Word, Words};
+use crate::cpuid::dump::PhaseDump;
+use crate::evidence::qemu::{Word, Words};
+use crate::evidence::warnings::Warnings;
 
 const TABLE: &str = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n\
                      cpuid\t0x00000007\t00\tebx\t16\tavx512f\tflag\t5.2\tmeasured\t-\n";

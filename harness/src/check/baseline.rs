@@ -5,11 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{Change, Kind, compare};
-use crate::decode::{Line, Table, Volatile, render};
-use crate::dump::Dump;
-use crate::host::cpuid::Answers;
-use crate::host::kvm::CpuidTable;
-use crate::host::{Found, HostLayer, KvmLayer};
+use crate::cpuid::answers::Answers;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::line::Line;
+use crate::cpuid::render::render;
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
+use crate::host::kvm::KvmLayer;
+use crate::host::{Found, HostLayer};
+use crate::vmm::kvm::table::CpuidTable;
 
 /// Name of the check.
 pub const CHECK: &str = "host-baseline";
@@ -213,8 +217,8 @@ fn one(kind: Kind, name: &str, then: &str, now: &str, layer: &'static str) -> Ch
 mod tests {
     use super::*;
     use crate::check::fixture::table;
-    use crate::host::cpuid::Key;
-    use crate::host::kvm::Entry;
+    use crate::cpuid::answers::Key;
+    use crate::vmm::kvm::table::Entry;
 
     fn kvm(ebx: u32) -> Found<KvmLayer> {
         Found::Value(KvmLayer {

@@ -1,6 +1,6 @@
 //! Tables of CPUID bits that a check treats otherwise, each row with its reason: data, so that no check hides a condition.
 
-use crate::host::cpuid::Key;
+use crate::cpuid::answers::Key;
 
 /// Some bits of one register, and why they are special.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::decode::Bit;
-use crate::decode::Table;
-use crate::decode::line::{Line, Place, Register, manual_style};
+use crate::cpuid::bit::Bit;
+use crate::cpuid::line::{Line, Place, Register, manual_style};
+use crate::cpuid::table::Table;
 
 /// Which way the guest differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

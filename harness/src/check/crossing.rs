@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Change, Kind};
-use crate::matrix::Qemu;
+use crate::case::guest::Qemu;
 
 /// A QEMU, as results name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

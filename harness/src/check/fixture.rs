@@ -6,8 +6,9 @@ use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
 use super::Change;
-use crate::decode::Table;
-use crate::dump::{Dump, Key, PhaseDump, Reading, Regs, Vcpu};
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::cpuid::table::Table;
 
 /// The project's own table: names that the checks use and it has not are found by every test.
 pub(super) fn table() -> Table {

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::compare::Change;
-use crate::decode::Line;
-use crate::decode::line::Place;
+use crate::cpuid::line::Line;
+use crate::cpuid::line::Place;
 
 /// The line of a machine type on which every model looks as on the newest one.
 pub const NOTHING: &str = "no differences";

@@ -4,10 +4,13 @@
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, bits, mask, span};
 use super::compare::{Change, Kind, compare};
-use crate::decode::{Line, Table, Volatile, render};
-use crate::dump::Dump;
+use crate::cpuid::answers::Answers;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::line::Line;
+use crate::cpuid::render::render;
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
 use crate::host::HostLayer;
-use crate::host::cpuid::Answers;
 
 /// Name of the check.
 pub const CHECK: &str = "host-cpus";
@@ -117,8 +120,8 @@ fn cpuinfo(host: &HostLayer) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpuid::answers::Key;
     use crate::host::Found;
-    use crate::host::cpuid::Key;
     use crate::host::cpuinfo::parse;
     use crate::host::cpus::{Cpuid, HostCpu};
 

@@ -1,7 +1,7 @@
 //! What KVM answers to CPUID, given a table: arch/x86/kvm/cpuid.c, kvm_cpuid, without the bits that it changes at run time.
 
-use crate::host::cpuid::{Key, Regs};
-use crate::host::kvm::{CpuidTable, Entry};
+use crate::cpuid::answers::{Key, Regs};
+use crate::vmm::kvm::table::{CpuidTable, Entry};
 
 /// Leaves whose undefined subleaves still tell the subleaf and the x2APIC ID.
 const TOPOLOGY: [u32; 2] = [0xB, 0x1F];

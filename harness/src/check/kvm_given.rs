@@ -8,10 +8,13 @@ use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, bit, bits, mask, span};
 use super::compare::{Change, compare};
 use super::kvm_answer::{answer, redirected};
-use crate::decode::{Register as Line, Table, Volatile, render};
-use crate::dump::{Dump, PhaseDump};
-use crate::host::cpuid::{Answers, Key, Regs, walk};
-use crate::host::kvm::CpuidTable;
+use crate::cpuid::answers::{Answers, Key, Regs, walk};
+use crate::cpuid::dump::{Dump, PhaseDump};
+use crate::cpuid::line::Register as Line;
+use crate::cpuid::render::render;
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
+use crate::vmm::kvm::table::CpuidTable;
 
 /// Name of the check.
 pub const CHECK: &str = "kvm-given";
@@ -231,7 +234,7 @@ fn at_run_time(key: Key, given: Regs, seen: Regs) -> Regs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::Vcpu;
+    use crate::cpuid::dump::Vcpu;
 
     const NAMES: &str = "cpuid\t0x00000000\t-\teax\t31:0\tmax-leaf\thex\t-\tpublic\t-\n\
                          cpuid\t0x00000001\t-\tecx\t26\txsave\tflag\t5.2\tpublic\t-\n\

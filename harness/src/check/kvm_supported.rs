@@ -3,11 +3,13 @@
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, Register, bit, bits, mask};
 use super::compare::{Change, compare};
-use crate::decode::{Table, Volatile, render};
-use crate::dump::Dump;
+use crate::cpuid::answers::{Answers, Key};
+use crate::cpuid::dump::Dump;
+use crate::cpuid::render::render;
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
 use crate::host::HostLayer;
-use crate::host::cpuid::{Answers, Key};
-use crate::host::kvm::CpuidTable;
+use crate::vmm::kvm::table::CpuidTable;
 
 /// Name of the check.
 pub const CHECK: &str = "kvm-supported";
@@ -173,7 +175,7 @@ pub fn supported_by_hardware(
         .collect()
 }
 
-fn lines(cpuid: Answers, table: &Table) -> Vec<crate::decode::Line> {
+fn lines(cpuid: Answers, table: &Table) -> Vec<crate::cpuid::line::Line> {
     render(&Dump::of_answers(cpuid), table, &Volatile::default())
 }
 

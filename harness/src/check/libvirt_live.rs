@@ -8,10 +8,12 @@ use std::collections::BTreeSet;
 
 use super::compare::{Change, Kind};
 use super::libvirt_map::{field, spot};
-use crate::decode::table::Format;
-use crate::decode::{Bit, Space, Table};
-use crate::dump::{Dump, Reading};
-use crate::layers::libvirt::{CpuMap, LibvirtLayer, Spot};
+use crate::cpuid::bit::Bit;
+use crate::cpuid::dump::{Dump, Reading};
+use crate::cpuid::table::Format;
+use crate::cpuid::table::{Space, Table};
+use crate::evidence::libvirt::cpu_map::{CpuMap, Spot};
+use crate::evidence::libvirt::layer::LibvirtLayer;
 use fidelity_protocol::frame::Phase;
 
 /// Features whose bit follows what an operating system does.
@@ -152,9 +154,9 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boot::libvirt::Policy;
-    use crate::dump::Key;
-    use crate::layers::libvirt::{Claim, Request};
+    use crate::cpuid::answers::Key;
+    use crate::evidence::libvirt::layer::{Claim, Request};
+    use crate::vmm::libvirt::domain::Policy;
 
     fn layer(argument: &str) -> LibvirtLayer {
         let bit = |bit| {

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{Change, Kind};
 use super::groups::Groups;
-use crate::decode::line::Register;
-use crate::decode::table::{Field, Format, Space, Table};
-use crate::decode::{Bit, Line};
-use crate::dump::Key;
-use crate::layers::libvirt::{CpuMap, Feature, Spot};
+use crate::cpuid::answers::Key;
+use crate::cpuid::bit::Bit;
+use crate::cpuid::line::Line;
+use crate::cpuid::line::Register;
+use crate::cpuid::table::{Field, Format, Space, Table};
+use crate::evidence::libvirt::cpu_map::{CpuMap, Feature, Spot};
 
 /// CPUID features that no definition tells, each with its reason.
 const UNTOLD: [(&str, &str); 4] = [
@@ -151,7 +152,7 @@ pub fn models(map: &CpuMap, table: &Table, definitions: &Definitions) -> Vec<Str
 pub fn differences(
     map: &CpuMap,
     table: &Table,
-    model: &crate::layers::libvirt::Model,
+    model: &crate::evidence::libvirt::cpu_map::Model,
     definition: &[Line],
 ) -> Vec<Change> {
     let claimed: BTreeSet<Bit> = model

@@ -1,5 +1,5 @@
 use super::*;
-use crate::decode::parse;
+use crate::cpuid::parse;
 
 const TABLE: &str = "cpuid\t0x00000001\t-\tecx\t0\tsse3\tflag\t5.2\tmeasured\tqemu:pni\n\
                      cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n\

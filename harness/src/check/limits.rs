@@ -10,9 +10,11 @@ use fidelity_protocol::leaves::{self, MAX_LEAVES, RANGES};
 
 use super::compare::{Change, Kind};
 use super::view::{Teller, View, hex};
-use crate::decode::{Table, render::settled};
-use crate::dump::{Dump, Key, Regs, Vcpu};
-use crate::matrix::Lane;
+use crate::case::guest::Lane;
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::dump::{Dump, Vcpu};
+use crate::cpuid::render::settled;
+use crate::cpuid::table::Table;
 
 const CHECK: &str = "limits";
 /// Subleaves past the last of these repeat their number and the x2APIC id (SDM vol. 2, "CPUID", leaf 0BH; QEMU and KVM alike).
@@ -131,8 +133,8 @@ fn due(view: &View<'_>, key: Key, lane: Lane, apic_id: u32) -> Option<(&'static 
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{answer, dump, table, told, vcpu, vendor};
     use super::*;
+    use crate::check::fixture::{answer, dump, table, told, vcpu, vendor};
 
     const LAST: Regs = [7, 0x340, 0x340, 0];
     const HIGHEST: (u32, u32, Regs) = (0xE, 0, LAST);

@@ -11,11 +11,14 @@ use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Change, Kind};
-use crate::boot::linux::Names;
-use crate::decode::rule::{Atom, LinuxRules, RowKind, Truth, Vendor};
-use crate::decode::{Bit, Field, Space, Table};
-use crate::dump::{Dump, Key, LinuxReport, Reading, Regs};
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::bit::Bit;
+use crate::cpuid::dump::{Dump, Reading};
+use crate::cpuid::rule::{Atom, LinuxRules, RowKind, Truth, Vendor};
+use crate::cpuid::table::{Field, Space, Table};
+use crate::evidence::linux_report::LinuxReport;
 use crate::host::words::{FEATURE_WORDS, word};
+use crate::vmm::linux::names::Names;
 
 const CHECK: &str = "linux";
 /// Who broke its word.
@@ -281,7 +284,7 @@ impl Guest<'_> {
         Some(self.truth(&self.rules.row(kind, name)?.rule))
     }
 
-    fn truth(&self, rule: &crate::decode::rule::Rule) -> Truth {
+    fn truth(&self, rule: &crate::cpuid::rule::Rule) -> Truth {
         rule.truth(&|atom| self.ask(atom))
     }
 

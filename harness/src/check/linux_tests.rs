@@ -1,8 +1,8 @@
-use super::super::fixture::{answer, dump, table, told, vcpu, vendor};
 use super::*;
+use crate::check::fixture::{answer, dump, table, told, vcpu, vendor};
 use crate::check::user_space_and_agent;
-use crate::dump::Dump;
-use crate::dump::linux::LinuxReport;
+use crate::cpuid::dump::Dump;
+use crate::evidence::linux_report::LinuxReport;
 use crate::host::cpuinfo::parse;
 
 fn rules() -> LinuxRules {
@@ -11,7 +11,7 @@ fn rules() -> LinuxRules {
     LinuxRules::parse("linux.tsv", text, |name| table.named(name).is_some()).expect("the rules")
 }
 
-fn numbers(names: &[(u16, &str)]) -> crate::boot::linux::names::Numbers {
+fn numbers(names: &[(u16, &str)]) -> crate::vmm::linux::names::Numbers {
     names
         .iter()
         .map(|(number, name)| (*number, (*name).to_owned()))

@@ -11,8 +11,11 @@ use fidelity_protocol::leaves::MARKS;
 
 use super::compare::{Change, compare};
 use super::vcpus::vcpus;
-use crate::decode::{Line, Table, Volatile, render};
-use crate::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::cpuid::line::Line;
+use crate::cpuid::render::render;
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
 
 /// The names of the checks, as findings have them.
 const MIGRATION: &str = "migration";
@@ -126,8 +129,8 @@ fn told(check: &'static str, changes: Vec<Change>) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, answer, control, dump, table, told, vcpu, vendor};
     use super::*;
+    use crate::check::fixture::{Row, answer, control, dump, table, told, vcpu, vendor};
 
     const ECX: u32 = 1 << 26 | 1 << 22;
 

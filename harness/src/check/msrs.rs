@@ -9,9 +9,9 @@ use fidelity_protocol::frame::Phase;
 use super::compare::{Change, Kind};
 use super::view::{Teller, View};
 use super::xsave::of_vcpu;
-use crate::decode::{Space, Table};
-use crate::dump::{Dump, PhaseDump, Reading, Vcpu};
-use crate::matrix::Lane;
+use crate::case::guest::Lane;
+use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::cpuid::table::{Space, Table};
 
 const CHECK: &str = "msrs";
 
@@ -219,8 +219,8 @@ fn told(reading: Reading) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{dump, table, told, vcpu, vendor};
     use super::*;
+    use crate::check::fixture::{dump, table, told, vcpu, vendor};
 
     const ARCH_CAPABILITIES: u32 = 1 << 29;
 

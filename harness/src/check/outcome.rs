@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::compare::Change;
 use super::crossing::Crossing;
 use super::passage::Passage;
-use crate::layers::flow::Step;
+use crate::evidence::flow::Step;
 
 /// Outcomes, kept apart: a mismatch is not a crash is not a skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ pub struct CaseResult {
     /// Its own name.
     pub case: String,
     /// Lane, QEMU, machine, `-cpu`, `-smp`.
-    pub planned: crate::matrix::Case,
+    pub planned: crate::case::guest::Case,
     /// What became of it.
     pub status: Status,
     /// Why, where the status does not say it all.
@@ -112,7 +112,7 @@ pub struct LinuxSeen {
 
 impl LinuxSeen {
     /// Of a report.
-    pub fn of(report: &crate::dump::LinuxReport) -> LinuxSeen {
+    pub fn of(report: &crate::evidence::linux_report::LinuxReport) -> LinuxSeen {
         LinuxSeen {
             release: report.release.clone(),
             command_line: report.command_line.clone(),

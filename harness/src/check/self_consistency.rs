@@ -7,9 +7,9 @@ use super::topology::topology;
 use super::vcpus::vcpus;
 use super::vendor::vendor;
 use super::xsave::xsave;
-use crate::decode::Table;
-use crate::dump::Dump;
-use crate::matrix::{Lane, Topology};
+use crate::case::guest::{Lane, Topology};
+use crate::cpuid::dump::Dump;
+use crate::cpuid::table::Table;
 
 /// Everything in which a guest contradicts its vendor's manual, its `-smp` or itself.
 pub fn all(dump: &Dump, lane: Lane, smp: &Topology, table: &Table) -> Vec<Change> {

@@ -11,10 +11,10 @@ use fidelity_protocol::frame::Phase;
 
 use super::compare::{Change, Kind};
 use super::view::{Teller, View};
-use crate::decode::Table;
-use crate::dump::Dump;
-use crate::matrix::Parts;
-use crate::matrix::parts::width;
+use crate::case::parts::Parts;
+use crate::case::parts::width;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::table::Table;
 
 const CHECK: &str = "topology";
 /// Fields of the lists of levels: leaves 0BH, 1FH, 0x80000026.
@@ -306,8 +306,8 @@ fn packages(dump: &Dump, parts: Option<&Parts>, shape: Shape, tell: &Teller<'_>)
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, dump, table, told, vcpu, vendor};
     use super::*;
+    use crate::check::fixture::{Row, dump, table, told, vcpu, vendor};
 
     /// Two cores of two threads, told right by every leaf; `changed` takes the place of some.
     fn rows(name: &str, changed: &[Row]) -> Vec<Row> {
@@ -338,7 +338,7 @@ mod tests {
             vcpu(id, &rows)
         };
         let parts = smp
-            .parse::<crate::matrix::Topology>()
+            .parse::<crate::case::guest::Topology>()
             .expect("a topology")
             .parts();
         let dump = dump((0..4).map(of).collect());

@@ -6,8 +6,10 @@ use fidelity_protocol::frame::Phase;
 
 use super::bits::{Bits, Register, bit, bits, mask, span};
 use super::compare::{Change, Kind};
-use crate::decode::{Bit, Table};
-use crate::dump::{Dump, Key};
+use crate::cpuid::answers::Key;
+use crate::cpuid::bit::Bit;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::table::Table;
 
 const CHECK: &str = "linux-cpuid";
 
@@ -61,7 +63,7 @@ pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Cha
     let mut changes = Vec::new();
     for key in keys {
         for register in 0..4u8 {
-            let of = |answers: &crate::host::cpuid::Answers| {
+            let of = |answers: &crate::cpuid::answers::Answers| {
                 answers
                     .get(key)
                     .map_or(0, |regs| regs[usize::from(register)])

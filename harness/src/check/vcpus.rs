@@ -11,9 +11,12 @@ use fidelity_protocol::frame::Phase;
 use super::compare::{Change, Kind};
 use super::view::{Teller, View, place};
 use super::xsave::of_vcpu;
-use crate::decode::delta::{self, delta};
-use crate::decode::{Bit, Space, Table};
-use crate::dump::{Dump, Key, PhaseDump, Reading, Vcpu};
+use crate::cpuid::answers::Key;
+use crate::cpuid::bit::Bit;
+use crate::cpuid::delta;
+use crate::cpuid::delta::delta;
+use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::cpuid::table::{Space, Table};
 
 const CHECK: &str = "vcpus";
 /// IA32_APIC_BASE.BSP.
@@ -251,11 +254,11 @@ fn msrs(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, dump, table, told, vendor};
     use super::*;
+    use crate::check::fixture::{Row, dump, table, told, vendor};
 
     fn vcpu(id: u32) -> Vcpu {
-        super::super::fixture::vcpu(id, &rows(id))
+        crate::check::fixture::vcpu(id, &rows(id))
     }
 
     fn rows(id: u32) -> [Row; 4] {

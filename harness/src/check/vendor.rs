@@ -9,8 +9,8 @@ use fidelity_protocol::frame::Phase;
 
 use super::compare::{Change, Kind};
 use super::view::{Teller, View, own_subleaf, place};
-use crate::decode::Table;
-use crate::dump::Dump;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::table::Table;
 
 const CHECK: &str = "vendor";
 const INTEL: &str = "GenuineIntel";
@@ -175,11 +175,11 @@ pub fn vendor(dump: &Dump, layer: &'static str, table: &Table) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, dump, table, told, vcpu};
     use super::*;
+    use crate::check::fixture::{Row, dump, table, told, vcpu};
 
     fn found(name: &str, rows: &[Row]) -> Vec<String> {
-        let mut all = vec![super::super::fixture::vendor(7, name)];
+        let mut all = vec![crate::check::fixture::vendor(7, name)];
         all.extend(rows);
         told(&vendor(&dump(vec![vcpu(0, &all)]), "qemu", &table()))
     }

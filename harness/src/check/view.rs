@@ -5,9 +5,10 @@ use std::fmt::Display;
 use fidelity_protocol::frame::Phase;
 
 use super::compare::{Change, Kind};
-use crate::decode::{Field, Space, Table, table::Subleaves};
-use crate::dump::{Key, Regs, Vcpu};
-use crate::host::cpuid::Answers;
+use crate::cpuid::answers::Answers;
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::dump::Vcpu;
+use crate::cpuid::table::{Field, Space, Subleaves, Table};
 use crate::host::kind;
 
 /// One phase's CPUID of one vCPU, with names.

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::compare::Change;
 use super::outcome::{CaseResult, Status};
+use crate::case::glob::Glob;
 use crate::host::HostKind;
-use crate::matrix::config::Glob;
 
 /// One entry of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -184,8 +184,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::case::guest::{Case, Lane, Qemu, Topology};
+    use crate::case::offers::Offers;
     use crate::check::Kind;
-    use crate::matrix::{Case, Lane, Offers, Qemu, Topology};
 
     const FILE: &str = "[[waiver]]\nname = \"leak\"\nreason = \"PVM executes CPUID natively\"\nlink = \"README\"\n\
                         expires = 2030-01-31\nhost_modules = [\"kvm_pvm\"]\nlanes = [\"kvm*\"]\nchecks = [\"kvm-given\"]\n";

@@ -12,8 +12,8 @@ use fidelity_protocol::frame::Phase;
 
 use super::compare::{Change, Kind};
 use super::view::{Teller, View};
-use crate::decode::Table;
-use crate::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::cpuid::table::Table;
 
 const CHECK: &str = "xsave";
 /// Bytes of the legacy region and the header, which hold x87 and SSE (SDM vol. 1 §13.4).
@@ -154,8 +154,8 @@ fn turned_on(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, answer, control, dump, table, told, vcpu};
     use super::*;
+    use crate::check::fixture::{Row, answer, control, dump, table, told, vcpu};
 
     const XSAVE: u32 = 1 << 26;
     const OSXSAVE: u32 = 1 << 27;

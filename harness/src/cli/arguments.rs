@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cpuid_fidelity::matrix::config::Glob;
-use cpuid_fidelity::matrix::{Filter, Lane, Profile, Topology};
+use cpuid_fidelity::case::glob::Glob;
+use cpuid_fidelity::case::guest::{Lane, Topology};
+use cpuid_fidelity::plan::config::Profile;
+use cpuid_fidelity::plan::trial::Filter;
 
 use super::outputs::Outputs;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use cpuid_fidelity::report::write_whole;
-use cpuid_fidelity::run::catalogue::{self, Catalogue as Measured};
+use cpuid_fidelity::run::catalogue;
+use cpuid_fidelity::run::catalogue::Catalogue as Measured;
+use cpuid_fidelity::util::files::write_whole;
 
 use super::arguments::Catalogue;
 use super::{Context, NOT_RUN, print};

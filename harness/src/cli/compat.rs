@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cpuid_fidelity::matrix::compat::{self, CompatSet, Pair};
-use cpuid_fidelity::matrix::config::{self, Glob};
-use cpuid_fidelity::matrix::{Filter, Lane, Qemu, Topology, Trial};
+use cpuid_fidelity::case::glob::Glob;
+use cpuid_fidelity::case::guest::{Lane, Qemu, Topology};
+use cpuid_fidelity::case::pair::Pair;
+use cpuid_fidelity::plan::compat;
+use cpuid_fidelity::plan::compat::CompatSet;
+use cpuid_fidelity::plan::trial::{Filter, Trial};
 use cpuid_fidelity::run::{Inventory, inventory, lab};
 
 use super::arguments::Run;
@@ -113,12 +116,12 @@ fn releases(context: &Context, names: &[String]) -> anyhow::Result<Vec<Arc<Qemu>
 }
 
 fn compat_order(qemu: &Qemu) -> Vec<(String, u64)> {
-    cpuid_fidelity::matrix::offers::natural(&qemu.offers.version)
+    cpuid_fidelity::util::order::natural(&qemu.offers.version)
 }
 
 /// A binary counts for itself, though another one of its version be there.
 fn binary(context: &Context, name: &str) -> anyhow::Result<Arc<Qemu>> {
-    let paths: [PathBuf; 1] = [config::named(Path::new(name))];
+    let paths: [PathBuf; 1] = [cpuid_fidelity::util::path::named(Path::new(name))];
     let found = inventory::inventory(&context.config, &paths, &context.cancel);
     match (found.qemus.into_iter().next(), found.unusable.first()) {
         (Some(qemu), _) => Ok(qemu),

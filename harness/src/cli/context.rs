@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cpuid_fidelity::boot::{Cancel, Options};
 use cpuid_fidelity::check::Waivers;
-use cpuid_fidelity::matrix::{Config, config};
-use cpuid_fidelity::run::{Engine, Inventory, Store, inventory};
+use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::plan::config::Config;
+use cpuid_fidelity::run::{Engine, Inventory, inventory};
+use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::vmm::guest::Options;
 
 use super::NotRun;
 use super::arguments::Global;
@@ -38,7 +40,7 @@ impl Context {
         let named = global
             .qemu
             .iter()
-            .map(|path| config::named(path))
+            .map(|path| cpuid_fidelity::util::path::named(path))
             .collect::<Vec<_>>();
         Ok(Context {
             paths: match named.is_empty() {

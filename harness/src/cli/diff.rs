@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use cpuid_fidelity::case::guest::Lane;
 use cpuid_fidelity::check::compare;
-use cpuid_fidelity::decode::{Line, Volatile, parse, render};
-use cpuid_fidelity::dump::Dump;
-use cpuid_fidelity::matrix::Lane;
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::line::Line;
+use cpuid_fidelity::cpuid::parse;
+use cpuid_fidelity::cpuid::render::render;
+use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::expectation::store::snapshot_content;
 use cpuid_fidelity::run::record::Record;
-use cpuid_fidelity::run::store::snapshot_content;
 
 use super::arguments::Diff;
 use super::{Context, print};

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use cpuid_fidelity::case::guest::{Case, Lane};
 use cpuid_fidelity::check::libvirt_live;
 use cpuid_fidelity::check::libvirt_map::spot;
+use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
+use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
+use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
 use cpuid_fidelity::host::libvirt as host;
-use cpuid_fidelity::layers::libvirt::translate::{to_libvirt, to_qemu};
-use cpuid_fidelity::layers::libvirt::{CpuMap, DomainXml};
-use cpuid_fidelity::matrix::{Case, Lane};
 use cpuid_fidelity::run::libvirt::{boot_domain, guests, maps};
 
 use super::libvirt_answers::ready;
@@ -108,7 +109,7 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
         Some("kvm") => "kvm",
         _ => "qemu",
     };
-    let wanted = cpuid_fidelity::boot::libvirt::Domain {
+    let wanted = cpuid_fidelity::vmm::libvirt::domain::Domain {
         kind,
         arguments: domain.arguments,
         ..guests::domain(&case, domain.cpu_text)

@@ -4,15 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cpuid_fidelity::boot::Options;
-use cpuid_fidelity::decode::linux::{linux, value};
-use cpuid_fidelity::decode::{Register, Volatile, etallen, render};
-use cpuid_fidelity::dump::native;
-use cpuid_fidelity::dump::{Dump as Seen, LinuxReport};
-use cpuid_fidelity::host::kvm::CpuidTable;
-use cpuid_fidelity::matrix::{Case, Lane, Qemu};
-use cpuid_fidelity::run::direct::{SUPPORTED, table_of};
+use cpuid_fidelity::case::guest::SUPPORTED;
+use cpuid_fidelity::case::guest::{Case, Lane, Qemu};
+use cpuid_fidelity::cpuid::dump::Dump as Seen;
+use cpuid_fidelity::cpuid::etallen;
+use cpuid_fidelity::cpuid::line::Register;
+use cpuid_fidelity::cpuid::render::render;
+use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::evidence::linux_lines::{linux, value};
+use cpuid_fidelity::evidence::linux_report::LinuxReport;
+use cpuid_fidelity::host::native;
+use cpuid_fidelity::run::direct::table_of;
 use cpuid_fidelity::run::judge::text;
+use cpuid_fidelity::vmm::guest::Options;
+use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::config::MAX_RANGES;
 use fidelity_protocol::frame::{MODE_LINUX, Phase};
 

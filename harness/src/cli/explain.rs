@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::bail;
-use cpuid_fidelity::decode::Field;
-use cpuid_fidelity::decode::table::{Format, Table};
+use cpuid_fidelity::case::guest::{Case, Qemu, Topology};
+use cpuid_fidelity::cpuid::table::Field;
+use cpuid_fidelity::cpuid::table::{Format, Table};
 use cpuid_fidelity::explain::flags::model;
-use cpuid_fidelity::explain::{ladder, near::near};
-use cpuid_fidelity::matrix::{Case, Qemu, Topology, plan};
+use cpuid_fidelity::explain::ladder;
+use cpuid_fidelity::explain::near::near;
 use cpuid_fidelity::report::ladder::{Asked, object, text};
-use cpuid_fidelity::run::explain::{self, gather, named};
+use cpuid_fidelity::run::explain;
+use cpuid_fidelity::run::explain::{gather, named};
 
 use super::arguments::Explain;
 use super::lab::{Place, lane_of};
@@ -78,7 +80,7 @@ pub fn offered(qemu: &Qemu, cpu: &str, machine: &str) -> anyhow::Result<()> {
     let name = model(cpu);
     let models = || offers.models.iter().map(|model| model.name.as_str());
     // libvirt's mode stands where a model would.
-    if name != plan::HOST_MODEL && !models().any(|model| model == name) {
+    if name != cpuid_fidelity::case::guest::HOST_MODEL && !models().any(|model| model == name) {
         let near = near(name, models());
         bail!("{} has no CPU model “{name}”{}", qemu.label, meant(&near));
     }

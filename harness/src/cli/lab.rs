@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use cpuid_fidelity::case::glob::Glob;
+use cpuid_fidelity::case::guest::SUPPORTED;
+use cpuid_fidelity::case::guest::{Case, Lane, Qemu};
+use cpuid_fidelity::case::kernel::LabKernel;
 use cpuid_fidelity::check::Waivers;
-use cpuid_fidelity::matrix::compat;
-use cpuid_fidelity::matrix::config::Glob;
-use cpuid_fidelity::matrix::labs::{self, LabKernel};
-use cpuid_fidelity::matrix::migrations;
-use cpuid_fidelity::matrix::{Case, Filter, Lane, Profile, Qemu, Trial};
+use cpuid_fidelity::plan::compat;
+use cpuid_fidelity::plan::config::Profile;
+use cpuid_fidelity::plan::labs;
+use cpuid_fidelity::plan::migrations;
+use cpuid_fidelity::plan::trial::{Filter, Trial};
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
-use cpuid_fidelity::run::direct::SUPPORTED;
 use cpuid_fidelity::run::lab::{Labs, emulator, kernel, kernels, kvm_lines};
 use cpuid_fidelity::run::{Engine, Inventory, inventory};
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use cpuid_fidelity::case::guest::Qemu;
 use cpuid_fidelity::host::libvirt as host;
-use cpuid_fidelity::matrix::Qemu;
 use cpuid_fidelity::run::libvirt::maps;
 
 use super::{Context, NotRun, libvirt_answers, print};

@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::boot::libvirt::GuestCpu;
-use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::case::guest::{Case, Lane, Topology};
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
+use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::layers::libvirt::{CpuMap, DomainXml};
-use cpuid_fidelity::matrix::{Case, Lane, Topology};
 use cpuid_fidelity::run::Engine;
-use cpuid_fidelity::run::libvirt::answers::{self, Tried};
+use cpuid_fidelity::run::libvirt::answers;
+use cpuid_fidelity::run::libvirt::answers::Tried;
 use cpuid_fidelity::run::libvirt::{maps, policies};
 use cpuid_fidelity::run::record::Record;
+use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
 
 use super::{Context, NOT_RUN, NotRun, print};
 
@@ -162,7 +164,7 @@ fn host(map: &CpuMap, file: &Path) -> anyhow::Result<GuestCpu> {
             .with_context(|| format!("failed to read the dump in {name}"))?,
     };
     let shown = dump.boot_processor().and_then(|boot| {
-        let has = |bit: cpuid_fidelity::decode::Bit| {
+        let has = |bit: cpuid_fidelity::cpuid::bit::Bit| {
             let reset = boot.cpuid(bit.key.leaf, bit.key.subleaf);
             let phases = || {
                 boot.phases

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cpuid_fidelity::matrix::labs::LabKernel;
-use cpuid_fidelity::matrix::linux::plan;
-use cpuid_fidelity::matrix::{Accelerator, Filter, Lane, LinuxGuest, Trial};
+use cpuid_fidelity::case::guest::Lane;
+use cpuid_fidelity::case::kernel::LabKernel;
+use cpuid_fidelity::case::kernel::{Accelerator, LinuxGuest};
+use cpuid_fidelity::plan::linux::plan;
+use cpuid_fidelity::plan::trial::{Filter, Trial};
 use cpuid_fidelity::run::Inventory;
 use cpuid_fidelity::run::lab::kernel;
 use cpuid_fidelity::run::linux::{kernels, with_words};

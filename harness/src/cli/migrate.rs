@@ -6,17 +6,19 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use cpuid_fidelity::case::guest::{Case, Lane, Qemu, Topology};
+use cpuid_fidelity::case::migration::pair;
+use cpuid_fidelity::case::migration::{Journey, Migration, Way};
 use cpuid_fidelity::check::CaseResult;
-use cpuid_fidelity::matrix::config::{self, Config};
-use cpuid_fidelity::matrix::migration::pair;
-use cpuid_fidelity::matrix::migrations::spared;
-use cpuid_fidelity::matrix::{Case, Journey, Lane, Migration, Qemu, Subject, Topology, Trial, Way};
+use cpuid_fidelity::plan::config::Config;
+use cpuid_fidelity::plan::migrations::spared;
+use cpuid_fidelity::plan::trial::{Subject, Trial};
 use cpuid_fidelity::report::migration::told;
-use cpuid_fidelity::report::{writable, write_whole};
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
 use cpuid_fidelity::run::inventory;
 use cpuid_fidelity::run::migrate::lacking;
+use cpuid_fidelity::util::files::{writable, write_whole};
 
 use super::lab::{Kernel, Place, lane_of};
 use super::{Context, NotRun, print};
@@ -248,7 +250,7 @@ fn full(qemu: &Qemu) -> Arc<Qemu> {
 }
 
 fn one(context: &Context, path: &Path) -> anyhow::Result<Arc<Qemu>> {
-    let paths = [config::named(path)];
+    let paths = [cpuid_fidelity::util::path::named(path)];
     let found = inventory::inventory(&context.config, &paths, &context.cancel);
     let reason = found
         .unusable

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cpuid_fidelity::matrix::Profile;
+use cpuid_fidelity::plan::config::Profile;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::RESULTS;
 

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use cpuid_fidelity::report::{
-    compat, html, junit, kcidb, ktap, markdown, summary, writable, write_whole,
-};
+use cpuid_fidelity::report::{compat, html, junit, kcidb, ktap, markdown, summary};
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::{Compared, History};
+use cpuid_fidelity::util::files::{writable, write_whole};
 
 use super::print;
 

@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use cpuid_fidelity::case::guest::{Case, Lane};
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::matrix::{Case, Filter, Lane, Profile, Subject, plan};
-use cpuid_fidelity::report::write_whole;
+use cpuid_fidelity::plan::config::Profile;
+use cpuid_fidelity::plan::planner::plan;
+use cpuid_fidelity::plan::trial::{Filter, Subject};
 use cpuid_fidelity::run::baseline;
 use cpuid_fidelity::run::record::record;
+use cpuid_fidelity::util::files::write_whole;
 
 use super::arguments::Record;
 use super::explain::offered;

@@ -6,13 +6,16 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use cpuid_fidelity::check::CaseResult;
-use cpuid_fidelity::matrix::{self, Trial, shard};
+use cpuid_fidelity::plan;
+use cpuid_fidelity::plan::shard;
+use cpuid_fidelity::plan::trial::Trial;
 use cpuid_fidelity::report::progress::Progress;
-use cpuid_fidelity::report::write_whole;
-use cpuid_fidelity::results::journal::{self, Journal, Left};
+use cpuid_fidelity::results::journal;
+use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Matrix, Row, RunFile};
 use cpuid_fidelity::run::{Baseline, Engine, Inventory};
+use cpuid_fidelity::util::files::write_whole;
 
 use super::arguments::{Choice, Run};
 use super::outputs::{Outputs, history};
@@ -97,7 +100,7 @@ pub fn chosen(
     choice: &Choice,
 ) -> (Vec<Trial>, Vec<Trial>) {
     let filter = choice.filter(context.accel);
-    let mut trials = matrix::plan(&inventory.qemus, &context.config, choice.profile, &filter);
+    let mut trials = plan::plan(&inventory.qemus, &context.config, choice.profile, &filter);
     trials.extend(super::lab::planned(
         context,
         inventory,
@@ -203,7 +206,9 @@ fn run_all(
 }
 
 /// The first usable QEMU of the command line or the configuration, newest first.
-pub fn one_qemu(inventory: &Inventory) -> anyhow::Result<std::sync::Arc<matrix::Qemu>> {
+pub fn one_qemu(
+    inventory: &Inventory,
+) -> anyhow::Result<std::sync::Arc<cpuid_fidelity::case::Qemu>> {
     if let Some(unusable) = inventory.unusable.first() {
         return Err(NotRun(unusable.reason.clone()).into());
     }

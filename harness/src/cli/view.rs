@@ -1,11 +1,11 @@
 //! `dump --view qemu|kvm`: what QEMU says of a CPU, and what KVM supports.
 
-use cpuid_fidelity::boot::Options;
+use cpuid_fidelity::case::guest::{Case, Lane};
 use cpuid_fidelity::explain::flags::model;
-use cpuid_fidelity::matrix::{Case, Lane};
 use cpuid_fidelity::report::view::{object, text};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::lab::kvm_lines;
+use cpuid_fidelity::vmm::guest::Options;
 
 use super::arguments::DumpFormat;
 use super::explain::offered;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decode::{Field, Space};
+use crate::cpuid::table::{Field, Space};
 use crate::host::Found;
 use crate::host::kernel::Module;
 use crate::host::words::FEATURE_WORDS;
@@ -91,7 +91,7 @@ mod tests {
     fn old_kernels_take_numbers() {
         let line = ["clearcpuid=514,293".to_owned()];
         let table = include_str!("../../../expectations/features.tsv");
-        let table = crate::decode::Table::parse("features.tsv", table).expect("a table");
+        let table = crate::cpuid::table::Table::parse("features.tsv", table).expect("a table");
         let number = number(table.named("avx2").expect("a field"));
         assert_eq!(number, Some(293));
         assert_eq!(word(&line, "avx2", number), Some("clearcpuid=514,293"));

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::evidence::{Claim, Evidence, HostEvidence, State};
-use crate::matrix::Lane;
+use crate::case::guest::Lane;
 
 /// A layer on a feature's way from the hardware to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

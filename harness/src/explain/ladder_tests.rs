@@ -1,5 +1,6 @@
-use super::super::flags::{self, Flag};
 use super::*;
+use crate::explain::flags;
+use crate::explain::flags::Flag;
 
 fn yes() -> Claim {
     Claim::new(State::Present, "set")

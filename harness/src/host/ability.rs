@@ -1,9 +1,11 @@
 //! Which lanes this host can run.
 
 use super::kernel::kvm_modules;
-use super::kvm::{self, KvmError};
-use super::libvirt::{self, LibvirtError};
-use crate::matrix::{Accelerator, Case, Lane};
+use super::libvirt;
+use super::libvirt::LibvirtError;
+use crate::case::guest::{Case, Lane};
+use crate::case::kernel::Accelerator;
+use crate::vmm::kvm::access::KvmError;
 
 /// Why a lane cannot run here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +29,7 @@ impl Ability {
     /// Of this host.
     pub fn of_this_host() -> Ability {
         Ability {
-            kvm: kvm::open().map(drop),
+            kvm: crate::vmm::kvm::open().map(drop),
             libvirt: libvirt::usable(),
         }
     }

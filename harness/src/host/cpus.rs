@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
-use super::cpuid::{Answers, execute, rows, walk};
 use super::found::{Found, text};
+use crate::cpuid::answers::{Answers, execute, rows, walk};
 
 /// What one processor says of itself. The first one is whole, every other tells only where it differs from the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +157,7 @@ fn numbers(list: &str) -> Option<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::cpuid::Key;
+    use crate::cpuid::answers::Key;
 
     fn cpu(cpu: usize, answers: &[(Key, [u32; 4])]) -> HostCpu {
         let answers = answers.iter().copied().collect();

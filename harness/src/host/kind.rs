@@ -1,7 +1,8 @@
 //! What kind of host this is: the few facts by which a waiver is scoped to hosts.
 
-use super::cpuid::{self, Regs};
 use super::kernel;
+use crate::cpuid::answers as cpuid;
+use crate::cpuid::answers::Regs;
 
 /// A kind of host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

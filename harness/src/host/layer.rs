@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::cpuid::execute;
 use super::cpuinfo::{Cpuinfo, cpuinfo};
 use super::cpus::{HostCpu, every_cpu};
 use super::found::{Found, text};
 use super::kernel::{Kernel, kernel};
+use crate::cpuid::answers::execute;
 
 /// What the hardware and the host's kernel say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,20 +1,21 @@
-//! What this host is and can do: the lowest layer of a record, and whether a lane can run here, decided before anything runs.
+//! Machines that run guests: this host, and labs, which are emulated hosts.
 //!
-//! [`ability`] answers that last question. [`layer`] records the host: [`cpus`] asks every processor, [`cpuinfo`] and
-//! [`kernel`] the kernel. [`kvm`] records what KVM says. [`found`] keeps apart what is there, what is not, and what could not
-//! be read. [`cpuid`] has the types of CPUID answers and the walk over all leaves, for this stage and all later ones: a layer
-//! is recorded before any guest is booted, so these words cannot wait for stage `dump`.
+//! [`layer`] records a host: [`cpus`] asks every processor, [`cpuinfo`] and [`kernel`] the kernel, [`kvm`] its KVM. [`ability`] says which
+//! lanes can run, before anything runs. [`site`] is a machine as guests are started on it, [`lab`] an emulated one.
 
 pub mod ability;
-pub mod cpuid;
 pub mod cpuinfo;
 pub mod cpus;
 pub mod found;
 pub mod kernel;
 pub mod kind;
 pub mod kvm;
+pub mod kvm_lines;
+pub mod lab;
 pub mod layer;
 pub mod libvirt;
+pub mod native;
+pub mod site;
 pub mod words;
 
 pub use ability::{Ability, Unable};
@@ -22,3 +23,4 @@ pub use found::Found;
 pub use kind::HostKind;
 pub use kvm::KvmLayer;
 pub use layer::HostLayer;
+pub use site::{Here, Site};

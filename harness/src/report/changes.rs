@@ -1,8 +1,8 @@
 //! Differences as people read them.
 
-use crate::boot::command::pasteable;
 use crate::check::{CaseResult, Change};
 use crate::results::{Finding, Row};
+use crate::util::shell::pasteable;
 
 /// `lost avx2 at CPUID.07H.00H:EBX[5]`, `changed stepping 4 → 5 at …`.
 pub fn sentence(change: &Change) -> String {

@@ -6,10 +6,10 @@ use comfy_table::{Table, presets};
 
 use crate::check::Kind;
 use crate::check::crossing::{By, Crossed, Outcome};
-use crate::matrix::offers::natural;
 use crate::results::Row;
 use crate::results::compat::{About, Entry, Matrix, Ways, crossings, ends};
 use crate::results::words::{machines, models};
+use crate::util::order::natural;
 
 /// Most features that a line names.
 const NAMED: usize = 8;

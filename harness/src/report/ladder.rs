@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::case::guest::Case;
 use crate::explain::{Rung, State, verdict};
-use crate::matrix::Case;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use crate::results::{Cluster, RunFile, clusters};
 
 use super::changes::diff;
 use super::summary::{counts, since, trends};
-use crate::boot::command::pasteable;
+use crate::util::shell::pasteable;
 
 /// Most causes in the comment; GitHub cuts comments at 65,536 characters.
 const CAUSES: usize = 20;

@@ -1,10 +1,10 @@
 //! A migration as people read it: what became of it first, then what changed.
 
 use super::changes::{diff, told as sentence};
-use crate::boot::command::pasteable;
 use crate::check::{Outcome, Status};
 use crate::results::Row;
 use crate::results::row::Migration;
+use crate::util::shell::pasteable;
 
 /// ```text
 /// CHANGED tcg/qemu-7.2..qemu-11.1/pc-q35-7.2/live/Skylake-Server: 22 ms, the guest stood still for 3 ms

@@ -2,7 +2,6 @@
 
 pub mod changes;
 pub mod compat;
-pub mod files;
 pub mod html;
 pub mod junit;
 pub mod kcidb;
@@ -13,5 +12,3 @@ pub mod migration;
 pub mod progress;
 pub mod summary;
 pub mod view;
-
-pub use files::{writable, write_whole};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::check::Status;
-use crate::matrix::offers::natural;
 use crate::results::history::{Compared, Trend};
 use crate::results::{Cluster, Row, clusters};
+use crate::util::order::natural;
 
 /// Most groups of failures that are printed.
 const GROUPS: usize = 40;

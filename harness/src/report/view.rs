@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::decode::Table;
-use crate::layers::QemuLayer;
-use crate::layers::qemu::{Properties, Words};
-use crate::layers::warnings::Warned;
-use crate::matrix::Case;
+use crate::case::guest::Case;
+use crate::cpuid::table::Table;
+use crate::evidence::qemu::QemuLayer;
+use crate::evidence::qemu::{Properties, Words};
+use crate::evidence::warnings::Warned;
 
 /// Sections with a heading each; features as expectation lines.
 pub fn text(case: &Case, layer: &QemuLayer, table: &Table) -> String {

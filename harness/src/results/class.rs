@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use fidelity_protocol::crc::crc32;
 
-use crate::host::cpuinfo::{self, Cpuinfo};
-use crate::host::kernel::{self, Kernel};
+use crate::host::cpuinfo;
+use crate::host::cpuinfo::Cpuinfo;
+use crate::host::kernel;
+use crate::host::kernel::Kernel;
 
 /// CPU model, microcode, kernel, KVM and its options. Hosts of one class are interchangeable; results of KVM lanes are told
 /// apart by class, and host-independent ones must not depend on it.

@@ -202,8 +202,8 @@ fn set(rows: &[&Row], of: impl Fn(&Row) -> Option<String>) -> Names {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{lost, row};
     use super::*;
+    use crate::results::fixture::{lost, row};
 
     #[test]
     fn one_fault_is_one_line() {

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::row::Row;
+use crate::case::pair::EVERY;
 use crate::check::Status;
 use crate::check::crossing::{By, Crossed, Crossing, Outcome};
-use crate::matrix::compat::EVERY;
-use crate::matrix::offers::natural;
+use crate::util::order::natural;
 
 /// What a matrix is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -201,10 +201,10 @@ fn both(row: &Row, crossing: &Crossing, (from, to): Way) -> Vec<(Way, Entry)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::row;
     use super::*;
     use crate::check::Kind;
     use crate::check::crossing::Binary;
+    use crate::results::fixture::row;
 
     /// A row from one release to another.
     fn crossed(case: &str, from: &str, by: By, outcome: Outcome, names: &[&str]) -> Row {

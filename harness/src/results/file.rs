@@ -152,9 +152,9 @@ fn head(name: &str, line: &str) -> Result<Head, FileError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{head, row};
     use super::*;
     use crate::check::Status;
+    use crate::results::fixture::{head, row};
 
     fn whole() -> String {
         let rows = [

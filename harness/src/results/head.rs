@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::HostClass;
 use super::row::Key;
-use crate::matrix::Trial;
+use crate::plan::trial::Trial;
 
 /// Version of the format. A file of another one is refused.
 pub const VERSION: u32 = 1;

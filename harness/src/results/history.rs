@@ -161,8 +161,8 @@ fn nights(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{head, lost, row};
     use super::*;
+    use crate::results::fixture::{head, lost, row};
 
     #[test]
     fn a_trend_is_told_by_the_last_night_and_by_turns() {

@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::file::{self, RunFile};
+use super::file;
+use super::file::RunFile;
 use super::head::Head;
 use super::row::Row;
 use crate::check::Status;
@@ -98,7 +99,7 @@ impl Journal {
         known: impl IntoIterator<Item = &'a Row>,
     ) -> std::io::Result<Journal> {
         let rows: Vec<Row> = known.into_iter().cloned().collect();
-        crate::report::write_whole(path, file::text(head, &rows).as_bytes())?;
+        crate::util::files::write_whole(path, file::text(head, &rows).as_bytes())?;
         Ok(Journal {
             path: path.to_owned(),
             file: Mutex::new(File::options().append(true).open(path)?),
@@ -131,8 +132,8 @@ pub fn complete(rows: &[Row], cases: &BTreeSet<String>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{head, row};
     use super::*;
+    use crate::results::fixture::{head, row};
 
     const CASES: [&str; 2] = ["tcg/qemu-11.1/-/486-v1", "tcg/qemu-11.1/-/max"];
 

@@ -158,8 +158,8 @@ fn disagreed(row: Row, views: &BTreeMap<String, Vec<&str>>) -> Row {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{head, lost, row};
     use super::*;
+    use crate::results::fixture::{head, lost, row};
 
     const PLAN: [&str; 3] = [
         "tcg/qemu-11.1/-/486-v1",
@@ -210,7 +210,7 @@ mod tests {
             (PLAN[2], Status::Miss),
         ];
         assert_eq!(statuses(&merged), wanted);
-        assert_eq!(super::super::row::exit_status(&merged.rows), 3);
+        assert_eq!(crate::results::row::exit_status(&merged.rows), 3);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
+use crate::case::guest::Lane;
+use crate::case::migration::Way;
 use crate::check::outcome::LinuxSeen;
 use crate::check::{CaseResult, Change, Crossing, Kind, Outcome, Passage, Status};
-use crate::layers::flow::Step;
-use crate::matrix::{Lane, Way};
+use crate::evidence::flow::Step;
 
 /// One line of a run's results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,7 +149,7 @@ pub struct Finding {
 
 impl From<&Change> for Finding {
     fn from(change: &Change) -> Finding {
-        let line = |line: &Option<crate::decode::Line>| line.as_ref().map(ToString::to_string);
+        let line = |line: &Option<crate::cpuid::line::Line>| line.as_ref().map(ToString::to_string);
         Finding {
             check: change.check.to_owned(),
             kind: change.kind,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::groups::fold;
-use crate::matrix::offers::natural;
+use crate::util::order::natural;
 
 /// Most words before the rest is counted.
 const SHOWN: usize = 6;

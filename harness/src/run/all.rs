@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::judge::{judge, result};
 use crate::check::{CaseResult, Status};
 use crate::host::Ability;
-use crate::matrix::Trial;
+use crate::plan::trial::Trial;
 
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
 pub fn all(

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::engine::{Engine, Observation};
 use super::record::{Record, RecordError, VERSION, record};
 use crate::check::{Change, baseline, host_cpus};
-use crate::decode::render;
-use crate::host::{Found, HostLayer, KvmLayer};
-use crate::matrix::Trial;
-use crate::report::write_whole;
+use crate::cpuid::render::render;
+use crate::host::kvm::KvmLayer;
+use crate::host::{Found, HostLayer};
+use crate::plan::trial::Trial;
+use crate::util::files::write_whole;
 
 /// Name of the host's file.
 const HOST: &str = "host.json";

@@ -13,11 +13,11 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::{Engine, Observed};
-use crate::boot::{monitor, qmp};
-use crate::decode::Bit;
-use crate::decode::table::{Field, Format, Space, Table};
-use crate::dump::Dump;
-use crate::matrix::{Case, Lane, Qemu, Topology};
+use crate::case::guest::{Case, Lane, Qemu, Topology};
+use crate::cpuid::bit::Bit;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::table::{Field, Format, Space, Table};
+use crate::vmm::{monitor, qmp};
 
 /// No feature; every basic, extended and Centaur leaf in range.
 const WIDE: &str = "base,level=0x24,min-level=0x24,xlevel=0x80000026,min-xlevel=0x80000026,xlevel2=0xc0000004,min-xlevel2=0xc0000004";
@@ -226,7 +226,7 @@ fn covers(field: &Field, bit: Bit) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::Key;
+    use crate::cpuid::answers::Key;
 
     const TABLE: &str = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n\
                          cpuid\t0x00000007\t00\tebx\t3\tbmi1\tflag\t5.2\tpublic\tqemu:bmi-one\n";

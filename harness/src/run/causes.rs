@@ -12,11 +12,12 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::Engine;
-use super::store::Expected;
-use crate::boot::{Here, Site as _};
+use crate::case::guest::{Case, Lane, Qemu, Topology};
 use crate::check::{Change, Groups, Shift, compare_with_emptied};
-use crate::decode::Line;
-use crate::matrix::{Case, Config, Lane, Qemu, Topology};
+use crate::cpuid::line::Line;
+use crate::expectation::store::Expected;
+use crate::host::site::{Here, Site as _};
+use crate::plan::config::Config;
 
 /// A compat property of CPUs: a QOM type, a property, a value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,13 +6,13 @@ use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Broken, Engine};
-use super::store::Expected;
-use crate::decode::parse;
-use crate::dump::Dump;
-use crate::host::kvm::CpuidTable;
-use crate::matrix::{Case, Lane};
+use crate::case::guest::{Case, Lane};
+use crate::cpuid::dump::Dump;
+use crate::cpuid::parse;
+use crate::expectation::store::Expected;
+use crate::vmm::kvm::table::CpuidTable;
 
-pub use crate::matrix::plan::SUPPORTED;
+pub use crate::case::guest::SUPPORTED;
 
 /// The table that answers as the boot processor of `dump` saw it first; of a host's dump, as the host sees it now.
 pub fn table_of(dump: &Dump) -> Option<CpuidTable> {

@@ -7,15 +7,16 @@ use serde_json::{Value, json};
 
 use super::engine::{Engine, Observation, Observed};
 use super::linux::bare_metal;
-use crate::boot::{monitor, qmp};
-use crate::decode::Field;
-use crate::decode::table::Table;
-use crate::dump::{Dump, Reading};
+use crate::case::guest::{Case, Lane};
+use crate::cpuid::dump::{Dump, Reading};
+use crate::cpuid::table::Field;
+use crate::cpuid::table::Table;
 use crate::explain::flags::{Flag, flags, model, without};
 use crate::explain::host::owner;
 use crate::explain::{Claim, Evidence, State};
-use crate::host::kvm::CpuidTable;
-use crate::matrix::{Case, Lane, offers::natural};
+use crate::util::order::natural;
+use crate::vmm::kvm::table::CpuidTable;
+use crate::vmm::{monitor, qmp};
 use fidelity_protocol::frame::Phase;
 
 mod at;
@@ -400,7 +401,7 @@ impl Gatherer<'_> {
 
     /// The line of the dump that shows it.
     fn line(&self, seen: &Observation) -> String {
-        let mine = |line: &&crate::decode::Line| line.name() == self.field.name;
+        let mine = |line: &&crate::cpuid::line::Line| line.name() == self.field.name;
         let line = seen.lines.iter().find(mine);
         let line = line.map(ToString::to_string).unwrap_or_default();
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::engine::{Engine, Observation};
-use crate::decode::Table;
-use crate::dump::{Dump, Key, Regs};
-use crate::host::kvm::CpuidTable;
-use crate::layers::flow::{Features, Step, features, flow};
-use crate::layers::qemu::{QemuLayer, Word};
-use crate::matrix::{Case, Lane};
+use crate::case::guest::{Case, Lane};
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::dump::Dump;
+use crate::cpuid::table::Table;
+use crate::evidence::flow::{Features, Step, features, flow};
+use crate::evidence::qemu::{QemuLayer, Word};
+use crate::vmm::kvm::table::CpuidTable;
 
 /// Through the layers of `case`; `None` where there is nothing between the model and the guest (lane `definition`), or the
 /// definition could not be had.

@@ -9,8 +9,12 @@ use std::time::Duration;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::boot::{Cancel, monitor, qmp};
-use crate::matrix::{Config, Offers, Qemu, identity};
+use crate::case::guest::Qemu;
+use crate::case::offers::Offers;
+use crate::plan::config::Config;
+use crate::plan::identity;
+use crate::util::cancel::Cancel;
+use crate::vmm::{monitor, qmp};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -61,7 +65,7 @@ pub fn inventory(config: &Config, paths: &[PathBuf], cancel: &Cancel) -> Invento
             }
         }
     }
-    found.sort_by_key(|(_, offers)| crate::matrix::offers::natural(&offers.version));
+    found.sort_by_key(|(_, offers)| crate::util::order::natural(&offers.version));
     inventory.qemus = labelled(found);
     inventory
 }
@@ -157,7 +161,7 @@ fn cached(file: &Path, identity: &str) -> Option<Offers> {
 
 fn remember(file: &Path, cached: &Cached) -> std::io::Result<()> {
     let text = serde_json::to_vec(cached).map_err(std::io::Error::other)?;
-    crate::report::write_whole(file, &text)
+    crate::util::files::write_whole(file, &text)
 }
 
 fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, anyhow::Error> {

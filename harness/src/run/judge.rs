@@ -8,14 +8,16 @@ use fidelity_protocol::crc::crc32;
 use rayon::prelude::*;
 
 use super::engine::{Broken, Engine, Observation, Observed};
-use super::store::{Expected, RECORD, in_ci};
 use super::{lab, layered};
+use crate::case::guest::{Case, Lane};
 use crate::check::groups::shifted;
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare, compare_with_emptied};
-use crate::decode::{Line, parse};
-use crate::layers::flow::Step;
-use crate::matrix::{Case, Lane, Subject, Trial};
+use crate::cpuid::line::Line;
+use crate::cpuid::parse;
+use crate::evidence::flow::Step;
+use crate::expectation::store::{Expected, RECORD, in_ci};
+use crate::plan::trial::{Subject, Trial};
 
 /// Who is to blame where a guest under TCG does not see what the model promised: nobody but QEMU had a hand in it.
 pub(super) const LAYER: &str = "qemu";
@@ -349,7 +351,10 @@ impl CaseResult {
 ///
 /// # Errors
 /// The folder of expectations cannot be read.
-pub fn vanished(store: &super::Store, qemu: &crate::matrix::Qemu) -> std::io::Result<Vec<String>> {
+pub fn vanished(
+    store: &crate::expectation::store::Store,
+    qemu: &crate::case::guest::Qemu,
+) -> std::io::Result<Vec<String>> {
     let offers = &qemu.offers;
     let models: BTreeSet<&str> = offers.versioned_models().collect();
     let machines: BTreeSet<&str> = offers.versioned_machines().collect();

@@ -8,18 +8,26 @@ use std::time::{Duration, Instant};
 use super::engine::Engine;
 use super::inventory::Unusable;
 use super::judge::{Verdict, held, judge, result, text};
-use crate::boot::lab::program::Program;
-use crate::boot::lab::{EmulatedHost, Image, Lab, Plan, TcgSvm};
-use crate::boot::linux::Kernel;
+use crate::case::guest::Qemu;
+use crate::case::kernel::{LabKernel, label};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, compare, supported_by_hardware};
-use crate::decode::kvm::{kvm, kvm_layer};
-use crate::decode::{Field, Line, Table, parse};
+use crate::cpuid::line::Line;
+use crate::cpuid::parse;
+use crate::cpuid::table::{Field, Table};
 use crate::explain::host::{number, option, owner, word};
 use crate::explain::{Cause, Step};
 use crate::host::HostLayer;
-use crate::matrix::labs::{LabKernel, label};
-use crate::matrix::{Config, Qemu, Subject, Trial};
+use crate::host::kvm_lines::{kvm, kvm_layer};
+use crate::host::lab::emulated::EmulatedHost;
+use crate::host::lab::image::Image;
+use crate::host::lab::plan::Plan;
+use crate::host::lab::program::Program;
+use crate::host::lab::session::Lab;
+use crate::host::lab::tcg::TcgSvm;
+use crate::plan::config::Config;
+use crate::plan::trial::{Subject, Trial};
+use crate::vmm::linux::kernel::Kernel;
 
 /// How long L1 may take to come up, at the least: on a busy machine it takes ten times what it takes on an idle one.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,7 +62,7 @@ pub fn kernels(config: &Config) -> (Vec<LabKernel>, Vec<Unusable>) {
             }
         }
     }
-    kernels.sort_by_key(|kernel| crate::matrix::offers::natural(&kernel.label));
+    kernels.sort_by_key(|kernel| crate::util::order::natural(&kernel.label));
     // Two kernels of one version are told apart by their releases.
     let count = |wanted: &str| {
         kernels
@@ -149,7 +157,7 @@ impl Labs {
                 let under = trial
                     .cases
                     .iter()
-                    .filter(|case| case.lane == crate::matrix::Lane::Kvm);
+                    .filter(|case| case.lane == crate::case::guest::Lane::Kvm);
                 let mut own: Vec<_> = under.map(|case| Arc::clone(&case.qemu)).collect();
                 if let Subject::Migration(migration) = &trial.subject {
                     own.push(Arc::clone(&migration.to));
@@ -371,7 +379,7 @@ fn in_hardware(line: &Line, field: &Field, host: &HostLayer) -> bool {
         .and_then(|(leaf, subleaf)| {
             let leaf = u32::from_str_radix(leaf.trim_start_matches("0x"), 16).ok()?;
             let subleaf = u32::from_str_radix(subleaf, 16).ok()?;
-            Some(crate::host::cpuid::Key::new(leaf, subleaf))
+            Some(crate::cpuid::answers::Key::new(leaf, subleaf))
         });
     let cpuid = host.cpus.first().and_then(|cpu| cpu.cpuid.value());
     let regs = key

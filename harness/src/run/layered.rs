@@ -1,13 +1,13 @@
 //! The checks that need no expectation: the layers of a case held against one another.
 
 use super::engine::{Engine, Observation};
+use crate::case::guest::SUPPORTED;
+use crate::case::guest::{Case, Lane};
 use crate::check::agreement::{Layers, agreement};
 use crate::check::{
     Change, given_and_kept, given_and_seen, libvirt_live, self_consistency, supported_by_hardware,
 };
-use crate::layers::QemuLayer;
-use crate::matrix::plan::SUPPORTED;
-use crate::matrix::{Case, Lane};
+use crate::evidence::qemu::QemuLayer;
 
 /// What the layers of a case contradict one another in.
 ///

@@ -7,8 +7,9 @@ use super::judge::text;
 use super::lab::kvm_lines;
 use super::layered;
 use crate::bisect::{Asked, Guest, Outcome};
-use crate::matrix::plan::SUPPORTED;
-use crate::matrix::{Case, Config, Lane, Qemu, Topology};
+use crate::case::guest::SUPPORTED;
+use crate::case::guest::{Case, Lane, Qemu, Topology};
+use crate::plan::config::Config;
 use crate::results::Finding;
 
 /// The guest that `asked` names, under `qemu` or with its recorded definitions; `None` where it is KVM itself that is asked.

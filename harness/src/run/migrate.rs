@@ -10,15 +10,19 @@ use rayon::prelude::*;
 use self::stopped::{Stopped, stopped};
 use super::engine::Engine;
 use super::judge::{Verdict, held, judged, result};
-use crate::boot::migrate::{Migrated, Stage};
-use crate::check::crossing::{self, Binary, By, Crossed, Crossing};
+use crate::case::guest::{Case, Qemu};
+use crate::case::migration::Migration;
+use crate::case::migration::pair;
+use crate::check::crossing;
+use crate::check::crossing::{Binary, By, Crossed, Crossing};
 use crate::check::groups::shifted;
 use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
 use crate::check::{CaseResult, Change, Groups, Kind, Outcome, Passage, Status, compare};
-use crate::decode::Line;
-use crate::dump::{Dump, assemble};
-use crate::matrix::migration::pair;
-use crate::matrix::{Case, Migration, Qemu, Trial};
+use crate::cpuid::assemble::assemble;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::line::Line;
+use crate::plan::trial::Trial;
+use crate::vmm::migrate::told::{Migrated, Stage};
 
 /// Migrates the guests of a trial.
 pub(super) fn judge(
@@ -326,7 +330,7 @@ impl Tried<'_> {
         ];
         let mut line: Vec<String> = words.into_iter().chain(more).map(str::to_owned).collect();
         line.extend(self.engine.kernel.iter().cloned());
-        if journey.way == crate::matrix::Way::File {
+        if journey.way == crate::case::migration::Way::File {
             line.push(match &journey.file {
                 Some(file) => format!("--save={}", file.display()),
                 None => "--save".to_owned(),
@@ -338,7 +342,7 @@ impl Tried<'_> {
     }
 }
 
-fn whole(slots: &[crate::boot::memory::Slot], place: &str) -> Result<Dump, Stopped> {
+fn whole(slots: &[crate::vmm::memory::Slot], place: &str) -> Result<Dump, Stopped> {
     let assembled = assemble(slots.iter().map(|slot| slot.frames.as_slice()));
     match assembled.error {
         None => Ok(assembled.dump),

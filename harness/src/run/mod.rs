@@ -27,7 +27,6 @@ pub mod migrate;
 mod reason;
 pub mod record;
 pub mod releases;
-pub mod store;
 pub mod versions;
 
 pub use all::all;
@@ -35,4 +34,3 @@ pub use baseline::Baseline;
 pub use engine::{Engine, Observation};
 pub use inventory::{Inventory, Unusable};
 pub use judge::vanished;
-pub use store::Store;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::boot::{Boot, Ending};
+use crate::util::process::Ending;
+use crate::vmm::guest::Boot;
 
 /// One message, most telling part first.
 pub(super) fn reason(boot: &Boot, problem: Option<&str>, timeout: Duration) -> String {

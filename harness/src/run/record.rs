@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
 use super::layered;
-use crate::boot::Options;
+use crate::case::guest::SUPPORTED;
+use crate::case::guest::{Case, Lane};
 use crate::check::agreement::{Layers, agreement};
 use crate::check::{
     Change, given_and_kept, given_and_seen, libvirt_live, self_consistency, supported_by_hardware,
 };
-use crate::decode::Table;
-use crate::dump::Dump;
-use crate::host::kvm::CpuidTable;
-use crate::host::{Found, HostLayer, KvmLayer};
-use crate::layers::QemuLayer;
-use crate::layers::libvirt::LibvirtLayer;
-use crate::matrix::plan::SUPPORTED;
-use crate::matrix::{Case, Lane};
+use crate::cpuid::dump::Dump;
+use crate::cpuid::table::Table;
+use crate::evidence::libvirt::layer::LibvirtLayer;
+use crate::evidence::qemu::QemuLayer;
+use crate::host::kvm::KvmLayer;
+use crate::host::{Found, HostLayer};
+use crate::vmm::guest::Options;
+use crate::vmm::kvm::table::CpuidTable;
 
 /// The version of the format; a record of another is refused.
 pub const VERSION: u32 = 1;

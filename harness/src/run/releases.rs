@@ -7,15 +7,16 @@ use rayon::prelude::*;
 
 use super::engine::{Broken, Engine, Observation};
 use super::judge::{LAYER, Verdict, broken, judged, result};
-use super::store::{Expected, Store};
+use crate::case::guest::Case;
+use crate::case::pair::Pair;
 use crate::check::crossing::{Binary, By, Crossed, Crossing, Outcome};
 use crate::check::groups::shifted;
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::releases::{Cells, Scope};
 use crate::check::{Change, Releases, Shift, compare, compare_with_emptied};
-use crate::decode::{Line, Place};
-use crate::matrix::compat::Pair;
-use crate::matrix::{Case, Trial};
+use crate::cpuid::line::{Line, Place};
+use crate::expectation::store::{Expected, Store};
+use crate::plan::trial::Trial;
 
 /// What a pair is expected to change: files, each of which holds on top of those before.
 #[derive(Debug, Default)]

@@ -6,11 +6,12 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::engine::{Engine, Observation};
-use crate::boot::monitor::command;
-use crate::boot::{Options, Site as _};
+use crate::case::guest::{Case, Qemu};
+use crate::case::offers::model_version;
 use crate::check::{Change, compare};
-use crate::matrix::offers::model_version;
-use crate::matrix::{Case, Qemu};
+use crate::host::site::Site as _;
+use crate::vmm::guest::Options;
+use crate::vmm::monitor::command;
 
 /// From one model to the next.
 #[derive(Clone, Debug)]
@@ -123,7 +124,8 @@ pub fn resolved(engine: &Engine, qemu: &Qemu, name: &str) -> Result<Resolved, St
     let ask = |machine: &&String| {
         let with = format!("{machine},accel=tcg");
         let timeout = engine.options.timeout;
-        let answer = crate::boot::Here.ask(&qemu.path, &with, &commands, timeout, engine.cancel());
+        let answer =
+            crate::host::site::Here.ask(&qemu.path, &with, &commands, timeout, engine.cancel());
         Some(((*machine).clone(), alias(&answer.ok()?, name)))
     };
     // A machine type that does not start without further options is passed over.

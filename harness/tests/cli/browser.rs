@@ -8,8 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cpuid_fidelity::check::{Kind, Status};
-use cpuid_fidelity::layers::flow::Step;
-use cpuid_fidelity::matrix::{config, offers};
+use cpuid_fidelity::evidence::flow::Step;
 use cpuid_fidelity::report::html;
 use cpuid_fidelity::results::{Finding, Head, Row, RunFile};
 
@@ -17,7 +16,9 @@ use super::world::World;
 
 fn browser() -> Option<PathBuf> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
-    let found = names.iter().find_map(|name| config::in_path(name));
+    let found = names
+        .iter()
+        .find_map(|name| cpuid_fidelity::util::path::in_path(name));
     if found.is_none() {
         let message = "SKIPPED: no chromium; run scripts/setup\n";
         let _ = std::io::stderr().write_all(message.as_bytes());
@@ -225,7 +226,7 @@ fn a_real_run_over_all_releases_is_shown() {
         .map(|entry| entry.path().join("qemu-system-x86_64"))
         .filter(|path| path.is_file())
         .collect();
-    qemus.sort_by_key(|path| offers::natural(&path.to_string_lossy()));
+    qemus.sort_by_key(|path| cpuid_fidelity::util::order::natural(&path.to_string_lossy()));
     let newest = world.real.clone();
     // A release without expectations of its own is skipped; these are the project's, to be read and not written.
     let expectations = Path::new(env!("CARGO_MANIFEST_DIR")).join("expectations");

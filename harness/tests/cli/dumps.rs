@@ -178,10 +178,10 @@ fn text_and_json_are_the_same_dump() {
                 .expect(0)
                 .stdout
         };
-        let of_json: cpuid_fidelity::dump::Dump =
+        let of_json: cpuid_fidelity::cpuid::dump::Dump =
             serde_json::from_str(&shown("json")).expect("a dump");
         assert_eq!(
-            cpuid_fidelity::decode::parse(&shown("text")),
+            cpuid_fidelity::cpuid::parse(&shown("text")),
             Ok(of_json),
             "{cpu}"
         );

@@ -23,7 +23,7 @@ fn lab() -> Option<Lab> {
     let qemu = root().join(".cache/qemu/10.0/qemu-system-x86_64");
     if !kernel.exists() || !qemu.exists() {
         let message = "SKIPPED: no kernel 6.12 or no QEMU 10.0 in .cache; run scripts/setup\n";
-        assert!(!cpuid_fidelity::run::store::in_ci(), "{message}");
+        assert!(!cpuid_fidelity::expectation::store::in_ci(), "{message}");
         let _ = std::io::stderr().write_all(message.as_bytes());
         return None;
     }

@@ -3,8 +3,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
+use cpuid_fidelity::case::guest::Lane;
 use cpuid_fidelity::host::{Ability, libvirt};
-use cpuid_fidelity::matrix::Lane;
 
 use super::world::World;
 

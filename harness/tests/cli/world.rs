@@ -6,10 +6,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cpuid_fidelity::boot::{Cancel, Options};
-use cpuid_fidelity::matrix::{self, Config, Filter, Profile, Qemu, config, offers};
+use cpuid_fidelity::case::guest::Qemu;
+use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::plan;
+use cpuid_fidelity::plan::config::{Config, Profile};
+use cpuid_fidelity::plan::trial::Filter;
 use cpuid_fidelity::run::judge::judge;
-use cpuid_fidelity::run::{Engine, Store, inventory};
+use cpuid_fidelity::run::{Engine, inventory};
+use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::vmm::guest::Options;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -69,7 +74,7 @@ impl World {
     pub fn new(models: &[&str], machines: &[&str]) -> Option<World> {
         let Some(real) = real_qemu() else {
             let message = "SKIPPED: no QEMU in .cache/qemu or PATH; run scripts/setup\n";
-            assert!(!cpuid_fidelity::run::store::in_ci(), "{message}");
+            assert!(!cpuid_fidelity::expectation::store::in_ci(), "{message}");
             // Past libtest, which would keep it to itself.
             let _ = std::io::stderr().write_all(message.as_bytes());
             return None;
@@ -144,7 +149,7 @@ impl World {
     }
 
     /// Takes what the real QEMU shows now for what is expected, and tells the trials.
-    pub fn record(&self) -> Vec<matrix::Trial> {
+    pub fn record(&self) -> Vec<plan::Trial> {
         let config = Config::read(&self.path("fidelity.toml")).expect("the configuration");
         let cancel = Cancel::new().expect("an eventfd");
         let store = Store::open(&config).expect("the tables");
@@ -153,7 +158,7 @@ impl World {
             ..Options::default()
         };
         let engine = Engine::new(store, options, 0, cancel).expect("an engine");
-        let trials = matrix::plan(
+        let trials = plan::plan(
             &[self.offers()],
             &config,
             Profile::Default,
@@ -163,7 +168,7 @@ impl World {
             let path = config.expectations.join(&trial.expectation);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         }
-        let record = |trial: &matrix::Trial| {
+        let record = |trial: &plan::Trial| {
             if let Some(observed) = judge(&engine, trial, &|_| ()).observed {
                 let path = config.expectations.join(&trial.expectation);
                 std::fs::write(path, format!("---\nsource: a test\n---\n{observed}\n"))
@@ -323,6 +328,6 @@ fn real_qemu() -> Option<PathBuf> {
     let binaries = entries.map(|entry| entry.path().join("qemu-system-x86_64"));
     let newest = binaries
         .filter(|path| path.is_file())
-        .max_by_key(|path| offers::natural(&path.to_string_lossy()));
-    newest.or_else(|| config::in_path("qemu-system-x86_64"))
+        .max_by_key(|path| cpuid_fidelity::util::order::natural(&path.to_string_lossy()));
+    newest.or_else(|| cpuid_fidelity::util::path::in_path("qemu-system-x86_64"))
 }

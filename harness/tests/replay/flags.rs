@@ -1,7 +1,9 @@
 //! raw-cpuid as an independent decoder: for each flag it knows, it and the feature table speak of the same bit.
 
-use cpuid_fidelity::decode::{Field, Format, Space, Table, Volatile, render};
-use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::render::render;
+use cpuid_fidelity::cpuid::table::{Field, Format, Space, Table};
+use cpuid_fidelity::cpuid::volatile::Volatile;
 use raw_cpuid::{
     CpuId, CpuIdResult, ExtendedFeatures, ExtendedProcessorFeatureIdentifiers, FeatureInfo,
     ProcessorCapacityAndFeatureInfo, SvmFeatures,

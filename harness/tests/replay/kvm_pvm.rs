@@ -3,8 +3,9 @@
 use cpuid_fidelity::check::{
     Change, given_and_kept, given_and_seen, host_cpus, supported_by_hardware,
 };
-use cpuid_fidelity::decode::Table;
-use cpuid_fidelity::host::{HostLayer, KvmLayer};
+use cpuid_fidelity::cpuid::table::Table;
+use cpuid_fidelity::host::HostLayer;
+use cpuid_fidelity::host::kvm::KvmLayer;
 use cpuid_fidelity::run::direct::DirectRecord;
 use serde::de::DeserializeOwned;
 

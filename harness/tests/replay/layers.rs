@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use cpuid_fidelity::decode::Table;
-use cpuid_fidelity::dump::{Dump, Key};
+use cpuid_fidelity::cpuid::answers::Key;
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::table::Table;
 use cpuid_fidelity::run::record::Record;
 use fidelity_protocol::frame::Phase;
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use cpuid_fidelity::check::compare;
-use cpuid_fidelity::decode::{Table, Volatile, render};
-use cpuid_fidelity::dump::Dump;
+use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::cpuid::render::render;
+use cpuid_fidelity::cpuid::table::Table;
+use cpuid_fidelity::cpuid::volatile::Volatile;
 use rayon::prelude::*;
 
 use super::mutations::{Mutant, STRIDE, mutants};

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cpuid_fidelity::decode::rule::RowKind;
-use cpuid_fidelity::decode::{Field, Line, LinuxRules, Register, Space, Table};
+use cpuid_fidelity::cpuid::line::{Line, Register};
+use cpuid_fidelity::cpuid::rule::LinuxRules;
+use cpuid_fidelity::cpuid::rule::RowKind;
+use cpuid_fidelity::cpuid::table::{Field, Space, Table};
 use serde::Deserialize;
 
 fn expectations() -> PathBuf {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::cells::{Cells, Scope, read_machines};
-use crate::check::groups::{self, GroupError, NOTHING, Shift};
+use crate::check::groups;
+use crate::check::groups::{GroupError, NOTHING, Shift};
 
 /// What a change between releases is, as somebody found who looked into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::matrix::offers::natural;
+use crate::util::order::natural;
 
 /// A version, ordered as releases are.
 type Version<'a> = (Vec<(String, u64)>, &'a str);

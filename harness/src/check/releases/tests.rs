@@ -7,7 +7,7 @@ use super::cells::{listed, read_machines};
 use super::*;
 use crate::check::groups::Shift;
 use crate::check::{Kind, compare};
-use crate::decode::Line;
+use crate::cpuid::line::Line;
 
 const MACHINES: [&str; 9] = [
     "pc-i440fx-2.9",

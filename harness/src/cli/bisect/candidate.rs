@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use cpuid_fidelity::bisect::{Asked, Guest, Outcome};
-use cpuid_fidelity::matrix::{Lane, Qemu};
-use cpuid_fidelity::run::direct::SUPPORTED;
+use cpuid_fidelity::case::guest::SUPPORTED;
+use cpuid_fidelity::case::guest::{Lane, Qemu};
 use cpuid_fidelity::run::inventory;
 use cpuid_fidelity::run::look::{case, look};
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use cpuid_fidelity::bisect::Asked;
+use cpuid_fidelity::expectation::store::Expected;
 use cpuid_fidelity::run::judge::text;
-use cpuid_fidelity::run::store::Expected;
 
 use super::arguments::Hunted;
 use crate::cli::{Context, diff, explain};

@@ -10,7 +10,7 @@ use cpuid_fidelity::bisect::state::Plan;
 use cpuid_fidelity::bisect::{
     Account, Asked, EndsError, Outcome, Question, State, Step, Turned, Verdict,
 };
-use cpuid_fidelity::report::writable;
+use cpuid_fidelity::util::files::writable;
 
 use super::arguments::{KernelTree, LabWords, QemuTree, Tree};
 use super::candidate::{Looker, lab_words};

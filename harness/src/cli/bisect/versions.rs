@@ -6,7 +6,7 @@ use std::time::Instant;
 use cpuid_fidelity::bisect::question::{Ends, told};
 use cpuid_fidelity::bisect::versions::search;
 use cpuid_fidelity::bisect::{Account, Outcome, Question, Turned, Verdict};
-use cpuid_fidelity::report::write_whole;
+use cpuid_fidelity::util::files::write_whole;
 
 use super::arguments::Versions;
 use super::candidate::Looker;
@@ -161,6 +161,6 @@ fn place(context: &Context, folder: &str, path: &Path) -> PathBuf {
     };
     match found.exists() {
         true => std::path::absolute(&found).unwrap_or(found),
-        false => cpuid_fidelity::matrix::config::named(path),
+        false => cpuid_fidelity::util::path::named(path),
     }
 }

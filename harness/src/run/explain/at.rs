@@ -1,8 +1,9 @@
 //! Where a feature is, in CPUID or in an MSR.
 
-use crate::decode::table::{Space, Subleaves};
-use crate::decode::{Bit, Field};
-use crate::dump::Key;
+use crate::cpuid::answers::Key;
+use crate::cpuid::bit::Bit;
+use crate::cpuid::table::Field;
+use crate::cpuid::table::{Space, Subleaves};
 
 /// Where the feature's bit is.
 #[derive(Clone, Copy)]

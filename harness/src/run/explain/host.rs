@@ -4,7 +4,8 @@ use super::at::At;
 use super::{Gatherer, told};
 use crate::explain::host::{number, option, owner, why_not, word};
 use crate::explain::{Claim, HostEvidence, State};
-use crate::host::{Found, HostLayer, KvmLayer};
+use crate::host::kvm::KvmLayer;
+use crate::host::{Found, HostLayer};
 
 impl Gatherer<'_> {
     pub(super) fn host(&self) -> HostEvidence {

@@ -1,11 +1,11 @@
 //! What the kernel of a Linux guest shows.
 
-use super::super::engine::Engine;
-use super::super::linux::reported;
+use crate::case::guest::Case;
 use crate::check::linux::Loss;
-use crate::decode::Field;
+use crate::cpuid::table::Field;
 use crate::explain::{Cause, Claim, State};
-use crate::matrix::Case;
+use crate::run::engine::Engine;
+use crate::run::linux::reported;
 
 /// What /proc/cpuinfo says of the feature, why it does not show what the guest has (`guest`), and why the guest could not be run.
 pub(super) fn rung(

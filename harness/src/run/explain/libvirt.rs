@@ -1,10 +1,11 @@
 //! What libvirt makes of a feature.
 
+use crate::case::guest::{Case, Lane};
 use crate::check::libvirt_map::spot;
-use crate::decode::Field;
+use crate::cpuid::table::Field;
+use crate::evidence::libvirt::cpu_map::CpuMap;
+use crate::evidence::libvirt::layer::LibvirtLayer;
 use crate::explain::{Cause, Claim, State};
-use crate::layers::libvirt::{CpuMap, LibvirtLayer};
-use crate::matrix::{Case, Lane};
 use crate::run::Engine;
 use crate::run::engine::Observed;
 
@@ -88,9 +89,9 @@ fn said(map: &CpuMap, field: &Field, layer: &LibvirtLayer) -> (Claim, Option<Cau
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boot::libvirt::Policy;
-    use crate::decode::Table;
-    use crate::layers::libvirt::{Claim as Told, Request};
+    use crate::cpuid::table::Table;
+    use crate::evidence::libvirt::layer::{Claim as Told, Request};
+    use crate::vmm::libvirt::domain::Policy;
 
     fn table() -> Table {
         let row = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n";

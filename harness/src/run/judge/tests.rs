@@ -3,8 +3,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::decode::{Table, Volatile, render};
-use crate::dump::{Dump, Key, PhaseDump, Regs, Vcpu};
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::dump::{Dump, PhaseDump, Vcpu};
+use crate::cpuid::render::render;
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
 
 /// The lines of a guest that saw these leaves.
 fn seen(cpuid: impl IntoIterator<Item = (Key, Regs)>) -> Vec<Line> {

@@ -3,13 +3,14 @@
 use rayon::prelude::*;
 
 use super::guests::{boot_domain, domain, read_capabilities, run};
-use crate::boot::libvirt::GuestCpu;
+use crate::case::guest::{Case, Lane};
 use crate::check::{Change, compare, libvirt_live};
-use crate::decode::{Line, Register};
-use crate::layers::libvirt::layer::claims;
-use crate::layers::libvirt::{CpuMap, DomainXml};
-use crate::matrix::{Case, Lane};
+use crate::cpuid::line::{Line, Register};
+use crate::evidence::libvirt::cpu_map::CpuMap;
+use crate::evidence::libvirt::domain::DomainXml;
+use crate::evidence::libvirt::layer::claims;
 use crate::run::Engine;
+use crate::vmm::libvirt::domain::GuestCpu;
 
 /// What became of one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -283,8 +284,8 @@ fn written(xml: &str) -> Result<tempfile::NamedTempFile, String> {
 
 /// A processor as libvirt describes a host: the model that has most of what it shows and nothing that it lacks, then feature by feature.
 /// `has` says whether the processor shows a bit.
-pub fn described(map: &CpuMap, has: impl Fn(crate::decode::Bit) -> bool) -> Option<GuestCpu> {
-    use crate::layers::libvirt::Spot;
+pub fn described(map: &CpuMap, has: impl Fn(crate::cpuid::bit::Bit) -> bool) -> Option<GuestCpu> {
+    use crate::evidence::libvirt::cpu_map::Spot;
     let shown = |name: &String| {
         let feature = map.feature(name);
         feature.is_some_and(|feature| {
@@ -302,8 +303,12 @@ pub fn described(map: &CpuMap, has: impl Fn(crate::decode::Bit) -> bool) -> Opti
         .features
         .iter()
         .filter(|feature| !model.features.contains(&feature.name) && shown(&feature.name));
-    let asked =
-        further.map(|feature| (feature.name.clone(), crate::boot::libvirt::Policy::Require));
+    let asked = further.map(|feature| {
+        (
+            feature.name.clone(),
+            crate::vmm::libvirt::domain::Policy::Require,
+        )
+    });
     cpu.features = asked.collect();
     Some(cpu)
 }

@@ -1,15 +1,17 @@
 //! Guests that libvirt starts.
 
-use crate::boot::Options;
-use crate::boot::libvirt::guest::PATIENCE;
-use crate::boot::libvirt::{self, Domain, SessionError};
+use crate::case::guest::{Case, Lane};
 use crate::check::libvirt_map::spot;
-use crate::layers::libvirt::LibvirtLayer;
-use crate::layers::libvirt::answers::Capabilities;
-use crate::layers::libvirt::translate::{Translated, to_libvirt};
-use crate::matrix::{Case, Lane};
+use crate::evidence::libvirt::answers::Capabilities;
+use crate::evidence::libvirt::layer::LibvirtLayer;
+use crate::evidence::libvirt::translate::{Translated, to_libvirt};
 use crate::run::Engine;
 use crate::run::engine::{Broken, Observed};
+use crate::vmm::guest::Options;
+use crate::vmm::libvirt;
+use crate::vmm::libvirt::domain::Domain;
+use crate::vmm::libvirt::guest::PATIENCE;
+use crate::vmm::libvirt::session::SessionError;
 
 /// Start of the names of domains.
 const NAME: &str = "cpuid-fidelity";

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::case::guest::Qemu;
 use crate::check::libvirt_map::{Definitions, models, names};
-use crate::decode::parse;
-use crate::layers::libvirt::{CpuMap, MapError};
-use crate::matrix::Qemu;
-use crate::run::store::{Expected, Store};
+use crate::cpuid::parse;
+use crate::evidence::libvirt::cpu_map::CpuMap;
+use crate::evidence::libvirt::map_error::MapError;
+use crate::expectation::store::{Expected, Store};
 
 /// Why a map cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::guests::{boot_domain, domain};
-use crate::boot::libvirt::{GuestCpu, Policy};
-use crate::dump::Dump;
-use crate::layers::libvirt::Spot;
-use crate::matrix::{Case, Lane, Qemu, Topology};
+use crate::case::guest::{Case, Lane, Qemu, Topology};
+use crate::cpuid::dump::Dump;
+use crate::evidence::libvirt::cpu_map::Spot;
 use crate::run::Engine;
 use crate::run::engine::Observed;
+use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
 /// Values of `check`.
 const CHECKS: [&str; 3] = ["none", "partial", "full"];

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::maps;
-use crate::boot::libvirt::guest::PATIENCE;
-use crate::boot::libvirt::{Session, SessionError};
+use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::host::libvirt::map_folder;
-use crate::layers::libvirt::CpuMap;
 use crate::run::Engine;
+use crate::vmm::libvirt::guest::PATIENCE;
+use crate::vmm::libvirt::session::{Session, SessionError};
 
 /// One libvirt for each guest that runs at once, and the installed `cpu_map`.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Libvirt {
     /// There is no virsh.
     pub fn version(&self, engine: &Engine) -> Result<String, String> {
         let ask = || {
-            crate::boot::libvirt::session::version(engine.cancel())
+            crate::vmm::libvirt::session::version(engine.cancel())
                 .map_err(|error| error.to_string())
         };
         self.version.get_or_init(ask).clone()

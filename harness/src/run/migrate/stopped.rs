@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use super::super::reason::{reason, telling};
-use crate::boot::migrate::{End, Migrated, Side, Stage};
-use crate::boot::{Boot, Ending};
 use crate::check::{Outcome, Status};
-use crate::layers::warnings::Warnings;
+use crate::evidence::warnings::Warnings;
+use crate::run::reason::{reason, telling};
+use crate::util::process::Ending;
+use crate::vmm::guest::Boot;
+use crate::vmm::migrate::told::{End, Migrated, Side, Stage};
 
 /// What QEMU says where `enforce` keeps a guest from starting (target/i386/cpu.c, x86_cpu_realizefn).
 const ENFORCED: &str = "doesn't support requested features";

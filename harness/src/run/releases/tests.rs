@@ -1,5 +1,7 @@
 use super::*;
-use crate::matrix::{Offers, Qemu, config::Config};
+use crate::case::guest::Qemu;
+use crate::case::offers::Offers;
+use crate::plan::config::Config;
 
 const SNAPSHOT: &str = "---\nsource: a test\n---\n";
 

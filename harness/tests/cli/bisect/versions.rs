@@ -90,7 +90,7 @@ fn kernels(versions: &[&str]) -> Option<(World, Vec<PathBuf>)> {
     if !enough || !emulator.exists() {
         let message =
             "SKIPPED: no kernels 6.1 and 6.12, or no QEMU 10.0, in .cache; run scripts/setup\n";
-        assert!(!cpuid_fidelity::run::store::in_ci(), "{message}");
+        assert!(!cpuid_fidelity::expectation::store::in_ci(), "{message}");
         let _ = std::io::stderr().write_all(message.as_bytes());
         return None;
     }

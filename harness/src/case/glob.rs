@@ -1,0 +1,43 @@
+//! Shell patterns over names.
+
+use glob::Pattern;
+use serde::Deserialize;
+
+/// A shell pattern over names.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Glob(Pattern);
+
+impl Glob {
+    /// Matches every name.
+    pub fn any() -> Glob {
+        Glob(Pattern::new("*").unwrap_or_default())
+    }
+
+    /// Whether one of `globs` matches.
+    pub fn matches(globs: &[Glob], name: &str) -> bool {
+        globs.iter().any(|glob| glob.0.matches(name))
+    }
+
+    /// Whether one of `globs` is this very name.
+    pub fn names(globs: &[Glob], name: &str) -> bool {
+        globs.iter().any(|glob| glob.0.as_str() == name)
+    }
+}
+
+impl TryFrom<String> for Glob {
+    type Error = String;
+
+    fn try_from(pattern: String) -> Result<Glob, String> {
+        pattern.parse()
+    }
+}
+
+impl std::str::FromStr for Glob {
+    type Err = String;
+
+    fn from_str(pattern: &str) -> Result<Glob, String> {
+        let error = |error| format!("bad glob “{pattern}”: {error}");
+        Pattern::new(pattern).map(Glob).map_err(error)
+    }
+}

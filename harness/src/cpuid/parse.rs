@@ -1,0 +1,453 @@
+//! Lines → [`Dump`], the inverse of [`render`](super::render::render) without masks.
+
+use std::collections::{BTreeMap, HashSet};
+
+use fidelity_protocol::entry::Control;
+use fidelity_protocol::frame::Phase;
+
+use super::delta::{Change, apply};
+use super::line::{Line, Register};
+use super::render::{NO_PHASES, alike, settled};
+use super::table;
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::dump::Run;
+use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
+
+/// Why a line cannot be turned back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {number}: {problem}: {line}")]
+pub struct ParseError {
+    /// From 1.
+    pub number: usize,
+    /// The line.
+    pub line: String,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+/// Reads the lines of one text; empty lines are passed over.
+///
+/// # Errors
+/// The first line that is none, or that stands at the place of an earlier one.
+pub fn lines(text: &str) -> Result<Vec<Line>, ParseError> {
+    let numbered = numbered(text)?;
+    Ok(numbered.into_iter().map(|(_, line)| line).collect())
+}
+
+fn numbered(text: &str) -> Result<Vec<(usize, Line)>, ParseError> {
+    let mut places = HashSet::new();
+    let mut lines = Vec::new();
+    for (index, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+    {
+        let error = |problem| ParseError {
+            number: index + 1,
+            line: line.to_owned(),
+            problem,
+        };
+        let read = Line::read(line).ok_or_else(|| error("not an expectation line"))?;
+        // Of two lines for one place a comparison would see one alone. Only a sweep may look twice.
+        if read.place.register != Register::Sweep && !places.insert(read.place.clone()) {
+            return Err(error("an earlier line has the same place"));
+        }
+        lines.push((index + 1, read));
+    }
+    Ok(lines)
+}
+
+/// The dump that these lines came from.
+///
+/// # Errors
+/// A line that is none, contradicts another, or holds a placeholder instead of a value.
+pub fn parse(text: &str) -> Result<Dump, ParseError> {
+    let mut parser = Parser::default();
+    for (number, line) in numbered(text)? {
+        parser.line(number, &line).map_err(|problem| ParseError {
+            number,
+            line: line.to_string(),
+            problem,
+        })?;
+    }
+    parser.finish()
+}
+
+type Problem = &'static str;
+
+/// What the lines of one register say: its value, whole or bit by bit.
+type Pieces = BTreeMap<Key, BTreeMap<u8, u32>>;
+
+#[derive(Default)]
+struct Partial {
+    apic_id: u32,
+    phases: BTreeMap<Phase, bool>,
+    control: Vec<(Phase, Control, Reading)>,
+    cpuid: Pieces,
+    cpuid_gone: Vec<Key>,
+    os: Pieces,
+    os_gone: Vec<Key>,
+    msrs: BTreeMap<u32, Reading>,
+    msrs_gone: Vec<u32>,
+    /// With the numbers of their lines: what `like` stands for is known when all lines are.
+    probes: Vec<(usize, Line)>,
+    sweep: Vec<Run>,
+}
+
+#[derive(Default)]
+struct Parser {
+    mode: u32,
+    has_cpuid: bool,
+    vcpus: BTreeMap<usize, Partial>,
+}
+
+impl Parser {
+    fn line(&mut self, number: usize, line: &Line) -> Result<(), Problem> {
+        match (line.place.register, line.place.address.as_str()) {
+            (Register::Agent, "mode") => self.mode = decimal(line)?,
+            (Register::Agent, "cpuid") => self.has_cpuid = line.value() == Some("yes"),
+            (Register::Agent, "vcpus") => {}
+            _ => self
+                .vcpus
+                .entry(line.place.vcpu)
+                .or_default()
+                .line(number, line)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Dump, ParseError> {
+        let mut vcpus: Vec<Vcpu> = Vec::new();
+        for partial in self.vcpus.into_values() {
+            let vcpu = partial.finish(vcpus.first())?;
+            vcpus.push(vcpu);
+        }
+        Ok(Dump {
+            mode: self.mode,
+            has_cpuid: self.has_cpuid,
+            vcpus,
+        })
+    }
+}
+
+impl Partial {
+    fn line(&mut self, number: usize, line: &Line) -> Result<(), Problem> {
+        match line.place.register {
+            Register::Agent => match line.place.address.as_str() {
+                "apic-id" => self.apic_id = decimal(line)?,
+                "phases" => self.phases = phases(line.value().ok_or("no value")?)?,
+                _ => return Err("unknown statement"),
+            },
+            Register::Bugs
+            | Register::Cache
+            | Register::Flags
+            | Register::Info
+            | Register::Linux
+            | Register::Topology
+            | Register::VmxFlags
+            | Register::Vulnerability => {
+                return Err("of a guest's kernel: no part of a dump's registers");
+            }
+            Register::Emulated | Register::HyperV | Register::Kvm => {
+                return Err("what KVM says of itself is no part of a dump");
+            }
+            Register::State => self.control.push(control(line)?),
+            Register::Cpuid => piece(&mut self.cpuid, &mut self.cpuid_gone, line)?,
+            Register::Os => piece(&mut self.os, &mut self.os_gone, line)?,
+            Register::Msr => self.msr(line)?,
+            Register::Probe => self.probes.push((number, line.clone())),
+            Register::Sweep => self.sweep.push(run(line)?),
+        }
+        Ok(())
+    }
+
+    fn msr(&mut self, line: &Line) -> Result<(), Problem> {
+        let index = hex(&line.place.address)?;
+        let index = u32::try_from(index).map_err(|_| "MSR index too large")?;
+        if line.text == "absent" {
+            self.msrs_gone.push(index);
+            return Ok(());
+        }
+        let reading = match vector(&line.text) {
+            Some(vector) => Reading::Fault(vector),
+            None => Reading::Value(value(line, 63)?.0),
+        };
+        let joined = match (self.msrs.get(&index), reading) {
+            (None, reading) => reading,
+            (Some(Reading::Value(before)), Reading::Value(more)) if before & more == 0 => {
+                Reading::Value(before | more)
+            }
+            _ => return Err("contradicts an earlier line"),
+        };
+        self.msrs.insert(index, joined);
+        Ok(())
+    }
+
+    fn finish(self, boot: Option<&Vcpu>) -> Result<Vcpu, ParseError> {
+        let mut vcpu = Vcpu {
+            apic_id: self.apic_id,
+            phases: BTreeMap::new(),
+        };
+        for (phase, complete) in &self.phases {
+            let dump = PhaseDump {
+                complete: *complete,
+                ..PhaseDump::default()
+            };
+            vcpu.phases.insert(*phase, dump);
+        }
+        for (phase, control, reading) in self.control {
+            let phase = vcpu.phases.entry(phase).or_default();
+            phase.control.insert(control, reading);
+        }
+        let of = |vcpu: Option<&Vcpu>, phase| {
+            let phase = vcpu.and_then(|vcpu| vcpu.phase(phase));
+            phase.cloned().unwrap_or_default()
+        };
+        let reset = apply(
+            &of(boot, Phase::Reset).cpuid,
+            &changes(&self.cpuid, &self.cpuid_gone, &of(boot, Phase::Reset).cpuid),
+        );
+        let base = match boot {
+            Some(_) => of(boot, Phase::Enabled).cpuid,
+            None => reset.clone(),
+        };
+        let enabled = apply(&base, &changes(&self.os, &self.os_gone, &base));
+        let mut msrs = of(boot, Phase::Msrs).msrs;
+        msrs.extend(self.msrs);
+        msrs.retain(|index, _| !self.msrs_gone.contains(index));
+        for (phase, dump) in &mut vcpu.phases {
+            match phase {
+                Phase::Reset => dump.cpuid = reset.clone(),
+                Phase::Enabled => dump.cpuid = enabled.clone(),
+                Phase::Msrs => dump.msrs = msrs.clone(),
+                Phase::Sweep => dump.sweep = self.sweep.clone(),
+                Phase::Aps | Phase::Probes => {}
+            }
+        }
+        let answers = settled(&vcpu).cloned().unwrap_or_default();
+        if let Some(probes) = vcpu.phases.get_mut(&Phase::Probes) {
+            for (number, line) in self.probes {
+                let (key, regs) = probe(&answers, &line).map_err(|problem| ParseError {
+                    number,
+                    line: line.to_string(),
+                    problem,
+                })?;
+                probes.cpuid.insert(key, regs);
+            }
+        }
+        Ok(vcpu)
+    }
+}
+
+fn changes(pieces: &Pieces, gone: &[Key], base: &super::delta::Answers) -> Vec<(Key, Change)> {
+    let mut changes: Vec<_> = gone.iter().map(|key| (*key, Change::Absent)).collect();
+    for (key, registers) in pieces {
+        let regs = registers.iter();
+        if base.contains_key(key) {
+            changes.extend(regs.map(|(index, value)| (*key, Change::Register(*index, *value))));
+        } else {
+            let mut new: Regs = [0; 4];
+            regs.for_each(|(index, value)| new[usize::from(*index)] = *value);
+            changes.push((*key, Change::New(new)));
+        }
+    }
+    changes
+}
+
+fn piece(pieces: &mut Pieces, gone: &mut Vec<Key>, line: &Line) -> Result<(), Problem> {
+    let key = key(&line.place.address)?;
+    match (line.text.as_str(), line.place.bits.is_empty()) {
+        ("absent", true) => gone.push(key),
+        ("zero", true) => {
+            // All four, so that a leaf which another list holds non-zero is told as well.
+            pieces.insert(key, (0..4).map(|index| (index, 0)).collect());
+        }
+        _ => {
+            let (register, _) = line.place.bits.split_once('[').ok_or("no bits")?;
+            let index = table::register(register).ok_or("unknown register")?;
+            let (value, mask) = value(line, 31)?;
+            let value = u32::try_from(value).map_err(|_| "value too large")?;
+            let whole = pieces.entry(key).or_default().entry(index).or_insert(0);
+            if u64::from(*whole) & mask != 0 {
+                return Err("contradicts an earlier line");
+            }
+            *whole |= value;
+        }
+    }
+    Ok(())
+}
+
+/// What the line says of its register: the bits set, and the bits it speaks of.
+fn value(line: &Line, top: u8) -> Result<(u64, u64), Problem> {
+    let Some((_, bits)) = line.place.bits.split_once('[') else {
+        return if line.text == "zero" {
+            Ok((0, 0))
+        } else {
+            Err("no bits")
+        };
+    };
+    let bits = bits.trim_end_matches(']');
+    let (high, low) = bits.split_once(':').unwrap_or((bits, bits));
+    let number = |digits: &str| digits.trim().parse::<u8>().map_err(|_| "bad bit number");
+    let (high, low) = (number(high)?, number(low)?);
+    if low > high || high > top {
+        return Err("bad bit numbers");
+    }
+    let mask = table::mask(low, high);
+    let value = match line.value() {
+        None if line.text == "zero" => 0,
+        None if high == low => 1,
+        None => return Err("no value"),
+        Some(text) => field(text)?,
+    };
+    if value > mask >> low {
+        return Err("value too large for its bits");
+    }
+    Ok((value << low, mask))
+}
+
+fn field(text: &str) -> Result<u64, Problem> {
+    if text.starts_with('<') {
+        return Err("a placeholder has no value");
+    }
+    if let Some(inner) = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        let bytes = unescape(inner).ok_or("bad text")?;
+        let bytes: [u8; 4] = bytes.try_into().map_err(|_| "text of four bytes wanted")?;
+        return Ok(u64::from(u32::from_le_bytes(bytes)));
+    }
+    if text.starts_with("0x") {
+        return hex(text);
+    }
+    text.parse().map_err(|_| "bad number")
+}
+
+/// The inverse of `escape_ascii`.
+fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next()? {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'x' => {
+                    let digits = [rest.next()?, rest.next()?];
+                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                }
+                quoted => quoted,
+            },
+            plain => plain,
+        });
+    }
+    Some(bytes)
+}
+
+fn hex(text: &str) -> Result<u64, Problem> {
+    let digits = text.strip_prefix("0x").ok_or("0x wanted")?;
+    u64::from_str_radix(digits, 16).map_err(|_| "bad hexadecimal number")
+}
+
+fn key(address: &str) -> Result<Key, Problem> {
+    let (leaf, subleaf) = address.split_once('.').ok_or("leaf.subleaf wanted")?;
+    let leaf = u32::try_from(hex(leaf)?).map_err(|_| "leaf too large")?;
+    let subleaf = u32::from_str_radix(subleaf, 16).map_err(|_| "bad subleaf")?;
+    Ok(Key::new(leaf, subleaf))
+}
+
+fn decimal(line: &Line) -> Result<u32, Problem> {
+    let value = line.value().and_then(|value| value.parse().ok());
+    value.ok_or("a number is wanted")
+}
+
+fn phases(text: &str) -> Result<BTreeMap<Phase, bool>, Problem> {
+    let words = text.split(',').filter(|word| *word != NO_PHASES);
+    words
+        .map(|word| {
+            let name = word.trim_end_matches('?');
+            phase(name).map(|phase| (phase, !word.ends_with('?')))
+        })
+        .collect()
+}
+
+fn phase(name: &str) -> Result<Phase, Problem> {
+    let mut all = Phase::ALL.into_iter();
+    all.find(|phase| phase.name() == name)
+        .ok_or("unknown phase")
+}
+
+fn control(line: &Line) -> Result<(Phase, Control, Reading), Problem> {
+    let (name, register) = line
+        .place
+        .address
+        .split_once('.')
+        .ok_or("phase.register wanted")?;
+    let mut all = Control::ALL.into_iter();
+    let control = all.find(|control| control.name() == register);
+    let text = line.value().ok_or("no value")?;
+    let reading = match vector(text) {
+        Some(vector) => Reading::Fault(vector),
+        None => Reading::Value(hex(text)?),
+    };
+    Ok((
+        phase(name)?,
+        control.ok_or("unknown control register")?,
+        reading,
+    ))
+}
+
+fn run(line: &Line) -> Result<Run, Problem> {
+    let (first, last) = line
+        .place
+        .address
+        .split_once("..")
+        .ok_or("first..last wanted")?;
+    let index = |text| u32::try_from(hex(text)?).map_err(|_| "MSR index too large");
+    let reading = match vector(&line.text) {
+        Some(vector) => Reading::Fault(vector),
+        None => Reading::Value(hex(line.value().ok_or("no value")?)?),
+    };
+    Ok(Run {
+        first: index(first)?,
+        last: index(last)?,
+        reading,
+    })
+}
+
+fn vector(text: &str) -> Option<u8> {
+    match text {
+        "#UD" => Some(6),
+        "#GP" => Some(13),
+        _ => text.strip_prefix('#')?.parse().ok(),
+    }
+}
+
+fn probe(answers: &super::delta::Answers, line: &Line) -> Result<(Key, Regs), Problem> {
+    let key = key(&line.place.address)?;
+    let regs = match line.text.split_once(" = ") {
+        None if line.text == "zero" => [0; 4],
+        Some(("like", like)) => {
+            let like = self::key(like)?;
+            let mut alike = alike(answers, key);
+            let found = alike.find(|(other, _)| *other == like);
+            found.ok_or("a probe cannot be like this leaf")?.1
+        }
+        Some(("value", words)) => {
+            let words = words
+                .split(' ')
+                .map(|word| u32::from_str_radix(word, 16).ok());
+            let regs = words
+                .collect::<Option<Vec<u32>>>()
+                .and_then(|words| words.try_into().ok());
+            regs.ok_or("four hexadecimal numbers wanted")?
+        }
+        _ => return Err("zero, like = or value = wanted"),
+    };
+    Ok((key, regs))
+}
+
+#[cfg(test)]
+mod tests;

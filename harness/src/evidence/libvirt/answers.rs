@@ -1,0 +1,86 @@
+//! What libvirt answers to those who choose hosts and models: `domcapabilities`, baselines.
+
+use roxmltree::Document;
+
+use super::domain::read_cpu;
+use crate::vmm::libvirt::domain::GuestCpu;
+
+/// What `domcapabilities` says of CPUs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The machine type it speaks of.
+    pub machine: String,
+    /// Modes that it supports.
+    pub modes: Vec<String>,
+    /// What `host-model` stands for, where it is supported.
+    pub host_model: Option<GuestCpu>,
+    /// Models of mode `custom`, and whether each is usable (`None`: unknown).
+    pub models: Vec<(String, Option<bool>)>,
+}
+
+impl Capabilities {
+    /// Reads the answer.
+    ///
+    /// # Errors
+    /// It is no XML, or has no `<cpu>`.
+    pub fn read(text: &str) -> Result<Capabilities, String> {
+        let document = Document::parse(text).map_err(|error| error.to_string())?;
+        let root = document.root_element();
+        let machine = root.children().find(|node| node.has_tag_name("machine"));
+        let cpu = root.children().find(|node| node.has_tag_name("cpu"));
+        let cpu = cpu.ok_or("domcapabilities without <cpu>")?;
+        let mut answer = Capabilities {
+            machine: machine
+                .and_then(|node| node.text())
+                .unwrap_or_default()
+                .to_owned(),
+            modes: Vec::new(),
+            host_model: None,
+            models: Vec::new(),
+        };
+        for mode in cpu.children().filter(|node| node.has_tag_name("mode")) {
+            if mode.attribute("supported") != Some("yes") {
+                continue;
+            }
+            let name = mode.attribute("name").unwrap_or_default();
+            answer.modes.push(name.to_owned());
+            if name == "host-model" {
+                answer.host_model = Some(read_cpu(mode)?);
+            }
+            let models = mode
+                .children()
+                .filter(|node| node.has_tag_name("model") && name == "custom");
+            answer.models.extend(models.filter_map(|model| {
+                let usable = match model.attribute("usable") {
+                    Some("yes") => Some(true),
+                    Some("no") => Some(false),
+                    _ => None,
+                };
+                Some((model.text()?.to_owned(), usable))
+            }));
+        }
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_read() {
+        let text = "<domainCapabilities><machine>pc-q35-7.2</machine><cpu><mode name='host-passthrough' supported='no'/>\
+            <mode name='host-model' supported='yes'><model fallback='forbid'>EPYC</model><feature policy='require' name='ss'/></mode>\
+            <mode name='custom' supported='yes'><model usable='yes'>486</model><model usable='no'>EPYC</model><model usable='unknown'>x</model></mode>\
+            </cpu></domainCapabilities>";
+        let read = Capabilities::read(text).expect("an answer");
+        assert_eq!(read.modes, ["host-model", "custom"]);
+        assert_eq!(
+            read.host_model.and_then(|cpu| cpu.model).as_deref(),
+            Some("EPYC")
+        );
+        let usable: Vec<_> = read.models.iter().map(|(_, usable)| *usable).collect();
+        assert_eq!(usable, [Some(true), Some(false), None]);
+        assert!(Capabilities::read("<domainCapabilities/>").is_err());
+    }
+}

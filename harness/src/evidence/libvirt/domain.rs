@@ -1,0 +1,143 @@
+//! A domain's XML, as far as it speaks of the CPU.
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::vmm::libvirt::domain::{GuestCpu, Policy};
+
+/// What a domain's XML says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainXml {
+    /// The machine type; `None` where it is left out.
+    pub machine: Option<String>,
+    /// `qemu` or `kvm`.
+    pub kind: Option<String>,
+    /// vCPUs.
+    pub vcpus: u32,
+    /// The CPU; `None` where there is no `<cpu>`.
+    pub cpu: Option<GuestCpu>,
+    /// The text of its element.
+    pub cpu_text: String,
+    /// Further arguments for QEMU.
+    pub arguments: Vec<String>,
+}
+
+impl DomainXml {
+    /// Reads a `<domain>`, or a lone `<cpu>`.
+    ///
+    /// # Errors
+    /// It is no XML, or no domain; with line and column.
+    pub fn read(text: &str) -> Result<DomainXml, String> {
+        let options = ParsingOptions::default();
+        let document =
+            Document::parse_with_options(text, options).map_err(|error| error.to_string())?;
+        let root = document.root_element();
+        let cpu = match root.tag_name().name() {
+            "cpu" => Some(root),
+            "domain" => child(root, "cpu"),
+            other => return Err(format!("1:1: <{other}> where <domain> or <cpu> is due")),
+        };
+        let os = child(root, "os").and_then(|os| child(os, "type"));
+        let vcpus = child(root, "vcpu").and_then(|vcpu| vcpu.text()?.trim().parse().ok());
+        let arguments = root.descendants().filter(|node| {
+            node.tag_name().name() == "arg"
+                && node
+                    .tag_name()
+                    .namespace()
+                    .is_some_and(|space| space.contains("/qemu/"))
+        });
+        Ok(DomainXml {
+            machine: os.and_then(|os| os.attribute("machine")).map(str::to_owned),
+            kind: root.attribute("type").map(str::to_owned),
+            vcpus: vcpus.unwrap_or(1),
+            cpu: cpu.map(read_cpu).transpose()?,
+            cpu_text: cpu.map_or("", |cpu| &text[cpu.range()]).to_owned(),
+            arguments: arguments
+                .filter_map(|node| node.attribute("value").map(str::to_owned))
+                .collect(),
+        })
+    }
+}
+
+fn child<'a, 'i>(node: Node<'a, 'i>, tag: &str) -> Option<Node<'a, 'i>> {
+    node.children().find(|node| node.has_tag_name(tag))
+}
+
+/// A `<cpu>` of a domain, or a `<mode>` of `domcapabilities`.
+pub(super) fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, String> {
+    let own = |name: &str| node.attribute(name).map(str::to_owned);
+    let model = child(node, "model");
+    let mut cpu = GuestCpu {
+        mode: own("mode")
+            .or_else(|| own("name"))
+            .unwrap_or("custom".to_owned()),
+        matching: own("match"),
+        check: own("check"),
+        model: model.and_then(|model| Some(model.text()?.trim().to_owned())),
+        fallback: model.and_then(|model| Some(model.attribute("fallback")?.to_owned())),
+        features: Vec::new(),
+    };
+    for feature in node.children().filter(|node| node.has_tag_name("feature")) {
+        let place = feature.document().text_pos_at(feature.range().start);
+        let name = feature
+            .attribute("name")
+            .ok_or(format!("{place}: a feature without a name"))?;
+        let policy = Policy::read(feature.attribute("policy"));
+        let policy = policy.ok_or(format!(
+            "{place}: {name} has a policy that libvirt does not know"
+        ))?;
+        cpu.features.push((name.to_owned(), policy));
+    }
+    Ok(cpu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOMAIN: &str = "<domain type='qemu' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><vcpu placement='static'>2</vcpu>\
+        <os><type machine='pc-q35-7.2'>hvm</type></os>\
+        <cpu mode='custom' match='exact' check='full'><model fallback='forbid'>Penryn</model>\
+        <feature policy='disable' name='vme'/><feature name='pku'/></cpu>\
+        <q:commandline><q:arg value='-global'/><q:arg value='x=y'/></q:commandline></domain>";
+
+    #[test]
+    fn a_domain_reads() {
+        let read = DomainXml::read(DOMAIN).expect("a domain");
+        let cpu = read.cpu.expect("a CPU");
+        assert_eq!(cpu.model.as_deref(), Some("Penryn"));
+        assert_eq!(cpu.features[0], ("vme".to_owned(), Policy::Disable));
+        assert_eq!(cpu.features[1], ("pku".to_owned(), Policy::Require));
+        assert_eq!(
+            (read.vcpus, read.machine.as_deref()),
+            (2, Some("pc-q35-7.2"))
+        );
+        assert_eq!(read.arguments, ["-global", "x=y"]);
+        assert!(
+            read.cpu_text.starts_with("<cpu mode='custom'") && read.cpu_text.ends_with("</cpu>")
+        );
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let mut cpu = GuestCpu::custom("EPYC");
+        cpu.features.push(("avx".to_owned(), Policy::Forbid));
+        let read = DomainXml::read(&cpu.xml()).expect("a CPU");
+        assert_eq!(read.cpu, Some(cpu));
+    }
+
+    #[test]
+    fn nonsense_is_told_with_its_place() {
+        let told = |text: &str| DomainXml::read(text).expect_err("nonsense");
+        assert_eq!(
+            told("<network/>"),
+            "1:1: <network> where <domain> or <cpu> is due"
+        );
+        assert_eq!(
+            told("<cpu>\n<feature/></cpu>"),
+            "2:1: a feature without a name"
+        );
+        let odd = "<cpu><feature name='a' policy='maybe'/></cpu>";
+        assert_eq!(told(odd), "1:6: a has a policy that libvirt does not know");
+        assert!(told("<cpu>").contains("never closed"));
+    }
+}

@@ -1,0 +1,139 @@
+//! What libvirt says of one guest, in a shape that checks can hold against the guest without libvirt's files.
+
+use serde::{Deserialize, Serialize};
+
+use super::cpu_map::{CpuMap, Feature, Spot};
+use super::domain::DomainXml;
+use crate::vmm::libvirt::domain::{GuestCpu, Policy};
+
+/// A feature that the live XML speaks of, whether by its model or by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// libvirt's name.
+    pub feature: String,
+    /// Its bits.
+    pub spots: Vec<Spot>,
+    /// Whether the guest is said to have it.
+    pub has: bool,
+    /// Where that stands: `policy disable`, `model EPYC`.
+    pub by: String,
+}
+
+/// A feature that was asked for by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// libvirt's name.
+    pub feature: String,
+    /// What QEMU may call it.
+    pub names: Vec<String>,
+    /// How it was asked for.
+    pub policy: Policy,
+}
+
+/// libvirt's layer of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LibvirtLayer {
+    /// The `<cpu>` that was asked for.
+    pub asked: String,
+    /// The domain's XML once it was started (VIR_DOMAIN_XML_UPDATE_CPU is implied for what runs).
+    pub live: String,
+    /// QEMU's command line as libvirt made it.
+    pub command: Vec<String>,
+    /// What libvirt says that this QEMU can do (`domcapabilities`), where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<String>,
+    /// The model that was asked for.
+    pub model: Option<String>,
+    /// Features that were removed from that model since, by any name: libvirt turns them off where the XML says nothing of them, so that guests that
+    /// migrate keep what they started with (measured; `removed='yes'` in the map).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// What was asked for by name.
+    pub requests: Vec<Request>,
+    /// What the live XML says, feature by feature.
+    pub claims: Vec<Claim>,
+}
+
+impl LibvirtLayer {
+    /// Of what was asked for, the live XML and the command line.
+    ///
+    /// # Errors
+    /// The XML cannot be read.
+    pub fn read(
+        map: &CpuMap,
+        asked: &str,
+        live: &str,
+        command: &[String],
+    ) -> Result<LibvirtLayer, String> {
+        let wanted = DomainXml::read(asked)?.cpu.unwrap_or_default();
+        let given = DomainXml::read(live)?.cpu.unwrap_or_default();
+        Ok(LibvirtLayer {
+            asked: asked.to_owned(),
+            live: live.to_owned(),
+            command: command.to_vec(),
+            capabilities: None,
+            requests: requests(map, &wanted),
+            removed: removed(map, &wanted),
+            claims: claims(map, &given),
+            model: wanted.model,
+        })
+    }
+
+    /// What is behind `-cpu` on QEMU's command line.
+    pub fn cpu_argument(&self) -> Option<&str> {
+        let at = self.command.iter().position(|word| word == "-cpu")?;
+        self.command.get(at + 1).map(String::as_str)
+    }
+}
+
+fn removed(map: &CpuMap, cpu: &GuestCpu) -> Vec<String> {
+    let model = cpu.model.as_ref().and_then(|name| map.models.get(name));
+    let all = model.into_iter().flat_map(|model| &model.removed);
+    all.flat_map(|name| names(map.feature(name), name))
+        .collect()
+}
+
+fn requests(map: &CpuMap, cpu: &GuestCpu) -> Vec<Request> {
+    let request = |(name, policy): &(String, Policy)| Request {
+        feature: name.clone(),
+        names: names(map.feature(name), name),
+        policy: *policy,
+    };
+    cpu.features.iter().map(request).collect()
+}
+
+/// Spellings of a feature on QEMU's command line.
+pub(super) fn names(feature: Option<&Feature>, name: &str) -> Vec<String> {
+    let aliases = feature.into_iter().flat_map(|feature| &feature.qemu);
+    let all = [name.to_owned()].into_iter().chain(aliases.cloned());
+    all.collect()
+}
+
+/// What a CPU says of each feature: a feature by its policy where it has one, else by the model; of what neither names, that the guest
+/// has not got it, as far as there is a model.
+pub fn claims(map: &CpuMap, cpu: &GuestCpu) -> Vec<Claim> {
+    let model = cpu
+        .model
+        .as_ref()
+        .and_then(|name| Some((name, map.models.get(name)?)));
+    let claim = |feature: &Feature| {
+        let named = cpu.features.iter().find(|(name, _)| *name == feature.name);
+        let (has, by) = match (named, model) {
+            (Some((_, policy)), _) => (policy.gives()?, format!("policy {}", policy.name())),
+            // QEMU had it once: libvirt says neither.
+            (None, Some((_, model))) if model.removed.contains(&feature.name) => return None,
+            (None, Some((name, model))) => (
+                model.features.contains(&feature.name),
+                format!("model {name}"),
+            ),
+            (None, None) => return None,
+        };
+        Some(Claim {
+            feature: feature.name.clone(),
+            spots: feature.spots.clone(),
+            has,
+            by,
+        })
+    };
+    map.features.iter().filter_map(claim).collect()
+}

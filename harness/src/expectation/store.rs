@@ -1,0 +1,276 @@
+//! Reading what people review: the feature table, the volatile fields, the expectations.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use chrono::Datelike as _;
+
+use crate::case::guest::HOST_MODEL;
+use crate::case::guest::Lane;
+use crate::case::migration::MIGRATIONS;
+use crate::check::Waivers;
+use crate::cpuid::rule::LinuxRules;
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
+use crate::host::HostKind;
+use crate::host::libvirt::map_folder;
+use crate::plan::config::Config;
+use crate::plan::trial::{Subject, Trial};
+
+/// The two tables, and where the expectations are.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// `expectations/features.tsv`.
+    pub table: Table,
+    /// `expectations/volatile.toml`.
+    pub volatile: Volatile,
+    /// `expectations/linux.tsv`.
+    pub linux: LinuxRules,
+    /// `expectations/waivers.toml`, as far as it holds on this host today.
+    pub waivers: Waivers,
+    /// The folder.
+    pub folder: PathBuf,
+    /// The folder for what can be had again.
+    pub cache: PathBuf,
+    /// Models of the installed libvirt, where there is one, read when first needed.
+    libvirt_models: OnceLock<Option<BTreeSet<String>>>,
+}
+
+/// What was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The content of the snapshot, with empty lines for its header, so that line numbers are those of the file.
+    Text(String),
+    /// There is no such file, but others of the release.
+    Missing,
+    /// The release has no expectations at all.
+    NewRelease,
+}
+
+/// Why something cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file that is there cannot be read.
+    #[error("failed to read {path}: {error}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A table has an error; the message shows where.
+    #[error("{0}")]
+    Table(String),
+    /// A snapshot without insta's header.
+    #[error("{0}: not a snapshot file: it does not start with a header between two lines “---”")]
+    Header(PathBuf),
+}
+
+/// The tables that were there when the program was built, for use where there is no folder of expectations.
+const BUILT_IN: [(&str, &str); 4] = [
+    (
+        "features.tsv",
+        include_str!("../../../expectations/features.tsv"),
+    ),
+    (
+        "volatile.toml",
+        include_str!("../../../expectations/volatile.toml"),
+    ),
+    (
+        "waivers.toml",
+        include_str!("../../../expectations/waivers.toml"),
+    ),
+    ("linux.tsv", include_str!("../../../expectations/linux.tsv")),
+];
+
+impl Store {
+    /// Reads the tables of `config`'s folder of expectations; a file that is not there is replaced by the built-in one.
+    ///
+    /// # Errors
+    /// A table that cannot be read or has an error.
+    pub fn open(config: &Config) -> Result<Store, StoreError> {
+        let folder = config.expectations.clone();
+        let (file, text) = table_text(&folder, BUILT_IN[0])?;
+        let table =
+            Table::parse(&file, &text).map_err(|error| StoreError::Table(error.to_string()))?;
+        let (file, text) = table_text(&folder, BUILT_IN[1])?;
+        let volatile = Volatile::parse(&text, &table)
+            .map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
+        let (file, text) = table_text(&folder, BUILT_IN[2])?;
+        let waivers = Waivers::parse(&text, &HostKind::of_this_host(), today());
+        let waivers = waivers.map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
+        let (file, text) = table_text(&folder, BUILT_IN[3])?;
+        let linux = LinuxRules::parse(&file, &text, |name| table.named(name).is_some())
+            .map_err(|error| StoreError::Table(error.to_string()))?;
+        Ok(Store {
+            linux,
+            waivers,
+            table,
+            volatile,
+            folder,
+            cache: config.cache.clone(),
+            libvirt_models: OnceLock::new(),
+        })
+    }
+
+    /// The pairs of releases that `folder` has expectations of, by the names in their files: `10.0..11.1.snap`.
+    pub fn pairs(&self, folder: &Path) -> Vec<(String, String)> {
+        let entries = std::fs::read_dir(self.folder.join(folder));
+        let entries = entries.into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let pair = |name: String| {
+            let (old, new) = name.strip_suffix(".snap")?.split_once("..")?;
+            (!new.contains('+')).then(|| (old.to_owned(), new.to_owned()))
+        };
+        let mut pairs: Vec<_> = names.filter_map(pair).collect();
+        pairs.sort();
+        pairs
+    }
+
+    /// The expectation at `path` below the folder.
+    ///
+    /// # Errors
+    /// A file that is there but cannot be read, or is no snapshot.
+    pub fn expectation(&self, path: &Path) -> Result<Expected, StoreError> {
+        let full = self.folder.join(path);
+        match std::fs::read_to_string(&full) {
+            Ok(text) => match snapshot_content(&text) {
+                Some(content) => Ok(Expected::Text(content)),
+                None => Err(StoreError::Header(full)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let known = has_snapshot(&self.folder.join(release_of(path)));
+                Ok(if known {
+                    Expected::Missing
+                } else {
+                    Expected::NewRelease
+                })
+            }
+            Err(error) => Err(StoreError::Read { path: full, error }),
+        }
+    }
+}
+
+impl Store {
+    /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
+    /// trial would stay unseen for ever.
+    pub fn skip(&self, trial: &Trial) -> Option<String> {
+        if let Some(reason) = self.unknown_to_libvirt(trial) {
+            return Some(reason);
+        }
+        let alone = matches!(
+            trial.subject,
+            Subject::Layers | Subject::Host | Subject::Linux | Subject::Releases
+        );
+        if alone || trial.expectation.as_os_str().is_empty() {
+            return None;
+        }
+        match self.expectation(&trial.expectation) {
+            Ok(Expected::NewRelease) if !in_ci() => {
+                let release = release_of(&trial.expectation);
+                let release = release.display();
+                Some(format!("no expectations for {release} yet: {RECORD}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Store {
+    /// QEMU has models that libvirt cannot ask it for.
+    fn unknown_to_libvirt(&self, trial: &Trial) -> Option<String> {
+        let case = trial
+            .cases
+            .first()
+            .filter(|case| case.lane == Lane::Libvirt)?;
+        let read = || {
+            let map = crate::run::libvirt::maps::read(map_folder()?).ok()?;
+            Some(map.models.into_keys().collect())
+        };
+        let models: &BTreeSet<String> = self.libvirt_models.get_or_init(read).as_ref()?;
+        let model = case.cpu.split(',').next().unwrap_or_default();
+        let modes = ["max", "host", HOST_MODEL];
+        let unknown = !modes.contains(&model) && !models.contains(model);
+        unknown.then(|| format!("the installed libvirt has no model {model}"))
+    }
+}
+
+/// The folder of a release's expectations: `qemu-10.0`, `kernels/6.12`, or `migration/qemu-7.2..qemu-11.1`.
+fn release_of(expectation: &Path) -> PathBuf {
+    let below = |folder| expectation.starts_with(folder);
+    let depth = match below("kernels") || below(MIGRATIONS) {
+        true => 2,
+        false => 1,
+    };
+    expectation.components().take(depth).collect()
+}
+
+/// How to record what is not there yet; printed with every missing expectation.
+pub const RECORD: &str = "record it with `make bless`, then review with `cargo insta review`";
+
+/// Whether this is a CI run, by the variable that all of them set.
+pub fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Year, month and day, UTC.
+fn today() -> (u16, u8, u8) {
+    let date = chrono::Utc::now().date_naive();
+    let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+    (
+        u16::try_from(date.year()).unwrap_or(u16::MAX),
+        small(date.month()),
+        small(date.day()),
+    )
+}
+
+fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String), StoreError> {
+    let path = folder.join(built_in.0);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path.display().to_string(), text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Ok((format!("built-in {}", built_in.0), built_in.1.to_owned()))
+        }
+        Err(error) => Err(StoreError::Read { path, error }),
+    }
+}
+
+/// Whether any snapshot lies below the folder; what waits for review (`.snap.new`) is none.
+fn has_snapshot(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "snap")
+            || (path.is_dir() && has_snapshot(&path))
+    })
+}
+
+/// What stands behind the header of an insta snapshot (`---`, metadata, `---`), with an empty line for each line of the
+/// header: both readers of expectations pass over them, and what they count are the lines of the file.
+pub fn snapshot_content(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("---\n")?;
+    let (header, content) = rest.split_once("\n---\n")?;
+    let lines = header.lines().count() + 2;
+    Some("\n".repeat(lines) + content.trim_end_matches('\n'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snapshot_content;
+
+    #[test]
+    fn the_content_stands_behind_the_header() {
+        let text = "---\nsource: x\nexpression: y\n---\nfirst\nsecond\n";
+        assert_eq!(
+            snapshot_content(text).as_deref(),
+            Some("\n\n\n\nfirst\nsecond")
+        );
+    }
+
+    #[test]
+    fn a_file_without_header_is_no_snapshot() {
+        assert_eq!(snapshot_content("first\n"), None);
+    }
+}

@@ -1,0 +1,271 @@
+//! The initramfs of L1, made once for the same parts and kept in the cache.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::emulated::EmulatedHost;
+use super::program::{Program, ProgramError, read_object};
+use super::wire::{MODULES, SETUP, Setup};
+use crate::util::launch::Launches;
+use crate::vmm::linux::initramfs::EntryError;
+use crate::vmm::linux::initramfs::Initramfs;
+use crate::vmm::linux::kernel::Kernel;
+use crate::vmm::linux::modules::{ModuleError, Modules};
+
+/// What goes into it.
+#[derive(Clone, Debug)]
+pub struct Image<'a> {
+    /// The kernel it is for.
+    pub kernel: &'a Kernel,
+    /// The emulated host, which says which module is wanted.
+    pub host: &'a dyn EmulatedHost,
+    /// QEMUs to take along, by the path under which they will be started.
+    pub qemus: &'a [(PathBuf, Program)],
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The kernel has no KVM for the emulated processor.
+    #[error("Linux {release} has no KVM that the emulated host could run: {what}")]
+    NoKvm {
+        /// The kernel.
+        release: String,
+        /// Which option is missing, or where it was looked for.
+        what: String,
+    },
+    /// A module cannot be had.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    /// A program cannot be taken along.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// Two things want the same place.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// A file cannot be read.
+    #[error("{0}")]
+    File(String),
+    /// The archive cannot be written.
+    #[error("failed to write {path}: {error}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// How long an archive that nobody uses is kept.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Raised whenever the same parts give another archive.
+const FORMAT: u32 = 1;
+
+impl Image<'_> {
+    /// The archive's file in the folder `cache`: one that is there, where no part has changed since.
+    ///
+    /// # Errors
+    /// The kernel has no KVM, or a part cannot be had.
+    pub fn file(&self, cache: &Path) -> Result<PathBuf, ImageError> {
+        let modules = Modules::of(self.kernel)?;
+        self.holds_kvm(&modules)?;
+        let this = Program::this()?;
+        let name = format!("{}-{:016x}.cpio", self.kernel.release, self.key(&this));
+        let path = std::path::absolute(cache.join(name)).unwrap_or_else(|_| cache.to_owned());
+        let used = fs::File::options()
+            .append(true)
+            .open(&path)
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        if used.is_ok() {
+            return Ok(path);
+        }
+        let root = self.root(&modules, &this)?;
+        self.write(&root, cache, &path)
+            .map_err(|error| ImageError::Write {
+                path: path.clone(),
+                error,
+            })?;
+        forget_unused(cache);
+        Ok(path)
+    }
+
+    /// Refuses a kernel without KVM for this processor, and says why it has none.
+    fn holds_kvm(&self, modules: &Modules) -> Result<(), ImageError> {
+        let module = self.host.module();
+        if modules.has_file(module) || modules.is_built_in(module) {
+            return Ok(());
+        }
+        let release = self.kernel.release.clone();
+        let no = |what: String| Err(ImageError::NoKvm { release, what });
+        let Some(options) = self.kernel.options() else {
+            // Only the kernel itself knows what is built in.
+            return match &self.kernel.modules {
+                Some(folder) => no(format!(
+                    "no module {module} in {}, and no configuration beside the image that would say why",
+                    folder.display()
+                )),
+                None => Ok(()),
+            };
+        };
+        let value = |name: &str| options.get(name).map(String::as_str);
+        let wanted = self.host.options();
+        if let Some(missing) = wanted.iter().find(|name| value(name).is_none()) {
+            return no(format!("{missing} is not set in its configuration"));
+        }
+        match wanted.iter().find(|name| value(name) == Some("m")) {
+            // Built in, and nothing lists what is.
+            None => Ok(()),
+            Some(option) => no(format!(
+                "{option}=m, and {} has no {module}; name the folder of its modules with --modules",
+                match &self.kernel.modules {
+                    Some(folder) => folder.display().to_string(),
+                    None => "the package or build tree".to_owned(),
+                }
+            )),
+        }
+    }
+
+    /// What the archive depends on: its parts, each by path, size, time and inode.
+    fn key(&self, this: &Program) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (FORMAT, &self.kernel.release, self.host.module()).hash(&mut hasher);
+        let mut file = |path: &Path| {
+            path.hash(&mut hasher);
+            if let Ok(about) = fs::metadata(path) {
+                (about.size(), about.ino(), about.mtime(), about.mtime_nsec()).hash(&mut hasher);
+            }
+        };
+        file(Path::new("/proc/self/exe"));
+        this.objects.iter().for_each(|path| file(path));
+        if let Some(folder) = &self.kernel.modules {
+            file(folder);
+            for list in ["modules.dep", "modules.order", "modules.builtin"] {
+                file(&folder.join(list));
+            }
+        }
+        for (path, program) in self.qemus {
+            file(path);
+            let files = program.objects.iter().chain(&program.data);
+            files.for_each(|path| file(path));
+        }
+        for (_, program) in self.qemus {
+            (&program.launch.words, &program.launch.variables).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    fn root(&self, modules: &Modules, this: &Program) -> Result<Initramfs, ImageError> {
+        let mut root = Initramfs::new();
+        // What the kernel opens as standard input, output and error of /init.
+        root.device("/dev/console", 0o600, 5, 1)?;
+        for folder in ["/proc", "/sys", "/tmp"] {
+            root.folder(folder)?;
+        }
+        let (own, linking) = read_object(Path::new("/proc/self/exe")).map_err(ImageError::File)?;
+        root.file("/init", 0o755, own)?;
+        let own_path = fs::read_link("/proc/self/exe").unwrap_or_default();
+        add_loader(&mut root, &linking)?;
+        for path in this.objects.iter().filter(|path| **path != own_path) {
+            add_object(&mut root, path)?;
+        }
+        let mut launches = Launches::new();
+        for (path, program) in self.qemus {
+            for object in &program.objects {
+                add_object(&mut root, object)?;
+            }
+            for file in &program.data {
+                let bytes = fs::read(file)
+                    .map_err(|error| ImageError::File(format!("{}: {error}", file.display())))?;
+                root.file(&file.display().to_string(), 0o644, bytes)?;
+            }
+            launches.insert(path.clone(), program.launch.clone());
+        }
+        let loaded = match modules.has_file(self.host.module()) {
+            true => modules.with_dependencies(&[self.host.module()])?,
+            false => Vec::new(),
+        };
+        let setup = Setup {
+            modules: loaded.iter().map(|module| module.name.clone()).collect(),
+            launches,
+        };
+        for module in loaded {
+            let path = format!("{MODULES}/{}.ko", module.name);
+            root.file(&path, 0o644, module.bytes)?;
+        }
+        let setup =
+            serde_json::to_vec(&setup).map_err(|error| ImageError::File(error.to_string()))?;
+        root.file(SETUP, 0o644, setup)?;
+        Ok(root)
+    }
+
+    /// There whole or not at all.
+    fn write(&self, root: &Initramfs, cache: &Path, path: &Path) -> std::io::Result<()> {
+        fs::create_dir_all(cache)?;
+        let mut file = tempfile::NamedTempFile::new_in(cache)?;
+        let mut writer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
+        root.write_to(&mut writer)?;
+        writer.flush()?;
+        drop(writer);
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+/// An ELF file at its own path, and links from the names under which it is looked for.
+fn add_object(root: &mut Initramfs, path: &Path) -> Result<(), ImageError> {
+    let shown = path.display().to_string();
+    if root.has(&shown) {
+        return Ok(());
+    }
+    let (bytes, linking) = read_object(path).map_err(ImageError::File)?;
+    root.file(&shown, 0o755, bytes)?;
+    add_loader(root, &linking)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(soname) = &linking.soname
+        && *soname != name
+    {
+        let folder = path.parent().unwrap_or(Path::new("/")).display();
+        root.link(&format!("{folder}/{soname}"), &name)?;
+    }
+    Ok(())
+}
+
+/// The loader under the name that a program has in it.
+fn add_loader(
+    root: &mut Initramfs,
+    linking: &crate::vmm::linux::elf::Linking,
+) -> Result<(), ImageError> {
+    let Some(loader) = &linking.interpreter else {
+        return Ok(());
+    };
+    if root.has(loader) {
+        return Ok(());
+    }
+    let (bytes, _) = read_object(Path::new(loader)).map_err(ImageError::File)?;
+    root.file(loader, 0o755, bytes)?;
+    Ok(())
+}
+
+/// Removes archives that have not been used for long. What cannot be removed stays.
+fn forget_unused(cache: &Path) {
+    let entries = fs::read_dir(cache).into_iter().flatten().flatten();
+    for entry in entries {
+        let path = entry.path();
+        let age = entry
+            .metadata()
+            .and_then(|about| about.modified())
+            .map(|modified| modified.elapsed().unwrap_or_default());
+        let archive = path
+            .extension()
+            .is_some_and(|extension| extension == "cpio");
+        if archive && age.is_ok_and(|age| age > KEPT) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}

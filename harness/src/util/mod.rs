@@ -1,0 +1,10 @@
+//! What every room uses: processes, files that are there whole or not at all, shell quoting, the natural order of names.
+
+pub mod cancel;
+pub mod files;
+pub mod launch;
+pub mod order;
+pub mod path;
+pub mod process;
+pub mod shell;
+pub mod tool;

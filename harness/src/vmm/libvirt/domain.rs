@@ -1,0 +1,309 @@
+//! A domain's XML: a pure function of what is asked for.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// `policy` of a feature.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// The guest shall have it, whatever the host has.
+    Force,
+    /// The guest shall have it, and where it cannot the domain shall not start.
+    Require,
+    /// The guest may have it.
+    Optional,
+    /// The guest shall not have it.
+    Disable,
+    /// Where the host has it the domain shall not start.
+    Forbid,
+}
+
+impl Policy {
+    /// All of them.
+    pub const ALL: [Policy; 5] = [
+        Policy::Force,
+        Policy::Require,
+        Policy::Optional,
+        Policy::Disable,
+        Policy::Forbid,
+    ];
+
+    /// As XML has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Policy::Force => "force",
+            Policy::Require => "require",
+            Policy::Optional => "optional",
+            Policy::Disable => "disable",
+            Policy::Forbid => "forbid",
+        }
+    }
+
+    /// Of what XML has; left out it is `require`.
+    pub fn read(name: Option<&str>) -> Option<Policy> {
+        let name = name.unwrap_or("require");
+        Policy::ALL.into_iter().find(|policy| policy.name() == name)
+    }
+
+    /// Whether the guest shall have the feature; `None` where either will do.
+    pub fn gives(self) -> Option<bool> {
+        match self {
+            Policy::Force | Policy::Require => Some(true),
+            Policy::Optional => None,
+            Policy::Disable | Policy::Forbid => Some(false),
+        }
+    }
+}
+
+/// A `<cpu>` element.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestCpu {
+    /// `custom`, `host-model`, `host-passthrough`, `maximum`.
+    pub mode: String,
+    /// `match`; left out where `None`.
+    pub matching: Option<String>,
+    /// `check`; left out where `None`.
+    pub check: Option<String>,
+    /// The model, in mode `custom` and where libvirt filled it in.
+    pub model: Option<String>,
+    /// `fallback` of the model.
+    pub fallback: Option<String>,
+    /// Features by name, in the order of the XML.
+    pub features: Vec<(String, Policy)>,
+}
+
+impl GuestCpu {
+    /// Mode `custom` with `match='exact'`, and `check='none'`: QEMU decides, libvirt only says what became of it.
+    pub fn custom(model: &str) -> GuestCpu {
+        GuestCpu {
+            mode: "custom".to_owned(),
+            matching: Some("exact".to_owned()),
+            check: Some("none".to_owned()),
+            model: Some(model.to_owned()),
+            fallback: Some("forbid".to_owned()),
+            features: Vec::new(),
+        }
+    }
+
+    /// One of the modes that are told by their name alone.
+    pub fn of_mode(mode: &str) -> GuestCpu {
+        GuestCpu {
+            mode: mode.to_owned(),
+            ..GuestCpu::default()
+        }
+    }
+
+    /// The element as `virsh capabilities` describes a host by it; `None` where that cannot be, because it names what it lacks.
+    pub fn host_xml(&self) -> Option<String> {
+        let mut xml = format!(
+            "<cpu>\n  <arch>x86_64</arch>\n  <model>{}</model>\n",
+            escaped(self.model.as_ref()?)
+        );
+        for (name, policy) in &self.features {
+            (policy.gives() == Some(true)).then_some(())?;
+            let _ = writeln!(xml, "  <feature name='{}'/>", escaped(name));
+        }
+        Some(xml + "</cpu>")
+    }
+
+    /// The element.
+    pub fn xml(&self) -> String {
+        let mut xml = format!("<cpu mode='{}'", escaped(&self.mode));
+        for (name, value) in [("match", &self.matching), ("check", &self.check)] {
+            if let Some(value) = value {
+                let _ = write!(xml, " {name}='{}'", escaped(value));
+            }
+        }
+        xml.push_str(">\n");
+        if let Some(model) = &self.model {
+            let fallback = self.fallback.as_deref().map_or(String::new(), |fallback| {
+                format!(" fallback='{}'", escaped(fallback))
+            });
+            let _ = writeln!(xml, "    <model{fallback}>{}</model>", escaped(model));
+        }
+        for (name, policy) in &self.features {
+            let (policy, name) = (policy.name(), escaped(name));
+            let _ = writeln!(xml, "    <feature policy='{policy}' name='{name}'/>");
+        }
+        xml.push_str("  </cpu>");
+        xml
+    }
+}
+
+/// A domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// Its name.
+    pub name: String,
+    /// `qemu` for TCG, or `kvm`.
+    pub kind: &'static str,
+    /// The machine type.
+    pub machine: String,
+    /// The binary.
+    pub emulator: PathBuf,
+    /// The CPU, an element.
+    pub cpu: String,
+    /// vCPUs.
+    pub vcpus: u32,
+    /// Further arguments for QEMU.
+    pub arguments: Vec<String>,
+}
+
+/// Where the parts of the guest are.
+#[derive(Clone, Copy, Debug)]
+pub struct Wiring<'a> {
+    /// The ROM.
+    pub rom: &'a Path,
+    /// MiB of guest RAM.
+    pub megabytes: u64,
+    /// Socket that closes when QEMU is gone.
+    pub socket: &'a Path,
+}
+
+/// The domain's XML. The ROM stands in the BIOS's place, RAM is a file that is shared, and there is no other device than those libvirt adds
+/// by itself, but for isa-debug-exit, which ends QEMU, and a debug console whose socket tells that it has.
+pub fn xml(domain: &Domain, wiring: &Wiring<'_>) -> String {
+    let Domain {
+        name,
+        kind,
+        machine,
+        cpu,
+        vcpus,
+        ..
+    } = domain;
+    let (name, machine) = (escaped(name), escaped(machine));
+    let (rom, emulator) = (shown(wiring.rom), shown(&domain.emulator));
+    let arguments: String = own_arguments(wiring)
+        .iter()
+        .chain(&domain.arguments)
+        .map(|argument| format!("    <qemu:arg value='{}'/>\n", escaped(argument)))
+        .collect();
+    let megabytes = wiring.megabytes;
+    format!(
+        "<domain type='{kind}' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+  <name>{name}</name>
+  <memory unit='MiB'>{megabytes}</memory>
+  <memoryBacking><source type='file'/><access mode='shared'/></memoryBacking>
+  <vcpu>{vcpus}</vcpu>
+  <os>
+    <type arch='x86_64' machine='{machine}'>hvm</type>
+    <loader readonly='yes' type='rom'>{rom}</loader>
+  </os>
+  <features><acpi/><apic/></features>
+  {cpu}
+  <devices>
+    <emulator>{emulator}</emulator>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+  </devices>
+  <qemu:commandline>
+{arguments}  </qemu:commandline>
+</domain>
+"
+    )
+}
+
+fn own_arguments(wiring: &Wiring<'_>) -> Vec<String> {
+    let socket = format!("socket,id=end,path={}", wiring.socket.display());
+    let console = format!(
+        "isa-debugcon,iobase={:#x},chardev=end",
+        crate::vmm::command::DEBUG_PORT
+    );
+    let exit = format!(
+        "isa-debug-exit,iobase={:#x},iosize=2",
+        crate::vmm::command::EXIT_PORT
+    );
+    ["-chardev", &socket, "-device", &console, "-device", &exit]
+        .map(str::to_owned)
+        .into()
+}
+
+fn shown(path: &Path) -> String {
+    escaped(&path.to_string_lossy())
+}
+
+/// Text as XML holds it, in an attribute too.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\'' => escaped.push_str("&apos;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_stands_in_the_xml() {
+        let mut cpu = GuestCpu::custom("Penryn");
+        cpu.features.push(("avx".to_owned(), Policy::Force));
+        let domain = Domain {
+            name: "a&b".to_owned(),
+            kind: "qemu",
+            machine: "pc-q35-7.2".to_owned(),
+            emulator: "/opt/qemu".into(),
+            cpu: cpu.xml(),
+            vcpus: 2,
+            arguments: vec!["-global".to_owned(), "x='1'".to_owned()],
+        };
+        let wiring = Wiring {
+            rom: Path::new("/agent.rom"),
+            megabytes: 32,
+            socket: Path::new("/end.sock"),
+        };
+        let xml = xml(&domain, &wiring);
+        for part in [
+            "<name>a&amp;b</name>",
+            "<cpu mode='custom' match='exact' check='none'>\n    <model fallback='forbid'>Penryn</model>\n    \
+             <feature policy='force' name='avx'/>\n  </cpu>",
+            "machine='pc-q35-7.2'",
+            "<vcpu>2</vcpu>",
+            "<qemu:arg value='socket,id=end,path=/end.sock'/>",
+            "<qemu:arg value='x=&apos;1&apos;'/>",
+            "type='rom'>/agent.rom<",
+        ] {
+            assert!(xml.contains(part), "{part} in {xml}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_described_by_what_it_has_alone() {
+        let mut cpu = GuestCpu::custom("Penryn");
+        cpu.features.push(("avx".to_owned(), Policy::Require));
+        let xml = "<cpu>\n  <arch>x86_64</arch>\n  <model>Penryn</model>\n  <feature name='avx'/>\n</cpu>";
+        assert_eq!(cpu.host_xml().as_deref(), Some(xml));
+        cpu.features.push(("cx16".to_owned(), Policy::Disable));
+        assert_eq!(cpu.host_xml(), None);
+    }
+
+    #[test]
+    fn a_policy_that_is_left_out_is_require() {
+        assert_eq!(Policy::read(None), Some(Policy::Require));
+        assert_eq!(Policy::read(Some("forbid")), Some(Policy::Forbid));
+        assert_eq!(Policy::read(Some("maybe")), None);
+    }
+}

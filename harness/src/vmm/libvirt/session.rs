@@ -1,0 +1,301 @@
+//! A `virsh` that is talked to, with libvirt's QEMU driver inside it.
+//!
+//! A driver of one root folder serves one process (it holds `run/qemu/driver.pid`), hence one `virsh` for all commands. It reads them from a
+//! socket and echoes each behind its prompt; a further `echo` marks the end of an answer.
+
+use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::root::Root;
+use crate::util::cancel::Cancel;
+use crate::util::process::{Ending, Process, Woken};
+
+/// Most bytes of an answer; `domcapabilities` has some 30,000.
+const LONGEST: usize = 16 << 20;
+
+/// Why libvirt did not do what it was told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// It could not be started.
+    #[error("failed to start libvirt: {0}")]
+    Start(String),
+    /// It refused; its own words.
+    #[error("libvirt: {0}")]
+    Refused(String),
+    /// It ended.
+    #[error("libvirt ended in the middle of “{command}”{said}")]
+    Gone {
+        /// What it was doing.
+        command: String,
+        /// What it said last.
+        said: String,
+    },
+    /// No answer before the deadline.
+    #[error("libvirt gave no answer to “{command}” within {seconds} s")]
+    TimedOut {
+        /// What it was doing.
+        command: String,
+        /// The deadline.
+        seconds: u64,
+    },
+    /// The run was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// libvirt, private and running. Dropping it ends it and all guests that it started.
+#[derive(Debug)]
+pub struct Session {
+    // Dropped in this order: first the processes, then their folder.
+    process: Option<Process>,
+    stream: UnixStream,
+    root: Root,
+    buffer: Vec<u8>,
+    asked: u64,
+    /// Names of domains so far.
+    pub(super) domains: u64,
+}
+
+impl Session {
+    /// Starts one. What it finds out about QEMU binaries is kept in the folder `cache`.
+    ///
+    /// # Errors
+    /// It cannot be started, or libvirt does not open a connection.
+    pub fn start(
+        cache: &Path,
+        deadline: Duration,
+        cancel: &Cancel,
+    ) -> Result<Session, SessionError> {
+        let failed = |error: std::io::Error| SessionError::Start(error.to_string());
+        let root = Root::new(cache).map_err(failed)?;
+        let (stream, theirs) = UnixStream::pair().map_err(failed)?;
+        let line = command(root.path());
+        let process =
+            Process::start_talking(&line, theirs.into(), deadline, cancel).map_err(failed)?;
+        let mut session = Session {
+            process: Some(process),
+            stream,
+            root,
+            buffer: Vec::new(),
+            asked: 0,
+            domains: 0,
+        };
+        match session.run("uri", deadline) {
+            Ok(_) => Ok(session),
+            Err(SessionError::Gone { said, .. }) => Err(SessionError::Start(
+                said.trim_start_matches([':', ' ']).to_owned(),
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Runs a command of `virsh` and gives back what it printed.
+    ///
+    /// # Errors
+    /// libvirt refuses, with its own words, or is gone.
+    pub fn run(&mut self, command: &str, deadline: Duration) -> Result<String, SessionError> {
+        self.asked += 1;
+        let mark = format!("@@{}@@", self.asked);
+        let gone = |said: &[u8]| SessionError::Gone {
+            command: command.to_owned(),
+            said: last_words(said),
+        };
+        let Some(process) = &mut self.process else {
+            return Err(gone(&[]));
+        };
+        process.extend(deadline);
+        let lines = format!("{command}\necho {mark}\n");
+        // One that is gone already has said why, and that is read below.
+        let _ = self.stream.write_all(lines.as_bytes());
+        let end = format!("\n{mark}").into_bytes();
+        loop {
+            let found = position(&self.buffer, &end);
+            if let Some(at) = found {
+                let answer: Vec<u8> = self.buffer.drain(..at + end.len()).collect();
+                return answered(&String::from_utf8_lossy(&answer[..at]));
+            }
+            if self
+                .process
+                .as_mut()
+                .map(|process| process.wait_for(self.stream.as_fd()))
+                != Some(Woken::Ready)
+            {
+                return Err(self.ended(command, deadline));
+            }
+            let mut bytes = [0; 64 * 1024];
+            match self.stream.read(&mut bytes) {
+                Ok(count) if count > 0 && self.buffer.len() < LONGEST => {
+                    self.buffer.extend_from_slice(&bytes[..count]);
+                }
+                _ => return Err(gone(&self.buffer)),
+            }
+        }
+    }
+
+    /// Waits until `fd` has something; `false` where it has not by the deadline.
+    pub(super) fn readable(
+        &mut self,
+        fd: std::os::fd::BorrowedFd<'_>,
+        deadline: Duration,
+    ) -> Result<bool, SessionError> {
+        let Some(process) = &mut self.process else {
+            return Err(SessionError::Cancelled);
+        };
+        process.extend(deadline);
+        match process.wait_for(fd) {
+            Woken::Ready => Ok(true),
+            Woken::Over if process.late() => Ok(false),
+            Woken::Over => Err(self.ended("resume", deadline)),
+        }
+    }
+
+    /// Why there is no answer; the session is over then.
+    fn ended(&mut self, command: &str, deadline: Duration) -> SessionError {
+        let ending = self.process.take().map(|process| process.finish().ending);
+        let command = command.to_owned();
+        match ending {
+            Some(Ending::Cancelled) => SessionError::Cancelled,
+            Some(Ending::TimedOut) => SessionError::TimedOut {
+                command,
+                seconds: deadline.as_secs(),
+            },
+            _ => SessionError::Gone {
+                command,
+                said: last_words(&self.buffer),
+            },
+        }
+    }
+
+    /// Whether it can still be talked to.
+    pub fn alive(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// A file of its folder.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+}
+
+/// In a user namespace, because libvirt wants a user `libvirt-qemu` where it runs as root (virQEMUDriverConfigNew), and in a PID namespace, in
+/// which a shell is init: it reaps the QEMUs that libvirt puts into the background, for whose end libvirt waits.
+fn command(root: &Path) -> Vec<OsString> {
+    let namespaces =
+        "unshare --user --map-user=1000 --map-group=1000 --pid --fork --kill-child --mount-proc";
+    let script = "export TERM=dumb LIBVIRT_LOG_OUTPUTS=3:file:\"$1/libvirt.log\"; unset LIBVIRT_DEFAULT_URI\n\
+                  stdbuf -o0 virsh -q -c \"qemu:///embed?root=$1\"; exit $?";
+    let words = namespaces.split(' ').chain(["sh", "-c", script, "sh"]);
+    let words = words.map(OsString::from);
+    words.chain([root.as_os_str().to_owned()]).collect()
+}
+
+fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len())
+        .position(|window| window == wanted)
+}
+
+fn last_words(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let errors: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("error: "))
+        .collect();
+    let words = match errors.last() {
+        Some(error) => error,
+        None => said.trim().lines().next_back().unwrap_or_default(),
+    };
+    match words.is_empty() {
+        true => String::new(),
+        false => format!(": {words}"),
+    }
+}
+
+/// What stands between the echo of the command and that of the mark.
+fn answered(text: &str) -> Result<String, SessionError> {
+    let text = text.trim_start();
+    let text = text.split_once('\n').map_or("", |(_, rest)| rest);
+    let end = text.rfind("virsh # echo").unwrap_or(text.len());
+    let text = text[..end].trim_end();
+    let errors: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("error: "))
+        .collect();
+    match errors.is_empty() {
+        true => Ok(text.to_owned()),
+        // The first line only says what failed, the last why.
+        false => {
+            let from = text.find("error: ").unwrap_or(0);
+            let told = text[from..].lines().filter(|line| !line.is_empty());
+            let lines: Vec<&str> = told
+                .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+                .collect();
+            Err(SessionError::Refused(lines.join(": ")))
+        }
+    }
+}
+
+/// What `virsh --version` says.
+///
+/// # Errors
+/// There is no virsh, or it does not tell.
+pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
+    let failed = |error: std::io::Error| SessionError::Start(format!("virsh: {error}"));
+    let (mut stream, theirs) = UnixStream::pair().map_err(failed)?;
+    let line = ["virsh", "--version"].map(OsString::from);
+    let deadline = Duration::from_secs(20);
+    let process = Process::start_talking(&line, theirs.into(), deadline, cancel).map_err(failed)?;
+    process.finish();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).map_err(failed)?;
+    let version = said.trim();
+    match version.split('.').all(|part| part.parse::<u32>().is_ok()) {
+        true => Ok(version.to_owned()),
+        false => Err(SessionError::Start(format!(
+            "virsh --version says “{version}”"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_stands_between_the_echoes() {
+        let text = "virsh # list\n 1 a\n\nvirsh # echo @@1@@";
+        assert_eq!(answered(text), Ok(" 1 a".to_owned()));
+        assert_eq!(
+            answered("virsh # resume a\nvirsh # echo @@2@@"),
+            Ok(String::new())
+        );
+    }
+
+    #[test]
+    fn a_refusal_keeps_libvirts_words() {
+        let text = "virsh # create x\nerror: Failed to create domain from x\nerror: internal error: gone\n\nvirsh # echo @@1@@";
+        let refused = answered(text).expect_err("a refusal");
+        assert_eq!(
+            refused.to_string(),
+            "libvirt: Failed to create domain from x: internal error: gone"
+        );
+    }
+
+    #[test]
+    fn one_that_ends_says_why() {
+        assert_eq!(last_words(b"error: a\nerror: b\n"), ": b");
+        assert_eq!(
+            last_words(b"unshare: not permitted\n"),
+            ": unshare: not permitted"
+        );
+        assert_eq!(last_words(b""), "");
+    }
+}

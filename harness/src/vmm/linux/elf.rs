@@ -1,0 +1,152 @@
+//! What is asked of ELF files: a module's information, a program's loader, a library's name, and what of a file is loaded.
+
+use object::Endianness;
+use object::elf::{DT_NEEDED, DT_SONAME, FileHeader64, PT_INTERP, SHT_DYNAMIC};
+use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _};
+
+type Header = FileHeader64<Endianness>;
+
+/// What a program or library says that it needs to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Linking {
+    /// The loader, as `/lib64/ld-linux-x86-64.so.2`; none for a static program or a library.
+    pub interpreter: Option<String>,
+    /// The name under which others look for it.
+    pub soname: Option<String>,
+    /// Names of the libraries that it needs, as `libc.so.6`.
+    pub needed: Vec<String>,
+}
+
+/// The `name=value` pairs of a kernel module's section .modinfo, in order.
+///
+/// # Errors
+/// No 64-bit ELF file, or one without that section.
+pub fn module_information(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let told = |error: object::Error| error.to_string();
+    let header = Header::parse(bytes).map_err(told)?;
+    let endian = header.endian().map_err(told)?;
+    let sections = header.sections(endian, bytes).map_err(told)?;
+    let (_, section) = sections
+        .section_by_name(endian, b".modinfo")
+        .ok_or("no section .modinfo, so no kernel module")?;
+    let text = section.data(endian, bytes).map_err(told)?;
+    let pairs = text.split(|byte| *byte == 0).filter_map(|pair| {
+        let pair = String::from_utf8_lossy(pair);
+        let (name, value) = pair.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    Ok(pairs.collect())
+}
+
+/// How a program or library is linked.
+///
+/// # Errors
+/// No 64-bit ELF file.
+pub fn linking(bytes: &[u8]) -> Result<Linking, String> {
+    let told = |error: object::Error| error.to_string();
+    let header = Header::parse(bytes).map_err(told)?;
+    let endian = header.endian().map_err(told)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut linking = Linking::default();
+    for segment in header.program_headers(endian, bytes).map_err(told)? {
+        if segment.p_type(endian) == PT_INTERP
+            && let Ok(Some(path)) = segment.interpreter(endian, bytes)
+        {
+            linking.interpreter = Some(text(path));
+        }
+    }
+    let sections = header.sections(endian, bytes).map_err(told)?;
+    for section in sections.iter() {
+        if section.sh_type(endian) != SHT_DYNAMIC {
+            continue;
+        }
+        let Some((entries, strings)) = section.dynamic(endian, bytes).map_err(told)? else {
+            continue;
+        };
+        let strings = sections.strings(endian, bytes, strings).map_err(told)?;
+        for entry in entries {
+            let name = || entry.string(endian, strings).ok().map(text);
+            match entry.d_tag(endian) {
+                DT_SONAME => linking.soname = name(),
+                DT_NEEDED => linking.needed.extend(name()),
+                _ => {}
+            }
+        }
+    }
+    Ok(linking)
+}
+
+/// The part of a program or library that is loaded: debug information and section headers stand behind it, and only a
+/// debugger reads them.
+///
+/// # Errors
+/// No 64-bit ELF file.
+pub fn loaded_part(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let told = |error: object::Error| error.to_string();
+    let header = Header::parse(bytes).map_err(told)?;
+    let endian = header.endian().map_err(told)?;
+    let ends = header
+        .program_headers(endian, bytes)
+        .map_err(told)?
+        .iter()
+        .map(|segment| {
+            let (start, size) = segment.file_range(endian);
+            start.saturating_add(size)
+        });
+    let end = usize::try_from(ends.max().unwrap_or(0)).unwrap_or(usize::MAX);
+    let mut kept = bytes
+        .get(..end)
+        .filter(|kept| kept.len() >= HEADER)
+        .ok_or("a segment reaches beyond the end of the file")?
+        .to_vec();
+    // e_shoff, and e_shentsize, e_shnum, e_shstrndx: the headers of sections that are gone.
+    kept[0x28..0x30].fill(0);
+    kept[0x3A..0x40].fill(0);
+    Ok(kept)
+}
+
+/// Bytes of an ELF header.
+const HEADER: usize = 0x40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn myself() -> Vec<u8> {
+        std::fs::read("/proc/self/exe").expect("this test")
+    }
+
+    #[test]
+    fn a_program_tells_its_loader_and_what_it_needs() {
+        let linking = linking(&myself()).expect("an ELF file");
+        let loader = linking.interpreter.expect("a dynamic program");
+        assert!(loader.starts_with("/lib64/ld-linux"), "{loader}");
+        assert!(linking.needed.iter().any(|name| name == "libc.so.6"));
+    }
+
+    #[test]
+    fn the_loaded_part_still_runs() {
+        use std::os::unix::fs::PermissionsExt;
+        let bytes = std::fs::read(crate::util::path::in_path("true").expect("true"));
+        let kept = loaded_part(&bytes.expect("a program")).expect("an ELF file");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("true");
+        std::fs::write(&path, kept).expect("a file");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a mode");
+        let status = std::process::Command::new(&path).status().expect("a start");
+        assert!(status.success());
+    }
+
+    #[test]
+    fn debug_information_is_left_out() {
+        let whole = myself();
+        let kept = loaded_part(&whole).expect("an ELF file");
+        assert!(kept.len() < whole.len());
+    }
+
+    #[test]
+    fn what_is_no_elf_file_is_told() {
+        assert!(loaded_part(b"#!/bin/sh\n").is_err());
+        assert!(module_information(b"").is_err());
+    }
+}

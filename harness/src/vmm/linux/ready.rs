@@ -1,0 +1,199 @@
+//! What a Linux guest is booted with, made once and kept in the cache: the kernel out of its bzImage, and an initramfs.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::initramfs::Initramfs;
+use super::kernel::Kernel;
+use super::modules::Modules;
+use super::names::Names;
+use super::vmlinux::{VmlinuxError, is_64_bit, unpacked_image, vmlinux};
+use crate::vmm::LINUX_INIT;
+
+/// The driver through which /init reads MSRs.
+const MSR: &str = "msr";
+
+/// A kernel that can be booted at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// `uname -r`.
+    pub release: String,
+    /// What QEMU's `-kernel` takes: the ELF file, or the bzImage where there is none to be had.
+    pub image: PathBuf,
+    /// The bzImage, which switches to 5-level paging where the processor has it; a start at the PVH entry does not.
+    pub packed: PathBuf,
+    /// The initramfs.
+    pub initramfs: PathBuf,
+    /// Why the bzImage is booted as it is.
+    pub as_it_is: Option<VmlinuxError>,
+    /// Why the guest cannot read MSRs.
+    pub no_msrs: Option<String>,
+}
+
+impl Ready {
+    /// Makes what is not yet in the folder `cache`.
+    ///
+    /// # Errors
+    /// The kernel cannot be read, has 32 bits or no initramfs support, or the cache cannot be written.
+    pub fn of(kernel: &Kernel, cache: &Path) -> Result<Ready, String> {
+        let cache = std::path::absolute(cache).unwrap_or_else(|_| cache.to_owned());
+        let told = |problem: String| format!("{}: {problem}", kernel.image.display());
+        if has_no_initramfs(kernel) {
+            let problem =
+                "CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours";
+            return Err(told(problem.to_owned()));
+        }
+        let (image, as_it_is) = image(kernel, &cache).map_err(told)?;
+        let (root, no_msrs) = root(kernel)?;
+        let bytes = root.to_bytes();
+        let check = fidelity_protocol::crc::crc32(&[&bytes]);
+        let path = cache.join(format!("{}-{check:08x}.cpio", kernel.release));
+        let initramfs = kept(path, || Ok(bytes)).map_err(told)?;
+        Ok(Ready {
+            release: kernel.release.clone(),
+            image,
+            packed: kernel.image.clone(),
+            initramfs,
+            as_it_is,
+            no_msrs,
+        })
+    }
+}
+
+impl Ready {
+    /// The kernel's own names of flags.
+    ///
+    /// # Errors
+    /// Its image cannot be read or unpacked, or has no such tables.
+    pub fn names(&self) -> Result<Names, String> {
+        let shown = self.packed.display();
+        let told = |problem: String| format!("{shown}: {problem}");
+        let image = fs::read(&self.image).map_err(|error| told(error.to_string()))?;
+        let elf = match self.image == self.packed {
+            true => unpacked_image(&image).map_err(|error| told(error.to_string()))?,
+            false => image,
+        };
+        Names::read(&elf).ok_or_else(|| told("no table of flags in it".to_owned()))
+    }
+}
+
+/// Where the configuration says so; without one a guest that panics does.
+fn has_no_initramfs(kernel: &Kernel) -> bool {
+    let options = kernel.options();
+    options.is_some_and(|options| !options.contains_key("CONFIG_BLK_DEV_INITRD"))
+}
+
+/// The file to boot. What is kept is named by what it was made from, as path, size, time and inode tell it.
+fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>), String> {
+    let told = |error: std::io::Error| error.to_string();
+    let about = fs::metadata(&kernel.image).map_err(told)?;
+    let whole = fs::canonicalize(&kernel.image).map_err(told)?;
+    let mut hasher = DefaultHasher::new();
+    (whole, about.size(), about.ino(), about.mtime()).hash(&mut hasher);
+    let name = format!("vmlinux-{}-{:016x}", kernel.release, hasher.finish());
+    let path = cache.join(name);
+    if in_use(&path) {
+        return Ok((path, None));
+    }
+    let bytes = fs::read(&kernel.image).map_err(|error| error.to_string())?;
+    match vmlinux(&bytes) {
+        Ok(elf) => Ok((kept(path, || Ok(elf))?, None)),
+        Err(error @ VmlinuxError::Bits32) => Err(error.to_string()),
+        // It unpacks itself, only slower.
+        Err(error) => is_64_bit(&bytes)
+            .map(|()| (kernel.image.clone(), Some(error)))
+            .map_err(|error| error.to_string()),
+    }
+}
+
+/// /init, and the msr driver where the kernel has one as a module.
+fn root(kernel: &Kernel) -> Result<(Initramfs, Option<String>), String> {
+    let told = |error: super::initramfs::EntryError| error.to_string();
+    let mut root = Initramfs::new();
+    root.device("/dev/console", 0o600, 5, 1).map_err(told)?;
+    for folder in ["/proc", "/sys", "/modules"] {
+        root.folder(folder).map_err(told)?;
+    }
+    root.file("/init", 0o755, LINUX_INIT.to_vec())
+        .map_err(told)?;
+    let modules = match Modules::of(kernel) {
+        Ok(modules) => modules.with_dependencies(&[MSR]),
+        Err(error) => Err(error),
+    };
+    let modules = match modules {
+        Ok(modules) => modules,
+        // The report is the same without, but for its MSRs.
+        Err(error) => return Ok((root, Some(error.to_string()))),
+    };
+    for (number, module) in modules.into_iter().enumerate() {
+        let path = format!("/modules/{number:02}-{}.ko", module.name);
+        root.file(&path, 0o644, module.bytes).map_err(told)?;
+    }
+    Ok((root, None))
+}
+
+/// The file at `path`, made where it is not there: whole, or not at all.
+fn kept(path: PathBuf, make: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<PathBuf, String> {
+    if in_use(&path) {
+        return Ok(path);
+    }
+    let bytes = make()?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let written = || -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&bytes)?;
+        file.persist(&path).map_err(|error| error.error)?;
+        forget_unused(folder);
+        Ok(())
+    };
+    written().map_err(|error| format!("failed to write {}: {error}", path.display()))?;
+    Ok(path)
+}
+
+/// How long a file that nobody uses is kept.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Whether the file is there; that it is in use is marked by its time.
+fn in_use(path: &Path) -> bool {
+    let file = fs::File::options().append(true).open(path);
+    file.is_ok_and(|file| file.set_modified(SystemTime::now()).is_ok())
+}
+
+/// Removes what has not been used for long. What cannot be removed stays.
+fn forget_unused(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let modified = entry.metadata().and_then(|about| about.modified());
+        let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age > KEPT) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_is_kept_while_it_is_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = folder.path().join("old");
+        let file = fs::File::create(&old).expect("a file");
+        let long_ago = SystemTime::now() - 2 * KEPT;
+        file.set_modified(long_ago).expect("a time");
+        let path = folder.path().join("new");
+        kept(path.clone(), || Ok(b"first".to_vec())).expect("a file");
+        assert!(!old.exists(), "kept for ever");
+        kept(path.clone(), || Err("made twice".to_owned())).expect("the file");
+        assert_eq!(fs::read(&path).expect("a file"), b"first");
+        kept(folder.path().join("none"), || Err("no".to_owned())).expect_err("an error");
+        assert!(!folder.path().join("none").exists(), "a file of nothing");
+    }
+}

@@ -1,0 +1,178 @@
+//! How the stream goes: a socket pair handed to both QEMUs, or a file. No socket has a name, so none can be left over.
+
+use std::fs::File;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
+use serde_json::{Value, json};
+
+use super::end::Machine;
+use crate::case::migration::{Journey, Way};
+use crate::vmm::monitor::{Answer, Gone, command_with};
+
+/// The name under which a descriptor is known to a monitor.
+const NAME: &str = "stream";
+
+/// Where the stream goes.
+#[derive(Debug)]
+pub enum Stream {
+    /// A socket pair: the source's end, handed over when the migration begins; the destination's, which it inherits; and the number
+    /// that this one has. Neither is kept once it is handed over: where one QEMU dies the other must see the stream end.
+    Socket(Option<OwnedFd>, Option<OwnedFd>, i32),
+    /// A file that both QEMUs have open.
+    File(SaveFile),
+}
+
+/// The file of a saved guest. Where it was made for that, it is gone again unless the guest was saved whole.
+#[derive(Debug)]
+pub struct SaveFile {
+    file: OwnedFd,
+    made: Option<PathBuf>,
+}
+
+impl Drop for SaveFile {
+    fn drop(&mut self) {
+        if let Some(path) = self.made.take() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl SaveFile {
+    fn new(path: Option<&PathBuf>) -> std::io::Result<SaveFile> {
+        let Some(path) = path else {
+            let file = memfd_create("guest-state", MemfdFlags::CLOEXEC)?;
+            return Ok(SaveFile { file, made: None });
+        };
+        let made = !path.exists();
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
+        Ok(SaveFile {
+            file: file.into(),
+            made: made.then(|| path.clone()),
+        })
+    }
+
+    /// Its name in a child that inherits it.
+    fn name(&self) -> String {
+        format!("file:/proc/self/fd/{}", self.file.as_raw_fd())
+    }
+}
+
+impl Stream {
+    /// As the journey wants it.
+    ///
+    /// # Errors
+    /// The file cannot be made, or no descriptor is left.
+    pub fn new(journey: &Journey) -> std::io::Result<Stream> {
+        match journey.way {
+            Way::File => SaveFile::new(journey.file.as_ref()).map(Stream::File),
+            Way::Live => {
+                let (source, destination) = UnixStream::pair()?;
+                let number = destination.as_raw_fd();
+                Ok(Stream::Socket(
+                    Some(source.into()),
+                    Some(destination.into()),
+                    number,
+                ))
+            }
+        }
+    }
+
+    /// What the source must inherit.
+    pub fn for_source(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stream::Socket(..) => None,
+            Stream::File(save) => Some(save.file.as_fd()),
+        }
+    }
+
+    /// What the destination must inherit.
+    pub fn for_destination(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stream::Socket(_, destination, _) => destination.as_ref().map(OwnedFd::as_fd),
+            Stream::File(save) => Some(save.file.as_fd()),
+        }
+    }
+
+    /// Both QEMUs have been started.
+    pub fn handed_over(&mut self) {
+        if let Stream::Socket(_, destination, _) = self {
+            *destination = None;
+        }
+    }
+
+    /// Has the source send. Older QEMUs know no `file:` (8.2 brought it); newer ones want no file behind `fd:` (deprecated in 9.1).
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn send(&mut self, source: &mut Machine) -> Result<Answer, Gone> {
+        match self {
+            Stream::Socket(theirs, ..) => {
+                let theirs = theirs.take().ok_or(Gone)?;
+                send_fd(source, theirs.as_fd())
+            }
+            Stream::File(save) => match source.execute("migrate", uri(&save.name()))? {
+                Err(words) if unknown(&words) => {
+                    // That attempt counts as a migration that failed (7.2's qmp_migrate), and there was an event to say so.
+                    source.monitor.forget_events();
+                    send_fd(source, save.file.as_fd())
+                }
+                answer => Ok(answer),
+            },
+        }
+    }
+
+    /// Has the destination receive.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn receive(&self, destination: &mut Machine) -> Result<Answer, Gone> {
+        let save = match self {
+            Stream::Socket(.., number) => {
+                return destination.execute("migrate-incoming", uri(&format!("fd:{number}")));
+            }
+            Stream::File(save) => save,
+        };
+        // A file behind `fd:` is one open file for all three of us, and the source has left it at its end.
+        seek(&save.file, SeekFrom::Start(0)).map_err(|_| Gone)?;
+        match destination.execute("migrate-incoming", uri(&save.name()))? {
+            Err(words) if unknown(&words) => {
+                let number = format!("fd:{}", save.file.as_raw_fd());
+                destination.execute("migrate-incoming", uri(&number))
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    /// The guest is saved whole: the file may stay.
+    pub fn keep(&mut self) {
+        if let Stream::File(save) = self {
+            save.made = None;
+        }
+    }
+}
+
+fn uri(uri: &str) -> Value {
+    json!({ "uri": uri })
+}
+
+/// Whether QEMU does not know the way at all (`migrate_uri_parse` and its forerunners: "unknown migration protocol: %s").
+fn unknown(words: &str) -> bool {
+    words.contains("unknown migration protocol")
+        || words.contains("Parameter 'uri' expects a valid migration protocol")
+}
+
+fn send_fd(source: &mut Machine, file: BorrowedFd<'_>) -> Result<Answer, Gone> {
+    let handed = command_with("getfd", json!({ "fdname": NAME }));
+    match source.monitor.execute_with(&handed, file)? {
+        Ok(_) => source.execute("migrate", uri(&format!("fd:{NAME}"))),
+        refused => Ok(refused),
+    }
+}

@@ -1,0 +1,216 @@
+//! A QEMU with a QMP monitor, hand-written on a socket pair: greeting, capabilities, then one command after the other.
+//! Events in between are kept for who waits for one; an error answer comes back in QEMU's own words.
+//!
+//! (The `qapi` crate fails on QEMU 7.2's answers, measured; and nothing but a line of JSON in each direction is needed.)
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use serde_json::{Value, json};
+
+use crate::util::cancel::Cancel;
+use crate::util::process::{Finished, Process, Woken};
+
+/// Longest answer that is read; `query-cpu-model-expansion` gives some 20 KB.
+const LONGEST: usize = 16 << 20;
+/// Most events that are kept; a QEMU that tells more loses the oldest.
+const EVENTS: usize = 1024;
+
+/// The connection is gone: QEMU ended, or was ended at its deadline, or never spoke QMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// An answer, or QEMU's own words where it refused.
+pub type Answer = Result<Value, String>;
+
+/// What takes a QMP command and gives its answer.
+pub trait Speaks {
+    /// Gives a command and waits for its answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn execute(&mut self, command: &Value) -> Result<Answer, Gone>;
+}
+
+impl Speaks for Monitor {
+    fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
+        Monitor::execute(self, command)
+    }
+}
+
+/// A running QEMU that answers.
+#[derive(Debug)]
+pub struct Monitor {
+    process: Process,
+    stream: UnixStream,
+    buffer: Vec<u8>,
+    events: VecDeque<Value>,
+}
+
+/// A command without arguments.
+pub fn command(name: &str) -> Value {
+    json!({ "execute": name })
+}
+
+/// A command with arguments.
+pub fn command_with(name: &str, arguments: Value) -> Value {
+    json!({ "execute": name, "arguments": arguments })
+}
+
+impl Monitor {
+    /// Starts `line` with a monitor added to it; the greeting is still to be read.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn start(
+        mut line: Vec<OsString>,
+        inherit: &[BorrowedFd<'_>],
+        deadline: Duration,
+        cancel: &Cancel,
+    ) -> std::io::Result<Monitor> {
+        let (stream, theirs) = UnixStream::pair()?;
+        let socket = format!("socket,id=qmp,fd={}", theirs.as_raw_fd());
+        line.extend(["-chardev", &socket, "-mon", "chardev=qmp,mode=control"].map(OsString::from));
+        let fds: Vec<_> = inherit.iter().copied().chain([theirs.as_fd()]).collect();
+        let process = Process::start(&line, &fds, deadline, cancel)?;
+        Ok(Monitor {
+            process,
+            stream,
+            buffer: Vec::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// Reads the greeting and leaves negotiation mode.
+    ///
+    /// # Errors
+    /// Nothing that speaks QMP is there.
+    pub fn greet(&mut self) -> Result<(), Gone> {
+        let greeting = self.message()?;
+        greeting.get("QMP").ok_or(Gone)?;
+        self.execute(&command("qmp_capabilities"))?
+            .map_err(|_| Gone)?;
+        Ok(())
+    }
+
+    /// Gives a command and waits for its answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
+        self.stream
+            .write_all(command.to_string().as_bytes())
+            .map_err(|_| Gone)?;
+        self.answer()
+    }
+
+    /// Gives a command that takes an open file along (`getfd`), and waits for its answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn execute_with(&mut self, command: &Value, file: BorrowedFd<'_>) -> Result<Answer, Gone> {
+        let text = command.to_string();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let files = [file];
+        let fits = control.push(SendAncillaryMessage::ScmRights(&files));
+        let bytes = [IoSlice::new(text.as_bytes())];
+        let sent = sendmsg(&self.stream, &bytes, &mut control, SendFlags::empty());
+        match sent {
+            Ok(count) if fits && count == text.len() => self.answer(),
+            _ => Err(Gone),
+        }
+    }
+
+    /// Waits for the first event, told already or to come, of which `wanted` makes something.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn event<T>(&mut self, wanted: impl Fn(&Value) -> Option<T>) -> Result<T, Gone> {
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                if let Some(found) = wanted(&event) {
+                    return Ok(found);
+                }
+            }
+            let message = self.message()?;
+            self.keep(message);
+        }
+    }
+
+    /// Drops the events told so far: they are of something that was tried before.
+    pub fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
+    fn keep(&mut self, message: Value) {
+        if message.get("event").is_some() {
+            if self.events.len() == EVENTS {
+                self.events.pop_front();
+            }
+            self.events.push_back(message);
+        }
+    }
+
+    fn answer(&mut self) -> Result<Answer, Gone> {
+        loop {
+            let mut answer = self.message()?;
+            if let Some(value) = answer.get_mut("return") {
+                return Ok(Ok(value.take()));
+            }
+            if let Some(error) = answer.get("error") {
+                return Ok(Err(error["desc"]
+                    .as_str()
+                    .unwrap_or("no reason given")
+                    .to_owned()));
+            }
+            self.keep(answer);
+        }
+    }
+
+    /// Waits until `fd` has something to read, or the process is over.
+    pub fn wait_for(&mut self, fd: BorrowedFd<'_>) -> Woken {
+        self.process.wait_for(fd)
+    }
+
+    /// Gives the process `more` from now on, whatever its deadline was.
+    pub fn extend(&mut self, more: Duration) {
+        self.process.extend(more);
+    }
+
+    /// Number of the process that was started, which leads its group.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits for the end of the process.
+    pub fn finish(self) -> Finished {
+        self.process.finish()
+    }
+
+    /// The next line. Every wait ends at the process's deadline, with its end, or with Ctrl-C.
+    fn message(&mut self) -> Result<Value, Gone> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                return serde_json::from_slice(&line).map_err(|_| Gone);
+            }
+            if self.buffer.len() > LONGEST
+                || self.process.wait_for(self.stream.as_fd()) == Woken::Over
+            {
+                return Err(Gone);
+            }
+            let mut bytes = [0; 64 * 1024];
+            match self.stream.read(&mut bytes) {
+                Ok(0) | Err(_) => return Err(Gone),
+                Ok(count) => self.buffer.extend_from_slice(&bytes[..count]),
+            }
+        }
+    }
+}

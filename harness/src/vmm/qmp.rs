@@ -1,0 +1,107 @@
+//! A QEMU asked about itself: its machine never runs.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::monitor::{Gone, Monitor};
+use crate::util::cancel::Cancel;
+use crate::util::process::Finished;
+
+/// Why an answer could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum QmpError {
+    /// It cannot be started.
+    #[error("failed to start {path}: {source}")]
+    Start {
+        /// The binary.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It does not speak QMP: it ended, or fell silent until the deadline.
+    #[error("{path} does not answer over QMP ({}); is it a qemu-system-x86_64?", ending(.finished))]
+    Silent {
+        /// The binary.
+        path: String,
+        /// How it ended.
+        finished: Box<Finished>,
+    },
+    /// It refused a command.
+    #[error("{path} refused {command}: {message}")]
+    Refused {
+        /// The binary.
+        path: String,
+        /// The QMP command.
+        command: String,
+        /// QEMU's own words.
+        message: String,
+    },
+}
+
+fn ending(finished: &Finished) -> String {
+    let last = finished.stderr.trim().lines().next_back().unwrap_or("");
+    match last {
+        "" => format!("{:?}", finished.ending),
+        said => format!("{:?}: {said}", finished.ending),
+    }
+}
+
+/// Asks `commands` of a QEMU with the `-machine` argument `machine` (its accelerator included, if it matters), and returns the answers in the same order.
+///
+/// # Errors
+/// It cannot be started, does not answer, or refuses a command.
+pub fn ask(
+    path: &Path,
+    machine: &str,
+    commands: &[Value],
+    deadline: Duration,
+    cancel: &Cancel,
+) -> Result<Vec<Value>, QmpError> {
+    let name = path.display().to_string();
+    let line = command_line(path, machine);
+    let mut monitor =
+        Monitor::start(line, &[], deadline, cancel).map_err(|source| QmpError::Start {
+            path: name.clone(),
+            source,
+        })?;
+    let mut answers = || -> Result<Vec<_>, Gone> {
+        monitor.greet()?;
+        commands
+            .iter()
+            .map(|command| monitor.execute(command))
+            .collect()
+    };
+    let Ok(answers) = answers() else {
+        let finished = Box::new(monitor.finish());
+        return Err(QmpError::Silent {
+            path: name,
+            finished,
+        });
+    };
+    let checked = commands.iter().zip(answers).map(|(command, answer)| {
+        answer.map_err(|message| QmpError::Refused {
+            path: name.clone(),
+            command: command["execute"].as_str().unwrap_or("").to_owned(),
+            message,
+        })
+    });
+    checked.collect()
+}
+
+fn command_line(path: &Path, machine: &str) -> Vec<OsString> {
+    let mut line: Vec<OsString> = vec![path.into()];
+    let rest = [
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-S",
+        "-machine",
+        machine,
+    ];
+    line.extend(rest.iter().map(OsString::from));
+    line
+}
