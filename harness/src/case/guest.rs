@@ -69,6 +69,19 @@ impl Lane {
 }
 
 impl Lane {
+    /// What executes the instructions of its guests; a Linux guest may ask for another one ([`Case::accelerator`]).
+    pub fn accelerator(self) -> Accelerator {
+        match self {
+            Lane::Kvm | Lane::KvmDirect | Lane::Lab => Accelerator::Kvm,
+            Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => Accelerator::Tcg,
+        }
+    }
+
+    /// Whether guests get every feature of their model, emulated or not (`x-force-features`, target/i386/cpu.c).
+    pub fn forces_features(self) -> bool {
+        self == Lane::Definition
+    }
+
     /// Whether what the guest shows has nothing to do with the machine it runs on: the same on every host.
     pub fn host_independent(self) -> bool {
         match self {
@@ -198,13 +211,18 @@ impl Case {
         self.lane.host_independent() && !self.linux.as_ref().is_some_and(on_kvm)
     }
 
+    /// What executes the guest's instructions: the lane's accelerator, or the one that was asked for its Linux guest.
+    pub fn accelerator(&self) -> Accelerator {
+        let guest = self.linux.as_ref().map(|guest| guest.accelerator);
+        guest.unwrap_or_else(|| self.lane.accelerator())
+    }
+
     /// The `-cpu` argument with what the lane adds.
     pub fn cpu_argument(&self) -> String {
-        match self.lane {
-            Lane::Definition => format!("{},x-force-features=on", self.cpu),
-            Lane::Tcg | Lane::Kvm | Lane::KvmDirect | Lane::Lab | Lane::Linux | Lane::Libvirt => {
-                self.cpu.clone()
-            }
+        if self.lane.forces_features() {
+            format!("{},x-force-features=on", self.cpu)
+        } else {
+            self.cpu.clone()
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::case::guest::{Case, Lane};
+use crate::case::guest::Case;
 use crate::case::kernel::Accelerator;
 
 /// Where the parts of the guest are.
@@ -56,20 +56,12 @@ pub fn command(case: &Case, wiring: &Wiring<'_>) -> Vec<OsString> {
     line
 }
 
-fn on_kvm(case: &Case) -> bool {
-    let guest = case.linux.as_ref();
-    guest.is_some_and(|guest| guest.accelerator == Accelerator::Kvm)
-}
-
+/// The `-accel` argument.
 pub(super) fn accelerator(case: &Case) -> &'static str {
-    match case.lane {
-        Lane::Kvm | Lane::KvmDirect | Lane::Lab => "kvm",
-        Lane::Linux if on_kvm(case) => "kvm",
+    match case.accelerator() {
         // With one vCPU MTTCG only adds a thread pool's worth of start-up.
-        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt if case.smp.vcpus() == 1 => {
-            "tcg,thread=single"
-        }
-        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => "tcg",
+        Accelerator::Tcg if case.smp.vcpus() == 1 => "tcg,thread=single",
+        accelerator => accelerator.name(),
     }
 }
 
@@ -78,7 +70,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::case::guest::Qemu;
+    use crate::case::guest::{Lane, Qemu};
     use crate::case::offers::Offers;
 
     fn case(lane: Lane, smp: &str) -> Case {

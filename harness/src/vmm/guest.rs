@@ -14,7 +14,8 @@ use super::command::{Wiring, command};
 use super::memory::{GuestMemory, Slot};
 use super::monitor::{Gone, Monitor, command as command_named};
 use super::view::{RawView, expansions};
-use crate::case::guest::{Case, Lane};
+use crate::case::guest::Case;
+use crate::case::kernel::Accelerator;
 use crate::util::cancel::Cancel;
 use crate::util::process::{Ending, Process};
 use crate::vmm::kvm::access::host_supports_xsave;
@@ -187,9 +188,11 @@ fn flags(case: &Case, options: &Options) -> u32 {
     } else {
         0
     };
-    let spare = match case.lane {
-        Lane::Kvm | Lane::KvmDirect if !host_supports_xsave() => config::FLAG_SPARE_XCR0,
-        _ => 0,
+    let without_xsave = case.accelerator() == Accelerator::Kvm && !host_supports_xsave();
+    let spare = if without_xsave {
+        config::FLAG_SPARE_XCR0
+    } else {
+        0
     };
     probe | spare
 }
