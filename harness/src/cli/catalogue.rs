@@ -2,12 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use clap::Args;
 use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
 use cpuid_fidelity::util::files::write_whole;
 
-use super::arguments::Catalogue;
 use super::{Context, NOT_RUN, print};
+
+/// `catalogue`.
+#[derive(Debug, Args)]
+pub struct Catalogue {
+    /// Compare with features.tsv, and exit 1 where they differ
+    #[arg(long)]
+    pub check: bool,
+    /// Mark in features.tsv what was measured
+    #[arg(long, conflicts_with = "check")]
+    pub write: bool,
+}
 
 /// Measures, prints or compares or marks; the exit status.
 pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {

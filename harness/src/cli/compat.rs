@@ -3,31 +3,49 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
 use cpuid_fidelity::case::guest::{Lane, Qemu, Topology};
 use cpuid_fidelity::case::pair::Pair;
 use cpuid_fidelity::plan::compat;
 use cpuid_fidelity::plan::compat::CompatSet;
 use cpuid_fidelity::plan::trial::{Filter, Trial};
-use cpuid_fidelity::run::{Inventory, inventory, lab};
+use cpuid_fidelity::run::{Inventory, lab};
 
-use super::arguments::Run;
+use super::common::choice::Choice;
+use super::common::qemu::binary;
 use super::{Context, NotRun};
+
+/// Options of `run` that compare releases.
+#[derive(Debug, Default, Args)]
+pub struct Compat {
+    /// Hold releases against one another instead, each with every later one: what guests of the machine types and CPU models that both
+    /// have see. A release (10.0, 10.0.2) or a binary
+    #[arg(long = "compat", id = "compat", value_name = "RELEASE", num_args = 2.., conflicts_with_all = ["shard", "host_baseline"])]
+    pub releases: Vec<String>,
+    /// With `--compat`: this `-smp` argument instead of one vCPU; repeatable
+    #[arg(long, value_name = "S", requires = "compat")]
+    pub smp: Vec<Topology>,
+    /// With `--compat`: write releases × releases here, for each machine type and model, as JSON
+    #[arg(long, value_name = "FILE", requires = "compat")]
+    pub matrix: Option<PathBuf>,
+}
 
 /// What was found, the whole plan, and the trials, which are the same.
 pub fn planned(
     context: &Context,
-    arguments: &Run,
+    choice: &Choice,
+    arguments: &Compat,
 ) -> anyhow::Result<(Inventory, Vec<Trial>, Vec<Trial>)> {
-    let qemus = releases(context, &arguments.compat)?;
-    let filter = arguments.choice.filter(context.accel);
+    let qemus = releases(context, &arguments.releases)?;
+    let filter = choice.filter(context.accel);
     let lanes = match filter.lanes.is_empty() {
         true => vec![Lane::Definition],
         false => filter.lanes.clone(),
     };
     let mut trials = Vec::new();
     for lane in lanes {
-        let set = set(context, lane, arguments)?;
+        let set = set(context, lane, choice, arguments)?;
         trials.extend(of_lane(context, &qemus, &set, &filter)?);
     }
     if trials.is_empty() {
@@ -42,11 +60,16 @@ pub fn planned(
     Ok((inventory, trials.clone(), trials))
 }
 
-fn set(context: &Context, lane: Lane, arguments: &Run) -> anyhow::Result<CompatSet> {
+fn set(
+    context: &Context,
+    lane: Lane,
+    choice: &Choice,
+    arguments: &Compat,
+) -> anyhow::Result<CompatSet> {
     if !matches!(lane, Lane::Definition | Lane::Tcg | Lane::Kvm | Lane::Lab) {
         anyhow::bail!("releases are compared in lanes definition, tcg, kvm and lab, not in {lane}");
     }
-    let selection = context.config.selection(arguments.choice.profile);
+    let selection = context.config.selection(choice.profile);
     Ok(CompatSet {
         pairs: Vec::new(),
         lane,
@@ -94,7 +117,7 @@ fn releases(context: &Context, names: &[String]) -> anyhow::Result<Vec<Arc<Qemu>
     let mut qemus: Vec<Arc<Qemu>> = Vec::new();
     for name in names {
         let qemu = if name.contains('/') {
-            binary(context, name)?
+            binary(context, Path::new(name))?
         } else {
             let there = match &there {
                 Some(there) => there,
@@ -117,17 +140,6 @@ fn releases(context: &Context, names: &[String]) -> anyhow::Result<Vec<Arc<Qemu>
 
 fn compat_order(qemu: &Qemu) -> Vec<(String, u64)> {
     cpuid_fidelity::util::order::natural(&qemu.offers.version)
-}
-
-/// A binary counts for itself, though another one of its version be there.
-fn binary(context: &Context, name: &str) -> anyhow::Result<Arc<Qemu>> {
-    let paths: [PathBuf; 1] = [cpuid_fidelity::util::path::named(Path::new(name))];
-    let found = inventory::inventory(&context.config, &paths, &context.cancel);
-    match (found.qemus.into_iter().next(), found.unusable.first()) {
-        (Some(qemu), _) => Ok(qemu),
-        (None, Some(unusable)) => Err(NotRun(unusable.reason.clone()).into()),
-        (None, None) => anyhow::bail!("{name}: no QEMU"),
-    }
 }
 
 fn released(there: &Inventory, name: &str) -> anyhow::Result<Arc<Qemu>> {

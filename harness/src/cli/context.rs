@@ -11,8 +11,8 @@ use cpuid_fidelity::run::{Engine, Inventory, inventory};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
 
-use super::NotRun;
-use super::arguments::Global;
+use super::common::exit::NotRun;
+use super::common::global::{Accel, Global};
 
 /// Configuration, tables, and the switch that Ctrl-C throws.
 pub struct Context {
@@ -22,7 +22,7 @@ pub struct Context {
     pub options: Options,
     pub jobs: usize,
     pub verbose: bool,
-    pub accel: Option<super::arguments::Accel>,
+    pub accel: Option<Accel>,
     /// What `--qemu` names.
     pub named: Vec<PathBuf>,
     paths: Vec<PathBuf>,

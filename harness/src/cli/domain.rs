@@ -13,7 +13,8 @@ use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
 use cpuid_fidelity::host::libvirt as host;
 use cpuid_fidelity::run::libvirt::{boot_domain, guests, maps};
 
-use super::libvirt_answers::ready;
+use super::common::libvirt::ready;
+use super::common::qemu::{machine_offered, one_qemu};
 use super::{Context, NOT_RUN, NotRun, print};
 
 /// `domain`.
@@ -89,9 +90,9 @@ fn told(value: &str, lost: &[String]) -> u8 {
 
 fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<u8> {
     let engine = ready(context)?;
-    let qemu = super::run::one_qemu(&context.inventory()?)?;
+    let qemu = one_qemu(&context.inventory()?)?;
     let machine = domain.machine.as_deref().unwrap_or("q35");
-    super::explain::machine_offered(&qemu, machine)?;
+    machine_offered(&qemu, machine)?;
     let case = Case {
         qemu,
         lane: Lane::Libvirt,

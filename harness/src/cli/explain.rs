@@ -2,25 +2,45 @@
 
 use std::sync::Arc;
 
-use anyhow::bail;
-use cpuid_fidelity::case::guest::{Case, Qemu, Topology};
-use cpuid_fidelity::cpuid::table::Field;
-use cpuid_fidelity::cpuid::table::{Format, Table};
-use cpuid_fidelity::explain::flags::model;
+use clap::Args;
+use cpuid_fidelity::case::guest::{Case, Lane, Topology};
 use cpuid_fidelity::explain::ladder;
-use cpuid_fidelity::explain::near::near;
 use cpuid_fidelity::report::ladder::{Asked, object, text};
 use cpuid_fidelity::run::explain;
-use cpuid_fidelity::run::explain::{gather, named};
+use cpuid_fidelity::run::explain::gather;
 
-use super::arguments::Explain;
-use super::lab::{Place, lane_of};
+use super::common::feature::feature;
+use super::common::kernel::{Kernel, lane_of};
+use super::common::place::Place;
+use super::common::qemu::{offered, one_qemu};
 use super::{Context, NOT_RUN, print};
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// `-cpu` argument: model and flags
+    #[arg(long, value_name = "C")]
+    pub cpu: String,
+    /// The feature, as QEMU spells it; Linux's and libvirt's spellings are understood
+    #[arg(long, value_name = "F")]
+    pub feature: String,
+    /// Machine type
+    #[arg(long, value_name = "M", default_value = "q35")]
+    pub machine: String,
+    /// How the guest is run
+    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    pub lane: Lane,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub kernel: Kernel,
+}
 
 /// Prints the ladder; the exit status.
 pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let field = feature(&context.store.table, &arguments.feature)?;
-    let qemu = super::run::one_qemu(&context.inventory()?)?;
+    let qemu = one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
     let lane = lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?;
     let place = Place::new(context, lane, &arguments.kernel, &[Arc::clone(&qemu)])?;
@@ -52,64 +72,4 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         return Ok(NOT_RUN);
     }
     Ok(0)
-}
-
-/// The flag with this name.
-pub fn feature<'a>(table: &'a Table, name: &str) -> anyhow::Result<&'a Field> {
-    match named(table, name) {
-        Some(field) if field.format == Format::Flag => Ok(field),
-        Some(field) => bail!(
-            "{} is a number of more than one bit ({}), no feature; see it with `dump`",
-            field.name,
-            explain::place(field)
-        ),
-        None => {
-            let flags = table
-                .fields()
-                .iter()
-                .filter(|field| field.format == Format::Flag);
-            let names = near(name, flags.map(|field| field.name.as_str()));
-            bail!("no feature “{name}”{}", meant(&names))
-        }
-    }
-}
-
-/// Refuses models and machine types that the binary has not got.
-pub fn offered(qemu: &Qemu, cpu: &str, machine: &str) -> anyhow::Result<()> {
-    let offers = &qemu.offers;
-    let name = model(cpu);
-    let models = || offers.models.iter().map(|model| model.name.as_str());
-    // libvirt's mode stands where a model would.
-    if name != cpuid_fidelity::case::guest::HOST_MODEL && !models().any(|model| model == name) {
-        let near = near(name, models());
-        bail!("{} has no CPU model “{name}”{}", qemu.label, meant(&near));
-    }
-    machine_offered(qemu, machine)
-}
-
-/// Refuses machine types that the binary has not got.
-pub fn machine_offered(qemu: &Qemu, machine: &str) -> anyhow::Result<()> {
-    let offers = &qemu.offers;
-    // `q35` and its like are aliases, which query-machines tells beside the names.
-    let name = machine.split(',').next().unwrap_or(machine);
-    let machines = || {
-        let names = offers.machines.iter().map(|machine| machine.name.as_str());
-        names.chain(["pc", "q35"])
-    };
-    if !machines().any(|machine| machine == name) {
-        let near = near(name, machines());
-        bail!(
-            "{} has no machine type “{name}”{}",
-            qemu.label,
-            meant(&near)
-        );
-    }
-    Ok(())
-}
-
-fn meant(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        names => format!("; near to it: {}", names.join(", ")),
-    }
 }

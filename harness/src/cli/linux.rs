@@ -12,8 +12,9 @@ use cpuid_fidelity::run::Inventory;
 use cpuid_fidelity::run::lab::kernel;
 use cpuid_fidelity::run::linux::{kernels, with_words};
 
-use super::arguments::{Accel, Choice};
-use super::lab::Kernel;
+use super::common::choice::Choice;
+use super::common::global::Accel;
+use super::common::kernel::Kernel;
 use super::{Context, NotRun};
 
 /// The guest's kernel in lane `linux`: the named one, else the newest of the configuration; `None` in other lanes.

@@ -1,9 +1,29 @@
 //! `list`: the planned cases.
 
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::arguments::{List, ListFormat};
+use super::common::choice::Choice;
 use super::{Context, NOT_RUN, print};
+
+/// `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub choice: Choice,
+    /// `json`: an object a line
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub format: ListFormat,
+}
+
+/// Formats of `list`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// A name a line.
+    Text,
+    /// An object a line.
+    Json,
+}
 
 /// Prints the planned cases; the exit status.
 pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {

@@ -1,12 +1,26 @@
 //! `merge`: several runs → one.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Args;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{RunFile, merge};
 
-use super::arguments::Merge;
-use super::outputs::history;
+use super::common::outputs::{Outputs, history};
+
+/// `merge`.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// JSON lines of `run`: parts of one plan, later attempts, other hosts. The last attempt at a case counts
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write the joined JSON lines here
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
 
 /// Joins the files and tells what became of the cases; the exit status.
 pub fn run(arguments: &Merge) -> anyhow::Result<u8> {

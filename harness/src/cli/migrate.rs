@@ -16,12 +16,13 @@ use cpuid_fidelity::plan::trial::{Subject, Trial};
 use cpuid_fidelity::report::migration::told;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
-use cpuid_fidelity::run::inventory;
 use cpuid_fidelity::run::migrate::lacking;
 use cpuid_fidelity::util::files::{writable, write_whole};
 
-use super::lab::{Kernel, Place, lane_of};
-use super::{Context, NotRun, print};
+use super::common::kernel::{Kernel, lane_of};
+use super::common::place::Place;
+use super::common::qemu::binary;
+use super::{Context, print};
 
 /// `migrate`.
 #[derive(Debug, Args)]
@@ -233,8 +234,8 @@ fn nowhere(cases: &[Case], migration: &Migration) -> anyhow::Result<()> {
 
 /// The two QEMUs, labelled so that they can be told apart.
 fn two(context: &Context, arguments: &Migrate) -> anyhow::Result<(Arc<Qemu>, Arc<Qemu>)> {
-    let from = one(context, &arguments.from)?;
-    let to = one(context, &arguments.to)?;
+    let from = binary(context, &arguments.from)?;
+    let to = binary(context, &arguments.to)?;
     if from.label == to.label && from.offers.version != to.offers.version {
         return Ok((full(&from), full(&to)));
     }
@@ -246,18 +247,5 @@ fn full(qemu: &Qemu) -> Arc<Qemu> {
         path: qemu.path.clone(),
         label: format!("qemu-{}", qemu.offers.version),
         offers: Arc::clone(&qemu.offers),
-    })
-}
-
-fn one(context: &Context, path: &Path) -> anyhow::Result<Arc<Qemu>> {
-    let paths = [cpuid_fidelity::util::path::named(path)];
-    let found = inventory::inventory(&context.config, &paths, &context.cancel);
-    let reason = found
-        .unusable
-        .first()
-        .map(|unusable| unusable.reason.clone());
-    let qemu = found.qemus.first().cloned();
-    qemu.ok_or_else(|| {
-        NotRun(reason.unwrap_or_else(|| format!("no QEMU at {}", path.display()))).into()
     })
 }

@@ -2,13 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use cpuid_fidelity::plan::config::Profile;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::RESULTS;
 
-use super::arguments::{Nightly, Run};
-use super::outputs::Outputs;
+use super::common::choice::Choice;
+use super::common::outputs::Outputs;
+use super::compat::Compat;
+use super::run::Run;
 use super::{Context, print};
+
+/// `nightly`.
+#[derive(Debug, Args)]
+pub struct Nightly {
+    /// Folder of the nights; each leaves a folder of its own there [default: nights in the cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
+    /// Hold the KVM lanes against this host as `record --host-baseline` recorded it there
+    #[arg(long, value_name = "DIR")]
+    pub host_baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub choice: Choice,
+}
 
 /// Where a night is kept until it is over. A name with a dot is no night.
 const TONIGHT: &str = ".tonight";
@@ -24,9 +40,7 @@ pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
     let mut choice = arguments.choice.clone();
     choice.profile = Profile::Nightly;
     let run = Run {
-        compat: Vec::new(),
-        smp: Vec::new(),
-        matrix: None,
+        compat: Compat::default(),
         choice,
         json: file(RESULTS),
         resume: true,

@@ -1,10 +1,11 @@
 //! `record`: all layers of one case, in a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cpuid_fidelity::case::guest::{Case, Lane};
+use clap::Args;
+use cpuid_fidelity::case::guest::{Case, Lane, Topology};
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::plan::config::Profile;
 use cpuid_fidelity::plan::planner::plan;
@@ -13,10 +14,41 @@ use cpuid_fidelity::run::baseline;
 use cpuid_fidelity::run::record::record;
 use cpuid_fidelity::util::files::write_whole;
 
-use super::arguments::Record;
-use super::explain::offered;
-use super::lab::{Place, lane_of};
+use super::common::kernel::{Kernel, lane_of};
+use super::common::place::Place;
+use super::common::qemu::{offered, one_qemu};
 use super::{Context, NOT_RUN, NotRun, print};
+
+/// `record`.
+#[derive(Debug, Args)]
+pub struct Record {
+    /// `-cpu` argument
+    #[arg(long, value_name = "C", required_unless_present = "host_baseline")]
+    pub cpu: Option<String>,
+    /// Machine type
+    #[arg(long, value_name = "M", default_value = "q35")]
+    pub machine: String,
+    /// How the guest is run
+    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    pub lane: Lane,
+    /// `-smp` argument
+    #[arg(long, value_name = "S", default_value = "1")]
+    pub smp: Topology,
+    /// Where to write it
+    #[arg(long, value_name = "FILE", required_unless_present = "host_baseline")]
+    pub out: Option<PathBuf>,
+    /// Instead of one case: this host, and every case of its KVM lanes that the profile selects, in a new folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cpu", "machine", "lane", "smp", "out", "no_host"])]
+    pub host_baseline: Option<PathBuf>,
+    /// With `--host-baseline`: which selection of the configuration
+    #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
+    pub profile: Profile,
+    /// Leave out what is known of this host and its KVM
+    #[arg(long)]
+    pub no_host: bool,
+    #[command(flatten)]
+    pub kernel: Kernel,
+}
 
 /// Runs the guest and writes the file; the exit status.
 pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
@@ -26,7 +58,7 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     let (Some(cpu), Some(out)) = (&arguments.cpu, &arguments.out) else {
         anyhow::bail!("--cpu and --out wanted");
     };
-    let qemu = super::run::one_qemu(&context.inventory()?)?;
+    let qemu = one_qemu(&context.inventory()?)?;
     offered(&qemu, cpu, &arguments.machine)?;
     let lane = lane_of(arguments.lane, cpu, &arguments.kernel)?;
     let place = Place::new(context, lane, &arguments.kernel, &[Arc::clone(&qemu)])?;

@@ -1,12 +1,23 @@
 //! `report`: a run's results in other formats.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Args;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::row::exit_status;
 
-use super::arguments::Report;
-use super::outputs::history;
+use super::common::outputs::{Outputs, history};
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// JSON lines of `run` or `merge`
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
 
 /// Prints the summary and writes the files; the exit status is that of the run.
 pub fn run(arguments: &Report) -> anyhow::Result<u8> {

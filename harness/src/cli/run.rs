@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Instant;
 
+use clap::Args;
 use cpuid_fidelity::check::CaseResult;
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::shard;
@@ -17,28 +18,52 @@ use cpuid_fidelity::results::{Head, Matrix, Row, RunFile};
 use cpuid_fidelity::run::{Baseline, Engine, Inventory};
 use cpuid_fidelity::util::files::write_whole;
 
-use super::arguments::{Choice, Run};
-use super::outputs::{Outputs, history};
-use super::{Context, NOT_RUN, NotRun, USAGE, print};
+use super::common::choice::Choice;
+use super::common::outputs::{Outputs, history};
+use super::compat::Compat;
+use super::{Context, NOT_RUN, print};
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub compat: Compat,
+    /// Write JSON lines here, an object a case
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Keep results beside the JSON file as they come, and go on where a run of the same plan was interrupted
+    #[arg(long, requires = "json")]
+    pub resume: bool,
+    /// Let no waiver hold
+    #[arg(long)]
+    pub no_waivers: bool,
+    /// Hold the KVM lanes against this host as `record --host-baseline` recorded it there
+    #[arg(long, value_name = "DIR")]
+    pub host_baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
 
 /// Runs the planned trials and tells what became of them; the exit status.
 pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let outputs = &arguments.outputs;
     // Found out before the run, not after it; what an earlier run left stays until there is something better.
     outputs.writable(arguments.json.as_ref())?;
-    if let Some(file) = &arguments.matrix {
+    if let Some(file) = &arguments.compat.matrix {
         Outputs::default().writable(Some(file))?;
     }
     let earlier = history(outputs.history.as_deref())?;
     let baseline = arguments.host_baseline.as_deref().map(Baseline::read);
     let baseline = baseline.transpose()?;
-    let (inventory, whole, trials) = match arguments.compat.is_empty() {
+    let (inventory, whole, trials) = match arguments.compat.releases.is_empty() {
         true => {
             let inventory = context.inventory()?;
             let (whole, trials) = chosen(context, &inventory, &arguments.choice);
             (inventory, whole, trials)
         }
-        false => super::compat::planned(context, arguments)?,
+        false => super::compat::planned(context, &arguments.choice, &arguments.compat)?,
     };
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
@@ -62,7 +87,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         fresh,
         journal,
     } = run_all(&engine, &trials, head, part, context.verbose)?;
-    let everything = arguments.compat.is_empty()
+    let everything = arguments.compat.releases.is_empty()
         && arguments.choice.is_everything()
         && file.rows.len() == fresh.len();
     let complete = everything && !engine.cancelled();
@@ -72,7 +97,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         .iter()
         .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
     outputs.write(arguments.json.as_ref(), &file, &earlier)?;
-    if let Some(path) = &arguments.matrix {
+    if let Some(path) = &arguments.compat.matrix {
         write_whole(path, Matrix::of(&file.rows).json().as_bytes())
             .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
     }
@@ -203,15 +228,4 @@ fn run_all(
         fresh: fresh.into_iter().flatten().collect(),
         journal,
     })
-}
-
-/// The first usable QEMU of the command line or the configuration, newest first.
-pub fn one_qemu(
-    inventory: &Inventory,
-) -> anyhow::Result<std::sync::Arc<cpuid_fidelity::case::Qemu>> {
-    if let Some(unusable) = inventory.unusable.first() {
-        return Err(NotRun(unusable.reason.clone()).into());
-    }
-    let newest = inventory.qemus.last().cloned();
-    newest.ok_or_else(|| anyhow::anyhow!("no QEMU (exit status {USAGE})"))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use cpuid_fidelity::bisect::Asked;
 
-use crate::cli::lab;
+use crate::cli::common::kernel::parameter;
 
 /// `bisect`.
 #[derive(Debug, Args)]
@@ -113,7 +113,7 @@ pub struct LabWords {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub cmdline: Option<String>,
     /// Parameter of a module, as kvm_amd.nested=0; repeatable
-    #[arg(long, value_name = "MODULE.NAME=VALUE", value_parser = lab::parameter)]
+    #[arg(long, value_name = "MODULE.NAME=VALUE", value_parser = parameter)]
     pub module_param: Vec<String>,
     /// MiB of the emulated host's RAM [default: what the initramfs needs]
     #[arg(long, value_name = "MIB")]

@@ -11,7 +11,8 @@ use cpuid_fidelity::run::inventory;
 use cpuid_fidelity::run::look::{case, look};
 
 use super::arguments::LabWords;
-use crate::cli::lab::{Kernel, Place};
+use crate::cli::common::kernel::Kernel;
+use crate::cli::common::place::Place;
 use crate::cli::{Context, NotRun};
 
 /// What all candidates of a bisect have in common.

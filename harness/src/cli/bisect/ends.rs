@@ -7,7 +7,8 @@ use cpuid_fidelity::expectation::store::Expected;
 use cpuid_fidelity::run::judge::text;
 
 use super::arguments::Hunted;
-use crate::cli::{Context, diff, explain};
+use crate::cli::Context;
+use crate::cli::common;
 
 /// What `--against` calls the good end.
 const GOOD: &str = "good";
@@ -22,7 +23,7 @@ pub fn feature(context: &Context, hunted: &Hunted) -> anyhow::Result<Option<Stri
     let field = table.fields().iter().find(|field| field.name == *name);
     let name = match field {
         Some(field) => field.name.clone(),
-        None => explain::feature(table, name)?.name.clone(),
+        None => common::feature::feature(table, name)?.name.clone(),
     };
     Ok(Some(name))
 }
@@ -36,7 +37,7 @@ pub fn expected(
     match &hunted.against {
         Some(word) if word == Path::new(GOOD) => Ok(None),
         Some(file) => {
-            let lines = diff::lines(context, file, &context.store.volatile)?;
+            let lines = common::lines::lines(context, file, &context.store.volatile)?;
             Ok(Some(text(&lines)))
         }
         None => recorded(context, asked),

@@ -10,7 +10,7 @@ mod versions;
 pub use arguments::Bisect;
 use arguments::What;
 
-use super::arguments::Global;
+use super::common::global::Global;
 
 /// The exit status: of `bisect step` what `git bisect run` reads, else 0 where a commit or version was found, 2 where the request
 /// is bad, 3 where none can be told.

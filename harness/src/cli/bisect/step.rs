@@ -14,7 +14,7 @@ use super::candidate::{Looker, lab_words};
 use super::tree::{MARK, at_head, step_line};
 use super::versions::line;
 use super::{ABORT, ends};
-use crate::cli::arguments::Global;
+use crate::cli::common::global::Global;
 use crate::cli::{Context, print};
 
 /// 0 good, 1 bad, 125 cannot be tested; whatever goes wrong ends the bisect, for it would go wrong with every commit.

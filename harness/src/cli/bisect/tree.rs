@@ -16,7 +16,7 @@ use super::arguments::{KernelTree, LabWords, QemuTree, Tree};
 use super::candidate::{Looker, lab_words};
 use super::ends;
 use super::versions::{finish, line};
-use crate::cli::arguments::Global;
+use crate::cli::common::global::Global;
 use crate::cli::{Context, NotRun, print};
 
 /// What a step says for people to read starts with this, among all that git and builds say.

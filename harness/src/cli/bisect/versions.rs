@@ -11,7 +11,7 @@ use cpuid_fidelity::util::files::write_whole;
 use super::arguments::Versions;
 use super::candidate::Looker;
 use super::ends;
-use crate::cli::arguments::Global;
+use crate::cli::common::global::Global;
 use crate::cli::{Context, NotRun, print};
 
 /// Finds the first bad one; the exit status.

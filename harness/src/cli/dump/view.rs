@@ -8,8 +8,8 @@ use cpuid_fidelity::run::lab::kvm_lines;
 use cpuid_fidelity::vmm::guest::Options;
 
 use super::arguments::DumpFormat;
-use super::explain::offered;
-use super::{NOT_RUN, NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print};
+use crate::cli::common::qemu::offered;
 
 /// Asks QEMU and prints its answers; the exit status.
 pub fn run(

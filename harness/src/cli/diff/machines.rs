@@ -11,14 +11,16 @@ use cpuid_fidelity::run::causes::{Caused, between, caused};
 use rayon::prelude::*;
 
 use super::arguments::Diff;
-use super::{Context, NOT_RUN, print};
+use crate::cli::common::exit::{NOT_RUN, print};
+use crate::cli::common::qemu::installed;
+use crate::cli::context::Context;
 
 /// Prints the changes from the second machine type to the first as the first's expectations have them, by cause; 1 where there are any.
 pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Result<u8> {
     let engine = context.engine()?;
     let (machine, other) = (arguments.a.as_str(), arguments.b.as_str());
     // A later release tells of one that `--qemu` names.
-    let tellers = super::lab::installed(context).qemus;
+    let tellers = installed(context).qemus;
     let told = between(&engine, qemu, &tellers, (machine, other));
     let (teller, properties) = told.unwrap_or_default();
     let wanted = |name: &&str| arguments.cpu.is_empty() || Glob::matches(&arguments.cpu, name);

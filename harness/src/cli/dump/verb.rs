@@ -21,29 +21,33 @@ use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::config::MAX_RANGES;
 use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
-use super::arguments::{Dump, DumpFormat, Global, View};
-use super::lab::{Place, lane_of};
-use super::{Context, NOT_RUN, print};
+use super::arguments::{Dump, DumpFormat, View};
+use super::view;
+use crate::cli::common::exit::{NOT_RUN, print};
+use crate::cli::common::kernel::lane_of;
+use crate::cli::common::place::Place;
+use crate::cli::common::qemu::one_qemu;
+use crate::cli::context::Context;
+use crate::cli::linux;
 
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
-pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
-    let context = Context::new(global)?;
+pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     if arguments.host {
-        print(&shown(&context, arguments, &native::this_processor()));
+        print(&shown(context, arguments, &native::this_processor()));
         return Ok(0);
     }
-    let case = case(&context, arguments)?;
-    let options = options(&context, arguments)?;
+    let case = case(context, arguments)?;
+    let options = options(context, arguments)?;
     let inside = match case.lane {
         Lane::KvmDirect | Lane::Linux => Vec::new(),
         _ => vec![Arc::clone(&case.qemu)],
     };
-    let place = Place::new(&context, case.lane, &arguments.kernel, &inside)?;
+    let place = Place::new(context, case.lane, &arguments.kernel, &inside)?;
     let engine = place.engine()?;
     match arguments.view {
         View::Guest => {}
-        View::Qemu => return super::view::run(engine, &case, &options, arguments.format),
-        View::Kvm => return super::view::kvm(engine, arguments.format),
+        View::Qemu => return view::run(engine, &case, &options, arguments.format),
+        View::Kvm => return view::kvm(engine, arguments.format),
     }
     let observed = match &arguments.table {
         Some(file) => engine.boot_table(&case, &table(file)?, &options),
@@ -51,12 +55,12 @@ pub fn run(global: &Global, arguments: &Dump) -> anyhow::Result<u8> {
     };
     match observed {
         Ok(observation) => {
-            print(&shown(&context, arguments, &observation.dump));
+            print(&shown(context, arguments, &observation.dump));
             Ok(0)
         }
         Err(broken) => {
             if !broken.partial.vcpus.is_empty() {
-                print(&shown(&context, arguments, &broken.partial));
+                print(&shown(context, arguments, &broken.partial));
             }
             let Case {
                 qemu,
@@ -95,7 +99,7 @@ fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
         || lane == Lane::KvmDirect && (arguments.table.is_some() || arguments.cpu == SUPPORTED);
     let qemu = match no_qemu {
         true => Qemu::none().into(),
-        false => super::run::one_qemu(&context.inventory()?)?,
+        false => one_qemu(&context.inventory()?)?,
     };
     Ok(Case {
         qemu,
@@ -107,7 +111,7 @@ fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
         },
         smp: arguments.smp.clone(),
         spared: Vec::new(),
-        linux: super::linux::guest(context, lane, &arguments.kernel)?,
+        linux: linux::guest(context, lane, &arguments.kernel)?,
     })
 }
 

@@ -1,34 +1,19 @@
-//! `libvirt`: its files and its answers, held against QEMU's definitions and against guests.
+//! `libvirt maps`: libvirt's tables of features and models, compared with what is recorded of each QEMU.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use cpuid_fidelity::case::guest::Qemu;
-use cpuid_fidelity::host::libvirt as host;
 use cpuid_fidelity::run::libvirt::maps;
 
-use super::{Context, NotRun, libvirt_answers, print};
+use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::libvirt::map_folder;
+use crate::cli::context::Context;
 
-/// `libvirt`.
+/// `libvirt maps`.
 #[derive(Debug, Args)]
-pub struct Libvirt {
-    #[command(subcommand)]
-    about: About,
-}
-
-#[derive(Debug, Subcommand)]
-enum About {
-    /// Hold libvirt's files of features and models against the recorded definitions of each QEMU; nothing is started
-    Maps(Maps),
-    /// Ask libvirt what schedulers ask it, and try each answer in a guest: usable models, host-model, baselines, comparisons
-    Answers(libvirt_answers::Answers),
-    /// Try every `check`, `match` and `policy` of a domain's CPU, and print what each did
-    Policies(libvirt_answers::Policies),
-}
-
-#[derive(Debug, Args)]
-struct Maps {
+pub struct Maps {
     /// Folder of the files instead of the installed ones; it is then held against no expectations
     #[arg(long, value_name = "DIR")]
     cpu_map: Option<PathBuf>,
@@ -37,19 +22,11 @@ struct Maps {
     check: bool,
 }
 
-/// Does what is asked; the exit status.
-pub fn run(context: &Context, arguments: &Libvirt) -> anyhow::Result<u8> {
-    match &arguments.about {
-        About::Maps(maps) => self::maps(context, maps),
-        About::Answers(answers) => libvirt_answers::answers(context, answers),
-        About::Policies(policies) => libvirt_answers::policies(context, policies),
-    }
-}
-
-fn maps(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
+/// Prints what differs; the exit status.
+pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
     let folder = match &arguments.cpu_map {
         Some(folder) => folder.clone(),
-        None => installed()?,
+        None => map_folder()?,
     };
     let map = maps::read(&folder)?;
     let inventory = context.inventory()?;
@@ -98,12 +75,4 @@ fn checked(
         }
     }
     Ok(status)
-}
-
-fn installed() -> anyhow::Result<PathBuf> {
-    let folder = host::map_folder().map(PathBuf::from);
-    folder.ok_or_else(|| {
-        let reason = "libvirt's cpu_map is not installed: run `scripts/setup`, or name a folder with --cpu-map";
-        NotRun(reason.to_owned()).into()
-    })
 }

@@ -2,19 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use cpuid_fidelity::case::guest::Lane;
 use cpuid_fidelity::check::compare;
-use cpuid_fidelity::cpuid::dump::Dump;
-use cpuid_fidelity::cpuid::line::Line;
-use cpuid_fidelity::cpuid::parse;
-use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
-use cpuid_fidelity::expectation::store::snapshot_content;
-use cpuid_fidelity::run::record::Record;
 
 use super::arguments::Diff;
-use super::{Context, print};
+use super::{machines, models};
+use crate::cli::common::exit::print;
+use crate::cli::common::lines::lines;
+use crate::cli::common::qemu::one_qemu;
+use crate::cli::context::Context;
 
 /// Prints the differences as `git diff` would; 1 where there are any.
 pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
@@ -45,7 +42,7 @@ fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
         anyhow::bail!("CPU models and machine types are compared in lanes definition, tcg and kvm");
     }
     let inventory = context.inventory()?;
-    let qemu = super::run::one_qemu(&inventory)?;
+    let qemu = one_qemu(&inventory)?;
     let (a, b) = (arguments.a.as_str(), arguments.b.as_str());
     let has_model = |name: &str| qemu.offers.models.iter().any(|model| model.name == name);
     let has_machine = |name: &str| {
@@ -53,10 +50,10 @@ fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
         machines.any(|machine| machine.name == name)
     };
     if has_model(a) && has_model(b) {
-        return super::diff_models::run(context, arguments, &qemu);
+        return models::run(context, arguments, &qemu);
     }
     if has_machine(a) && has_machine(b) {
-        return super::diff_machines::run(context, arguments, &qemu);
+        return machines::run(context, arguments, &qemu);
     }
     let unknown = |name: &&&str| !has_model(name) && !has_machine(name);
     let unknown: Vec<&str> = [a, b].iter().filter(unknown).copied().collect();
@@ -68,21 +65,4 @@ fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
             qemu.label
         ),
     }
-}
-
-/// Of a record, a JSON dump, a text dump, or an expectation; the first two masked by `volatile`.
-pub fn lines(context: &Context, path: &Path, volatile: &Volatile) -> anyhow::Result<Vec<Line>> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {name}"))?;
-    if text.trim_start().starts_with('{') {
-        if Record::is_one(&text) {
-            let record = Record::parse(path, &text)?;
-            return Ok(render(&record.guest, &context.store.table, volatile));
-        }
-        let dump: Dump = serde_json::from_str(&text)
-            .with_context(|| format!("failed to read the dump in {name}"))?;
-        return Ok(render(&dump, &context.store.table, volatile));
-    }
-    parse::lines(&snapshot_content(&text).unwrap_or(text))
-        .map_err(|error| anyhow::anyhow!("{name}: {error}"))
 }

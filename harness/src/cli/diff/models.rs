@@ -10,7 +10,9 @@ use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::versions::{Resolved, Step, resolved, steps, way};
 
 use super::arguments::Diff;
-use super::{Context, NotRun, print};
+use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::qemu::offered;
+use crate::cli::context::Context;
 
 /// Prints what names without a version stand for, and what each step from one model to the other changes; 1 where there is anything.
 pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Result<u8> {
@@ -45,7 +47,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
 
 fn machine(arguments: &Diff, qemu: &Qemu) -> anyhow::Result<String> {
     if let Some(machine) = &arguments.machine {
-        super::explain::offered(qemu, &arguments.a, machine)?;
+        offered(qemu, &arguments.a, machine)?;
         return Ok(machine.clone());
     }
     let newest = qemu.offers.newest_machine().map(str::to_owned);

@@ -9,7 +9,7 @@ use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::{Compared, History};
 use cpuid_fidelity::util::files::{writable, write_whole};
 
-use super::print;
+use super::exit::print;
 
 /// Files to write, and earlier nights to hold the results against.
 #[derive(Clone, Debug, Args)]

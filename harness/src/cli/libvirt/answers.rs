@@ -1,4 +1,4 @@
-//! `libvirt answers` and `libvirt policies`: libvirt's promises tried in guests.
+//! `libvirt answers`: libvirt's promises tried in guests.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,15 @@ use cpuid_fidelity::case::guest::{Case, Lane, Topology};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
-use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::libvirt::answers;
 use cpuid_fidelity::run::libvirt::answers::Tried;
-use cpuid_fidelity::run::libvirt::{maps, policies};
 use cpuid_fidelity::run::record::Record;
 use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
 
-use super::{Context, NOT_RUN, NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print};
+use crate::cli::common::libvirt::ready;
+use crate::cli::common::qemu::{machine_offered, one_qemu};
+use crate::cli::context::Context;
 
 /// `libvirt answers`.
 #[derive(Debug, Args)]
@@ -29,16 +29,8 @@ pub struct Answers {
     hosts: Vec<PathBuf>,
 }
 
-/// `libvirt policies`.
-#[derive(Debug, Args)]
-pub struct Policies {
-    /// Print only what the expectation of this libvirt does not have (`+`), or has and is gone (`-`); exit status 1 where there is any
-    #[arg(long)]
-    check: bool,
-}
-
 /// Asks and tries; the exit status.
-pub fn answers(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
+pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
     let engine = ready(context)?;
     let map = engine.libvirt().map().map_err(NotRun)?;
     let hosts: anyhow::Result<Vec<GuestCpu>> = arguments
@@ -95,48 +87,16 @@ fn told(tried: &Result<Tried, String>) -> u8 {
     }
 }
 
-/// Prints the table; the exit status.
-pub fn policies(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
-    let engine = ready(context)?;
-    let qemu = super::run::one_qemu(&context.inventory()?)?;
-    let case = policies::case(&qemu);
-    let case = case.with_context(|| format!("{} has no versioned machine type", qemu.label))?;
-    let lines = policies::table(&engine, &case);
-    if !arguments.check {
-        lines.iter().for_each(|line| print(&format!("{line}\n")));
-        return Ok(u8::from(lines.iter().any(|line| line.contains("ERROR"))) * NOT_RUN);
-    }
-    let version = engine.libvirt().version(&engine).map_err(NotRun)?;
-    let path = policies::expectation(&version, &case.qemu);
-    match maps::unexpected(&context.store, &path, &lines).map_err(NotRun)? {
-        None => {
-            eprintln!("SKIP {}: not recorded yet", path.display());
-            Ok(0)
-        }
-        Some(told) => {
-            told.iter().for_each(|line| print(&format!("{line}\n")));
-            Ok(u8::from(!told.is_empty()))
-        }
-    }
-}
-
-/// An engine, where libvirt can be run.
-pub fn ready(context: &Context) -> anyhow::Result<Engine> {
-    let able = Ability::of_this_host().lane(Lane::Libvirt);
-    able.map_err(|unable| NotRun(unable.to_string()))?;
-    context.engine()
-}
-
 /// A case for each machine type of the newest QEMU.
 fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
-    let qemu = super::run::one_qemu(&context.inventory()?)?;
+    let qemu = one_qemu(&context.inventory()?)?;
     let newest = qemu.offers.newest_machine().map(str::to_owned);
     let names = match named.is_empty() {
         true => newest.into_iter().collect(),
         false => named.to_vec(),
     };
     let case = |machine: &String| {
-        super::explain::machine_offered(&qemu, machine)?;
+        machine_offered(&qemu, machine)?;
         Ok(Case {
             qemu: qemu.clone(),
             lane: Lane::Libvirt,

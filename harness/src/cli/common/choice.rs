@@ -1,0 +1,72 @@
+//! Options that select among the planned cases.
+
+use clap::Args;
+use cpuid_fidelity::case::glob::Glob;
+use cpuid_fidelity::case::guest::Lane;
+use cpuid_fidelity::plan::config::Profile;
+use cpuid_fidelity::plan::trial::Filter;
+
+use super::global::Accel;
+
+/// Which of the planned cases.
+#[derive(Clone, Debug, Args)]
+pub struct Choice {
+    /// Only this lane; repeatable
+    #[arg(long = "lane", value_name = "LANE")]
+    pub lanes: Vec<Lane>,
+    /// Only machine types that match; repeatable. Models are held whole on the newest q35 machine type
+    #[arg(long = "machine", value_name = "GLOB")]
+    pub machines: Vec<Glob>,
+    /// Only CPU models that match; repeatable
+    #[arg(long = "cpu", value_name = "GLOB")]
+    pub models: Vec<Glob>,
+    /// Which selection of the configuration
+    #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
+    pub profile: Profile,
+    /// Lane `linux`: further words of the guests' kernel command lines, as clearcpuid=avx2
+    #[arg(long, value_name = "TEXT")]
+    pub append: Option<String>,
+    /// Only part K of N: what depends on no host is dealt out, KVM lanes are in every part
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub shard: Option<(usize, usize)>,
+}
+
+impl Choice {
+    /// Whether nothing is left out of the selection.
+    pub fn is_everything(&self) -> bool {
+        self.lanes.is_empty()
+            && self.machines.is_empty()
+            && self.models.is_empty()
+            && self.append.is_none()
+            && self.shard.is_none()
+    }
+
+    /// As the plan takes it.
+    pub fn filter(&self, accel: Option<Accel>) -> Filter {
+        let mut lanes = self.lanes.clone();
+        let of_accel: &[Lane] = match accel {
+            None => &[],
+            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg, Lane::Linux, Lane::Libvirt],
+            Some(Accel::Kvm) => &[Lane::Kvm, Lane::KvmDirect, Lane::Linux],
+        };
+        if !of_accel.is_empty() {
+            lanes.retain(|lane| of_accel.contains(lane));
+            if self.lanes.is_empty() {
+                lanes = of_accel.to_vec();
+            }
+        }
+        Filter {
+            lanes,
+            machines: self.machines.clone(),
+            models: self.models.clone(),
+        }
+    }
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parts = text.split_once('/');
+    let numbers = parts.and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    numbers
+        .filter(|(k, n)| (1..=*n).contains(k))
+        .ok_or_else(|| "K/N with 1 ≤ K ≤ N wanted".to_owned())
+}

@@ -1,0 +1,51 @@
+//! Options of every verb.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file [default: fidelity.toml here or in a folder above; built-in defaults without one]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CPUID_FIDELITY_CONFIG"
+    )]
+    pub config: Option<PathBuf>,
+    /// QEMU binary to test instead of those of the configuration; repeatable (`dump` takes the newest)
+    #[arg(long, global = true, value_name = "PATH", env = "QEMU")]
+    pub qemu: Vec<PathBuf>,
+    /// Accelerator: restricts `run` and `list` to the lanes that use it
+    #[arg(long, global = true, value_name = "ACCEL", env = "ACCEL")]
+    pub accel: Option<Accel>,
+    /// Guests at once, 0 for one a core [default: of the configuration]
+    #[arg(long, global = true, value_name = "N", env = "CPUID_FIDELITY_JOBS")]
+    pub jobs: Option<usize>,
+    /// Time a guest may take before it is killed and counts as ERROR [default: of the configuration]
+    #[arg(long, global = true, value_name = "SECONDS", env = "TIMEOUT", value_parser = seconds)]
+    pub timeout: Option<f64>,
+    /// Tell every case, not only those that did not pass
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// Accelerators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// Lanes `definition`, `tcg` and `libvirt`, and Linux guests under TCG
+    Tcg,
+    /// Lanes `kvm` and `kvm-direct`, and Linux guests under KVM
+    Kvm,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if seconds > 0.0 && seconds <= 86_400.0 {
+        Ok(seconds)
+    } else {
+        Err("more than 0 and at most 86400 seconds wanted".to_owned())
+    }
+}

@@ -1,0 +1,59 @@
+//! Options that describe the kernel of a lab or of a Linux guest.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cpuid_fidelity::case::guest::{Lane, SUPPORTED};
+
+/// A kernel for a lab, or for a Linux guest.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Kernel {
+    /// Lanes `lab` and `linux`: folder of an unpacked kernel package (as of .cache/kernels), a build tree, or an image
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+    /// The kernel's modules: lib/modules/RELEASE, or a folder above it [default: looked for beside the image]
+    #[arg(long, value_name = "DIR", requires = "kernel")]
+    pub modules: Option<PathBuf>,
+    /// Further words of the kernel's command line, as clearcpuid=avx2
+    #[arg(long, value_name = "TEXT", requires = "kernel")]
+    pub cmdline: Option<String>,
+    /// Lane `linux`: further words of the guest's kernel command line, as clearcpuid=avx2
+    #[arg(long, value_name = "TEXT")]
+    pub append: Option<String>,
+    /// Parameter of a module, as kvm_amd.nested=0; repeatable
+    #[arg(long, value_name = "MODULE.NAME=VALUE", requires = "kernel", value_parser = parameter)]
+    pub module_param: Vec<String>,
+    /// MiB of the emulated host's RAM [default: what the initramfs needs]
+    #[arg(long, value_name = "MIB", requires = "kernel")]
+    pub memory: Option<u64>,
+}
+
+/// The lane that a guest has in its place: `lab` is `kvm` there, or `kvm-direct` where the table is KVM's own.
+pub fn lane_of(lane: Lane, cpu: &str, arguments: &Kernel) -> anyhow::Result<Lane> {
+    match (lane, &arguments.kernel) {
+        (Lane::Lab, None) => anyhow::bail!("--lane lab wants --kernel PATH"),
+        (Lane::Lab, Some(_)) if cpu == SUPPORTED => Ok(Lane::KvmDirect),
+        (Lane::Lab, Some(_)) => Ok(Lane::Kvm),
+        (Lane::Kvm | Lane::KvmDirect | Lane::Linux, _) | (_, None) => Ok(lane),
+        (lane, Some(_)) => {
+            anyhow::bail!(
+                "lane {lane} has no KVM: --kernel goes with lanes lab, linux, kvm and kvm-direct"
+            )
+        }
+    }
+}
+
+/// `MODULE.NAME=VALUE`.
+pub fn parameter(text: &str) -> Result<String, String> {
+    let whole = text
+        .split_once('=')
+        .and_then(|(name, _)| name.split_once('.'));
+    match whole {
+        Some((module, name))
+            if !module.is_empty() && !name.is_empty() && !text.contains(char::is_whitespace) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("MODULE.NAME=VALUE wanted, as kvm_amd.nested=0".to_owned()),
+    }
+}

@@ -1,0 +1,12 @@
+//! What several verbs share: options, the QEMU and the kernel that a command line names, output, exit status. Nothing here knows a verb.
+
+pub mod choice;
+pub mod exit;
+pub mod feature;
+pub mod global;
+pub mod kernel;
+pub mod libvirt;
+pub mod lines;
+pub mod outputs;
+pub mod place;
+pub mod qemu;

@@ -1,0 +1,32 @@
+//! `libvirt`: its files and its answers, held against QEMU's definitions and against guests.
+
+use clap::{Args, Subcommand};
+
+use super::{answers, maps, policies};
+use crate::cli::context::Context;
+
+/// `libvirt`.
+#[derive(Debug, Args)]
+pub struct Libvirt {
+    #[command(subcommand)]
+    about: About,
+}
+
+#[derive(Debug, Subcommand)]
+enum About {
+    /// Hold libvirt's files of features and models against the recorded definitions of each QEMU; nothing is started
+    Maps(maps::Maps),
+    /// Ask libvirt what schedulers ask it, and try each answer in a guest: usable models, host-model, baselines, comparisons
+    Answers(answers::Answers),
+    /// Try every `check`, `match` and `policy` of a domain's CPU, and print what each did
+    Policies(policies::Policies),
+}
+
+/// Does what is asked; the exit status.
+pub fn run(context: &Context, arguments: &Libvirt) -> anyhow::Result<u8> {
+    match &arguments.about {
+        About::Maps(arguments) => maps::run(context, arguments),
+        About::Answers(arguments) => answers::run(context, arguments),
+        About::Policies(arguments) => policies::run(context, arguments),
+    }
+}
