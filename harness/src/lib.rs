@@ -30,6 +30,15 @@
 //! No scheduler, no guest operating system but in lane `linux`, no network, no list of QEMU releases in the code: what is
 //! tested is what the binaries offer.
 
+#[cfg(test)]
+extern crate self as cpuid_fidelity;
+
+#[cfg(test)]
+#[macro_use]
+#[allow(dead_code, reason = "each test program needs another part of it")]
+#[path = "../tests/support/require.rs"]
+mod require;
+
 pub mod bisect;
 pub mod case;
 pub mod check;

@@ -13,6 +13,11 @@ use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::table::Table;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 
+#[macro_use]
+#[allow(dead_code, reason = "each test program needs another part of it")]
+#[path = "support/require.rs"]
+mod require;
+
 #[path = "replay/flags.rs"]
 mod flags;
 #[path = "replay/kvm_pvm.rs"]

@@ -6,9 +6,7 @@ use super::world::World;
 
 #[test]
 fn an_error_in_the_configuration_is_told_with_line_and_column() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for (toml, place, words) in [
         (
             "timeout = 5\njobs = \n",
@@ -53,9 +51,7 @@ fn an_error_in_the_configuration_is_told_with_line_and_column() {
 
 #[test]
 fn an_error_in_a_table_is_told_with_line_and_column() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let row = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\tlinux:avx2\n";
     for (text, message) in [
         (
@@ -113,9 +109,7 @@ fn only_snapshot(world: &World, folder: &str) -> (PathBuf, String) {
 
 #[test]
 fn a_snapshot_edited_into_nonsense_is_an_error_with_file_and_line() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let older = world.machines()[1].clone();
     world.select(&["486-v1"], &[&older], &[]);
     world.record();
@@ -173,9 +167,7 @@ fn a_snapshot_edited_into_nonsense_is_an_error_with_file_and_line() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_told_before_the_run() {
-    let Some(world) = World::new(&["486-v1"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["486-v1"], &[]));
     world.write("file", "");
     for option in ["--json", "--junit"] {
         for path in ["/proc/nowhere/x", "/proc/x", "file/x", "expectations"] {
@@ -189,9 +181,7 @@ fn a_file_that_cannot_be_written_is_told_before_the_run() {
 
 #[test]
 fn a_run_that_cannot_start_leaves_an_old_result_as_it_was() {
-    let Some(world) = World::new(&["486-v1"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["486-v1"], &[]));
     world.write("run.json", "old");
     world
         .run(&["run", "--cpu", "none", "--json", "run.json"])
@@ -204,9 +194,7 @@ fn a_run_that_cannot_start_leaves_an_old_result_as_it_was() {
 
 #[test]
 fn usage_errors_are_told() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for (arguments, words) in [
         (&["run", "--shard", "3/2"][..], "1 ≤ K ≤ N"),
         (&["run", "--cpu", "["], "bad glob"),

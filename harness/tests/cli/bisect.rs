@@ -26,9 +26,7 @@ fn steps(stdout: &str) -> Vec<&str> {
 
 #[test]
 fn the_commit_that_adds_a_global_is_named_in_seven_steps() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let repo = Repository::new(&world, commits(64, 41, DROPS_AVX2, &[10, 32, 36, 50]));
     let ended = repo.bisect(&world, &[]).expect(0);
     let steps = steps(&ended.stdout);
@@ -56,9 +54,7 @@ fn the_commit_that_adds_a_global_is_named_in_seven_steps() {
 
 #[test]
 fn what_cannot_be_built_beside_the_commit_is_told() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let repo = Repository::new(&world, commits(16, 9, DROPS_AVX2, &[7, 8]));
     let ended = repo.bisect(&world, &[]).expect(3);
     ended.says(&format!(
@@ -74,9 +70,7 @@ fn what_cannot_be_built_beside_the_commit_is_told() {
 
 #[test]
 fn a_qemu_that_crashes_is_skipped_where_a_changed_guest_is_hunted() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let mut history = commits(16, 9, DROPS_AVX2, &[]);
     history[7].script = "case \"$*\" in *-bios*) kill -SEGV $$ ;; esac".to_owned();
     let repo = Repository::new(&world, history);
@@ -90,9 +84,7 @@ fn a_qemu_that_crashes_is_skipped_where_a_changed_guest_is_hunted() {
 
 #[test]
 fn a_crash_is_hunted_where_the_bad_end_crashes() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     // In between the guest merely changes, which is good here.
     let mut history = commits(16, 5, DROPS_AVX2, &[]);
     for commit in &mut history[10..] {
@@ -110,9 +102,7 @@ fn a_crash_is_hunted_where_the_bad_end_crashes() {
 
 #[test]
 fn another_difference_is_left_for_another_bisect() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let mut history = commits(16, 5, DROPS_AVX2, &[]);
     for commit in &mut history[12..] {
         commit
@@ -131,9 +121,7 @@ fn another_difference_is_left_for_another_bisect() {
 
 #[test]
 fn an_expectation_is_what_a_case_is_held_against() {
-    let Some(world) = World::new(&["EPYC-v1"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["EPYC-v1"], &[]));
     world.record();
     let release = world.offers().release_folder();
     let repo = Repository::new(&world, commits(8, 4, DROPS_AVX2, &[]));
@@ -152,9 +140,7 @@ fn an_expectation_is_what_a_case_is_held_against() {
 
 #[test]
 fn one_step_by_hand_keeps_to_gits_contract() {
-    let Some(mut world) = World::new(&["EPYC-v1"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&["EPYC-v1"], &[]));
     world.record();
     let case = format!("definition/{}/-/EPYC-v1", world.offers().release_folder());
     let step = |world: &World, more: &[&str], status| {
@@ -181,9 +167,7 @@ fn one_step_by_hand_keeps_to_gits_contract() {
 
 #[test]
 fn a_file_is_what_a_step_is_held_against() {
-    let Some(mut world) = World::new(&[], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[], &[]));
     let dump = world
         .run(&["dump", "--cpu", "EPYC-v1", "--format", "json"])
         .expect(0);

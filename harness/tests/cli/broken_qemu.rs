@@ -88,9 +88,7 @@ const WAYS: [Way; 9] = [
 #[test]
 fn a_qemu_that_breaks_is_an_error_with_its_reason() {
     for way in &WAYS {
-        let Some(mut world) = World::new(&[way.cpu], &[]) else {
-            return;
-        };
+        let mut world = or_skip!(World::new(&[way.cpu], &[]));
         world.look_at_release();
         std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
         world.wrap_guests(way.script);
@@ -138,9 +136,7 @@ fn release(world: &World) -> String {
 
 #[test]
 fn one_broken_guest_costs_no_other() {
-    let Some(mut world) = World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]));
     world.record();
     world.wrap("case \"$*\" in *-cpu*EPYC-v1*-bios*) kill -9 $$ ;; esac\nexec \"$q\" \"$@\"");
     world.run(&["run", "--json", "run.json"]).expect(3);
@@ -155,9 +151,7 @@ fn one_broken_guest_costs_no_other() {
 
 #[test]
 fn a_machine_type_without_its_reference_is_an_error_that_says_so() {
-    let Some(mut world) = World::new(&[], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[], &[]));
     let machines = world.machines();
     let [newest, older] = &machines[..2] else {
         panic!("{machines:?}")
@@ -181,9 +175,7 @@ fn a_machine_type_without_its_reference_is_an_error_that_says_so() {
 
 #[test]
 fn what_is_no_qemu_cannot_be_run() {
-    let Some(mut world) = World::new(&["486-v1"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&["486-v1"], &[]));
     let marked = "exec \"${0%/*}/sleeper\" 100000";
     std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
     for (script, reason) in [
@@ -214,9 +206,7 @@ fn what_is_no_qemu_cannot_be_run() {
 
 #[test]
 fn a_qemu_path_that_is_not_there_or_not_qemu_cannot_be_run() {
-    let Some(world) = World::new(&["486-v1"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["486-v1"], &[]));
     for (path, reason) in [
         (
             "/nonexistent/qemu",
@@ -241,9 +231,7 @@ fn a_qemu_path_that_is_not_there_or_not_qemu_cannot_be_run() {
 
 #[test]
 fn a_model_or_machine_that_qemu_lacks_is_an_error_in_its_own_words() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for (arguments, case, words) in [
         (
             ["--cpu", "NoSuchCpu"],

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::require::{Capability, require};
 use super::world::World;
 
 const MODEL: &str = "Skylake-Server-v4";
@@ -63,9 +64,7 @@ fn expect(world: &World, content: &str) -> String {
 
 #[test]
 fn one_feature_lost_is_one_group_that_nobody_expects() {
-    let Some(world) = poorer() else {
-        return;
-    };
+    let world = or_skip!(poorer());
     let ended = run(&world).expect(1);
     ended.says("FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): Skylake-Server-v4 · ");
     ended.says("1 group of changes\n  not expected\n    lost avx2\n    Skylake-Server-v4 · ");
@@ -94,9 +93,7 @@ fn one_feature_lost_is_one_group_that_nobody_expects() {
 
 #[test]
 fn a_reviewed_group_passes_and_is_told_by_its_title() {
-    let Some(mut world) = poorer() else {
-        return;
-    };
+    let mut world = or_skip!(poorer());
     let content = format!(
         "# intended: a test takes avx2 away\n{} | {MODEL} | *",
         LOST.replacen('-', "", 1).replace("avx2", "-avx2")
@@ -114,9 +111,7 @@ fn a_reviewed_group_passes_and_is_told_by_its_title() {
 
 #[test]
 fn a_group_that_nobody_reviewed_holds_nothing() {
-    let Some(world) = poorer() else {
-        return;
-    };
+    let world = or_skip!(poorer());
     let line = LOST.replacen('-', "", 1).replace("avx2", "-avx2");
     let name = expect(&world, &format!("# avx2 is gone\n{line} | {MODEL} | *"));
     run(&world)
@@ -126,9 +121,7 @@ fn a_group_that_nobody_reviewed_holds_nothing() {
 
 #[test]
 fn a_guest_that_dies_is_an_error_that_names_its_side() {
-    let Some(mut world) = World::new(&[], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[], &[]));
     world.wrap_guests("echo went away >&2; exit 7");
     let ended = run(&world).expect(3);
     ended.says(": QEMU exited with status 7; the agent reported nothing; stderr: went away");
@@ -139,9 +132,7 @@ fn a_guest_that_dies_is_an_error_that_names_its_side() {
 
 #[test]
 fn what_cannot_be_compared_is_told() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let real = world.real.display().to_string();
     let machine = world.machines()[0].clone();
     for (arguments, status, words) in [
@@ -188,9 +179,7 @@ fn what_cannot_be_compared_is_told() {
 
 #[test]
 fn versions_of_a_model_are_told_step_by_step() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let ended = world
         .run(&["diff", "Skylake-Server-v1", "Skylake-Server-v3"])
         .expect(1);
@@ -207,15 +196,11 @@ fn versions_of_a_model_are_told_step_by_step() {
 
 #[test]
 fn what_a_machine_type_changes_comes_with_its_compat_property() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    // The first release whose QEMU reports compat properties is 9.1; a world takes the newest there is.
+    or_skip!(require(Capability::QemuRelease("10.0")));
+    let world = or_skip!(World::new(&[], &[]));
     let machines = world.machines();
     let newest = machines[0].clone();
-    // The first release whose QEMU tells compat properties is 9.1.
-    if world.offers().offers.release() < (9, 1) {
-        return;
-    }
     let ended = world
         .run(&["diff", "pc-q35-8.2", &newest, "--cpu", "EPYC-v1"])
         .expect(1);
@@ -229,9 +214,7 @@ fn what_a_machine_type_changes_comes_with_its_compat_property() {
 
 #[test]
 fn names_of_nothing_and_of_two_kinds_are_told() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let newest = world.machines()[0].clone();
     for (a, b, words) in [
         ("EPYC-v1", newest.as_str(), "are not of one kind"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use super::require::{Capability, require};
 use super::world::World;
 
 const AVX512F: &str = "cpuid 0x00000007.00 ebx[16]     avx512f";
@@ -13,9 +14,7 @@ fn dump(world: &World, cpu: &str, more: &[&str]) -> super::world::Ended {
 
 #[test]
 fn the_definition_lane_shows_what_tcg_does_not_emulate() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for (lane, shown) in [("definition", true), ("tcg", false)] {
         let ended = dump(
             &world,
@@ -30,9 +29,7 @@ fn the_definition_lane_shows_what_tcg_does_not_emulate() {
 
 #[test]
 fn cpus_without_long_mode_dump_in_32_bit_mode_on_every_machine() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for cpu in [
         "486", "pentium", "pentium3", "coreduo", "n270", "athlon", "qemu32",
     ] {
@@ -53,9 +50,7 @@ fn cpus_without_long_mode_dump_in_32_bit_mode_on_every_machine() {
 
 #[test]
 fn cpus_with_long_mode_dump_in_64_bit_mode_on_every_machine() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for machine in ["q35", "pc", "microvm", "isapc"] {
         let ended = dump(&world, "EPYC-Milan", &["--machine", machine]).expect(0);
         assert_eq!(
@@ -70,9 +65,7 @@ fn cpus_with_long_mode_dump_in_64_bit_mode_on_every_machine() {
 
 #[test]
 fn every_vcpu_of_a_topology_reports() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for cpu in ["Skylake-Server-v4", "qemu32"] {
         let ended = dump(&world, cpu, &["--smp", "8,sockets=2,cores=2,threads=2"]).expect(0);
         assert_eq!(
@@ -129,16 +122,17 @@ fn leaves_of_json(text: &str) -> Leaves {
     vcpus.map(leaves).collect()
 }
 
+/// CPUs whose dumps are shown raw, and more arguments.
+const RAW: [(&str, &[&str]); 3] = [
+    ("Skylake-Server-v4", &["--smp", "2"]),
+    ("EPYC-Milan", &[]),
+    ("486", &[]),
+];
+
 #[test]
-fn raw_text_has_the_hex_of_the_dump_and_cpuid_reads_it() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
-    for (cpu, more) in [
-        ("Skylake-Server-v4", &["--smp", "2"][..]),
-        ("EPYC-Milan", &[]),
-        ("486", &[]),
-    ] {
+fn raw_text_has_the_hex_of_the_dump() {
+    let world = or_skip!(World::new(&[], &[]));
+    for (cpu, more) in RAW {
         let shown = |format| {
             dump(&world, cpu, &[more, &["--format", format]].concat())
                 .expect(0)
@@ -146,28 +140,29 @@ fn raw_text_has_the_hex_of_the_dump_and_cpuid_reads_it() {
         };
         let (raw, json) = (shown("raw"), shown("json"));
         assert_eq!(leaves_of_raw(&raw), leaves_of_json(&json), "{cpu}");
-        let file = world.write("raw.txt", &raw);
-        match Command::new("cpuid")
-            .arg("-r")
-            .arg("-f")
-            .arg(&file)
+    }
+}
+
+#[test]
+fn the_program_cpuid_reads_the_raw_text() {
+    let program = or_skip!(require(Capability::CpuidProgram));
+    let world = or_skip!(World::new(&[], &[]));
+    for (cpu, more) in RAW {
+        let raw = dump(&world, cpu, &[more, &["--format", "raw"]].concat()).expect(0);
+        let file = world.write("raw.txt", &raw.stdout);
+        let output = Command::new(&program)
+            .args(["-r", "-f"])
+            .arg(file)
             .output()
-        {
-            Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout), raw, "{cpu}"),
-            Err(error) => {
-                use std::io::Write as _;
-                let message = format!("SKIPPED: reading the raw text with cpuid -f: {error}\n");
-                let _ = std::io::stderr().write_all(message.as_bytes());
-            }
-        }
+            .expect("cpuid");
+        let read = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(read, raw.stdout, "{cpu}");
     }
 }
 
 #[test]
 fn text_and_json_are_the_same_dump() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     for (cpu, more) in [
         ("SapphireRapids", &["--smp", "3"][..]),
         ("EPYC-Genoa", &["--sweep-msrs", "0-200"]),
@@ -190,12 +185,9 @@ fn text_and_json_are_the_same_dump() {
 
 #[test]
 fn a_qemu_that_aborts_in_a_late_phase_has_delivered_the_earlier_ones() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
-    if world.offers().offers.release() < (10, 0) {
-        return; // Older releases have another leaf 1FH, which does not abort.
-    }
+    // Older releases have another leaf 1FH, which does not abort; a world takes the newest there is.
+    or_skip!(require(Capability::QemuRelease("10.0")));
+    let world = or_skip!(World::new(&[], &[]));
     let ended = dump(
         &world,
         "SapphireRapids",
@@ -214,9 +206,7 @@ fn a_qemu_that_aborts_in_a_late_phase_has_delivered_the_earlier_ones() {
 
 #[test]
 fn a_guest_that_hangs_is_ended_at_the_timeout_and_has_delivered_the_earlier_phases() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let ended = dump(&world, "Opteron_G5", &["--timeout", "1"]).expect(3);
     ended.says("timed out: no end after 1 s");
     ended.says("phase os-enabled of vCPU 0x0");
@@ -233,9 +223,7 @@ fn a_guest_that_hangs_is_ended_at_the_timeout_and_has_delivered_the_earlier_phas
 
 #[test]
 fn this_host_can_be_dumped_without_a_qemu() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let ended = world
         .run(&["--qemu", "/nonexistent", "dump", "--host"])
         .expect(0);

@@ -48,9 +48,7 @@ fn told(case: &Value) -> Vec<String> {
 
 #[test]
 fn one_lost_feature_fails_one_model_of_all() {
-    let Some(mut world) = World::new(&["*"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&["*"], &[]));
     world.spare(&["Opteron_G4*", "Opteron_G5*"]);
     let trials: Vec<Trial> = world.record();
     assert!(trials.len() > 50, "{} models", trials.len());
@@ -90,9 +88,7 @@ fn difference(before: &str, after: &str) -> BTreeSet<String> {
 
 #[test]
 fn a_wrong_property_is_told_to_the_line() {
-    let Some(mut world) = World::new(&[MODEL, "EPYC-v1", "486-v1"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[MODEL, "EPYC-v1", "486-v1"], &[]));
     world.record();
     let dumped = |world: &World| {
         let machine = world.machines()[0].clone();
@@ -143,9 +139,7 @@ fn a_wrong_property_is_told_to_the_line() {
 
 #[test]
 fn a_change_on_one_machine_type_fails_that_machine_type_alone() {
-    let Some(mut world) = World::new(&[], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[], &[]));
     let machines = world.machines();
     let [newest, other, changed] = &machines[..3] else {
         panic!("{machines:?}")
@@ -182,9 +176,7 @@ fn a_change_on_one_machine_type_fails_that_machine_type_alone() {
 
 #[test]
 fn what_was_recorded_passes() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let oldest = world.machines().pop().expect("a machine type");
     world.select(
         &[MODEL, "n270-v1", "EPYC-v1"],
@@ -203,9 +195,7 @@ fn what_was_recorded_passes() {
 
 #[test]
 fn a_release_that_nobody_looked_at_is_skipped_but_not_in_ci() {
-    let Some(world) = World::new(&["486-v1"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["486-v1"], &[]));
     let ended = world.run(&["run", "--json", "run.json"]).expect(0);
     assert_eq!(world.cases("run.json")[0]["status"], "SKIP");
     ended.says("make bless");

@@ -38,9 +38,7 @@ fn end(mut child: Child, mut stderr: impl std::io::Read) -> (Option<i32>, String
 
 #[test]
 fn ctrl_c_ends_a_run_with_a_summary_of_what_was_not_run() {
-    let Some(mut world) = World::new(&[], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[], &[]));
     let older = world.machines()[1].clone();
     world.select(&["486-v1", "EPYC-v1", "Skylake-Server-v4"], &[&older], &[]);
     let cases = world
@@ -78,9 +76,7 @@ fn ctrl_c_ends_a_run_with_a_summary_of_what_was_not_run() {
 
 #[test]
 fn ctrl_c_ends_the_questions_asked_of_a_qemu() {
-    let Some(mut world) = World::new(&["486-v1"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&["486-v1"], &[]));
     std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
     world.wrap(": > \"${0%/*}/asked\"; exec \"${0%/*}/sleeper\" 100000");
     world.write("run.json", "old");
@@ -98,9 +94,7 @@ fn ctrl_c_ends_the_questions_asked_of_a_qemu() {
 
 #[test]
 fn ctrl_c_ends_a_dump() {
-    let Some(mut world) = World::new(&[], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[], &[]));
     world.wrap_guests(": > \"${0%/*}/booted\"");
     let mut child = world.start(&["dump", "--cpu", "Opteron_G5"]);
     let limit = Instant::now() + Duration::from_secs(30);

@@ -1,7 +1,6 @@
 //! Lane `lab` on the command line: a real kernel with its KVM on an emulated host.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::world::{Ended, World};
@@ -12,27 +11,9 @@ struct Lab {
     kernel: PathBuf,
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// `None`, said aloud, where set-up did not bring them.
 fn lab() -> Option<Lab> {
-    let mut world = World::new(&[], &[])?;
-    let kernel = root().join(".cache/kernels/6.12");
-    let qemu = root().join(".cache/qemu/10.0/qemu-system-x86_64");
-    if !kernel.exists() || !qemu.exists() {
-        let message = "SKIPPED: no kernel 6.12 or no QEMU 10.0 in .cache; run scripts/setup\n";
-        assert!(!cpuid_fidelity::expectation::store::in_ci(), "{message}");
-        let _ = std::io::stderr().write_all(message.as_bytes());
-        return None;
-    }
-    world.configure(&format!("qemu = [{qemu:?}]\n"));
-    world.qemu = qemu;
-    let expectations = world.path("expectations/kernels/6.12");
-    fs::create_dir_all(&expectations).expect("a folder");
-    let own = root().join("expectations/kernels/6.12/kvm.snap");
-    fs::copy(own, expectations.join("kvm.snap")).expect("the expectation");
+    let (world, kernel) = World::with_kernel()?;
+    world.copy_expectation("kernels/6.12/kvm.snap");
     Some(Lab { world, kernel })
 }
 
@@ -61,7 +42,7 @@ impl Lab {
 
 #[test]
 fn what_the_kernels_command_line_takes_from_kvm_is_named() {
-    let Some(lab) = lab() else { return };
+    let lab = or_skip!(lab());
     let ended = lab
         .run(
             &["lab", "--quiet", "--cpu", "486-v1"],
@@ -78,7 +59,7 @@ fn what_the_kernels_command_line_takes_from_kvm_is_named() {
 
 #[test]
 fn a_module_option_is_named_as_the_cause() {
-    let Some(lab) = lab() else { return };
+    let lab = or_skip!(lab());
     let verb = ["explain", "--lane", "lab", "--cpu", "EPYC-Rome-v2"];
     let more = ["--feature", "svm", "--module-param", "kvm_amd.nested=0"];
     let ended = lab.run(&verb, &more).expect(0);
@@ -89,7 +70,7 @@ fn a_module_option_is_named_as_the_cause() {
 
 #[test]
 fn an_l1_that_panics_is_an_error_with_the_consoles_last_lines() {
-    let Some(lab) = lab() else { return };
+    let lab = or_skip!(lab());
     let ended = lab
         .run(&["lab"], &["--cmdline", "rdinit=/nothing root=/dev/none"])
         .expect(3);
@@ -100,14 +81,14 @@ fn an_l1_that_panics_is_an_error_with_the_consoles_last_lines() {
 
 #[test]
 fn too_little_memory_is_told_before_anything_starts() {
-    let Some(lab) = lab() else { return };
+    let lab = or_skip!(lab());
     let ended = lab.run(&["lab"], &["--memory", "64"]).expect(3);
     ended.says("64 MiB are too little memory for an initramfs of");
 }
 
 #[test]
 fn a_kernel_without_kvm_says_which_option_is_missing() {
-    let Some(lab) = lab() else { return };
+    let lab = or_skip!(lab());
     let boot = lab.kernel.join("boot");
     let image = lab.part("bare", &[("boot", &boot)]);
     lab.on(&image, &["lab"], &[])
@@ -137,7 +118,7 @@ fn a_kernel_without_kvm_says_which_option_is_missing() {
 
 #[test]
 fn what_is_no_kernel_or_has_the_modules_of_another_is_told() {
-    let Some(lab) = lab() else { return };
+    let lab = or_skip!(lab());
     lab.on(Path::new("nothing"), &["lab"], &[])
         .expect(2)
         .says("failed to read nothing");

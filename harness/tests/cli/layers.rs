@@ -1,9 +1,8 @@
 //! Layers on the command line: explain, record, QEMU's view, a host's baseline, and monitors that lie, refuse, chatter or go away.
 
-use std::path::Path;
-
 use serde_json::Value;
 
+use super::require::{Capability, require};
 use super::world::World;
 
 /// Puts a filter between harness and monitor: `$1` is a sed script over QEMU's lines. bash, because dash knows no descriptor above 9.
@@ -54,9 +53,7 @@ const RUN: [&str; 3] = ["run", "--json", "run.json"];
 
 #[test]
 fn a_monitor_that_tells_the_truth_is_believed() {
-    let Some(mut world) = world("486-v1") else {
-        return;
-    };
+    let mut world = or_skip!(world("486-v1"));
     wrap_monitor(&mut world, "");
     world.run(&RUN).expect(0);
     world.assert_clean();
@@ -64,9 +61,7 @@ fn a_monitor_that_tells_the_truth_is_believed() {
 
 #[test]
 fn a_monitor_that_lies_about_feature_words_is_found_out() {
-    let Some(mut world) = world("486-v1") else {
-        return;
-    };
+    let mut world = or_skip!(world("486-v1"));
     // The first word of every list loses its features, on the monitor only.
     wrap_monitor(&mut world, r#"s/"features": [1-9][0-9]*/"features": 0/"#);
     world
@@ -82,9 +77,7 @@ fn a_monitor_that_lies_about_feature_words_is_found_out() {
 
 #[test]
 fn a_monitor_that_says_it_filtered_what_the_guest_has_is_found_out() {
-    let Some(mut world) = world("486-v1") else {
-        return;
-    };
+    let mut world = or_skip!(world("486-v1"));
     // The 486 filters nothing: every word of `filtered-features` is 0, and one of them becomes CPUID.01H:EDX[0], the FPU.
     let lie = r#"s/\("cpuid-register": "EDX", "cpuid-input-eax": 1, "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-input-eax": 1, "cpuid-register": "EDX"\)/\11\2/;s/\("cpuid-register": "EDX", "features": \)0\(, "cpuid-input-eax": 1}\)/\11\2/;s/\("cpuid-input-eax": 1, "features": \)0\(, "cpuid-register": "EDX"}\)/\11\2/;s/\("cpuid-input-eax": 1, "cpuid-register": "EDX", "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-register": "EDX", "cpuid-input-eax": 1\b\)/\11\2/"#;
     wrap_monitor(&mut world, lie);
@@ -98,9 +91,7 @@ fn a_monitor_that_says_it_filtered_what_the_guest_has_is_found_out() {
 
 #[test]
 fn events_and_late_answers_in_between_do_no_harm() {
-    let Some(mut world) = world("486-v1") else {
-        return;
-    };
+    let mut world = or_skip!(world("486-v1"));
     let event = r#"{"event": "NIC_RX_FILTER_CHANGED", "data": {}, "timestamp": {"seconds": 1, "microseconds": 2}}"#;
     wrap_monitor(&mut world, &format!("/\"QMP\"/!{{\ni{event}\na{event}\n}}"));
     world.run(&RUN).expect(0);
@@ -108,9 +99,7 @@ fn events_and_late_answers_in_between_do_no_harm() {
 
 #[test]
 fn a_qemu_without_the_property_is_a_finding_and_no_crash() {
-    let Some(mut world) = world("486-v1") else {
-        return;
-    };
+    let mut world = or_skip!(world("486-v1"));
     let refusal = r#"{"error": {"class": "GenericError", "desc": "Property '486-v1-x86_64-cpu.filtered-features' not found"}}"#;
     // The second list of words is `filtered-features`; the first has feature words that are set.
     wrap_monitor(
@@ -127,9 +116,7 @@ fn a_qemu_without_the_property_is_a_finding_and_no_crash() {
 
 #[test]
 fn a_monitor_that_goes_away_is_an_error_with_a_reason() {
-    let Some(mut world) = world("486-v1") else {
-        return;
-    };
+    let mut world = or_skip!(world("486-v1"));
     wrap_monitor(&mut world, "/cpuid-input-eax/Q");
     world
         .run(&[&RUN[..], &["--timeout", "5"]].concat())
@@ -142,9 +129,7 @@ fn a_monitor_that_goes_away_is_an_error_with_a_reason() {
 
 #[test]
 fn explain_ends_at_the_layer_that_took_it() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let newest = world.machines()[0].clone();
     for (cpu, feature, wanted) in [
         (
@@ -186,16 +171,9 @@ fn verdict(world: &World, arguments: &[&str]) -> String {
 
 #[test]
 fn explain_ends_at_the_machine_type() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
-    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/qemu/7.2/qemu-system-x86_64");
-    if !old.exists() {
-        eprintln!(
-            "SKIPPED: no QEMU 7.2, the last that takes npt away with a machine type; run scripts/setup"
-        );
-        return;
-    }
+    let world = or_skip!(World::new(&[], &[]));
+    // The last that takes npt away with a machine type.
+    let old = or_skip!(require(Capability::QemuRelease("7.2")));
     let old = old.display().to_string();
     let verdict = verdict(
         &world,
@@ -215,9 +193,7 @@ fn explain_ends_at_the_machine_type() {
 
 #[test]
 fn explain_knows_near_names_and_refuses_numbers() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let explain = |feature: &str, cpu: &str| {
         world
             .run(&["explain", "--cpu", cpu, "--feature", feature])
@@ -230,9 +206,7 @@ fn explain_knows_near_names_and_refuses_numbers() {
 
 #[test]
 fn a_record_says_what_the_run_said() {
-    let Some(world) = world("Skylake-Server-v4") else {
-        return;
-    };
+    let world = or_skip!(world("Skylake-Server-v4"));
     world
         .run(&[
             "record",
@@ -263,9 +237,7 @@ fn a_record_says_what_the_run_said() {
 
 #[test]
 fn qemus_view_of_a_model_is_one_command() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let ended = world
         .run(&[
             "dump",
@@ -284,17 +256,14 @@ fn qemus_view_of_a_model_is_one_command() {
 
 #[test]
 fn a_host_is_held_against_its_baseline() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let models = "kvm.models = [\"486-v1\"]\nkvm-direct.models = [\"supported\", \"host\"]\nlibvirt.models = []\n";
     world.configure(&format!(
         "qemu = []\n[default]\ndefinition.models = []\ndefinition.machines = []\ntcg.models = []\n{models}"
     ));
     let recorded = world.run(&["record", "--host-baseline", "baseline"]);
-    if recorded.status == Some(3) {
-        // No KVM here, or no permission: that is said, and nothing is left behind.
-        recorded.says("the KVM lanes cannot be recorded");
+    if require(Capability::Kvm).is_none() {
+        recorded.expect(3).says("the KVM lanes cannot be recorded");
         assert!(!world.path("baseline").exists());
         return;
     }
@@ -353,9 +322,7 @@ fn word(text: &str) -> Value {
 
 #[test]
 fn hyper_v_leaves_have_hyper_vs_names() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let dump = world
         .run(&["dump", "--cpu", "qemu64-v1", "--format", "json"])
         .expect(0);
@@ -382,9 +349,8 @@ fn hyper_v_leaves_have_hyper_vs_names() {
     ));
     world.write("table.json", &table.to_string());
     let ended = world.run(&["dump", "--lane", "kvm-direct", "--table", "table.json"]);
-    if ended.status == Some(3) {
-        ended.says("/dev/kvm");
-        return;
+    if require(Capability::Kvm).is_none() {
+        return ended.expect(3).says("/dev/kvm");
     }
     let ended = ended.expect(0);
     ended.says("cpuid 0x40000001.00 eax[31: 0]  hv-interface = \"Hv#1\"");
@@ -393,14 +359,11 @@ fn hyper_v_leaves_have_hyper_vs_names() {
 
 #[test]
 fn kvm_can_be_hidden_and_hyper_v_shown() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let dump = |cpu: &str| world.run(&["dump", "--lane", "kvm", "--cpu", cpu]);
     let hidden = dump("qemu64,kvm=off");
-    if hidden.status == Some(3) {
-        hidden.says("/dev/kvm");
-        return;
+    if require(Capability::Kvm).is_none() {
+        return hidden.expect(3).says("/dev/kvm");
     }
     assert!(!hidden.expect(0).stdout.contains("cpuid 0x40000000"));
     dump("qemu64")
@@ -416,16 +379,12 @@ fn kvm_can_be_hidden_and_hyper_v_shown() {
 
 #[test]
 fn explain_tells_what_cannot_be_migrated() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
-    let host = world.run(&["dump", "--host"]).expect(0);
+    or_skip!(require(Capability::Kvm));
+    // On a processor without the feature there is nothing to leave out.
+    or_skip!(require(Capability::InvariantTsc));
+    let world = or_skip!(World::new(&[], &[]));
     let explain = ["explain", "--lane", "kvm", "--feature", "invtsc", "--cpu"];
     let ended = world.run(&[&explain[..], &["max"]].concat());
-    // Without KVM, or on a processor without the feature, there is nothing to leave out.
-    if ended.status == Some(3) || !host.stdout.contains(" invtsc\n") {
-        return;
-    }
     ended
         .expect(0)
         .says("\nnot migratable: migratable=off would give it\n");

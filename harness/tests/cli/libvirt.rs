@@ -1,20 +1,15 @@
 //! Guests that libvirt starts, and what is said where it cannot.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use cpuid_fidelity::case::guest::Lane;
-use cpuid_fidelity::host::{Ability, libvirt};
-
+use super::require::{Capability, require};
 use super::world::World;
 
-/// Where libvirt can be run; `None`, said aloud, where it cannot.
+/// A world with two models for lane `libvirt`.
 fn world() -> Option<World> {
-    if let Err(unable) = Ability::of_this_host().lane(Lane::Libvirt) {
-        // Past libtest, which would keep it to itself.
-        let _ = std::io::stderr().write_all(format!("SKIPPED: {unable}\n").as_bytes());
-        return None;
-    }
+    require(Capability::UserNamespaces)?;
+    require(Capability::Libvirt)?;
     let world = World::new(&[], &[])?;
     world.configure(
         "qemu = []\n[default]\ndefinition.models = []\ndefinition.machines = []\ntcg.models = []\nkvm.models = []\n\
@@ -38,7 +33,7 @@ const HASWELL: &str =
 
 #[test]
 fn guests_that_libvirt_starts_are_as_it_says() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     let ended = world.run(&["run", "--lane", "libvirt", "--json", "run.json"]);
     ended.expect(0);
     let cases = world.cases("run.json");
@@ -52,7 +47,7 @@ fn guests_that_libvirt_starts_are_as_it_says() {
 
 #[test]
 fn a_guest_that_its_live_xml_lies_about_is_found() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     // The level hides leaf 7, and libvirt asks QEMU for feature words, which still have it.
     domain(&world, HASWELL, "Haswell-x86_64-cpu.level=4");
     let ended = world
@@ -66,7 +61,7 @@ fn a_guest_that_its_live_xml_lies_about_is_found() {
 
 #[test]
 fn a_feature_that_libvirt_saw_go_is_no_finding() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     domain(&world, HASWELL, "Haswell-x86_64-cpu.avx2=off");
     let ended = world
         .run(&["domain", "--xml", "domain.xml", "--run"])
@@ -76,7 +71,7 @@ fn a_feature_that_libvirt_saw_go_is_no_finding() {
 
 #[test]
 fn a_domain_that_libvirt_refuses_is_an_error_in_its_words() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     let cpu = HASWELL.replace("check='none'", "check='full'");
     domain(&world, &cpu, "x.y=z");
     let ended = world
@@ -88,7 +83,7 @@ fn a_domain_that_libvirt_refuses_is_an_error_in_its_words() {
 
 #[test]
 fn a_record_holds_libvirts_layers() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     let recorded = world.run(&[
         "record",
         "--lane",
@@ -121,7 +116,7 @@ fn a_record_holds_libvirts_layers() {
 
 #[test]
 fn explain_tells_what_libvirt_took() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     let arguments = [
         "explain",
         "--lane",
@@ -152,7 +147,7 @@ fn explain_tells_what_libvirt_took() {
 
 #[test]
 fn a_libvirt_that_dies_costs_its_case_and_leaves_nothing() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     let fake = world.path("bin");
     std::fs::create_dir(&fake).expect("a folder");
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo 9.0.0 && exit\nread line; echo \"error: out of luck\" >&2; exit 1\n";
@@ -168,9 +163,7 @@ fn a_libvirt_that_dies_costs_its_case_and_leaves_nothing() {
 
 #[test]
 fn without_libvirt_the_lane_is_skipped_with_the_reason() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     world.configure("qemu = []\n[default]\nlibvirt.models = [\"Nehalem\"]\n");
     let fake = world.path("bin");
     std::fs::create_dir(&fake).expect("a folder");
@@ -196,9 +189,7 @@ fn without_libvirt_the_lane_is_skipped_with_the_reason() {
 
 #[test]
 fn a_broken_map_is_told_by_file_and_place() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     std::fs::create_dir(world.path("map")).expect("a folder");
     let told = |text: &str, what: &str| {
         world.write("map/index.xml", text);
@@ -223,12 +214,8 @@ fn a_broken_map_is_told_by_file_and_place() {
 
 #[test]
 fn an_argument_and_its_xml_are_told_with_what_is_lost() {
-    if libvirt::map_folder().is_none() {
-        return;
-    }
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    or_skip!(require(Capability::CpuMap));
+    let world = or_skip!(World::new(&[], &[]));
     let ended = world
         .run(&["domain", "--cpu", "EPYC,+sse3,-avx2,phys-bits=40"])
         .expect(1);
@@ -256,7 +243,7 @@ fn script_at(path: &Path, text: &str) {
 
 #[test]
 fn a_killed_run_leaves_no_guest_and_the_next_one_cleans_up() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     let mut child = world.start(&["run", "-v", "--jobs", "1", "--lane", "libvirt"]);
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut line = String::new();

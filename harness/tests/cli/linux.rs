@@ -1,8 +1,7 @@
 //! Lane `linux` on the command line: real kernels in real guests.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::world::{Ended, World};
 
@@ -12,29 +11,13 @@ struct Linux {
     kernel: PathBuf,
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// `None`, said aloud, where set-up did not bring them.
 fn linux() -> Option<Linux> {
-    let mut world = World::new(&[], &[])?;
-    let kernel = root().join(".cache/kernels/6.12");
-    let qemu = root().join(".cache/qemu/10.0/qemu-system-x86_64");
-    if !kernel.exists() || !qemu.exists() {
-        let message = "SKIPPED: no kernel 6.12 or no QEMU 10.0 in .cache; run scripts/setup\n";
-        assert!(!cpuid_fidelity::expectation::store::in_ci(), "{message}");
-        let _ = std::io::stderr().write_all(message.as_bytes());
-        return None;
-    }
+    let (world, kernel) = World::with_kernel()?;
+    let qemu = &world.qemu;
     world.configure(&format!(
         "qemu = [{qemu:?}]\nemulator = \"10.0\"\n[[kernel]]\npath = {kernel:?}\n[default.linux]\nmodels = [\"EPYC-v4\"]\n"
     ));
-    world.qemu = qemu;
-    let expectations = world.path("expectations/linux-6.12");
-    fs::create_dir_all(&expectations).expect("a folder");
-    let own = root().join("expectations/linux-6.12/EPYC-v4.snap");
-    fs::copy(own, expectations.join("EPYC-v4.snap")).expect("the expectation");
+    world.copy_expectation("linux-6.12/EPYC-v4.snap");
     Some(Linux { world, kernel })
 }
 
@@ -52,7 +35,7 @@ impl Linux {
 
 #[test]
 fn a_guest_that_shows_what_is_expected_passes_and_its_flags_are_in_the_json() {
-    let Some(linux) = linux() else { return };
+    let linux = or_skip!(linux());
     linux.run(&["--json", "run.json"]).expect(0);
     let cases = linux.world.cases("run.json");
     let [case] = &cases[..] else {
@@ -71,7 +54,7 @@ fn a_guest_that_shows_what_is_expected_passes_and_its_flags_are_in_the_json() {
 
 #[test]
 fn what_the_guest_kernels_command_line_takes_is_found_and_named() {
-    let Some(linux) = linux() else { return };
+    let linux = or_skip!(linux());
     let ended = linux.run(&["--append", "clearcpuid=avx2"]).expect(1);
     ended.says("lost avx2 at /proc/cpuinfo flags (layer: guest kernel)");
     ended.says("-flags                           avx2");
@@ -93,7 +76,7 @@ fn what_the_guest_kernels_command_line_takes_is_found_and_named() {
 
 #[test]
 fn a_dump_shows_cpuinfo_vulnerabilities_and_topology_of_every_cpu() {
-    let Some(linux) = linux() else { return };
+    let linux = or_skip!(linux());
     let more = ["--smp", "2,cores=2", "--machine", "pc"];
     let ended = linux.dump("Skylake-Server-v4", &more).expect(0);
     for line in [
@@ -111,7 +94,7 @@ fn a_dump_shows_cpuinfo_vulnerabilities_and_topology_of_every_cpu() {
 
 #[test]
 fn a_kernel_that_panics_is_an_error_with_the_consoles_last_lines() {
-    let Some(linux) = linux() else { return };
+    let linux = or_skip!(linux());
     let ended = linux
         .dump("EPYC-v4", &["--append", "rdinit=/nothing"])
         .expect(3);
@@ -121,7 +104,7 @@ fn a_kernel_that_panics_is_an_error_with_the_consoles_last_lines() {
 
 #[test]
 fn a_kernel_without_a_serial_console_reports_all_the_same() {
-    let Some(linux) = linux() else { return };
+    let linux = or_skip!(linux());
     let ended = linux
         .dump("EPYC-v4", &["--append", "console=null"])
         .expect(0);
@@ -130,7 +113,7 @@ fn a_kernel_without_a_serial_console_reports_all_the_same() {
 
 #[test]
 fn a_processor_without_long_mode_is_refused_with_the_reason() {
-    let Some(linux) = linux() else { return };
+    let linux = or_skip!(linux());
     let ended = linux.dump("athlon-v1", &[]).expect(3);
     ended.says("athlon-v1 has no long mode, and a 64-bit kernel does not start without");
 }
@@ -149,7 +132,7 @@ fn image(xloadflags: u16) -> Vec<u8> {
 
 #[test]
 fn kernels_that_cannot_start_our_init_are_refused() {
-    let Some(linux) = linux() else { return };
+    let linux = or_skip!(linux());
     let boot = linux.world.path("odd/boot");
     fs::create_dir_all(&boot).expect("a folder");
     let path = boot.join("vmlinuz-6.12.9");

@@ -1,7 +1,12 @@
 //! The command line against real QEMU binaries, and against wrapper scripts in QEMU's place that do what broken ones do.
 //!
 //! Each test has a folder of its own with a configuration, expectations recorded there from the unwrapped QEMU, and a
-//! cache. Without a QEMU on this machine a test says that it was skipped; under CI it fails.
+//! cache. What a test needs of the machine it asks for with `require`: without it the test is skipped, and under CI it fails.
+
+#[macro_use]
+#[allow(dead_code, reason = "each test program needs another part of it")]
+#[path = "../support/require.rs"]
+mod require;
 
 mod bad_input;
 mod bisect;
@@ -18,4 +23,5 @@ mod linux;
 mod migrate;
 mod output;
 mod results;
+mod skipped;
 mod world;

@@ -1,10 +1,10 @@
 //! `migrate`: real guests between real QEMUs, and everything that can go wrong on either side of them.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
+use super::require::{Capability, require};
 use super::world::{Ended, World};
 
 const MODEL: &str = "Skylake-Server-v4";
@@ -70,7 +70,7 @@ impl Ways {
 
 #[test]
 fn a_guest_that_sees_the_same_on_both_sides_is_clean() {
-    let Some(ways) = Ways::new() else { return };
+    let ways = or_skip!(Ways::new());
     let all = ["--both", "--plug", "--reset", "--smp", "2,maxcpus=3"];
     for way in [&[] as &[&str], &["--save"]] {
         for cpu in [MODEL, "486-v1"] {
@@ -92,7 +92,7 @@ fn a_guest_that_sees_the_same_on_both_sides_is_clean() {
 
 #[test]
 fn a_feature_that_the_destination_lacks_is_named_on_every_vcpu_at_once() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     ways.world
         .wrap_adding(&format!("-global {MODEL}-x86_64-cpu.movbe=off"));
     let ended = ways
@@ -112,7 +112,7 @@ fn a_feature_that_the_destination_lacks_is_named_on_every_vcpu_at_once() {
 
 #[test]
 fn a_waiver_names_the_pair() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     ways.world
         .wrap_adding(&format!("-global {MODEL}-x86_64-cpu.movbe=off"));
     let label = ways.world.offers().label.clone();
@@ -133,7 +133,7 @@ fn a_waiver_names_the_pair() {
 
 #[test]
 fn a_refusal_before_start_is_told_with_its_side() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     // The model has features that TCG has not.
     let ended = ways
         .run(&format!("{MODEL},enforce"), &["--json", "run.json"])
@@ -159,7 +159,7 @@ fn a_refusal_before_start_is_told_with_its_side() {
 
 #[test]
 fn a_stream_that_the_destination_does_not_take_failed_in_its_words() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     // A device that only one side has.
     ways.world
         .wrap("case \"$*\" in *-bios*) set -- \"$@\" -device ib700 ;; esac\nexec \"$q\" \"$@\"");
@@ -186,7 +186,7 @@ fn a_stream_that_the_destination_does_not_take_failed_in_its_words() {
 
 #[test]
 fn a_destination_that_dies_in_the_stream_is_an_error() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     ways.world.wrap(DIES);
     for way in [&[] as &[&str], &["--save"]] {
         let ended = ways
@@ -201,7 +201,7 @@ fn a_destination_that_dies_in_the_stream_is_an_error() {
 
 #[test]
 fn a_destination_that_never_runs_is_given_up() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     ways.world.wrap(&destination("exec \"$q\" \"$@\" -S"));
     let ended = ways
         .run(MODEL, &["--timeout", "10", "--json", "run.json"])
@@ -213,7 +213,7 @@ fn a_destination_that_never_runs_is_given_up() {
 
 #[test]
 fn a_state_that_cannot_be_saved_whole_leaves_no_file() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     // As a full disk: the write fails after some of it. (/dev/full cannot be truncated, which QEMU tries first.)
     ways.world
         .wrap("trap '' XFSZ\nulimit -f 64\nexec \"$q\" \"$@\"");
@@ -237,7 +237,7 @@ fn a_state_that_cannot_be_saved_whole_leaves_no_file() {
 
 #[test]
 fn mistakes_are_told_before_anything_starts() {
-    let Some(mut ways) = Ways::new() else { return };
+    let mut ways = or_skip!(Ways::new());
     ways.run("Skylark", &[])
         .expect(2)
         .says("has no CPU model Skylark");
@@ -265,17 +265,9 @@ fn mistakes_are_told_before_anything_starts() {
 
 #[test]
 fn a_machine_type_that_one_side_lacks_is_skipped_with_the_reason() {
-    let Some(mut ways) = Ways::new() else { return };
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/qemu");
-    let older: Option<PathBuf> = ["5.2", "7.2", "10.0"]
-        .iter()
-        .map(|release| cache.join(release).join("qemu-system-x86_64"))
-        .find(|path| path.is_file() && *path != ways.world.real);
-    let Some(older) = older else {
-        let _ = std::io::stderr()
-            .write_all(b"SKIPPED: no second QEMU in .cache/qemu; run scripts/setup\n");
-        return;
-    };
+    or_skip!(require(Capability::QemuRelease("10.0")));
+    let older = or_skip!(require(Capability::QemuRelease("7.2")));
+    let mut ways = or_skip!(Ways::new());
     let (from, to) = (
         ways.world.real.display().to_string(),
         older.display().to_string(),

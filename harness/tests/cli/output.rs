@@ -8,9 +8,7 @@ use super::world::World;
 
 #[test]
 fn diff_tells_what_differs_between_dumps_in_either_form() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let dump = |cpu: &str, format: &str| {
         let ended = world
             .run(&["dump", "--cpu", cpu, "--format", format])
@@ -41,9 +39,7 @@ fn diff_tells_what_differs_between_dumps_in_either_form() {
 
 #[test]
 fn diff_refuses_what_is_no_dump() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     world.write("good", "agent mode                      mode = 32\n");
     for (text, words) in [
         (
@@ -72,9 +68,7 @@ fn diff_refuses_what_is_no_dump() {
 
 #[test]
 fn list_speaks_text_and_json_of_the_same_cases() {
-    let Some(world) = World::new(&["EPYC-v*", "486-v1"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["EPYC-v*", "486-v1"], &[]));
     let older = world.machines()[1].clone();
     world.select(&["EPYC-v*", "486-v1"], &[&older], &["max"]);
     let text = world.run(&["list"]).expect(0).stdout;
@@ -113,9 +107,7 @@ fn list_speaks_text_and_json_of_the_same_cases() {
 
 #[test]
 fn junit_is_well_formed_and_counts_what_failed() {
-    let Some(mut world) = World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]));
     world.record();
     // Text that XML has to escape, and bytes that it cannot hold.
     world.wrap(
@@ -161,9 +153,7 @@ fn junit_is_well_formed_and_counts_what_failed() {
 
 #[test]
 fn help_names_every_option() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let of_all = [
         "--config <FILE>",
         "--qemu <PATH>",
@@ -223,9 +213,7 @@ fn help_names_every_option() {
 
 #[test]
 fn a_reader_that_has_gone_is_no_error() {
-    let Some(world) = World::new(&["*"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["*"], &[]));
     let mut child = world.start(&["list"]);
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("an end").code(), Some(0));

@@ -1,11 +1,12 @@
 //! Results as data: parts, merge, resume, nights, reports.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
 
+use super::require::{Capability, require};
 use super::world::World;
 
 /// A world with a few models, and the same with one that lost a feature.
@@ -38,7 +39,7 @@ fn facts(world: &World, file: &str) -> Vec<(Value, Value, Value)> {
 
 #[test]
 fn parts_merged_are_one_run() {
-    let Some(mut world) = world() else { return };
+    let mut world = or_skip!(world());
     world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
     world.run(&["run", "--json", "whole.jsonl"]).expect(1);
     for part in ["1", "2", "3"] {
@@ -62,7 +63,7 @@ fn parts_merged_are_one_run() {
 
 #[test]
 fn files_that_are_no_results_are_named() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     world
         .run(&[
             "run",
@@ -108,7 +109,7 @@ fn files_that_are_no_results_are_named() {
 
 #[test]
 fn a_run_that_was_killed_goes_on() {
-    let Some(mut world) = world() else { return };
+    let mut world = or_skip!(world());
     std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
     let real = world.qemu.clone();
     world.wrap("case \"$*\" in *-cpu*Skylake*) case \"$*\" in *-bios*) \"${0%/*}/sleeper\" 100000 ;; esac ;; esac\nexec \"$q\" \"$@\"");
@@ -146,7 +147,7 @@ fn a_run_that_was_killed_goes_on() {
 
 #[test]
 fn nights_tell_what_is_new_fixed_and_flaky() {
-    let Some(mut world) = world() else { return };
+    let mut world = or_skip!(world());
     let text = std::fs::read_to_string(world.path("fidelity.toml")).expect("the configuration");
     world.configure(&text.replace("[default]", "[nightly]"));
     let real = world.qemu.clone();
@@ -175,37 +176,31 @@ fn nights_tell_what_is_new_fixed_and_flaky() {
     }
 }
 
+/// A run in which one feature is lost, reported in `format`: the report.
+fn report(format: &str) -> Option<(World, PathBuf)> {
+    let mut world = world()?;
+    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
+    let option = format!("--{format}");
+    world.run(&["run", &option, "report"]).expect(1);
+    let path = world.path("report");
+    Some((world, path))
+}
+
 #[test]
 fn kcidb_accepts_the_report() {
-    let Some(mut world) = world() else { return };
-    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
-    world
-        .run(&[
-            "run",
-            "--json",
-            "run.jsonl",
-            "--kcidb",
-            "kcidb.json",
-            "--ktap",
-            "run.ktap",
-        ])
-        .expect(1);
-    let text = std::fs::read_to_string(world.path("kcidb.json")).expect("KCIDB");
+    let python = or_skip!(require(Capability::Kcidb));
+    let (_world, path) = or_skip!(report("kcidb"));
+    let text = std::fs::read_to_string(&path).expect("KCIDB");
     let report: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(
         report["version"],
         serde_json::json!({"major": 5, "minor": 3})
     );
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/kcidb/bin/python3");
-    if !python.exists() {
-        eprintln!("SKIPPED: no kcidb-io in .cache/kcidb; run scripts/setup");
-        return;
-    }
     let check = "import json, sys; from kcidb_io import schema; v = schema.V5_3 if hasattr(schema, 'V5_3') else schema.LATEST; \
                  assert (v.major, v.minor) == (5, 3), (v.major, v.minor); v.validate(json.load(open(sys.argv[1])))";
     let output = Command::new(python)
         .args(["-c", check])
-        .arg(world.path("kcidb.json"))
+        .arg(&path)
         .output()
         .expect("python");
     assert!(
@@ -213,7 +208,12 @@ fn kcidb_accepts_the_report() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let ktap = std::fs::read_to_string(world.path("run.ktap")).expect("KTAP");
+}
+
+#[test]
+fn ktap_has_a_line_for_each_case() {
+    let (_world, path) = or_skip!(report("ktap"));
+    let ktap = std::fs::read_to_string(path).expect("KTAP");
     assert!(ktap.starts_with("KTAP version 1\n1..9\n"), "{ktap}");
     assert_eq!(
         ktap.lines()
@@ -226,7 +226,7 @@ fn kcidb_accepts_the_report() {
 
 #[test]
 fn the_witnesses_are_in_every_part() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     let list = |shard: &str| world.run(&["list", "--shard", shard]).expect(0).stdout;
     let (one, two) = (list("1/2"), list("2/2"));
     let both: Vec<_> = one
@@ -238,7 +238,7 @@ fn the_witnesses_are_in_every_part() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_said_before_the_run() {
-    let Some(world) = world() else { return };
+    let world = or_skip!(world());
     world.write("file", "");
     let ended = world.run(&["run", "--html", "file/report.html"]).expect(2);
     ended.says("failed to write file/report.html");

@@ -18,6 +18,8 @@ use cpuid_fidelity::vmm::guest::Options;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::require::{Capability, require, root};
+
 /// Long enough for any guest that works, on a machine that is busy.
 pub const PATIENCE: &str = "60";
 
@@ -70,15 +72,9 @@ pub struct World {
 }
 
 impl World {
-    /// With the models and machine types that `run` shall take. `None`, said aloud, where there is no QEMU.
+    /// With the models and machine types that `run` shall take, on the newest QEMU there is.
     pub fn new(models: &[&str], machines: &[&str]) -> Option<World> {
-        let Some(real) = real_qemu() else {
-            let message = "SKIPPED: no QEMU in .cache/qemu or PATH; run scripts/setup\n";
-            assert!(!cpuid_fidelity::expectation::store::in_ci(), "{message}");
-            // Past libtest, which would keep it to itself.
-            let _ = std::io::stderr().write_all(message.as_bytes());
-            return None;
-        };
+        let real = require(Capability::Qemu)?;
         let folder = tempfile::tempdir().expect("a folder");
         let world = World {
             folder,
@@ -89,6 +85,23 @@ impl World {
         std::fs::create_dir(world.path("expectations")).expect("a folder");
         world.select(models, machines, &[]);
         Some(world)
+    }
+
+    /// With QEMU 10.0, on which expectations of emulated hosts and Linux guests are recorded, and with kernel 6.12: its folder.
+    pub fn with_kernel() -> Option<(World, PathBuf)> {
+        let qemu = require(Capability::QemuRelease("10.0"))?;
+        let kernel = require(Capability::Kernel("6.12"))?;
+        let mut world = World::new(&[], &[])?;
+        world.configure(&format!("qemu = [{qemu:?}]\n"));
+        world.qemu = qemu;
+        Some((world, kernel))
+    }
+
+    /// Takes over one of the project's own expectations.
+    pub fn copy_expectation(&self, name: &str) {
+        let copy = self.path("expectations").join(name);
+        std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
+        std::fs::copy(root().join("expectations").join(name), copy).expect("the expectation");
     }
 
     /// What `run` shall take: models and machine types in lane `definition`, models in lane `tcg`, and nothing that needs KVM.
@@ -319,15 +332,4 @@ fn processes_that_name(folder: &Path) -> Vec<String> {
     lines
         .filter(|line| line.contains(marker.as_ref()))
         .collect()
-}
-
-/// The newest QEMU there is.
-fn real_qemu() -> Option<PathBuf> {
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/qemu");
-    let entries = std::fs::read_dir(cache).into_iter().flatten().flatten();
-    let binaries = entries.map(|entry| entry.path().join("qemu-system-x86_64"));
-    let newest = binaries
-        .filter(|path| path.is_file())
-        .max_by_key(|path| cpuid_fidelity::util::order::natural(&path.to_string_lossy()));
-    newest.or_else(|| cpuid_fidelity::util::path::in_path("qemu-system-x86_64"))
 }

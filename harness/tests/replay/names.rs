@@ -10,6 +10,8 @@ use cpuid_fidelity::cpuid::rule::RowKind;
 use cpuid_fidelity::cpuid::table::{Field, Space, Table};
 use serde::Deserialize;
 
+use super::require::{Capability, require};
+
 fn expectations() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("expectations")
 }
@@ -136,16 +138,10 @@ fn every_linux_name_is_seen_on_a_guest_or_listed_with_its_reason() {
     assert!(unnamed.is_empty(), "recorded, and in no table: {unnamed:?}");
 }
 
-/// Where libvirt has its table of features.
-const CPU_MAP: &str = "/usr/share/libvirt/cpu_map/x86_features.xml";
-
 #[test]
 fn every_name_of_libvirts_is_known_at_its_bit() {
-    let Ok(text) = fs::read_to_string(CPU_MAP) else {
-        let message = "SKIPPED: no libvirt here, whose cpu_map has its names\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes());
-        return;
-    };
+    let map = or_skip!(require(Capability::CpuMap));
+    let text = fs::read_to_string(map.join("x86_features.xml")).expect("libvirt's table");
     let wrong = disagreements(&text, &table());
     assert!(
         wrong.is_empty(),

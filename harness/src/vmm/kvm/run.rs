@@ -219,10 +219,12 @@ mod tests {
 
     use super::*;
     use crate::case::guest::{Lane, Qemu};
+    use crate::require::{Capability, require};
 
-    /// A guest with KVM's own table, cancelled beforehand at will; `None` on a host without KVM.
+    /// A guest with KVM's own table, cancelled beforehand at will; skipped on a host without KVM.
     fn ran(smp: &str, timeout: Duration, cancelled: bool) -> Option<Direct> {
-        let kvm = crate::vmm::kvm::open().ok()?;
+        require(Capability::Kvm)?;
+        let kvm = crate::vmm::kvm::open().expect("KVM");
         let table = crate::vmm::kvm::access::supported(&kvm).expect("KVM's own table");
         let case = Case {
             qemu: Qemu::none().into(),
@@ -248,9 +250,7 @@ mod tests {
 
     #[test]
     fn every_vcpu_reports() {
-        let Some(direct) = ran("3", LONG, false) else {
-            return;
-        };
+        let direct = or_skip!(ran("3", LONG, false));
         assert!(direct.boot.completed(), "{:?}", direct.boot);
         let headers = direct.boot.slots.iter().map(|slot| slot.header);
         let mut ids: Vec<u32> = headers
@@ -264,9 +264,7 @@ mod tests {
 
     #[test]
     fn the_deadline_calls_every_vcpu_out_of_the_guest() {
-        let Some(direct) = ran("2", Duration::from_millis(1), false) else {
-            return;
-        };
+        let direct = or_skip!(ran("2", Duration::from_millis(1), false));
         assert_eq!(direct.boot.ending, Ending::TimedOut);
         assert!(
             direct.boot.elapsed < Duration::from_secs(10),
@@ -277,9 +275,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_guest_ends_at_once() {
-        let Some(direct) = ran("1", LONG, true) else {
-            return;
-        };
+        let direct = or_skip!(ran("1", LONG, true));
         assert_eq!(direct.boot.ending, Ending::Cancelled);
     }
 }

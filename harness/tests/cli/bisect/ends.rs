@@ -5,9 +5,7 @@ use crate::world::World;
 
 #[test]
 fn ends_that_are_none_are_refused() {
-    let Some(world) = World::new(&["EPYC-v1"], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&["EPYC-v1"], &[]));
     let mut history = commits(8, 5, DROPS_AVX2, &[6]);
     history[6] = plain();
     history[7].script = "case \"$*\" in *-bios*) exit 1 ;; esac".to_owned();
@@ -62,9 +60,7 @@ fn ends_that_are_none_are_refused() {
 
 #[test]
 fn what_is_no_repository_no_commit_or_no_case_is_told() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let repo = Repository::new(&world, commits(4, 3, DROPS_AVX2, &[]));
     let folder = repo.folder().display().to_string();
     let tmp = world.path("tmp").display().to_string();
@@ -84,9 +80,7 @@ fn what_is_no_repository_no_commit_or_no_case_is_told() {
 
 #[test]
 fn a_tree_with_local_changes_is_refused_and_untouched() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let repo = Repository::new(&world, commits(4, 3, DROPS_AVX2, &[]));
     let path = repo.folder().join("qemu");
     std::fs::write(&path, "my own work\n").expect("a file");
@@ -103,9 +97,7 @@ fn a_tree_with_local_changes_is_refused_and_untouched() {
 
 #[test]
 fn a_bisect_of_somebody_else_is_left_alone() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let repo = Repository::new(&world, commits(8, 3, DROPS_AVX2, &[]));
     repo.git(&["bisect", "start", "main", "main~7"]);
     let before = repo.git(&["bisect", "log"]);
@@ -117,9 +109,7 @@ fn a_bisect_of_somebody_else_is_left_alone() {
 
 #[test]
 fn a_full_disk_ends_the_bisect_and_skips_nothing() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let mut history = commits(16, 3, DROPS_AVX2, &[]);
     for commit in &mut history[1..15] {
         commit.build =
@@ -135,9 +125,7 @@ fn a_full_disk_ends_the_bisect_and_skips_nothing() {
 
 #[test]
 fn a_build_that_leaves_no_qemu_ends_the_bisect() {
-    let Some(world) = World::new(&[], &[]) else {
-        return;
-    };
+    let world = or_skip!(World::new(&[], &[]));
     let repo = Repository::new(&world, commits(4, 3, DROPS_AVX2, &[]));
     let ended = repo
         .bisect(&world, &["--binary", "other"])

@@ -67,9 +67,7 @@ fn goes_on(world: &World, repo: &Repository) {
 
 #[test]
 fn ctrl_c_leaves_the_tree_as_found_and_the_same_command_goes_on() {
-    let Some((world, repo)) = blocking() else {
-        return;
-    };
+    let (world, repo) = or_skip!(blocking());
     let (mut child, said) = struck(&world, &repo, Signal::INT);
     assert_eq!(child.wait().expect("an end").code(), Some(3), "{said}");
     // The two ends and the first step.
@@ -84,9 +82,7 @@ fn ctrl_c_leaves_the_tree_as_found_and_the_same_command_goes_on() {
 
 #[test]
 fn a_bisect_that_was_killed_is_brought_back_and_goes_on() {
-    let Some((world, repo)) = blocking() else {
-        return;
-    };
+    let (world, repo) = or_skip!(blocking());
     let (mut child, _) = struck(&world, &repo, Signal::KILL);
     assert_eq!(child.wait().expect("an end").code(), None);
     // Nothing that it started runs on.

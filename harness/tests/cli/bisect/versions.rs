@@ -1,9 +1,9 @@
 //! Ordered lists: wrappers, and kernels in labs; `bisect kernel`.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{CASE, DROPS_AVX2, LOST, Repository};
+use crate::require::{Capability, require, root};
 use crate::world::World;
 
 /// Links to two wrappers, in the order of a list that turns at `bad`.
@@ -31,9 +31,7 @@ fn bisect(world: &World, list: &[String], more: &[&str]) -> crate::world::Ended 
 
 #[test]
 fn sixteen_steps_over_binaries_take_less_than_fifteen_seconds() {
-    let Some(mut world) = World::new(&[], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&[], &[]));
     // The steps are what costs: those over 65,537 binaries are as many as over these, each looked at.
     let list = list(&mut world, 300, 199);
     let ended = bisect(&world, &list, &["--case", CASE]).expect(0);
@@ -50,9 +48,7 @@ fn sixteen_steps_over_binaries_take_less_than_fifteen_seconds() {
 
 #[test]
 fn a_list_that_does_not_turn_is_told() {
-    let Some(mut world) = World::new(&["EPYC-v1"], &[]) else {
-        return;
-    };
+    let mut world = or_skip!(World::new(&["EPYC-v1"], &[]));
     world.record();
     let case = format!("definition/{}/-/EPYC-v1", world.offers().release_folder());
     let list = list(&mut world, 4, 2);
@@ -74,36 +70,19 @@ fn a_list_that_does_not_turn_is_told() {
     feature.says("no feature “avx3”; near to it: ");
 }
 
-/// Unpacked kernels of these versions that there are, and a world for labs.
+/// A world for labs, and those of these kernels that are unpacked: 6.1 and 6.12 at least.
 fn kernels(versions: &[&str]) -> Option<(World, Vec<PathBuf>)> {
-    let mut world = World::new(&[], &[])?;
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache");
-    let there = |version: &&str| {
-        let path = cache.join("kernels").join(version);
-        path.exists().then_some(path)
-    };
-    let kernels: Vec<PathBuf> = versions.iter().filter_map(there).collect();
-    let emulator = cache.join("qemu/10.0/qemu-system-x86_64");
-    let enough = ["6.1", "6.12"]
-        .iter()
-        .all(|version| there(version).is_some());
-    if !enough || !emulator.exists() {
-        let message =
-            "SKIPPED: no kernels 6.1 and 6.12, or no QEMU 10.0, in .cache; run scripts/setup\n";
-        assert!(!cpuid_fidelity::expectation::store::in_ci(), "{message}");
-        let _ = std::io::stderr().write_all(message.as_bytes());
-        return None;
-    }
-    world.configure(&format!("qemu = [{emulator:?}]\n"));
-    world.qemu = emulator;
+    require(Capability::Kernel("6.1"))?;
+    let (world, _) = World::with_kernel()?;
+    let cache = root().join(".cache/kernels");
+    let paths = versions.iter().map(|version| cache.join(version));
+    let kernels = paths.filter(|path| path.exists()).collect();
     Some((world, kernels))
 }
 
 #[test]
 fn the_kernel_in_which_a_kvm_feature_first_appears_is_found() {
-    let Some((world, kernels)) = kernels(&["5.10", "6.1", "6.12", "7.3"]) else {
-        return;
-    };
+    let (world, kernels) = or_skip!(kernels(&["5.10", "6.1", "6.12", "7.3"]));
     let mut words = vec!["bisect", "versions", "--kernel"];
     let paths: Vec<String> = kernels
         .iter()
@@ -129,10 +108,8 @@ fn the_kernel_in_which_a_kvm_feature_first_appears_is_found() {
 
 #[test]
 fn a_kernel_commit_is_found_in_the_lab() {
-    let Some((world, _)) = kernels(&["6.1", "6.12"]) else {
-        return;
-    };
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/kernels");
+    let (world, _) = or_skip!(kernels(&["6.1", "6.12"]));
+    let cache = root().join(".cache/kernels");
     let version = |version: &str| format!("ln -sfn {} out\n", cache.join(version).display());
     let (old, new) = (version("6.1"), version("6.12"));
     let broken = "echo 'no rule to make target' >&2; exit 2\n";
