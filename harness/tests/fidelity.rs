@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use cpuid_fidelity::case::guest::Qemu;
 use cpuid_fidelity::check::{CaseResult, Status};
-use cpuid_fidelity::expectation::store;
+use cpuid_fidelity::expectation::record::RecordError;
 use cpuid_fidelity::expectation::store::Store;
 use cpuid_fidelity::expectation::store::{Expected, RECORD};
+use cpuid_fidelity::expectation::{Files, Recorder, store};
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::config::{Config, Profile};
@@ -36,7 +37,16 @@ fn main() -> ExitCode {
     cpuid_fidelity::host::lab::inside::init_if_inside();
     let arguments = Arguments::from_args();
     match trials(&arguments) {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Ok((trials, files)) => {
+            let conclusion = libtest_mimic::run(&arguments, trials);
+            match write_recorded(&files) {
+                Ok(()) => conclusion.exit_code(),
+                Err(error) => {
+                    eprintln!("error: nothing is recorded: {error}");
+                    ExitCode::from(2)
+                }
+            }
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
@@ -44,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
+fn trials(arguments: &Arguments) -> anyhow::Result<(Vec<Trial>, Files)> {
     quiet_insta();
     // At run time where there is one: an archive of nextest's is unpacked somewhere else.
     let root = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
@@ -108,7 +118,7 @@ fn trials(arguments: &Arguments) -> anyhow::Result<Vec<Trial>> {
     if inventory.qemus.is_empty() {
         eprintln!("no QEMU found: run `scripts/setup`, or name one in fidelity.toml");
     }
-    Ok(trials)
+    Ok((trials, engine.store.files.clone()))
 }
 
 /// Plans the trials of labs and makes the labs, which start when a trial needs them; the kernels that are named and cannot be used.
@@ -403,17 +413,29 @@ fn record(engine: &Engine, planned: &plan::Trial, verdict: &Verdict) {
     }
 }
 
-fn keep(engine: &Engine, expectation: &Path, observed: &str) {
-    let path = engine.store.folder.join(expectation);
-    let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else {
-        return;
-    };
-    let mut settings = insta::Settings::new();
-    settings.set_snapshot_path(std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    let name = name.to_string_lossy();
-    settings.bind(|| insta::assert_snapshot!(name.as_ref(), observed));
+/// Notes what was observed. It is written at the end of the run, as a difference from what its base shows in the same run.
+fn keep(_engine: &Engine, expectation: &Path, observed: &str) {
+    RECORDER.note(expectation, observed);
+}
+
+static RECORDER: LazyLock<Recorder> = LazyLock::new(Recorder::default);
+
+/// Hands insta the files of what was observed. It writes `.snap.new` where one differs from the file that is there.
+fn write_recorded(files: &Files) -> Result<(), RecordError> {
+    for (path, content) in RECORDER.files(files)? {
+        let path = files.folder().join(path);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else {
+            continue;
+        };
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut settings = insta::Settings::new();
+        settings.set_snapshot_path(folder);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let name = name.to_string_lossy();
+        settings.bind(|| insta::assert_snapshot!(name.as_ref(), content));
+    }
+    Ok(())
 }
 
 /// insta keeps files; printing and judging are ours.

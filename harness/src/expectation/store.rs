@@ -7,9 +7,10 @@ use std::sync::OnceLock;
 
 use chrono::Datelike as _;
 
+pub use super::files::{Expected, snapshot_content};
+use super::files::{FileError, Files, has_snapshot, release_of};
 use crate::case::guest::HOST_MODEL;
 use crate::case::guest::Lane;
-use crate::case::migration::MIGRATIONS;
 use crate::check::Waivers;
 use crate::cpuid::rule::LinuxRules;
 use crate::cpuid::table::Table;
@@ -30,23 +31,14 @@ pub struct Store {
     pub linux: LinuxRules,
     /// `expectations/waivers.toml`, as far as it holds on this host today.
     pub waivers: Waivers,
+    /// The expectation files.
+    pub files: Files,
     /// The folder.
     pub folder: PathBuf,
     /// The folder for what can be had again.
     pub cache: PathBuf,
     /// Models of the installed libvirt, where there is one, read when first needed.
     libvirt_models: OnceLock<Option<BTreeSet<String>>>,
-}
-
-/// What was expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// The content of the snapshot, with empty lines for its header, so that line numbers are those of the file.
-    Text(String),
-    /// There is no such file, but others of the release.
-    Missing,
-    /// The release has no expectations at all.
-    NewRelease,
 }
 
 /// Why something cannot be read.
@@ -63,9 +55,6 @@ pub enum StoreError {
     /// A table has an error; the message shows where.
     #[error("{0}")]
     Table(String),
-    /// A snapshot without insta's header.
-    #[error("{0}: not a snapshot file: it does not start with a header between two lines “---”")]
-    Header(PathBuf),
 }
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
@@ -109,6 +98,7 @@ impl Store {
             waivers,
             table,
             volatile,
+            files: Files::new(&folder),
             folder,
             cache: config.cache.clone(),
             libvirt_models: OnceLock::new(),
@@ -132,24 +122,9 @@ impl Store {
     /// The expectation at `path` below the folder.
     ///
     /// # Errors
-    /// A file that is there but cannot be read, or is no snapshot.
-    pub fn expectation(&self, path: &Path) -> Result<Expected, StoreError> {
-        let full = self.folder.join(path);
-        match std::fs::read_to_string(&full) {
-            Ok(text) => match snapshot_content(&text) {
-                Some(content) => Ok(Expected::Text(content)),
-                None => Err(StoreError::Header(full)),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let known = has_snapshot(&self.folder.join(release_of(path)));
-                Ok(if known {
-                    Expected::Missing
-                } else {
-                    Expected::NewRelease
-                })
-            }
-            Err(error) => Err(StoreError::Read { path: full, error }),
-        }
+    /// A file that is there but cannot be read, or is no expectation; a base that is not there or is none.
+    pub fn expectation(&self, path: &Path) -> Result<Expected, FileError> {
+        self.files.expectation(path)
     }
 }
 
@@ -167,14 +142,11 @@ impl Store {
         if alone || trial.expectation.as_os_str().is_empty() {
             return None;
         }
-        match self.expectation(&trial.expectation) {
-            Ok(Expected::NewRelease) if !in_ci() => {
-                let release = release_of(&trial.expectation);
-                let release = release.display();
-                Some(format!("no expectations for {release} yet: {RECORD}"))
-            }
-            _ => None,
-        }
+        let release = release_of(&trial.expectation);
+        let new = !self.folder.join(&trial.expectation).exists()
+            && !has_snapshot(&self.folder.join(&release));
+        let release = release.display();
+        (new && !in_ci()).then(|| format!("no expectations for {release} yet: {RECORD}"))
     }
 }
 
@@ -195,16 +167,6 @@ impl Store {
         let unknown = !modes.contains(&model) && !models.contains(model);
         unknown.then(|| format!("the installed libvirt has no model {model}"))
     }
-}
-
-/// The folder of a release's expectations: `qemu-10.0`, `kernels/6.12`, or `migration/qemu-7.2..qemu-11.1`.
-fn release_of(expectation: &Path) -> PathBuf {
-    let below = |folder| expectation.starts_with(folder);
-    let depth = match below("kernels") || below(MIGRATIONS) {
-        true => 2,
-        false => 1,
-    };
-    expectation.components().take(depth).collect()
 }
 
 /// How to record what is not there yet; printed with every missing expectation.
@@ -234,43 +196,5 @@ fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String),
             Ok((format!("built-in {}", built_in.0), built_in.1.to_owned()))
         }
         Err(error) => Err(StoreError::Read { path, error }),
-    }
-}
-
-/// Whether any snapshot lies below the folder; what waits for review (`.snap.new`) is none.
-fn has_snapshot(folder: &Path) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).any(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "snap")
-            || (path.is_dir() && has_snapshot(&path))
-    })
-}
-
-/// What stands behind the header of an insta snapshot (`---`, metadata, `---`), with an empty line for each line of the
-/// header: both readers of expectations pass over them, and what they count are the lines of the file.
-pub fn snapshot_content(text: &str) -> Option<String> {
-    let rest = text.strip_prefix("---\n")?;
-    let (header, content) = rest.split_once("\n---\n")?;
-    let lines = header.lines().count() + 2;
-    Some("\n".repeat(lines) + content.trim_end_matches('\n'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::snapshot_content;
-
-    #[test]
-    fn the_content_stands_behind_the_header() {
-        let text = "---\nsource: x\nexpression: y\n---\nfirst\nsecond\n";
-        assert_eq!(
-            snapshot_content(text).as_deref(),
-            Some("\n\n\n\nfirst\nsecond")
-        );
-    }
-
-    #[test]
-    fn a_file_without_header_is_no_snapshot() {
-        assert_eq!(snapshot_content("first\n"), None);
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use cpuid_fidelity::case::guest::Qemu;
 use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::expectation::{Expected, Files};
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::config::{Config, Profile};
 use cpuid_fidelity::plan::trial::Filter;
@@ -29,6 +30,15 @@ pub struct Ended {
     pub stdout: String,
     pub stderr: String,
     pub took: Duration,
+}
+
+/// An expectation of this repository with all its lines, for a folder that does not have its base.
+fn recorded(path: &str) -> String {
+    let files = Files::new(&root().join("expectations"));
+    match files.expectation(Path::new(path)).expect("an expectation") {
+        Expected::Text(text) => format!("---\nsource: a test\n---\n{}\n", text.trim_start()),
+        missing => panic!("{path}: {missing:?}"),
+    }
 }
 
 impl Ended {
@@ -97,11 +107,11 @@ impl World {
         Some((world, kernel))
     }
 
-    /// Takes over one of the project's own expectations.
+    /// Takes over one of the project's own expectations, with all its lines: its base is not in this world.
     pub fn copy_expectation(&self, name: &str) {
         let copy = self.path("expectations").join(name);
         std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
-        std::fs::copy(root().join("expectations").join(name), copy).expect("the expectation");
+        std::fs::write(copy, recorded(name)).expect("the expectation");
     }
 
     /// What `run` shall take: models and machine types in lane `definition`, models in lane `tcg`, and nothing that needs KVM.

@@ -26,6 +26,9 @@ pub fn lines(context: &Context, path: &Path, volatile: &Volatile) -> anyhow::Res
             .with_context(|| format!("failed to read the dump in {name}"))?;
         return Ok(render(&dump, &context.store.table, volatile));
     }
-    parse::lines(&snapshot_content(&text).unwrap_or(text))
-        .map_err(|error| anyhow::anyhow!("{name}: {error}"))
+    let text = match snapshot_content(&text) {
+        Some(content) => context.store.files.expand(path, content)?,
+        None => text,
+    };
+    parse::lines(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))
 }

@@ -1,0 +1,309 @@
+//! The files of expectations: read once each, expanded to all lines that they stand for.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::delta::{self, DeltaError, Text};
+use super::lineage::{Known, SUFFIX};
+use crate::cpuid::line::Line;
+
+/// What was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// All lines. Of a file without a base they are the file's own, with empty lines for its header, so that line numbers are those of
+    /// the file; the lines of one with a base have been checked.
+    Text(String),
+    /// There is no such file, but others of the release.
+    Missing,
+    /// The release has no expectations at all.
+    NewRelease,
+}
+
+/// Why an expectation cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// A file that is there cannot be read.
+    #[error("failed to read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A snapshot without insta's header.
+    #[error("{0}: not a snapshot file: it does not start with a header between two lines “---”")]
+    Header(PathBuf),
+    /// A base that is not there, or lies outside the folder.
+    #[error("{path}: line {number}: there is no base {base} below {folder}")]
+    NoBase {
+        /// The file that names it.
+        path: PathBuf,
+        /// The line, from 1.
+        number: usize,
+        /// The base as the file names it.
+        base: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// Files that are one another's bases.
+    #[error("{path}: bases go round in a circle: {}", .chain.join(" → "))]
+    Circle {
+        /// The file that was to be read.
+        path: PathBuf,
+        /// Paths below the folder; the last is there twice.
+        chain: Vec<String>,
+    },
+    /// A line below `base = …` that is no change of the base.
+    #[error("{path}: line {number}: {problem}: {line}")]
+    Change {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        number: usize,
+        /// The line.
+        line: String,
+        /// What is wrong with it.
+        problem: ChangeError,
+    },
+}
+
+/// What is wrong with a line below `base = …`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// It does not apply to the base.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// Without its sign it is no line of an expectation.
+    #[error("not an expectation line")]
+    Line,
+    /// Another line of the expanded file has the same place.
+    #[error("another line has the same place; take it away with -")]
+    Place,
+}
+
+/// All lines of a file, in order.
+type Lines = Arc<[Text]>;
+
+/// The folder of expectations. Clones share what has been read.
+#[derive(Clone, Debug)]
+pub struct Files {
+    folder: PathBuf,
+    expanded: Arc<Mutex<HashMap<String, Lines>>>,
+}
+
+impl Files {
+    /// The files below `folder`; nothing is read yet.
+    pub fn new(folder: &Path) -> Files {
+        Files {
+            folder: folder.to_owned(),
+            expanded: Arc::default(),
+        }
+    }
+
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The expectation at `path` below the folder.
+    ///
+    /// # Errors
+    /// A file that is there but cannot be read, or is no expectation; a base that is not there or is none.
+    pub fn expectation(&self, path: &Path) -> Result<Expected, FileError> {
+        let Some(content) = self.content(path)? else {
+            return Ok(match has_snapshot(&self.folder.join(release_of(path))) {
+                true => Expected::Missing,
+                false => Expected::NewRelease,
+            });
+        };
+        self.expand(path, content).map(Expected::Text)
+    }
+
+    /// All lines of a file, wherever it is, whose content this is; that of a file without a base unchanged.
+    ///
+    /// # Errors
+    /// A base that is not there or is none; a line that is no change of it.
+    pub fn expand(&self, path: &Path, content: String) -> Result<String, FileError> {
+        if delta::base_of(&content).is_none() {
+            return Ok(content);
+        }
+        let lines = self.lines(&slashed(path), &mut Vec::new(), content)?;
+        Ok(lines.join("\n"))
+    }
+
+    /// What the file has behind its header, as it stands there; `None` where there is no file.
+    ///
+    /// # Errors
+    /// A file that is there but cannot be read, or is no snapshot.
+    pub fn content(&self, path: &Path) -> Result<Option<String>, FileError> {
+        let full = self.folder.join(path);
+        match std::fs::read_to_string(&full) {
+            Ok(text) => match snapshot_content(&text) {
+                Some(content) => Ok(Some(content)),
+                None => Err(FileError::Header(full)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(FileError::Read { path: full, source }),
+        }
+    }
+
+    /// A table of the folder; `None` where there is none of this name.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub(super) fn table(&self, name: &str) -> Result<Option<String>, FileError> {
+        let path = self.folder.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(FileError::Read { path, source }),
+        }
+    }
+
+    /// Every expectation below the folder.
+    pub fn known(&self) -> Known {
+        let mut known = Known::new();
+        collect(&self.folder, "", &mut known);
+        known
+    }
+
+    /// All lines of the file `path`, whose content this is; `chain` are the files whose bases are being read.
+    fn lines(
+        &self,
+        path: &str,
+        chain: &mut Vec<String>,
+        content: String,
+    ) -> Result<Lines, FileError> {
+        if let Some(lines) = self.remembered(path) {
+            return Ok(lines);
+        }
+        let full = || self.folder.join(path);
+        let mut numbered = content
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.is_empty());
+        let lines: Lines = match delta::base_of(&content) {
+            None => numbered.map(|(_, line)| line.into()).collect(),
+            Some(base) => {
+                let number = numbered.next().map_or(0, |(index, _)| index + 1);
+                chain.push(path.to_owned());
+                if chain.iter().any(|file| file == base) {
+                    chain.push(base.to_owned());
+                    return Err(FileError::Circle {
+                        path: full(),
+                        chain: std::mem::take(chain),
+                    });
+                }
+                let there = inside(base).then(|| self.content(Path::new(base)));
+                let Some(there) = there.transpose()?.flatten() else {
+                    return Err(FileError::NoBase {
+                        path: full(),
+                        number,
+                        base: base.to_owned(),
+                        folder: self.folder.clone(),
+                    });
+                };
+                let base = self.lines(base, chain, there)?;
+                let changes: Vec<(usize, &str)> =
+                    numbered.map(|(index, line)| (index + 1, line)).collect();
+                expanded(&changes, &base).map_err(|(number, problem)| {
+                    let line = content.lines().nth(number - 1).unwrap_or_default();
+                    FileError::Change {
+                        path: full(),
+                        number,
+                        line: line.to_owned(),
+                        problem,
+                    }
+                })?
+            }
+        };
+        let mut all = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(all.entry(path.to_owned()).or_insert(lines)))
+    }
+
+    fn remembered(&self, path: &str) -> Option<Lines> {
+        let all = self.expanded.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(path).cloned()
+    }
+}
+
+/// The base with the changes made, each of which is an expectation line at a place that nothing else has.
+fn expanded(changes: &[(usize, &str)], base: &[Text]) -> Result<Lines, (usize, ChangeError)> {
+    let lines = delta::expand(changes.iter().copied(), base)
+        .map_err(|(number, error)| (number, error.into()))?;
+    for (number, change) in changes {
+        let line = &change[1..];
+        let read = Line::read(line).ok_or((*number, ChangeError::Line))?;
+        let at = lines.partition_point(|other| **other < *line);
+        // A line of a list, such as a flag of /proc/cpuinfo, and one that names models share their places with others.
+        let shares =
+            read.place.bits.is_empty() && read.place.address == read.text || line.contains(" | ");
+        let near = [at.wrapping_sub(1), at + 1]
+            .into_iter()
+            .filter_map(|at| lines.get(at));
+        let same = |other: &&Text| delta::same_place(other, line);
+        if change.starts_with('+') && !shares && near.filter(same).count() > 0 {
+            return Err((*number, ChangeError::Place));
+        }
+    }
+    Ok(lines.into())
+}
+
+/// Whether a path leads nowhere but down.
+fn inside(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// With `/` between folders, as a base is named.
+pub(super) fn slashed(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.replace(std::path::MAIN_SEPARATOR, "/")
+}
+
+fn collect(folder: &Path, prefix: &str, known: &mut Known) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if path.is_dir() {
+            collect(&path, &format!("{prefix}{name}/"), known);
+        } else if name.ends_with(SUFFIX) {
+            known.insert(format!("{prefix}{name}"));
+        }
+    }
+}
+
+/// The folder of a release's expectations: `qemu-10.0`, `kernels/6.12`, or `migration/qemu-7.2..qemu-11.1`.
+pub(super) fn release_of(expectation: &Path) -> PathBuf {
+    let deep = ["kernels", "migration"]
+        .iter()
+        .any(|folder| expectation.starts_with(folder));
+    let depth = if deep { 2 } else { 1 };
+    expectation.components().take(depth).collect()
+}
+
+/// Whether any snapshot lies below the folder; what waits for review (`.snap.new`) is none.
+pub(super) fn has_snapshot(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "snap")
+            || (path.is_dir() && has_snapshot(&path))
+    })
+}
+
+/// What stands behind the header of an insta snapshot (`---`, metadata, `---`), with an empty line for each line of the header: all
+/// readers of expectations pass over them, and what they count are the lines of the file.
+pub fn snapshot_content(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("---\n")?;
+    let (header, content) = rest.split_once("\n---\n")?;
+    let lines = header.lines().count() + 2;
+    Some("\n".repeat(lines) + content.trim_end_matches('\n'))
+}
+
+#[cfg(test)]
+mod tests;
