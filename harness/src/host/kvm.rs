@@ -106,7 +106,7 @@ fn as_set(kvm: &Kvm, supported: &CpuidTable) -> Result<CpuidTable, KvmError> {
     let table = supported
         .for_vcpu(0)
         .to_kvm()
-        .ok_or(KvmError::Lacks("room for so many CPUID entries"))?;
+        .ok_or(KvmError::Lacks("room for so many CPUID entries".into()))?;
     vcpu.set_cpuid2(&table)
         .map_err(|error| KvmError::ioctl("KVM_SET_CPUID2", error))?;
     let set = vcpu.get_cpuid2(KVM_MAX_CPUID_ENTRIES);

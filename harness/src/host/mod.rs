@@ -23,4 +23,4 @@ pub use found::Found;
 pub use kind::HostKind;
 pub use kvm::KvmLayer;
 pub use layer::HostLayer;
-pub use site::{Here, Site};
+pub use site::{Here, Site, SiteError};

@@ -3,20 +3,55 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::case::guest::Case;
 use crate::case::migration::Journey;
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
+use crate::host::lab::error::LabError;
 use crate::util::cancel::Cancel;
+use crate::vmm::failure::{BootFailure, BootFailureKind, StartError};
 use crate::vmm::guest::{Boot, Options};
+use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::migrate::told::Migrated;
+use crate::vmm::qmp::QmpError;
 use crate::vmm::{guest, kvm as vmm, migrate, qmp};
 
-/// A machine that runs guests under KVM, and what it says of itself. Every error is one message.
+/// Why a machine did not do what it was asked. What happens to a guest that was started is no error: [`Boot`] has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum SiteError {
+    /// A program cannot be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// KVM cannot be used, or refuses the VM.
+    #[error(transparent)]
+    Kvm(#[from] KvmError),
+    /// A QEMU that was asked about itself did not answer.
+    #[error(transparent)]
+    Qmp(#[from] QmpError),
+    /// The emulated host did not come up, or is gone.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+}
+
+impl From<SiteError> for BootFailure {
+    fn from(error: SiteError) -> BootFailure {
+        let kind = match &error {
+            SiteError::Start(_) => BootFailureKind::Spawn,
+            SiteError::Kvm(_) => BootFailureKind::KvmUnusable,
+            SiteError::Qmp(_) => BootFailureKind::NotPrepared,
+            SiteError::Lab(lab) if lab.is_cancelled() => BootFailureKind::Cancelled,
+            SiteError::Lab(_) => BootFailureKind::LabGone,
+        };
+        BootFailure::because(kind, error)
+    }
+}
+
+/// A machine that runs guests under KVM, and what it reports of itself.
 pub trait Site: std::fmt::Debug + Send + Sync {
     /// Boots the guest of `case` under its QEMU, with the agent at `rom` ([`guest::boot`]).
     ///
@@ -28,7 +63,7 @@ pub trait Site: std::fmt::Debug + Send + Sync {
         rom: &Path,
         options: &Options,
         cancel: &Cancel,
-    ) -> Result<Boot, String>;
+    ) -> Result<Boot, SiteError>;
 
     /// Runs the agent on KVM alone, with this CPUID table ([`vmm::boot_direct`]).
     ///
@@ -40,7 +75,7 @@ pub trait Site: std::fmt::Debug + Send + Sync {
         table: &CpuidTable,
         options: &Options,
         cancel: &Cancel,
-    ) -> Result<Direct, String>;
+    ) -> Result<Direct, SiteError>;
 
     /// Migrates the guest of a case from its QEMU to the other one ([`migrate::migrate`]); the agent is at `rom`.
     ///
@@ -53,7 +88,7 @@ pub trait Site: std::fmt::Debug + Send + Sync {
         options: &Options,
         journey: &Journey,
         cancel: &Cancel,
-    ) -> Result<Migrated, String>;
+    ) -> Result<Migrated, SiteError>;
 
     /// Asks a QEMU about itself ([`qmp::ask`]).
     ///
@@ -66,19 +101,19 @@ pub trait Site: std::fmt::Debug + Send + Sync {
         commands: &[Value],
         deadline: Duration,
         cancel: &Cancel,
-    ) -> Result<Vec<Value>, String>;
+    ) -> Result<Vec<Value>, SiteError>;
 
     /// What its hardware and its kernel say.
     ///
     /// # Errors
     /// The machine is gone.
-    fn host_layer(&self) -> Result<HostLayer, String>;
+    fn host_layer(&self) -> Result<HostLayer, SiteError>;
 
     /// What its KVM says.
     ///
     /// # Errors
     /// It has no KVM, or is gone.
-    fn kvm_layer(&self) -> Result<KvmLayer, String>;
+    fn kvm_layer(&self) -> Result<KvmLayer, SiteError>;
 }
 
 /// This host.
@@ -92,9 +127,8 @@ impl Site for Here {
         rom: &Path,
         options: &Options,
         cancel: &Cancel,
-    ) -> Result<Boot, String> {
-        guest::boot(case, rom, options, cancel)
-            .map_err(|error| format!("failed to start {}: {error}", case.qemu.path.display()))
+    ) -> Result<Boot, SiteError> {
+        Ok(guest::boot(case, rom, options, cancel)?)
     }
 
     fn boot_direct(
@@ -103,8 +137,8 @@ impl Site for Here {
         table: &CpuidTable,
         options: &Options,
         cancel: &Cancel,
-    ) -> Result<Direct, String> {
-        vmm::boot_direct(case, table, options, cancel).map_err(|error| error.to_string())
+    ) -> Result<Direct, SiteError> {
+        Ok(vmm::boot_direct(case, table, options, cancel)?)
     }
 
     fn migrate(
@@ -114,17 +148,8 @@ impl Site for Here {
         options: &Options,
         journey: &Journey,
         cancel: &Cancel,
-    ) -> Result<Migrated, String> {
-        migrate::migrate(from, to, rom, options, journey, cancel).map_err(|error| {
-            let (from, to) = (from.qemu.path.display(), to.qemu.path.display());
-            match &journey.file {
-                Some(file) => format!(
-                    "failed to start {from} and {to} with {}: {error}",
-                    file.display()
-                ),
-                None => format!("failed to start {from} and {to}: {error}"),
-            }
-        })
+    ) -> Result<Migrated, SiteError> {
+        Ok(migrate::migrate(from, to, rom, options, journey, cancel)?)
     }
 
     fn ask(
@@ -134,15 +159,15 @@ impl Site for Here {
         commands: &[Value],
         deadline: Duration,
         cancel: &Cancel,
-    ) -> Result<Vec<Value>, String> {
-        qmp::ask(qemu, machine, commands, deadline, cancel).map_err(|error| error.to_string())
+    ) -> Result<Vec<Value>, SiteError> {
+        Ok(qmp::ask(qemu, machine, commands, deadline, cancel)?)
     }
 
-    fn host_layer(&self) -> Result<HostLayer, String> {
+    fn host_layer(&self) -> Result<HostLayer, SiteError> {
         Ok(HostLayer::of_this_host())
     }
 
-    fn kvm_layer(&self) -> Result<KvmLayer, String> {
-        KvmLayer::of_this_host().map_err(|error| error.to_string())
+    fn kvm_layer(&self) -> Result<KvmLayer, SiteError> {
+        Ok(KvmLayer::of_this_host()?)
     }
 }

@@ -26,7 +26,7 @@ pub fn table_of(dump: &Dump) -> Option<CpuidTable> {
 pub(super) fn table_for(engine: &Engine, case: &Case) -> Result<CpuidTable, Broken> {
     if case.cpu == SUPPORTED {
         let layer = engine.site().kvm_layer();
-        return layer.map(|layer| layer.supported).map_err(Broken::before);
+        return Ok(layer?.supported);
     }
     // A name without a version stands for one with, and that one's definition is recorded.
     let names = [Some(case.cpu.as_str()), case.resolved_model()];

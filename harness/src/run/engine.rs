@@ -9,7 +9,6 @@ use anyhow::Context as _;
 
 use super::direct;
 use super::libvirt::Libvirt;
-use super::reason::reason;
 use crate::case::guest::{Case, Lane};
 use crate::case::migration::Migration;
 use crate::cpuid::assemble::assemble;
@@ -22,11 +21,11 @@ use crate::expectation::store::Store;
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::lab::session::Lab;
-use crate::host::site::{Here, Site};
+use crate::host::site::{Here, Site, SiteError};
 use crate::util::cancel::Cancel;
 use crate::util::files::write_whole;
-use crate::util::process::Ending;
 use crate::vmm::AGENT_ROM;
+use crate::vmm::failure::{BootFailure, BootFailureKind};
 use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::linux::guest::{boot_linux, patience};
@@ -59,6 +58,8 @@ pub struct Observation {
 pub struct Broken {
     /// One message: what happened, in which phase, with QEMU's own words.
     pub reason: String,
+    /// What kind of failure that is.
+    pub kind: BootFailureKind,
     /// Whether that is because the run was cancelled.
     pub cancelled: bool,
     /// What was delivered all the same.
@@ -79,10 +80,22 @@ impl Broken {
     pub fn before(reason: String) -> Broken {
         Broken {
             reason,
+            kind: BootFailureKind::NotPrepared,
             cancelled: false,
             partial: Dump::default(),
             elapsed: Duration::ZERO,
             command: Vec::new(),
+        }
+    }
+}
+
+impl<F: Into<BootFailure>> From<F> for Broken {
+    fn from(failure: F) -> Broken {
+        let failure = failure.into();
+        Broken {
+            kind: failure.kind,
+            cancelled: failure.is_cancelled(),
+            ..Broken::before(failure.message)
         }
     }
 }
@@ -307,7 +320,7 @@ impl Engine {
     ///
     /// # Errors
     /// A QEMU cannot be started. All that happens later is told in [`Migrated`].
-    pub fn migrate(&self, case: &Case, migration: &Migration) -> Result<Migrated, String> {
+    pub fn migrate(&self, case: &Case, migration: &Migration) -> Result<Migrated, SiteError> {
         let destination = migration.destination(case);
         let (options, journey) = (&self.options, &migration.journey);
         let pair = [case, &destination];
@@ -340,13 +353,10 @@ impl Engine {
                 ..options.clone()
             };
             let booted = boot_linux(case, &ready, packed, options, &self.cancel);
-            let path = case.qemu.path.display();
-            let booted = booted
-                .map_err(|error| Broken::before(format!("failed to start {path}: {error}")))?;
-            return self.observation(booted, Vec::new(), Vec::new(), options);
+            return self.observation(booted?, Vec::new(), Vec::new(), options);
         }
         let boot = self.site_of(case).boot(case, rom, options, &self.cancel);
-        let mut boot = boot.map_err(Broken::before)?;
+        let mut boot = boot?;
         if self.lab.is_some() && case.lane == Lane::Kvm {
             boot.command = self.again(case);
         }
@@ -379,10 +389,7 @@ impl Engine {
     }
 
     fn boot_direct(&self, case: &Case, table: &CpuidTable, options: &Options) -> Observed {
-        let mut direct = self
-            .site
-            .boot_direct(case, table, options, &self.cancel)
-            .map_err(Broken::before)?;
+        let mut direct = self.site.boot_direct(case, table, options, &self.cancel)?;
         direct.boot.command.extend(self.kernel.iter().cloned());
         self.observation(direct.boot, direct.given, direct.kept, options)
     }
@@ -395,8 +402,8 @@ impl Engine {
         options: &Options,
     ) -> Observed {
         let assembled = assemble(boot.slots.iter().map(|slot| slot.frames.as_slice()));
-        let problem = assembled.error.map(|error| error.to_string());
-        if boot.completed() && problem.is_none() {
+        let outcome = boot.outcome(assembled.error.as_ref(), options.timeout);
+        let Err(failure) = outcome else {
             let lines = render(&assembled.dump, &self.store.table, &self.store.volatile);
             return Ok(Observation {
                 dump: assembled.dump,
@@ -411,13 +418,12 @@ impl Engine {
                 kept,
                 libvirt: None,
             });
-        }
+        };
         Err(Broken {
-            reason: reason(&boot, problem.as_deref(), options.timeout),
-            cancelled: boot.ending == Ending::Cancelled,
             partial: assembled.dump,
             elapsed: boot.elapsed,
             command: boot.command,
+            ..Broken::from(failure)
         })
     }
 }

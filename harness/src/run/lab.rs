@@ -211,10 +211,10 @@ impl Bench {
         let plan = Plan {
             host,
             kernel,
-            words: self.kernel.words.clone(),
+            parameters: self.kernel.words.clone(),
             initramfs,
             megabytes: self.megabytes,
-            patience: PATIENCE.max(deadline),
+            timeout: PATIENCE.max(deadline),
         };
         let lab = Lab::new(plan, engine.cancel().clone())
             .map_err(|error| format!("failed to start a thread for the lab: {error}"))?;
@@ -268,7 +268,10 @@ const EMULATED_HOST: &str = "emulated-host";
 /// # Errors
 /// The lab did not come up, or KVM cannot be used in it.
 pub fn kvm_lines(engine: &Engine) -> Result<Vec<Line>, String> {
-    let layer = engine.site().kvm_layer()?;
+    let layer = engine
+        .site()
+        .kvm_layer()
+        .map_err(|error| error.to_string())?;
     let store = &engine.store;
     let mut lines = kvm_layer(&layer, &store.table, &store.volatile);
     if engine.lab().is_some() {
@@ -305,7 +308,8 @@ pub(super) fn judge_kvm(
             for change in &mut changes {
                 causes.extend(attribute(change, &host, &engine.store.table));
             }
-            let supported = engine.site().kvm_layer()?.supported;
+            let layer = engine.site().kvm_layer();
+            let supported = layer.map_err(|error| error.to_string())?.supported;
             changes.extend(supported_by_hardware(
                 &supported,
                 &host,

@@ -8,6 +8,7 @@ use crate::check::{
     Change, given_and_kept, given_and_seen, libvirt_live, self_consistency, supported_by_hardware,
 };
 use crate::evidence::qemu::QemuLayer;
+use crate::vmm::failure::BootFailureKind;
 
 /// What the layers of a case contradict one another in.
 ///
@@ -123,7 +124,7 @@ pub fn qemu_layer(
     };
     qemu.enforce_refuses = match &*engine.observe(&strict) {
         Ok(_) => Some(false),
-        Err(broken) if broken.reason.contains("doesn't support requested features") => Some(true),
+        Err(broken) if matches!(broken.kind, BootFailureKind::RefusedByEnforce(_)) => Some(true),
         Err(broken) => return Err(format!("with enforce: {}", broken.reason)),
     };
     Ok(qemu)

@@ -163,7 +163,7 @@ impl Tried<'_> {
         }
         let ran = match self.engine.migrate(self.case, self.migration) {
             Err(problem) => {
-                let result = result(self.trial, &self.shown, Status::Error, &problem);
+                let result = result(self.trial, &self.shown, Status::Error, &problem.to_string());
                 return (self.finished(result, self.passage()), None);
             }
             Ok(ran) => ran,

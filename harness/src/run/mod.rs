@@ -24,7 +24,6 @@ pub mod libvirt;
 pub mod linux;
 pub mod look;
 pub mod migrate;
-mod reason;
 pub mod record;
 pub mod releases;
 pub mod versions;

@@ -233,13 +233,18 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Record, S
             smp: case.smp.as_str().to_owned(),
         },
         host: match with_host {
-            true => Some(engine.site().host_layer()?),
+            true => Some(
+                engine
+                    .site()
+                    .host_layer()
+                    .map_err(|error| error.to_string())?,
+            ),
             false => None,
         },
         kvm: match with_host {
             true => match engine.site().kvm_layer() {
                 Ok(layer) => Found::Value(layer),
-                Err(error) => Found::Unreadable(error),
+                Err(error) => Found::Unreadable(error.to_string()),
             },
             false => Found::Absent,
         },

@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod files;
 pub mod launch;
 pub mod order;
+pub mod os_error;
 pub mod path;
 pub mod process;
 pub mod shell;

@@ -33,8 +33,20 @@ pub enum Ending {
     Stopped,
 }
 
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ending::Exited(status) => write!(f, "exited with status {status}"),
+            Ending::Signalled(signal) => write!(f, "was killed by signal {signal}"),
+            Ending::TimedOut => f.write_str("did not answer in time"),
+            Ending::Cancelled => f.write_str("was cancelled"),
+            Ending::Stopped => f.write_str("was given up by KVM"),
+        }
+    }
+}
+
 /// A process that is gone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
     /// How.
     pub ending: Ending,

@@ -11,6 +11,7 @@ use fidelity_protocol::slot;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Wiring, command};
+use super::failure::StartError;
 use super::memory::{GuestMemory, Slot};
 use super::monitor::{Gone, Monitor, command as command_named};
 use super::view::{RawView, expansions};
@@ -128,7 +129,17 @@ pub fn exit_status(value: u8) -> i32 {
 ///
 /// # Errors
 /// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is told in [`Boot`].
-pub fn boot(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std::io::Result<Boot> {
+pub fn boot(
+    case: &Case,
+    rom: &Path,
+    options: &Options,
+    cancel: &Cancel,
+) -> Result<Boot, StartError> {
+    run(case, rom, options, cancel)
+        .map_err(|error| StartError::new(case.qemu.path.display(), error))
+}
+
+fn run(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std::io::Result<Boot> {
     let memory = GuestMemory::new(mailbox(case, options))?;
     let path = memory.path();
     let wiring = Wiring {

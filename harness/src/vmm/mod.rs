@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod console;
+pub mod failure;
 pub mod guest;
 pub mod kvm;
 pub mod libvirt;
@@ -12,6 +13,7 @@ pub mod monitor;
 pub mod qmp;
 pub mod view;
 
+pub use failure::{BootFailure, BootFailureKind, StartError};
 pub use guest::{Boot, Options, boot};
 pub use view::RawView;
 

@@ -4,24 +4,21 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::failure::StartError;
 use super::monitor::{Gone, Monitor};
 use crate::util::cancel::Cancel;
 use crate::util::process::Finished;
 
 /// Why an answer could not be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum QmpError {
     /// It cannot be started.
-    #[error("failed to start {path}: {source}")]
-    Start {
-        /// The binary.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It does not speak QMP: it ended, or fell silent until the deadline.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It does not speak QMP: it ended, or gave no answer until the deadline.
     #[error("{path} does not answer over QMP ({}); is it a qemu-system-x86_64?", ending(.finished))]
     Silent {
         /// The binary.
@@ -36,17 +33,16 @@ pub enum QmpError {
         path: String,
         /// The QMP command.
         command: String,
-        /// QEMU's own words.
+        /// The text of QEMU's error.
         message: String,
     },
 }
 
+/// `exited with status 1: last line of stderr`.
 fn ending(finished: &Finished) -> String {
-    let last = finished.stderr.trim().lines().next_back().unwrap_or("");
-    match last {
-        "" => format!("{:?}", finished.ending),
-        said => format!("{:?}: {said}", finished.ending),
-    }
+    let how = finished.ending;
+    let last = finished.stderr.trim().lines().next_back();
+    last.map_or_else(|| how.to_string(), |last| format!("{how}: {last}"))
 }
 
 /// Asks `commands` of a QEMU with the `-machine` argument `machine` (its accelerator included, if it matters), and returns the answers in the same order.
@@ -62,11 +58,8 @@ pub fn ask(
 ) -> Result<Vec<Value>, QmpError> {
     let name = path.display().to_string();
     let line = command_line(path, machine);
-    let mut monitor =
-        Monitor::start(line, &[], deadline, cancel).map_err(|source| QmpError::Start {
-            path: name.clone(),
-            source,
-        })?;
+    let mut monitor = Monitor::start(line, &[], deadline, cancel)
+        .map_err(|error| StartError::new(&name, error))?;
     let mut answers = || -> Result<Vec<_>, Gone> {
         monitor.greet()?;
         commands

@@ -181,11 +181,14 @@ fn what_is_no_qemu_cannot_be_run() {
     for (script, reason) in [
         (
             "echo rubbish; echo more rubbish >&2",
-            "does not answer over QMP (Exited(0): more rubbish)",
+            "does not answer over QMP (exited with status 0: more rubbish)",
         ),
-        ("exit 1", "does not answer over QMP (Exited(1))"),
-        ("kill -9 $$", "does not answer over QMP (Signalled(9))"),
-        (marked, "does not answer over QMP (TimedOut)"),
+        ("exit 1", "does not answer over QMP (exited with status 1)"),
+        (
+            "kill -9 $$",
+            "does not answer over QMP (was killed by signal 9)",
+        ),
+        (marked, "does not answer over QMP (did not answer in time)"),
     ] {
         world.wrap(script);
         for arguments in [&["run", "--json", "run.json"][..], &["dump"], &["list"]] {
@@ -214,7 +217,7 @@ fn a_qemu_path_that_is_not_there_or_not_qemu_cannot_be_run() {
         ),
         (
             "/bin/true",
-            "does not answer over QMP (Exited(0)); is it a qemu-system-x86_64?",
+            "does not answer over QMP (exited with status 0); is it a qemu-system-x86_64?",
         ),
         (
             "no-such-program",

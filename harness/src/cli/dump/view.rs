@@ -55,7 +55,10 @@ pub fn kvm(engine: &Engine, format: DumpFormat) -> anyhow::Result<u8> {
             lines.iter().for_each(|line| print(&format!("{line}\n")));
         }
         DumpFormat::Json => {
-            let layer = engine.site().kvm_layer().map_err(NotRun)?;
+            let layer = engine
+                .site()
+                .kvm_layer()
+                .map_err(|error| NotRun(error.to_string()))?;
             print(&format!("{}\n", serde_json::to_string(&layer)?));
         }
         DumpFormat::Raw => anyhow::bail!("--view kvm is printed as text or json"),

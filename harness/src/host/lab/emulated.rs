@@ -20,7 +20,7 @@ pub struct Parts<'a> {
     /// File that takes what comes out of the first serial port.
     pub console: &'a str,
     /// Number of the inherited socket that is the second serial port.
-    pub bell: i32,
+    pub doorbell: i32,
 }
 
 /// An emulated host. Implementations build a command line and know what their processor needs; nothing here starts a process.

@@ -11,11 +11,15 @@ use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, reboot};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
-use super::wire::{ANSWER, Answer, Area, BELL, DEVICE, HEAD, Layers, MODULES, REQUEST, Request};
-use super::wire::{SETUP, SIZE, Setup};
-use crate::host::site::{Here, Site as _};
+use super::error::{LabError, Unusable};
+use super::wire::{ANSWER, Answer, Area, DEVICE, DOORBELL, HEAD, Layers, MODULES, REQUEST};
+use super::wire::{Request, SETUP, SIZE, Setup, WireError};
+use crate::host::HostLayer;
+use crate::host::kvm::KvmLayer;
+use crate::host::site::{Here, Site as _, SiteError};
 use crate::util::cancel::Cancel;
 use crate::util::launch;
+use crate::util::os_error::OsError;
 use crate::vmm::AGENT_ROM;
 use crate::vmm::kvm::mapping::Mapping;
 
@@ -24,66 +28,91 @@ pub fn init_if_inside() {
     if std::process::id() != 1 || !Path::new(SETUP).exists() {
         return;
     }
-    if let Err(reason) = serve() {
+    if let Err(error) = serve() {
         // The console; the kernel then panics, for its init is gone, and the host reads both.
-        eprintln!("lab: {reason}");
+        eprintln!("lab: {error}");
     }
     std::process::exit(1);
 }
 
-fn serve() -> Result<(), String> {
+/// Why /init could not do its work: shown on the console.
+#[derive(Debug, thiserror::Error)]
+enum InitError {
+    #[error("failed to mount {place}: {error}")]
+    Mount {
+        place: &'static str,
+        error: rustix::io::Errno,
+    },
+    #[error("{path}: {error}")]
+    File { path: String, error: std::io::Error },
+    #[error("{SETUP}: {0}")]
+    Setup(serde_json::Error),
+    #[error("no PCI in L1: {0}")]
+    NoPci(std::io::Error),
+    #[error("L1 sees no ivshmem device")]
+    NoSharedMemory,
+    #[error("failed to make an eventfd: {0}")]
+    Cancel(std::io::Error),
+    #[error("failed to write to the doorbell: {0}")]
+    Ring(std::io::Error),
+    #[error("failed to wait for the host: {0}")]
+    Wait(std::io::Error),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("failed to end")]
+    End,
+}
+
+impl InitError {
+    fn file(path: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> InitError {
+        let path = path.to_string();
+        move |error| InitError::File { path, error }
+    }
+}
+
+fn serve() -> Result<(), InitError> {
     let none = None::<&CStr>;
     for (kind, place) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
         mount(kind, place, kind, MountFlags::empty(), none)
-            .map_err(|error| format!("failed to mount {place}: {error}"))?;
+            .map_err(|error| InitError::Mount { place, error })?;
     }
-    let setup = fs::read(SETUP).map_err(|error| format!("{SETUP}: {error}"))?;
-    let setup: Setup =
-        serde_json::from_slice(&setup).map_err(|error| format!("{SETUP}: {error}"))?;
+    let setup = fs::read(SETUP).map_err(InitError::file(SETUP))?;
+    let setup: Setup = serde_json::from_slice(&setup).map_err(InitError::Setup)?;
     launch::install(setup.launches.clone());
     let mut link = Link::open()?;
     let failed = load(&setup.modules);
-    let cancel = Cancel::new().map_err(|error| error.to_string())?;
-    let up = match Path::new("/dev/kvm").exists() {
-        true => Answer::Up,
-        false => Answer::Unusable(no_kvm(&setup, &failed)),
+    let cancel = Cancel::new().map_err(InitError::Cancel)?;
+    let first = if Path::new("/dev/kvm").exists() {
+        Answer::Up
+    } else {
+        Answer::Unusable(Unusable::NoKvm {
+            modules: setup.modules,
+            failed: failed.clone(),
+        })
     };
-    link.say(&up)?;
+    link.send(&first)?;
     loop {
-        let answer = match link.hear()? {
+        let answer = match link.receive()? {
             Request::End => {
                 let _ = reboot(RebootCommand::Restart);
-                return Err("failed to end".to_owned());
+                return Err(InitError::End);
             }
-            request => answered(request, &failed, &cancel),
+            request => answer(request, &failed, &cancel),
         };
-        link.say(&answer)?;
+        link.send(&answer)?;
     }
 }
 
-fn no_kvm(setup: &Setup, failed: &BTreeMap<String, String>) -> String {
-    let told: Vec<String> = failed
-        .iter()
-        .map(|(module, error)| format!("; {module} could not be loaded: {error}"))
-        .collect();
-    let loaded = match setup.modules.is_empty() {
-        true => "no module was to be loaded, and the kernel has none built in".to_owned(),
-        false => format!("after loading {}", setup.modules.join(", ")),
-    };
-    format!("no /dev/kvm in L1 {loaded}{}", told.concat())
-}
-
-fn answered(request: Request, failed: &BTreeMap<String, String>, cancel: &Cancel) -> Answer {
+fn answer(request: Request, failed: &BTreeMap<String, OsError>, cancel: &Cancel) -> Answer {
     match request {
         Request::Layers | Request::End => Answer::Layers(Box::new(Layers {
-            host: Here.host_layer().unwrap_or_default(),
-            kvm: Here.kvm_layer(),
+            host: HostLayer::of_this_host(),
+            kvm: KvmLayer::of_this_host(),
             failed: failed.clone(),
         })),
         Request::Boot { case, rom, options } => {
-            let booted = place_rom(&rom)
-                .and_then(|()| case.case())
-                .and_then(|case| Here.boot(&case, &rom, &options, cancel));
+            let case = case.into_case();
+            let booted = place_rom(&rom).and_then(|()| Here.boot(&case, &rom, &options, cancel));
             Answer::Boot(booted.map(Box::new))
         }
         Request::Direct {
@@ -91,21 +120,18 @@ fn answered(request: Request, failed: &BTreeMap<String, String>, cancel: &Cancel
             table,
             options,
         } => {
-            let booted = case
-                .case()
-                .and_then(|case| Here.boot_direct(&case, &table, &options, cancel));
+            let booted = Here.boot_direct(&case.into_case(), &table, &options, cancel);
             Answer::Direct(booted.map(Box::new))
         }
         Request::Migrate {
-            pair: [from, to],
+            pair,
             rom,
             options,
             journey,
         } => {
-            let migrated = place_rom(&rom).and_then(|()| {
-                let (from, to) = (from.case()?, to.case()?);
-                Here.migrate([&from, &to], &rom, &options, &journey, cancel)
-            });
+            let [from, to] = pair.map(|case| case.into_case());
+            let migrated = place_rom(&rom)
+                .and_then(|()| Here.migrate([&from, &to], &rom, &options, &journey, cancel));
             Answer::Migrated(migrated.map(Box::new))
         }
         Request::Ask {
@@ -118,25 +144,29 @@ fn answered(request: Request, failed: &BTreeMap<String, String>, cancel: &Cancel
 }
 
 /// The agent where the host has it, so that command lines are the same.
-fn place_rom(path: &Path) -> Result<(), String> {
+fn place_rom(path: &Path) -> Result<(), SiteError> {
     if path.exists() {
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, AGENT_ROM))
-        .map_err(|error| format!("{}: {error}", path.display()))
+    let placed = fs::create_dir_all(folder).and_then(|()| fs::write(path, AGENT_ROM));
+    placed.map_err(|error| {
+        SiteError::Lab(LabError::Agent {
+            path: path.to_owned(),
+            source: error.into(),
+        })
+    })
 }
 
 /// Loads the modules with the parameters that the kernel's command line has for them, as modprobe does; what could not be loaded.
-fn load(names: &[String]) -> BTreeMap<String, String> {
+fn load(names: &[String]) -> BTreeMap<String, OsError> {
     let line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let mut failed = BTreeMap::new();
     for name in names {
-        let words = CString::new(parameters(&line, name)).unwrap_or_default();
+        let own = CString::new(parameters(&line, name)).unwrap_or_default();
         let bytes = fs::read(format!("{MODULES}/{name}.ko")).unwrap_or_default();
-        if let Err(error) = rustix::system::init_module(&bytes, &words) {
-            failed.insert(name.clone(), error.to_string());
+        if let Err(error) = rustix::system::init_module(&bytes, &own) {
+            failed.insert(name.clone(), error.into());
         }
     }
     failed
@@ -144,8 +174,8 @@ fn load(names: &[String]) -> BTreeMap<String, String> {
 
 /// `nested=0 npt=1` of a command line with `kvm_amd.nested=0 kvm-amd.npt=1`: hyphens are underscores in a module's name.
 fn parameters(line: &str, module: &str) -> String {
-    let own = line.split_whitespace().filter_map(|word| {
-        let (name, parameter) = word.split_once('.')?;
+    let own = line.split_whitespace().filter_map(|setting| {
+        let (name, parameter) = setting.split_once('.')?;
         (name.replace('-', "_") == module).then_some(parameter)
     });
     own.collect::<Vec<_>>().join(" ")
@@ -153,52 +183,44 @@ fn parameters(line: &str, module: &str) -> String {
 
 /// The second serial port and the shared memory.
 struct Link {
-    bell: fs::File,
+    doorbell: fs::File,
     memory: Mapping,
 }
 
 impl Link {
-    fn open() -> Result<Link, String> {
+    fn open() -> Result<Link, InitError> {
         let port = "/dev/ttyS1";
-        let bell = fs::File::options()
-            .read(true)
-            .write(true)
-            .open(port)
-            .map_err(|error| format!("{port}: {error}"))?;
-        raw(&bell).map_err(|error| format!("{port}: {error}"))?;
+        let open = |path: &Path| fs::File::options().read(true).write(true).open(path);
+        let doorbell = open(Path::new(port)).map_err(InitError::file(port))?;
+        raw(&doorbell).map_err(|error| InitError::file(port)(error.into()))?;
         let resource = shared_memory()?.join("resource2");
-        let file = fs::File::options()
-            .read(true)
-            .write(true)
-            .open(&resource)
-            .map_err(|error| format!("{}: {error}", resource.display()))?;
-        let memory = Mapping::new(&file, SIZE)
-            .map_err(|error| format!("{}: {error}", resource.display()))?;
-        Ok(Link { bell, memory })
+        let memory = open(&resource).and_then(|file| Mapping::new(&file, SIZE));
+        let memory = memory.map_err(InitError::file(resource.display()))?;
+        Ok(Link { doorbell, memory })
     }
 
-    fn say(&mut self, answer: &Answer) -> Result<(), String> {
+    fn send(&mut self, answer: &Answer) -> Result<(), InitError> {
         let bytes = match ANSWER.pack(answer) {
             Ok(bytes) => bytes,
-            Err(reason) => ANSWER.pack(&Answer::Unusable(reason))?,
+            Err(error) => ANSWER.pack(&Answer::Unusable(Unusable::Answer(error)))?,
         };
         self.memory.write(ANSWER.at, &bytes);
-        self.bell
-            .write_all(&[BELL])
-            .map_err(|error| format!("failed to ring: {error}"))
+        self.doorbell
+            .write_all(&[DOORBELL])
+            .map_err(InitError::Ring)
     }
 
-    fn hear(&mut self) -> Result<Request, String> {
+    fn receive(&mut self) -> Result<Request, InitError> {
         let mut byte = [0];
-        self.bell
+        self.doorbell
             .read_exact(&mut byte)
-            .map_err(|error| format!("failed to wait for the host: {error}"))?;
+            .map_err(InitError::Wait)?;
         let Area { at, .. } = REQUEST;
         let mut head = [0; HEAD];
         self.memory.read(at, &mut head);
         let mut text = vec![0; REQUEST.length(head)?];
         self.memory.read(at + HEAD, &mut text);
-        REQUEST.unpack(head, &text)
+        Ok(REQUEST.unpack(head, &text)?)
     }
 }
 
@@ -210,19 +232,18 @@ fn raw(port: impl AsFd) -> rustix::io::Result<()> {
 }
 
 /// The sysfs folder of the ivshmem device.
-fn shared_memory() -> Result<PathBuf, String> {
+fn shared_memory() -> Result<PathBuf, InitError> {
     let devices = Path::new("/sys/bus/pci/devices");
-    let entries = fs::read_dir(devices).map_err(|error| format!("no PCI in L1: {error}"))?;
+    let entries = fs::read_dir(devices).map_err(InitError::NoPci)?;
     let is = |folder: &Path, name: &str, value: &str| {
         fs::read_to_string(folder.join(name)).is_ok_and(|text| text.trim() == value)
     };
     let mut folders = entries.flatten().map(|entry| entry.path());
     let found =
         folders.find(|folder| is(folder, "vendor", DEVICE.0) && is(folder, "device", DEVICE.1));
-    let found = found.ok_or("L1 sees no ivshmem device")?;
+    let found = found.ok_or(InitError::NoSharedMemory)?;
     // Nobody else enables it: it has no driver.
-    fs::write(found.join("enable"), "1")
-        .map_err(|error| format!("{}: {error}", found.display()))?;
+    fs::write(found.join("enable"), "1").map_err(InitError::file(found.display()))?;
     Ok(found)
 }
 
@@ -231,7 +252,7 @@ mod tests {
     use super::parameters;
 
     #[test]
-    fn a_module_gets_its_own_words() {
+    fn a_module_gets_its_own_parameters() {
         let line = "panic=-1 kvm-amd.nested=0 kvm.ignore_msrs=1 kvm_amd.npt=1\n";
         assert_eq!(parameters(line, "kvm_amd"), "nested=0 npt=1");
         assert_eq!(parameters(line, "kvm"), "ignore_msrs=1");

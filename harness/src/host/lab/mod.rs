@@ -6,11 +6,13 @@
 //!
 //! [`emulated`] is the interface behind which the emulated host is; [`tcg`] is the one there is. [`program`] finds what a program
 //! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages and the memory through which they go,
-//! [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init.
+//! [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init, [`error`] what can go wrong.
 
 pub mod emulated;
+pub mod error;
 pub mod image;
 pub mod inside;
+mod l1;
 pub mod plan;
 pub mod program;
 pub mod session;
@@ -18,6 +20,7 @@ pub mod tcg;
 pub mod wire;
 
 pub use emulated::EmulatedHost;
+pub use error::LabError;
 pub use image::{Image, ImageError};
 pub use plan::Plan;
 pub use session::Lab;

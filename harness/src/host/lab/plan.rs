@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::emulated::EmulatedHost;
+use super::error::LabError;
 use crate::vmm::linux::kernel::Kernel;
 
 /// What a lab is to be.
@@ -14,18 +15,18 @@ pub struct Plan {
     pub host: Arc<dyn EmulatedHost>,
     /// The kernel under test.
     pub kernel: Kernel,
-    /// Further words of its command line; module parameters as `kvm_amd.nested=0`.
-    pub words: Vec<String>,
+    /// Further parameters of its command line; those of modules as `kvm_amd.nested=0`.
+    pub parameters: Vec<String>,
     /// The initramfs.
     pub initramfs: PathBuf,
     /// MiB of RAM; `None` for as much as it needs.
     pub megabytes: Option<u64>,
     /// How long L1 may take to come up.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
-/// Words that the lab itself gives the kernel. Whatever goes wrong shall end the machine: a panic and an oops are reboots.
-const OWN_WORDS: &str = "console=ttyS0 loglevel=4 panic=-1 oops=panic rdinit=/init nokaslr";
+/// Parameters that the lab itself gives the kernel. Whatever goes wrong shall end the machine: a panic and an oops are reboots.
+const OWN_PARAMETERS: &str = "console=ttyS0 loglevel=4 panic=-1 oops=panic rdinit=/init nokaslr";
 
 /// MiB that a kernel and its guests need beside the initramfs.
 const BESIDE: u64 = 384;
@@ -33,25 +34,30 @@ const BESIDE: u64 = 384;
 impl Plan {
     /// The kernel's whole command line.
     pub fn command_line(&self) -> String {
-        let own = OWN_WORDS.split(' ').map(str::to_owned);
-        let words: Vec<String> = own.chain(self.words.iter().cloned()).collect();
-        words.join(" ")
+        let own = OWN_PARAMETERS.split(' ').map(str::to_owned);
+        let all: Vec<String> = own.chain(self.parameters.iter().cloned()).collect();
+        all.join(" ")
     }
 
     /// MiB of RAM: the archive lies there twice while it is unpacked, and a tmpfs takes up to half of all RAM.
     ///
     /// # Errors
     /// The initramfs cannot be read, or the RAM asked for is too little for it.
-    pub fn megabytes(&self) -> Result<u64, String> {
+    pub fn megabytes(&self) -> Result<u64, LabError> {
         let size = std::fs::metadata(&self.initramfs)
-            .map_err(|error| format!("{}: {error}", self.initramfs.display()))?
+            .map_err(|error| LabError::Initramfs {
+                path: self.initramfs.clone(),
+                source: error.into(),
+            })?
             .len();
         let archive = (size >> 20) + 1;
         let needed = (archive * 2 + BESIDE).max(archive * 3);
         match self.megabytes {
-            Some(asked) if asked < needed => Err(format!(
-                "{asked} MiB are too little memory for an initramfs of {archive} MiB: L1 needs {needed}"
-            )),
+            Some(asked) if asked < needed => Err(LabError::Memory {
+                asked,
+                archive,
+                needed,
+            }),
             Some(asked) => Ok(asked),
             None => Ok(needed),
         }

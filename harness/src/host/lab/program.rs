@@ -85,8 +85,8 @@ impl Program {
         if monitor.greet().is_err() {
             let finished = monitor.finish();
             let said = finished.stderr.trim();
-            let last = said.lines().next_back().unwrap_or("nothing said");
-            return Err(silent(format!("{:?}: {last}", finished.ending)));
+            let last = said.lines().next_back().unwrap_or("no message");
+            return Err(silent(format!("{}: {last}", finished.ending)));
         }
         let seen = seen(monitor.id(), &own);
         seen.map_err(|error| ProgramError::Unseen {
@@ -325,7 +325,7 @@ mod tests {
         let error = Program::qemu(&path, Duration::from_secs(20), &cancel).expect_err("an error");
         let told = error.to_string();
         assert!(
-            told.ends_with("what it needs cannot be found: Exited(127): qemu: error while loading shared libraries: libslirp.so.0: cannot open"),
+            told.ends_with("what it needs cannot be found: exited with status 127: qemu: error while loading shared libraries: libslirp.so.0: cannot open"),
             "{told}"
         );
     }

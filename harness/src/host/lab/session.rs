@@ -1,29 +1,23 @@
-//! The host's side of a lab: L1 started, asked, ended.
+//! The host's side of a lab: L1 started when it is first needed, asked one request after the other, ended with the lab.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::io::{pread, pwrite};
 use serde_json::Value;
 
-use super::emulated::Parts;
+use super::error::LabError;
+use super::l1::L1;
 use super::plan::Plan;
-use super::wire::{ANSWER, Answer, BELL, HEAD, Layers, REQUEST, Request, SIZE};
+use super::wire::{Answer, Layers, Request};
 use crate::case::guest::Case;
 use crate::case::migration::Journey;
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
-use crate::host::site::Site;
+use crate::host::site::{Site, SiteError};
 use crate::util::cancel::Cancel;
-use crate::util::process::{Ending, Process, Woken};
-use crate::util::shell::pasteable;
-use crate::vmm::console::last_lines;
 use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
@@ -31,13 +25,13 @@ use crate::vmm::migrate;
 use crate::vmm::migrate::told::Migrated;
 
 /// How often a lab that died is started again: a guest that takes L1 down costs its own case, not those of others.
-const LIVES: usize = 4;
+const STARTS: usize = 4;
 
 /// A request on its way.
 struct Call {
     request: Request,
-    patience: Duration,
-    reply: Sender<Result<Answer, String>>,
+    timeout: Duration,
+    reply: Sender<Result<Answer, LabError>>,
 }
 
 /// A lab. L1 starts with the first request, and ends when this is dropped.
@@ -45,7 +39,7 @@ struct Call {
 pub struct Lab {
     calls: Mutex<Option<Sender<Call>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    layers: OnceLock<Result<Layers, String>>,
+    layers: OnceLock<Result<Layers, LabError>>,
     plan: Plan,
     up: Arc<OnceLock<Duration>>,
 }
@@ -89,29 +83,28 @@ impl Lab {
     ///
     /// # Errors
     /// L1 did not come up, or is gone.
-    pub fn layers(&self) -> &Result<Layers, String> {
+    pub fn layers(&self) -> &Result<Layers, LabError> {
         self.layers
             .get_or_init(|| match self.call(Request::Layers, SLACK)? {
                 Answer::Layers(layers) => Ok(*layers),
-                other => Err(unexpected(&other)),
+                _ => Err(LabError::OtherAnswer),
             })
     }
 
-    fn call(&self, request: Request, patience: Duration) -> Result<Answer, String> {
+    fn call(&self, request: Request, timeout: Duration) -> Result<Answer, LabError> {
         let (reply, answer) = channel();
         let call = Call {
             request,
-            patience,
+            timeout,
             reply,
         };
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = calls.as_ref().is_some_and(|calls| calls.send(call).is_ok());
         drop(calls);
-        let gone = || "the lab has ended".to_owned();
         if !sent {
-            return Err(gone());
+            return Err(LabError::Ended);
         }
-        answer.recv().unwrap_or_else(|_| Err(gone()))
+        answer.recv().unwrap_or(Err(LabError::Ended))
     }
 }
 
@@ -127,15 +120,14 @@ impl Drop for Lab {
     }
 }
 
-fn unexpected(answer: &Answer) -> String {
-    match answer {
-        Answer::Unusable(reason) => reason.clone(),
-        _ => "L1 answered something else than it was asked".to_owned(),
-    }
-}
-
 impl Site for Lab {
-    fn boot(&self, case: &Case, rom: &Path, options: &Options, _: &Cancel) -> Result<Boot, String> {
+    fn boot(
+        &self,
+        case: &Case,
+        rom: &Path,
+        options: &Options,
+        _: &Cancel,
+    ) -> Result<Boot, SiteError> {
         let request = Request::Boot {
             case: case.into(),
             rom: rom.to_owned(),
@@ -143,7 +135,7 @@ impl Site for Lab {
         };
         match self.call(request, options.timeout + SLACK)? {
             Answer::Boot(booted) => booted.map(|booted| *booted),
-            other => Err(unexpected(&other)),
+            _ => Err(LabError::OtherAnswer.into()),
         }
     }
 
@@ -153,7 +145,7 @@ impl Site for Lab {
         table: &CpuidTable,
         options: &Options,
         _: &Cancel,
-    ) -> Result<Direct, String> {
+    ) -> Result<Direct, SiteError> {
         let request = Request::Direct {
             case: case.into(),
             table: table.clone(),
@@ -161,7 +153,7 @@ impl Site for Lab {
         };
         match self.call(request, options.timeout + SLACK)? {
             Answer::Direct(booted) => booted.map(|booted| *booted),
-            other => Err(unexpected(&other)),
+            _ => Err(LabError::OtherAnswer.into()),
         }
     }
 
@@ -172,7 +164,7 @@ impl Site for Lab {
         options: &Options,
         journey: &Journey,
         _: &Cancel,
-    ) -> Result<Migrated, String> {
+    ) -> Result<Migrated, SiteError> {
         let request = Request::Migrate {
             pair: pair.map(Into::into),
             rom: rom.to_owned(),
@@ -181,7 +173,7 @@ impl Site for Lab {
         };
         match self.call(request, options.timeout * migrate::STAGES + SLACK)? {
             Answer::Migrated(migrated) => migrated.map(|migrated| *migrated),
-            other => Err(unexpected(&other)),
+            _ => Err(LabError::OtherAnswer.into()),
         }
     }
 
@@ -192,7 +184,7 @@ impl Site for Lab {
         commands: &[Value],
         deadline: Duration,
         _: &Cancel,
-    ) -> Result<Vec<Value>, String> {
+    ) -> Result<Vec<Value>, SiteError> {
         let request = Request::Ask {
             qemu: qemu.to_owned(),
             machine: machine.to_owned(),
@@ -201,219 +193,81 @@ impl Site for Lab {
         };
         match self.call(request, deadline + SLACK)? {
             Answer::Asked(answers) => answers,
-            other => Err(unexpected(&other)),
+            _ => Err(LabError::OtherAnswer.into()),
         }
     }
 
-    fn host_layer(&self) -> Result<HostLayer, String> {
-        let layers = self.layers().as_ref();
-        layers
-            .map(|layers| layers.host.clone())
-            .map_err(Clone::clone)
+    fn host_layer(&self) -> Result<HostLayer, SiteError> {
+        let layers = self.layers().as_ref().map_err(Clone::clone)?;
+        Ok(layers.host.clone())
     }
 
-    fn kvm_layer(&self) -> Result<KvmLayer, String> {
+    fn kvm_layer(&self) -> Result<KvmLayer, SiteError> {
         let layers = self.layers().as_ref().map_err(Clone::clone)?;
-        layers.kvm.clone()
+        layers.kvm.clone().map_err(SiteError::from)
     }
 }
 
 /// The thread of a lab: one request after the other, L1 started where there is none.
 fn serve(plan: &Plan, calls: &Receiver<Call>, cancel: &Cancel, up: &OnceLock<Duration>) {
-    let mut running: Option<Running> = None;
-    let mut lives = LIVES;
-    let mut dead = None;
+    let mut server = Server {
+        plan,
+        cancel,
+        up,
+        running: None,
+        starts_left: STARTS,
+        given_up: None,
+    };
     while let Ok(call) = calls.recv() {
-        if running.is_none() && dead.is_none() {
-            lives -= 1;
-            match Running::start(plan, cancel) {
-                Ok(started) => {
-                    let _ = up.set(started.came_up);
-                    running = Some(started);
+        let _ = call.reply.send(server.answer(&call));
+    }
+    if let Some(l1) = server.running {
+        l1.end();
+    }
+}
+
+struct Server<'a> {
+    plan: &'a Plan,
+    cancel: &'a Cancel,
+    up: &'a OnceLock<Duration>,
+    running: Option<L1>,
+    starts_left: usize,
+    /// Why no L1 is started any more.
+    given_up: Option<LabError>,
+}
+
+impl Server<'_> {
+    fn answer(&mut self, call: &Call) -> Result<Answer, LabError> {
+        let mut l1 = self.started()?;
+        match l1.ask(&call.request, call.timeout) {
+            Ok(answer) => {
+                self.running = Some(l1);
+                Ok(answer)
+            }
+            Err(error) => {
+                let error = LabError::Died(Box::new(l1.end_because(error)));
+                if self.starts_left == 0 || self.cancel.thrown() {
+                    self.given_up = Some(error.clone());
                 }
-                // It would not come up the next time either.
-                Err(reason) => dead = Some(reason),
-            }
-        }
-        let answer = match (&mut running, &dead) {
-            (_, Some(reason)) => Err(reason.clone()),
-            (None, None) => Err("the lab has ended".to_owned()),
-            (Some(lab), None) => lab.ask(&call.request, call.patience),
-        };
-        if let Err(reason) = &answer
-            && dead.is_none()
-            && let Some(lab) = running.take()
-        {
-            let told = lab.autopsy(reason);
-            if lives == 0 || cancel.thrown() {
-                dead = Some(told.clone());
-            }
-            let _ = call.reply.send(Err(told));
-            continue;
-        }
-        let _ = call.reply.send(answer);
-    }
-    if let Some(lab) = running {
-        lab.end();
-    }
-}
-
-/// L1.
-struct Running {
-    process: Process,
-    bell: UnixStream,
-    shared: OwnedFd,
-    console: OwnedFd,
-    command: String,
-    came_up: Duration,
-}
-
-impl Running {
-    fn start(plan: &Plan, cancel: &Cancel) -> Result<Running, String> {
-        let started = Instant::now();
-        let megabytes = plan.megabytes()?;
-        let told = |error: std::io::Error| format!("failed to start the lab: {error}");
-        let memory = |name: &str, size: u64| -> std::io::Result<OwnedFd> {
-            let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
-            ftruncate(&file, size)?;
-            Ok(file)
-        };
-        let shared = memory("lab-shared", SIZE as u64).map_err(told)?;
-        let console = memory("lab-console", 0).map_err(told)?;
-        let (bell, theirs) = UnixStream::pair().map_err(told)?;
-        let path = |file: &OwnedFd| format!("/proc/self/fd/{}", file.as_raw_fd());
-        let line = plan.host.command(Parts {
-            kernel: &plan.kernel.image,
-            initramfs: &plan.initramfs,
-            command_line: &plan.command_line(),
-            megabytes,
-            shared: &path(&shared),
-            console: &path(&console),
-            bell: theirs.as_raw_fd(),
-        });
-        let words: Vec<String> = line
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        let inherit = [shared.as_fd(), console.as_fd(), theirs.as_fd()];
-        let process = Process::start(&line, &inherit, plan.patience, cancel).map_err(|error| {
-            format!("failed to start {}: {error}", plan.host.program().display())
-        })?;
-        drop(theirs);
-        let mut running = Running {
-            process,
-            bell,
-            shared,
-            console,
-            command: pasteable(&words),
-            came_up: Duration::ZERO,
-        };
-        match running.answer() {
-            Ok(Answer::Up) => {
-                running.came_up = started.elapsed();
-                Ok(running)
-            }
-            Ok(other) => Err(format!("{}: {}", plan.kernel.label(), unexpected(&other))),
-            Err(reason) => {
-                let reason = running.autopsy(&reason);
-                Err(format!("{} did not come up: {reason}", plan.kernel.label()))
+                Err(error)
             }
         }
     }
 
-    fn ask(&mut self, request: &Request, patience: Duration) -> Result<Answer, String> {
-        self.process.extend(patience);
-        self.tell(request)?;
-        self.answer()
-    }
-
-    fn tell(&mut self, request: &Request) -> Result<(), String> {
-        use std::io::Write as _;
-        let bytes = REQUEST.pack(request)?;
-        let mut at = 0;
-        while at < bytes.len() {
-            let place = (REQUEST.at + at) as u64;
-            at += pwrite(&self.shared, &bytes[at..], place).map_err(|error| error.to_string())?;
+    /// The running L1, or a new one.
+    fn started(&mut self) -> Result<L1, LabError> {
+        if let Some(error) = &self.given_up {
+            return Err(error.clone());
         }
-        self.bell
-            .write_all(&[BELL])
-            .map_err(|error| format!("L1 is gone: {error}"))
-    }
-
-    fn answer(&mut self) -> Result<Answer, String> {
-        use std::io::Read as _;
-        if self.process.wait_for(self.bell.as_fd()) == Woken::Over {
-            return Err(String::new());
+        if let Some(l1) = self.running.take() {
+            return Ok(l1);
         }
-        let mut byte = [0];
-        match self.bell.read(&mut byte) {
-            Ok(1) if byte == [BELL] => {}
-            Ok(1) => return Err("L1 rang another bell than its own".to_owned()),
-            _ => return Err(String::new()),
-        }
-        let head = self.read(ANSWER.at, HEAD);
-        let head = head
-            .try_into()
-            .map_err(|_| "the shared memory is gone".to_owned())?;
-        let text = self.read(ANSWER.at + HEAD, ANSWER.length(head)?);
-        ANSWER.unpack(head, &text)
-    }
-
-    fn read(&self, at: usize, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        let mut done = 0;
-        while done < length {
-            match pread(&self.shared, &mut bytes[done..], (at + done) as u64) {
-                Ok(count) if count > 0 => done += count,
-                _ => break,
-            }
-        }
-        bytes.truncate(done);
-        bytes
-    }
-
-    /// Ends L1 where it has not ended, and says what became of it: how it ended, what the emulator said, the console's last lines.
-    fn autopsy(self, reason: &str) -> String {
-        let Running {
-            mut process,
-            console,
-            command,
-            ..
-        } = self;
-        if !reason.is_empty() {
-            // It lives, and what it said is of no use.
-            process.extend(Duration::ZERO);
-        }
-        let finished = process.finish();
-        let mut parts = Vec::new();
-        if !reason.is_empty() {
-            parts.push(reason.to_owned());
-        }
-        parts.push(match finished.ending {
-            Ending::TimedOut if reason.is_empty() => {
-                format!("no answer after {:.0} s", finished.elapsed.as_secs_f64())
-            }
-            Ending::TimedOut => "ended".to_owned(),
-            Ending::Cancelled => "cancelled".to_owned(),
-            Ending::Exited(0) => "L1 panicked or rebooted".to_owned(),
-            Ending::Exited(status) => format!("the emulator exited with status {status}"),
-            Ending::Signalled(signal) => format!("the emulator was killed by signal {signal}"),
-            Ending::Stopped => "the emulator gave up".to_owned(),
-        });
-        let said = finished.stderr.trim();
-        if !said.is_empty() {
-            parts.push(format!("stderr: {said}"));
-        }
-        parts.push(format!("console:\n{}", last_lines(&console)));
-        parts.push(command);
-        parts.join("; ")
-    }
-
-    fn end(mut self) {
-        self.process.extend(Duration::from_secs(5));
-        if self.tell(&Request::End).is_ok() {
-            self.process.finish();
-        }
+        self.starts_left -= 1;
+        // One that does not come up would not come up the next time either.
+        let l1 = L1::start(self.plan, self.cancel)
+            .inspect_err(|error| self.given_up = Some(error.clone()))?;
+        let _ = self.up.set(l1.came_up());
+        Ok(l1)
     }
 }
 
@@ -423,10 +277,11 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::host::lab::emulated::EmulatedHost;
+    use crate::host::lab::emulated::{EmulatedHost, Parts};
+    use crate::util::process::Ending;
     use crate::vmm::linux::kernel::Kernel;
 
-    /// A machine that starts and never says a word.
+    /// A machine that starts and never answers.
     #[derive(Debug)]
     struct Silent(PathBuf);
 
@@ -452,7 +307,7 @@ mod tests {
         }
     }
 
-    fn told_by(program: &str) -> String {
+    fn error_of(program: &str) -> SiteError {
         let plan = Plan {
             host: Arc::new(Silent(program.into())),
             kernel: Kernel {
@@ -461,30 +316,38 @@ mod tests {
                 modules: None,
                 config: None,
             },
-            words: Vec::new(),
+            parameters: Vec::new(),
             initramfs: "/dev/null".into(),
             megabytes: None,
-            patience: Duration::from_millis(100),
+            timeout: Duration::from_millis(100),
         };
         let lab = Lab::new(plan, Cancel::new().expect("an eventfd")).expect("a thread");
-        let told = lab.host_layer().expect_err("nothing to tell");
+        let error = lab.host_layer().expect_err("no layers");
         // The second question does not start it again.
-        assert_eq!(lab.kvm_layer().expect_err("nothing to tell"), told);
-        told
+        assert_eq!(lab.kvm_layer().expect_err("no layers"), error);
+        error
     }
 
     #[test]
     fn a_host_that_never_comes_up_is_given_up() {
-        let told = told_by("/bin/sleep");
+        let error = error_of("/bin/sleep");
         assert!(
-            told.starts_with("linux-6.12 did not come up: no answer after 0 s; console:\n  (nothing); /bin/sleep 1000"),
-            "{told}"
+            matches!(&error, SiteError::Lab(LabError::NotUp { end, .. }) if end.ending == Ending::TimedOut)
+        );
+        assert_eq!(
+            error.to_string(),
+            "linux-6.12 did not come up: no answer after 0 s; console:\n  (nothing); /bin/sleep 1000"
         );
     }
 
     #[test]
-    fn an_emulator_that_is_not_there_is_told() {
-        let told = told_by("/no/qemu");
-        assert!(told.starts_with("failed to start /no/qemu: "), "{told}");
+    fn an_emulator_that_is_not_there_is_named() {
+        let error = error_of("/no/qemu");
+        assert!(matches!(error, SiteError::Lab(LabError::Start(_))));
+        let message = error.to_string();
+        assert!(
+            message.starts_with("failed to start /no/qemu: "),
+            "{message}"
+        );
     }
 }

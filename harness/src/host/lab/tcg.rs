@@ -47,9 +47,9 @@ impl EmulatedHost for TcgSvm {
             format!("memory-backend-file,id=shared,share=on,mem-path={shared},size={size}M");
         add(&["-object", &memory, "-device", "ivshmem-plain,memdev=shared"]);
         let console = format!("file,id=console,path={}", parts.console);
-        let bell = format!("socket,id=bell,fd={}", parts.bell);
+        let doorbell = format!("socket,id=doorbell,fd={}", parts.doorbell);
         add(&["-chardev", &console, "-serial", "chardev:console"]);
-        add(&["-chardev", &bell, "-serial", "chardev:bell"]);
+        add(&["-chardev", &doorbell, "-serial", "chardev:doorbell"]);
         line.push("-kernel".into());
         line.push(parts.kernel.into());
         line.push("-initrd".into());
@@ -80,7 +80,7 @@ mod tests {
             megabytes: 512,
             shared: "/proc/self/fd/7",
             console: "/proc/self/fd/8",
-            bell: 9,
+            doorbell: 9,
         });
         let words: Vec<String> = words
             .iter()
@@ -91,7 +91,7 @@ mod tests {
             "/opt/qemu -nodefaults -no-user-config -display none -machine q35 -m 512M -accel tcg,thread=single -cpu max,+svm,+npt \
              -no-reboot -object memory-backend-file,id=shared,share=on,mem-path=/proc/self/fd/7,size=16M \
              -device ivshmem-plain,memdev=shared -chardev file,id=console,path=/proc/self/fd/8 -serial chardev:console \
-             -chardev socket,id=bell,fd=9 -serial chardev:bell -kernel vmlinuz -initrd lab.cpio -append panic=-1"
+             -chardev socket,id=doorbell,fd=9 -serial chardev:doorbell -kernel vmlinuz -initrd lab.cpio -append panic=-1"
         );
     }
 }

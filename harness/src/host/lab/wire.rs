@@ -14,13 +14,17 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::case::guest::{Case, Lane, Qemu};
+use super::error::Unusable;
+use crate::case::guest::{Case, Lane, Qemu, Topology};
 use crate::case::migration::Journey;
 use crate::case::offers::Offers;
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
+use crate::host::site::SiteError;
 use crate::util::launch::Launches;
+use crate::util::os_error::OsError;
 use crate::vmm::guest::{Boot, Options};
+use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::migrate::told::Migrated;
@@ -38,12 +42,12 @@ pub const ANSWER: Area = Area {
     size: 12 << 20,
 };
 /// The byte that says that a message is there.
-pub const BELL: u8 = b'!';
+pub const DOORBELL: u8 = b'!';
 
 /// Vendor and device of ivshmem-plain, as sysfs prints them.
 pub const DEVICE: (&str, &str) = ("0x1af4", "0x1110");
 
-/// A part of the shared memory: a word of length, a word of check, then the message.
+/// A part of the shared memory: 4 bytes of length, 4 bytes of checksum (CRC-32), then the message.
 #[derive(Clone, Copy, Debug)]
 pub struct Area {
     /// Offset.
@@ -56,17 +60,18 @@ pub struct Area {
 pub const HEAD: usize = 8;
 
 impl Area {
-    /// The bytes to write at [`Area::at`], or the reason why they do not fit.
+    /// The bytes to write at [`Area::at`].
     ///
     /// # Errors
     /// The message is longer than the area.
-    pub fn pack(self, message: &impl Serialize) -> Result<Vec<u8>, String> {
-        let text = serde_json::to_vec(message).map_err(|error| error.to_string())?;
+    pub fn pack(self, message: &impl Serialize) -> Result<Vec<u8>, WireError> {
+        let text =
+            serde_json::to_vec(message).map_err(|error| WireError::NoMessage(error.to_string()))?;
         if text.len() + HEAD > self.size {
-            let (length, size) = (text.len(), self.size);
-            return Err(format!(
-                "a message of {length} bytes does not fit into {size}"
-            ));
+            return Err(WireError::TooLong {
+                length: text.len(),
+                size: self.size,
+            });
         }
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let check = fidelity_protocol::crc::crc32(&[&text]);
@@ -75,30 +80,59 @@ impl Area {
         Ok(bytes)
     }
 
-    /// The length that the head tells.
+    /// The length in bytes that the head announces.
     ///
     /// # Errors
     /// It is more than there is room for.
-    pub fn length(self, head: [u8; HEAD]) -> Result<usize, String> {
+    pub fn length(self, head: [u8; HEAD]) -> Result<usize, WireError> {
         let [a, b, c, d, ..] = head;
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        match length + HEAD > self.size {
-            true => Err(format!("garbled: a message of {length} bytes")),
-            false => Ok(length),
+        if length + HEAD > self.size {
+            return Err(WireError::Length(length));
         }
+        Ok(length)
     }
 
     /// The message.
     ///
     /// # Errors
-    /// The check does not fit, or it is no such message.
-    pub fn unpack<T: DeserializeOwned>(self, head: [u8; HEAD], text: &[u8]) -> Result<T, String> {
+    /// The checksum does not fit, or it is no such message.
+    pub fn unpack<T: DeserializeOwned>(
+        self,
+        head: [u8; HEAD],
+        text: &[u8],
+    ) -> Result<T, WireError> {
         let [.., a, b, c, d] = head;
         if u32::from_le_bytes([a, b, c, d]) != fidelity_protocol::crc::crc32(&[text]) {
-            return Err("garbled: the message's check does not fit".to_owned());
+            return Err(WireError::Checksum);
         }
-        serde_json::from_slice(text).map_err(|error| format!("garbled: {error}"))
+        serde_json::from_slice(text).map_err(|error| WireError::NoMessage(error.to_string()))
     }
+}
+
+/// What is wrong with a message in the shared memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum WireError {
+    /// It has more bytes than there is room for.
+    #[error("a message of {length} bytes does not fit into {size}")]
+    TooLong {
+        /// Bytes of the message.
+        length: usize,
+        /// Bytes of the area.
+        size: usize,
+    },
+    /// The head of the message cannot be read.
+    #[error("the shared memory is gone")]
+    NoHead,
+    /// The head announces more bytes than the area has.
+    #[error("garbled: a message of {0} bytes")]
+    Length(usize),
+    /// The checksum is another.
+    #[error("garbled: the message's checksum does not fit")]
+    Checksum,
+    /// The text is no such message; the reason is serde_json's.
+    #[error("garbled: {0}")]
+    NoMessage(String),
 }
 
 /// What stands in the initramfs for /init.
@@ -172,15 +206,15 @@ pub enum Answer {
     /// To [`Request::Layers`].
     Layers(Box<Layers>),
     /// To [`Request::Boot`].
-    Boot(Result<Box<Boot>, String>),
+    Boot(Result<Box<Boot>, SiteError>),
     /// To [`Request::Direct`].
-    Direct(Result<Box<Direct>, String>),
+    Direct(Result<Box<Direct>, SiteError>),
     /// To [`Request::Migrate`].
-    Migrated(Result<Box<Migrated>, String>),
+    Migrated(Result<Box<Migrated>, SiteError>),
     /// To [`Request::Ask`].
-    Asked(Result<Vec<Value>, String>),
+    Asked(Result<Vec<Value>, SiteError>),
     /// L1 is of no use.
-    Unusable(String),
+    Unusable(Unusable),
 }
 
 /// The lower layers, of L1.
@@ -189,9 +223,9 @@ pub struct Layers {
     /// Hardware and kernel.
     pub host: HostLayer,
     /// KVM.
-    pub kvm: Result<KvmLayer, String>,
+    pub kvm: Result<KvmLayer, KvmError>,
     /// What could not be loaded, by module.
-    pub failed: BTreeMap<String, String>,
+    pub failed: BTreeMap<String, OsError>,
 }
 
 /// A case as it travels: without what the binary offers, which booting does not need.
@@ -202,7 +236,7 @@ pub struct FarCase {
     lane: Lane,
     machine: String,
     cpu: String,
-    smp: String,
+    smp: Topology,
     spared: Vec<Phase>,
 }
 
@@ -214,7 +248,7 @@ impl From<&Case> for FarCase {
             lane: case.lane,
             machine: case.machine.clone(),
             cpu: case.cpu.clone(),
-            smp: case.smp.as_str().to_owned(),
+            smp: case.smp.clone(),
             spared: case.spared.clone(),
         }
     }
@@ -222,11 +256,8 @@ impl From<&Case> for FarCase {
 
 impl FarCase {
     /// The case.
-    ///
-    /// # Errors
-    /// A topology that is none.
-    pub fn case(self) -> Result<Case, String> {
-        Ok(Case {
+    pub fn into_case(self) -> Case {
+        Case {
             qemu: Arc::new(Qemu {
                 path: self.qemu,
                 label: self.label,
@@ -235,16 +266,17 @@ impl FarCase {
             lane: self.lane,
             machine: self.machine,
             cpu: self.cpu,
-            smp: self.smp.parse()?,
+            smp: self.smp,
             spared: self.spared,
             linux: None,
-        })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::lab::error::LabError;
 
     fn head(bytes: &[u8]) -> [u8; HEAD] {
         bytes[..HEAD].try_into().expect("a head")
@@ -253,22 +285,22 @@ mod tests {
     #[test]
     fn a_message_survives() {
         let bytes = ANSWER
-            .pack(&Answer::Asked(Err("no".to_owned())))
+            .pack(&Answer::Asked(Err(LabError::Ended.into())))
             .expect("room");
         let length = ANSWER.length(head(&bytes)).expect("a length");
         let answer = ANSWER.unpack(head(&bytes), &bytes[HEAD..HEAD + length]);
-        assert!(matches!(answer, Ok(Answer::Asked(Err(reason))) if reason == "no"));
+        assert!(matches!(
+            answer,
+            Ok(Answer::Asked(Err(SiteError::Lab(LabError::Ended))))
+        ));
     }
 
     #[test]
-    fn a_garbled_message_is_told() {
+    fn a_garbled_message_is_an_error() {
         let mut bytes = ANSWER.pack(&Answer::Up).expect("room");
         bytes[HEAD + 1] ^= 1;
         let answer = ANSWER.unpack::<Answer>(head(&bytes), &bytes[HEAD..]);
-        assert_eq!(
-            answer.expect_err("an error"),
-            "garbled: the message's check does not fit"
-        );
+        assert_eq!(answer.expect_err("an error"), WireError::Checksum);
         assert!(ANSWER.length([0xFF; HEAD]).is_err());
         let other = ANSWER.pack(&"Elsewhere").expect("room");
         assert!(
@@ -279,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_told() {
+    fn a_message_that_is_too_long_is_an_error() {
         let small = Area { at: 0, size: 16 };
         assert!(small.pack(&"123456").is_ok());
         assert!(small.pack(&"1234567").is_err());

@@ -18,7 +18,7 @@ impl Gatherer<'_> {
             kernel: cpuinfo(&layer, flag),
             kvm: match &kvm {
                 Ok(kvm) => self.kvm(kvm),
-                Err(error) => Claim::unknown(error),
+                Err(error) => Claim::unknown(error.to_string()),
             },
             word: words
                 .zip(flag)

@@ -11,7 +11,6 @@ use crate::vmm::guest::Options;
 use crate::vmm::libvirt;
 use crate::vmm::libvirt::domain::Domain;
 use crate::vmm::libvirt::guest::PATIENCE;
-use crate::vmm::libvirt::session::SessionError;
 
 /// Start of the names of domains.
 const NAME: &str = "cpuid-fidelity";
@@ -67,7 +66,7 @@ pub fn boot_domain(engine: &Engine, case: &Case, domain: Domain, options: &Optio
     let started = engine.libvirt().with(engine, |session| {
         libvirt::boot(session, &domain, &of_kvm, engine.rom(), options)
     });
-    let started = started.map_err(|error| broken(&error))?;
+    let started = started?;
     let command = started.boot.command.clone();
     let layer = LibvirtLayer::read(&map, &domain.cpu, &started.live, &command);
     let mut seen = engine.observation(started.boot, Vec::new(), Vec::new(), options)?;
@@ -75,13 +74,6 @@ pub fn boot_domain(engine: &Engine, case: &Case, domain: Domain, options: &Optio
     seen.libvirt = Some(layer);
     seen.command = engine.again(case);
     Ok(seen)
-}
-
-fn broken(error: &SessionError) -> Broken {
-    Broken {
-        cancelled: *error == SessionError::Cancelled,
-        ..Broken::before(error.to_string())
-    }
 }
 
 /// `domcapabilities` for the QEMU and the machine type of `case`, under TCG.

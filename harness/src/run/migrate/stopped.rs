@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use crate::check::{Outcome, Status};
 use crate::evidence::warnings::Warnings;
-use crate::run::reason::{reason, telling};
 use crate::util::process::Ending;
+use crate::vmm::failure::{is_refusal_by_enforce, without_tcg_warnings};
 use crate::vmm::guest::Boot;
 use crate::vmm::migrate::told::{End, Migrated, Side, Stage};
-
-/// What QEMU says where `enforce` keeps a guest from starting (target/i386/cpu.c, x86_cpu_realizefn).
-const ENFORCED: &str = "doesn't support requested features";
 
 /// How one ended that did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +86,9 @@ fn refused(ran: &Migrated, cpu: &str) -> Stopped {
     let asked = cpu
         .split(',')
         .any(|word| word == "enforce" || word == "enforce=on");
-    let enforced = own.iter().all(|(_, end)| end.stderr.contains(ENFORCED));
+    let enforced = own
+        .iter()
+        .all(|(_, end)| is_refusal_by_enforce(&end.stderr));
     let message = told.join("; ");
     Stopped {
         status: match asked && enforced && ran.words.is_empty() {
@@ -177,7 +176,7 @@ fn guest_broke(side: Side, ran: &Migrated, timeout: Duration) -> String {
         _ => "",
     };
     let why = match ran.words.as_str() {
-        "" => reason(&boot, None, timeout),
+        "" => boot.failure(None, timeout).message,
         words => words.to_owned(),
     };
     format!("{when}on the {}: {why}", side.word())
@@ -185,13 +184,7 @@ fn guest_broke(side: Side, ran: &Migrated, timeout: Duration) -> String {
 
 /// How a QEMU ended, with its words.
 fn told(side: Side, end: &End) -> String {
-    let how = match end.ending {
-        Ending::Exited(status) => format!("exited with status {status}"),
-        Ending::Signalled(signal) => format!("was killed by signal {signal}"),
-        Ending::TimedOut => "did not answer in time".to_owned(),
-        Ending::Cancelled => "was cancelled".to_owned(),
-        Ending::Stopped => "was given up by KVM".to_owned(),
-    };
+    let how = end.ending;
     match words(&end.stderr) {
         said if said.is_empty() => format!("the {} {how}", side.word()),
         said => format!("the {} {how}; stderr: {said}", side.word()),
@@ -200,7 +193,7 @@ fn told(side: Side, end: &End) -> String {
 
 /// What QEMU said, without its warnings where it said more; with `enforce`, the features that it warned of.
 fn words(stderr: &str) -> String {
-    let said = telling(stderr);
+    let said = without_tcg_warnings(stderr);
     let errors: Vec<&str> = said
         .lines()
         .filter(|line| !line.contains("warning: "))
@@ -209,7 +202,7 @@ fn words(stderr: &str) -> String {
         true => said.clone(),
         false => errors.join("\n"),
     };
-    if !plain.ends_with(ENFORCED) {
+    if !is_refusal_by_enforce(&plain) {
         return plain;
     }
     let warnings = Warnings::read(stderr);

@@ -2,6 +2,7 @@
 
 use super::table::CpuidTable;
 use kvm_bindings::KVM_MAX_CPUID_ENTRIES;
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::fd::{FromRawFd as _, IntoRawFd as _};
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use kvm_ioctls::Kvm;
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 /// The device.
 pub const DEVICE: &str = "/dev/kvm";
@@ -17,7 +19,7 @@ pub const DEVICE: &str = "/dev/kvm";
 pub const API_VERSION: i32 = 12;
 
 /// Why KVM cannot be used, or did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum KvmError {
     /// There is no KVM.
     #[error("no /dev/kvm: the kernel has no KVM, or its module is not loaded")]
@@ -45,16 +47,16 @@ pub enum KvmError {
     Busy,
     /// A capability that is needed.
     #[error("this KVM lacks {0}")]
-    Lacks(&'static str),
+    Lacks(Cow<'static, str>),
     /// An ioctl failed.
     #[error("{ioctl} failed: {error}{hint}")]
     Ioctl {
         /// Its name.
-        ioctl: &'static str,
+        ioctl: Cow<'static, str>,
         /// The kernel's answer.
         error: String,
         /// What it may mean; empty, or starts with a space.
-        hint: &'static str,
+        hint: Cow<'static, str>,
     },
 }
 
@@ -76,9 +78,9 @@ impl KvmError {
             _ => "",
         };
         KvmError::Ioctl {
-            ioctl,
+            ioctl: ioctl.into(),
             error: error.to_string(),
-            hint,
+            hint: hint.into(),
         }
     }
 }

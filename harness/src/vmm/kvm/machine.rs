@@ -77,7 +77,7 @@ impl Machine {
             .map_err(told("KVM_CREATE_VCPU"))?;
         let rows = table
             .to_kvm()
-            .ok_or(KvmError::Lacks("room for so many CPUID entries"))?;
+            .ok_or(KvmError::Lacks("room for so many CPUID entries".into()))?;
         vcpu.set_cpuid2(&rows).map_err(told("KVM_SET_CPUID2"))?;
         let set = vcpu
             .get_cpuid2(KVM_MAX_CPUID_ENTRIES)

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::root::Root;
 use crate::util::cancel::Cancel;
 use crate::util::process::{Ending, Process, Woken};
+use crate::vmm::failure::{BootFailure, BootFailureKind};
 
 /// Most bytes of an answer; `domcapabilities` has some 30,000.
 const LONGEST: usize = 16 << 20;
@@ -45,6 +46,20 @@ pub enum SessionError {
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl From<SessionError> for BootFailure {
+    fn from(error: SessionError) -> BootFailure {
+        let kind = match error {
+            SessionError::Start(_) => BootFailureKind::Spawn,
+            SessionError::TimedOut { seconds, .. } => {
+                BootFailureKind::TimedOut(Duration::from_secs(seconds))
+            }
+            SessionError::Cancelled => BootFailureKind::Cancelled,
+            SessionError::Refused(_) | SessionError::Gone { .. } => BootFailureKind::NotPrepared,
+        };
+        BootFailure::because(kind, error)
+    }
 }
 
 /// libvirt, private and running. Dropping it ends it and all guests that it started.

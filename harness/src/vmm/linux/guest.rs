@@ -13,6 +13,7 @@ use crate::util::cancel::Cancel;
 use crate::util::process::Process;
 use crate::vmm::command::accelerator;
 use crate::vmm::console::last_lines;
+use crate::vmm::failure::StartError;
 use crate::vmm::guest::{Boot, Options, readable};
 use crate::vmm::memory::GuestMemory;
 
@@ -67,6 +68,17 @@ const PATIENCE: u32 = 3;
 /// # Errors
 /// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is told in [`Boot`].
 pub fn boot_linux(
+    case: &Case,
+    ready: &Ready,
+    packed: bool,
+    options: &Options,
+    cancel: &Cancel,
+) -> Result<Boot, StartError> {
+    run(case, ready, packed, options, cancel)
+        .map_err(|error| StartError::new(case.qemu.path.display(), error))
+}
+
+fn run(
     case: &Case,
     ready: &Ready,
     packed: bool,

@@ -14,6 +14,7 @@ use crate::case::guest::Case;
 use crate::case::migration::{Journey, Way};
 use crate::util::cancel::Cancel;
 use crate::util::process::Ending;
+use crate::vmm::failure::StartError;
 use crate::vmm::guest::{Options, mailbox};
 use crate::vmm::monitor::Gone;
 
@@ -30,6 +31,22 @@ enum Halt {
 /// # Errors
 /// A QEMU cannot be started, or the kernel refuses RAM, sockets or the file. All that happens later is told in [`Migrated`].
 pub fn migrate(
+    from: &Case,
+    to: &Case,
+    rom: &Path,
+    options: &Options,
+    journey: &Journey,
+    cancel: &Cancel,
+) -> Result<Migrated, StartError> {
+    run(from, to, rom, options, journey, cancel).map_err(|error| {
+        let qemus = [from, to].map(|case| case.qemu.path.display().to_string());
+        let file = journey.file.as_ref();
+        let file = file.map_or_else(String::new, |file| format!(" with {}", file.display()));
+        StartError::new(qemus.join(" and ") + &file, error)
+    })
+}
+
+fn run(
     from: &Case,
     to: &Case,
     rom: &Path,

@@ -1,0 +1,182 @@
+//! L1 while it runs: the emulator's process, the memory and the doorbell through which requests go, the console.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::io::{pread, pwrite};
+
+use super::emulated::Parts;
+use super::error::{EndOfL1, LabError, LinkError};
+use super::plan::Plan;
+use super::wire::{ANSWER, Answer, DOORBELL, HEAD, REQUEST, Request, SIZE, WireError};
+use crate::util::cancel::Cancel;
+use crate::util::process::{Process, Woken};
+use crate::util::shell::pasteable;
+use crate::vmm::console::last_lines;
+use crate::vmm::failure::StartError;
+
+/// What L1 may take to end when it is asked to.
+const TIME_TO_END: Duration = Duration::from_secs(5);
+
+/// A running L1. It dies with the thread that started it, and when it is dropped.
+pub(super) struct L1 {
+    process: Process,
+    doorbell: UnixStream,
+    shared: OwnedFd,
+    console: OwnedFd,
+    command: String,
+    came_up: Duration,
+}
+
+impl L1 {
+    /// Starts one and waits until its /init is ready.
+    ///
+    /// # Errors
+    /// It cannot be started, does not come up in time, or has no KVM.
+    pub(super) fn start(plan: &Plan, cancel: &Cancel) -> Result<L1, LabError> {
+        let started = Instant::now();
+        let mut l1 = L1::spawn(plan, cancel)?;
+        match l1.answer() {
+            Ok(Answer::Up) => {
+                l1.came_up = started.elapsed();
+                Ok(l1)
+            }
+            Ok(Answer::Unusable(reason)) => Err(LabError::Unusable {
+                kernel: plan.kernel.label(),
+                reason,
+            }),
+            Ok(_) => Err(LabError::OtherAnswer),
+            Err(error) => Err(LabError::NotUp {
+                kernel: plan.kernel.label(),
+                end: Box::new(l1.end_because(error)),
+            }),
+        }
+    }
+
+    fn spawn(plan: &Plan, cancel: &Cancel) -> Result<L1, LabError> {
+        let megabytes = plan.megabytes()?;
+        let no_room = |error: std::io::Error| StartError::new("the lab", error);
+        let shared = memory("lab-shared", SIZE as u64).map_err(no_room)?;
+        let console = memory("lab-console", 0).map_err(no_room)?;
+        let (doorbell, theirs) = UnixStream::pair().map_err(no_room)?;
+        let path = |file: &OwnedFd| format!("/proc/self/fd/{}", file.as_raw_fd());
+        let line = plan.host.command(Parts {
+            kernel: &plan.kernel.image,
+            initramfs: &plan.initramfs,
+            command_line: &plan.command_line(),
+            megabytes,
+            shared: &path(&shared),
+            console: &path(&console),
+            doorbell: theirs.as_raw_fd(),
+        });
+        let arguments: Vec<String> = line
+            .iter()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect();
+        let inherit = [shared.as_fd(), console.as_fd(), theirs.as_fd()];
+        let process = Process::start(&line, &inherit, plan.timeout, cancel)
+            .map_err(|error| StartError::new(plan.host.program().display(), error))?;
+        Ok(L1 {
+            process,
+            doorbell,
+            shared,
+            console,
+            command: pasteable(&arguments),
+            came_up: Duration::ZERO,
+        })
+    }
+
+    /// From its start until it was ready.
+    pub(super) fn came_up(&self) -> Duration {
+        self.came_up
+    }
+
+    /// Sends a request and waits for its answer, at most `timeout`.
+    ///
+    /// # Errors
+    /// There is no answer, or it is none. L1 is of no use then.
+    pub(super) fn ask(
+        &mut self,
+        request: &Request,
+        timeout: Duration,
+    ) -> Result<Answer, LinkError> {
+        self.process.extend(timeout);
+        self.send(request)?;
+        self.answer()
+    }
+
+    fn send(&mut self, request: &Request) -> Result<(), LinkError> {
+        let bytes = REQUEST.pack(request)?;
+        let mut at = 0;
+        while at < bytes.len() {
+            let place = (REQUEST.at + at) as u64;
+            let written = pwrite(&self.shared, &bytes[at..], place);
+            at += written.map_err(|error| LinkError::Gone(error.into()))?;
+        }
+        let rung = self.doorbell.write_all(&[DOORBELL]);
+        rung.map_err(|error| LinkError::Gone(error.into()))
+    }
+
+    fn answer(&mut self) -> Result<Answer, LinkError> {
+        if self.process.wait_for(self.doorbell.as_fd()) == Woken::Over {
+            return Err(LinkError::Silent);
+        }
+        let mut byte = [0];
+        match self.doorbell.read(&mut byte) {
+            Ok(1) if byte == [DOORBELL] => {}
+            Ok(1) => return Err(LinkError::Doorbell),
+            _ => return Err(LinkError::Silent),
+        }
+        let head = self.read(ANSWER.at, HEAD);
+        let head = head.try_into().map_err(|_| WireError::NoHead)?;
+        let text = self.read(ANSWER.at + HEAD, ANSWER.length(head)?);
+        Ok(ANSWER.unpack(head, &text)?)
+    }
+
+    fn read(&self, at: usize, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        let mut done = 0;
+        while done < length {
+            match pread(&self.shared, &mut bytes[done..], (at + done) as u64) {
+                Ok(count) if count > 0 => done += count,
+                _ => break,
+            }
+        }
+        bytes.truncate(done);
+        bytes
+    }
+
+    /// Ends L1 where it has not ended, because its answer was `link`.
+    pub(super) fn end_because(mut self, link: LinkError) -> EndOfL1 {
+        if link != LinkError::Silent {
+            // It runs, and what it answers is of no use.
+            self.process.extend(Duration::ZERO);
+        }
+        let finished = self.process.finish();
+        EndOfL1 {
+            link,
+            ending: finished.ending,
+            elapsed: finished.elapsed,
+            stderr: finished.stderr,
+            console: last_lines(&self.console),
+            command: self.command,
+        }
+    }
+
+    /// Has L1 power off, and waits for that.
+    pub(super) fn end(mut self) {
+        self.process.extend(TIME_TO_END);
+        if self.send(&Request::End).is_ok() {
+            self.process.finish();
+        }
+    }
+}
+
+fn memory(name: &str, size: u64) -> std::io::Result<OwnedFd> {
+    let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
+    ftruncate(&file, size)?;
+    Ok(file)
+}

@@ -1,0 +1,99 @@
+use super::*;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+fn ended(ending: Ending, stderr: &str) -> Boot {
+    Boot {
+        command: Vec::new(),
+        ending,
+        stderr: stderr.to_owned(),
+        elapsed: Duration::ZERO,
+        view: None,
+        console: None,
+        slots: Vec::new(),
+    }
+}
+
+#[test]
+fn the_list_of_unemulated_features_is_left_out() {
+    let stderr = "qemu: warning: TCG doesn't support requested feature: CPUID.01H:ECX.pcid [bit 17]\n\
+                  qemu: target/i386/cpu.c:384: Assertion failed.\n";
+    assert_eq!(
+        without_tcg_warnings(stderr),
+        "qemu: target/i386/cpu.c:384: Assertion failed."
+    );
+}
+
+#[test]
+fn a_refusal_by_enforce_is_a_kind_of_its_own() {
+    let refusal = "qemu: warning: TCG doesn't support requested feature: CPUID.01H:ECX.pcid [bit 17]\n\
+                   qemu-system-x86_64: TCG doesn't support requested features\n";
+    let failure = ended(Ending::Exited(1), refusal).failure(None, TIMEOUT);
+    assert_eq!(failure.kind, BootFailureKind::RefusedByEnforce(1));
+    assert_eq!(
+        failure.to_string(),
+        "QEMU exited with status 1; stderr: qemu-system-x86_64: TCG doesn't support requested features"
+    );
+    let warned = refusal.lines().next().unwrap_or_default();
+    let other = ended(Ending::Exited(1), warned).failure(None, TIMEOUT);
+    assert_eq!(other.kind, BootFailureKind::Refused(1));
+}
+
+#[test]
+fn timeout_signal_cancel_and_kvm_are_told_apart() {
+    for (ending, kind, message) in [
+        (
+            Ending::TimedOut,
+            BootFailureKind::TimedOut(TIMEOUT),
+            "timed out: no end after 20 s",
+        ),
+        (
+            Ending::Signalled(11),
+            BootFailureKind::Killed(11),
+            "QEMU was killed by signal 11",
+        ),
+        (Ending::Cancelled, BootFailureKind::Cancelled, "cancelled"),
+        (
+            Ending::Stopped,
+            BootFailureKind::KvmGaveUp,
+            "KVM gave up on the guest",
+        ),
+    ] {
+        let failure = ended(ending, "").failure(None, TIMEOUT);
+        assert_eq!(
+            (failure.kind, failure.to_string()),
+            (kind, message.to_owned())
+        );
+    }
+}
+
+#[test]
+fn an_incomplete_dump_keeps_the_error_of_the_stream() {
+    let status = crate::vmm::guest::exit_status(fidelity_protocol::config::EXIT_OK);
+    let boot = ended(Ending::Exited(status), "");
+    assert!(boot.outcome(None, TIMEOUT).is_ok());
+    let failure = boot
+        .outcome(Some(&StreamError::Empty), TIMEOUT)
+        .expect_err("a dump that is empty");
+    assert_eq!(failure.kind, BootFailureKind::Incomplete);
+    assert_eq!(
+        failure.to_string(),
+        "the guest ended, but its dump is not whole; the agent reported nothing"
+    );
+    let source = Error::source(&failure).expect("a source").to_string();
+    assert_eq!(source, "the agent reported nothing");
+}
+
+#[test]
+fn a_kernel_that_ended_early_shows_its_console() {
+    let boot = Boot {
+        console: Some("  Kernel panic".to_owned()),
+        ..ended(Ending::Exited(0), "")
+    };
+    let failure = boot.failure(None, TIMEOUT);
+    assert_eq!(failure.kind, BootFailureKind::KernelEnded);
+    assert_eq!(
+        failure.to_string(),
+        "the guest's kernel ended before /init had reported; console:\n  Kernel panic"
+    );
+}
