@@ -7,7 +7,7 @@ use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
 /// Every mutated register flips the bits this far apart, starting at another one each time: all bits of all registers would
-/// take minutes and tell nothing more. Coprime to 32.
+/// take minutes and show nothing more. Coprime to 32.
 pub const STRIDE: usize = 29;
 
 /// A mutation and what to call it. Made when it is looked at: thousands of records at once are too many.
@@ -227,7 +227,7 @@ pub fn mutants(record: &Dump, stride: usize) -> Vec<Mutant<'_>> {
     for (vcpu, content) in record.vcpus.iter().enumerate() {
         for (phase, content) in &content.phases {
             mutants.phase(vcpu, *phase, "completeness", |phase| phase.complete ^= true);
-            // Further vCPUs are all told in the same way; the second one stands for the rest.
+            // Further vCPUs are all rendered in the same way; the second one stands for the rest.
             if vcpu < 2 {
                 mutants.cpuid(vcpu, *phase, content);
                 mutants.registers(vcpu, *phase, content);

@@ -169,10 +169,10 @@ pub fn of_control(record: &Dump) -> Vec<Mutant<'_>> {
     let mut mutants = Vec::new();
     // Of a phase that the guest did not survive nothing is due.
     let whole = enabled.is_some_and(|phase| phase.complete);
-    let held = pairs
+    let asked_for = pairs
         .into_iter()
         .filter(|(asked, _)| whole && wanted(*asked).is_some());
-    for (_, control) in held {
+    for (_, control) in asked_for {
         for reading in [Reading::Value(0), Reading::Fault(13)] {
             let what = format!("os-enabled {} is {reading:x?}", control.name());
             mutants.push(Mutant::new(what, move |dump: &mut Dump| {
@@ -185,7 +185,7 @@ pub fn of_control(record: &Dump) -> Vec<Mutant<'_>> {
     mutants
 }
 
-/// Value ↔ #GP, of the MSRs of which a rule says which one is due.
+/// Value ↔ #GP, of the MSRs of which a rule demands one.
 pub fn of_msrs<'a>(table: &Table, record: &'a Dump, lane: Lane) -> Vec<Mutant<'a>> {
     let phase = record
         .boot_processor()

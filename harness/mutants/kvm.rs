@@ -70,7 +70,7 @@ pub fn direct(tables: &Tables, name: &str, record: &DirectRecord) -> Vec<Tally> 
     ]
 }
 
-/// Bits of the table that KVM says it kept.
+/// Bits of the table that KVM reports as kept.
 fn of_kept(record: &DirectRecord) -> Vec<Mutant<'_, DirectRecord>> {
     let rows = record.kept.first().map_or(0, |table| table.0.len());
     let mut mutants = Vec::new();

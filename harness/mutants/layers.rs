@@ -1,4 +1,4 @@
-//! Suites over what QEMU says of a CPU.
+//! Suites over what QEMU reports of a CPU.
 
 use cpuid_fidelity::cpuid::bit::Bit;
 use cpuid_fidelity::cpuid::dump::Dump;
@@ -11,7 +11,7 @@ use super::dump::Mutant;
 use super::records::{Tables, none};
 use super::tally::{Suite, Tally};
 
-/// Checks 2 and 3: what QEMU says of the CPU.
+/// Checks 2 and 3: what QEMU reports of the CPU.
 pub fn agreement(tables: &Tables, name: &str, record: &Record) -> Vec<Tally> {
     let findings = |record: &Record| record.findings(&tables.names).unwrap_or_default();
     let suite = |check, mutants| {
@@ -140,11 +140,11 @@ fn of_warnings(record: &Record) -> Vec<Mutant<'_, Record>> {
             },
         ));
         let beside = (warned.bit + 1) % 32;
-        let said = |other: &Warned| {
+        let warned_of = |other: &Warned| {
             let place = |one: &Warned| (one.leaf, one.subleaf, one.register);
             place(other) == place(warned) && other.bit == beside
         };
-        if qemu.warnings.features.iter().any(said) {
+        if qemu.warnings.features.iter().any(warned_of) {
             continue;
         }
         mutants.push(Mutant::new(

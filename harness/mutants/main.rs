@@ -1,7 +1,7 @@
 //! The self-test by mutation: `make mutants`.
 //!
 //! Guests, records and QEMUs are changed in thousands of ways, one at a time, and each must be noticed by the check that it is meant for. The
-//! same mutants are held a second time without that check, which shows that it is that check that notices them. A survivor is told
+//! same mutants are checked a second time without that check, which shows that it is that check that notices them. A survivor is printed
 //! with the reason why it may be one, from the check's own tables or from survivors.toml; one without a reason is exit status 1.
 
 mod dump;
@@ -27,7 +27,7 @@ use cpuid_fidelity::util::cancel::Cancel;
 use records::Tables;
 use tally::Tally;
 
-/// The fewest mutants that tell anything.
+/// The fewest mutants that mean anything.
 const FEWEST_RECORDS: usize = 2_000;
 const FEWEST_QEMU: usize = 500;
 
@@ -63,7 +63,7 @@ fn main() -> anyhow::Result<ExitCode> {
         (qemu, FEWEST_QEMU, "qemu", "QEMU"),
     ] {
         if count < fewest && half(half_name) {
-            println!("{count} {what} mutants are too few to tell: {fewest} wanted");
+            println!("{count} {what} mutants are too few to mean anything: {fewest} wanted");
             wrong = true;
         }
     }

@@ -1,5 +1,5 @@
 //! QEMU mutants: wrappers around the real binary that add `-global`, put the newest machine type in another one's place, or keep
-//! something to themselves, each held as `run` holds the real one.
+//! something to themselves, each checked as `run` checks the real one.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -100,9 +100,9 @@ fn decoder(tables: &Tables, name: &str, record: &Dump) -> Tally {
     let original = text(record);
     let findings = |dump: &Dump| {
         let printed = text(dump);
-        let told = printed != original && parse(&printed).as_ref() == Ok(dump);
+        let noticed = printed != original && parse(&printed).as_ref() == Ok(dump);
         let change = Change::told(CHECK, Kind::Changed, "text", "", "", "harness");
-        told.then_some(change).into_iter().collect()
+        noticed.then_some(change).into_iter().collect()
     };
     Suite {
         check: CHECK,
@@ -115,7 +115,7 @@ fn decoder(tables: &Tables, name: &str, record: &Dump) -> Tally {
     .run()
 }
 
-/// Check 1, as expectations hold it: masked.
+/// Check 1, as expectations are compared: masked.
 fn expectation(tables: &Tables, name: &str, record: &Dump) -> Tally {
     let lines = |dump: &Dump, masks: &Volatile| render(dump, &tables.names, masks);
     let original = lines(record, &tables.masks);

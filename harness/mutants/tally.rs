@@ -27,7 +27,7 @@ pub struct Tally {
 pub struct Survivor {
     /// What was changed.
     pub what: String,
-    /// Why that is no fault of the check; `None` where nobody has said.
+    /// Why that is no fault of the check; `None` where nobody has explained it.
     pub reason: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Files that people write, with errors in them: one clear message that says where, and the right exit status.
+//! Files that people write, with errors in them: one clear message with the place, and the right exit status.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use super::world::World;
 #[test]
 fn an_error_in_the_configuration_is_told_with_line_and_column() {
     let world = or_skip!(World::new(&[], &[]));
-    for (toml, place, words) in [
+    for (toml, place, message) in [
         (
             "timeout = 5\njobs = \n",
             "line 2, column 8",
@@ -38,8 +38,8 @@ fn an_error_in_the_configuration_is_told_with_line_and_column() {
         world.configure(toml);
         for verb in ["run", "list", "dump"] {
             let ended = world.run(&[verb]).expect(2);
-            ended.says(place);
-            ended.says(words);
+            ended.prints(place);
+            ended.prints(message);
         }
     }
     let ended = world.run(&["list", "--config", "missing.toml"]).expect(2);
@@ -73,7 +73,7 @@ fn an_error_in_a_table_is_told_with_line_and_column() {
     ] {
         world.write("expectations/features.tsv", &text);
         for verb in ["run", "list", "dump"] {
-            world.run(&[verb]).expect(2).says(message);
+            world.run(&[verb]).expect(2).prints(message);
         }
     }
     std::fs::remove_file(world.path("expectations/features.tsv")).expect("the table");
@@ -90,8 +90,8 @@ fn an_error_in_a_table_is_told_with_line_and_column() {
     ] {
         world.write("expectations/volatile.toml", text);
         let ended = world.run(&["list"]).expect(2);
-        ended.says("volatile.toml");
-        ended.says(message);
+        ended.prints("volatile.toml");
+        ended.prints(message);
     }
 }
 
@@ -112,7 +112,7 @@ fn a_snapshot_edited_into_nonsense_is_an_error_with_file_and_line() {
     let world = or_skip!(World::new(&[], &[]));
     let older = world.machines()[1].clone();
     world.select(&["486-v1"], &[&older], &[]);
-    world.record();
+    world.record_expectations();
     let conflict = "<<<<<<< HEAD";
     let twice = "agent mode                      mode = 32";
     for (folder, glob, added, problem) in [
@@ -148,7 +148,7 @@ fn a_snapshot_edited_into_nonsense_is_an_error_with_file_and_line() {
         let ended = world
             .run(&["run", "--machine", glob, "--json", "run.json"])
             .expect(3);
-        ended.says(&format!("{name}: line {line}: {problem}"));
+        ended.prints(&format!("{name}: line {line}: {problem}"));
         let cases = world.cases("run.json");
         let broken: Vec<_> = cases
             .iter()
@@ -160,9 +160,9 @@ fn a_snapshot_edited_into_nonsense_is_an_error_with_file_and_line() {
     let (path, name) = only_snapshot(&world, "models");
     std::fs::write(&path, twice).expect("a snapshot");
     let ended = world.run(&["run"]).expect(3);
-    ended.says(&format!("{name}: not a snapshot file"));
+    ended.prints(&format!("{name}: not a snapshot file"));
     std::fs::write(&path, b"---\n\xff\n---\n").expect("a snapshot");
-    world.run(&["run"]).expect(3).says(&name);
+    world.run(&["run"]).expect(3).prints(&name);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_file_that_cannot_be_written_is_told_before_the_run() {
     for option in ["--json", "--junit"] {
         for path in ["/proc/nowhere/x", "/proc/x", "file/x", "expectations"] {
             let ended = world.run(&["run", option, path]).expect(2);
-            ended.says(&format!("failed to write {path}: "));
+            ended.prints(&format!("failed to write {path}: "));
             assert!(ended.stdout.is_empty(), "{}", ended.stdout);
         }
     }
@@ -195,7 +195,7 @@ fn a_run_that_cannot_start_leaves_an_old_result_as_it_was() {
 #[test]
 fn usage_errors_are_told() {
     let world = or_skip!(World::new(&[], &[]));
-    for (arguments, words) in [
+    for (arguments, message) in [
         (&["run", "--shard", "3/2"][..], "1 ≤ K ≤ N"),
         (&["run", "--cpu", "["], "bad glob"),
         (
@@ -220,7 +220,7 @@ fn usage_errors_are_told() {
         (&["frobnicate"], "unrecognized subcommand"),
         (&["diff", "only-one"], "required arguments"),
     ] {
-        world.run(arguments).expect(2).says(words);
+        world.run(arguments).expect(2).prints(message);
     }
     let many: Vec<String> = (0..17)
         .map(|index| format!("--sweep-msrs={0:x}-{0:x}", index * 16))
@@ -230,5 +230,5 @@ fn usage_errors_are_told() {
         &many.iter().map(String::as_str).collect::<Vec<_>>()[..],
     ]
     .concat();
-    world.run(&many).expect(2).says("at most 16 ranges");
+    world.run(&many).expect(2).prints("at most 16 ranges");
 }

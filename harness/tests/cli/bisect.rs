@@ -17,9 +17,9 @@ const DROPS_AVX2: &str = "-global EPYC-v1-x86_64-cpu.avx2=off";
 /// Lines that a step printed: git's order, one a commit.
 fn steps(stdout: &str) -> Vec<&str> {
     let step = |line: &&str| {
-        let mut words = line.split_whitespace();
-        ["good", "bad", "skip"].contains(&words.next().unwrap_or_default())
-            && words.nth(1) == Some("commit")
+        let mut fields = line.split_whitespace();
+        ["good", "bad", "skip"].contains(&fields.next().unwrap_or_default())
+            && fields.nth(1) == Some("commit")
     };
     stdout.lines().filter(step).collect()
 }
@@ -36,18 +36,18 @@ fn the_commit_that_adds_a_global_is_named_in_seven_steps() {
             && step.ends_with("commit 32  cpu.c:7: error: no such thing")),
         "{steps:#?}"
     );
-    ended.says(&format!("hunted: {LOST}\n"));
+    ended.prints(&format!("hunted: {LOST}\n"));
     let commit = repo.id(41);
-    ended.says(&format!(
+    ended.prints(&format!(
         "first bad commit: {commit} commit 41\n  Tester <tester@example.org>, 2023-11-14T22:14:01Z\n  {LOST} (layer: qemu)\n\
          -cpuid 0x00000007.00 ebx[ 5]     avx2\n\n"
     ));
     // The draft: what a maintainer needs.
-    ended.says(&format!("Subject: target/i386: {LOST}\n"));
-    ended.says(&format!("    commit {commit}\n"));
-    ended.says("    -cpuid 0x00000007.00 ebx[ 5]     avx2\n");
-    ended.says("-cpu EPYC-v1,x-force-features=on");
-    ended.says(&format!("    # first bad commit: [{commit}] commit 41\n"));
+    ended.prints(&format!("Subject: target/i386: {LOST}\n"));
+    ended.prints(&format!("    commit {commit}\n"));
+    ended.prints("    -cpuid 0x00000007.00 ebx[ 5]     avx2\n");
+    ended.prints("-cpu EPYC-v1,x-force-features=on");
+    ended.prints(&format!("    # first bad commit: [{commit}] commit 41\n"));
     repo.assert_as_found();
     world.assert_clean();
 }
@@ -57,13 +57,13 @@ fn what_cannot_be_built_beside_the_commit_is_told() {
     let world = or_skip!(World::new(&[], &[]));
     let repo = Repository::new(&world, commits(16, 9, DROPS_AVX2, &[7, 8]));
     let ended = repo.bisect(&world, &[]).expect(3);
-    ended.says(&format!(
+    ended.prints(&format!(
         "first bad commit that could be tested: {} commit 9\n",
         repo.id(9)
     ));
     let short = |number| repo.id(number)[..12].to_owned();
     for number in [7, 8] {
-        ended.says(&format!("{} commit {number}", short(number)));
+        ended.prints(&format!("{} commit {number}", short(number)));
     }
     repo.assert_as_found();
 }
@@ -75,8 +75,8 @@ fn a_qemu_that_crashes_is_skipped_where_a_changed_guest_is_hunted() {
     history[7].script = "case \"$*\" in *-bios*) kill -SEGV $$ ;; esac".to_owned();
     let repo = Repository::new(&world, history);
     let ended = repo.bisect(&world, &[]).expect(3);
-    ended.says("commit 8  QEMU was killed by signal 11");
-    ended.says(&format!(
+    ended.prints("commit 8  QEMU was killed by signal 11");
+    ended.prints(&format!(
         "first bad commit that could be tested: {}",
         repo.id(9)
     ));
@@ -94,10 +94,10 @@ fn a_crash_is_hunted_where_the_bad_end_crashes() {
     }
     let repo = Repository::new(&world, history);
     let ended = repo.bisect(&world, &[]).expect(0);
-    ended.says("hunted: QEMU was killed by signal 6");
-    ended.says(&format!("first bad commit: {} commit 11\n", repo.id(11)));
-    ended.says("Since then this guest cannot be run to its end:\n");
-    ended.says("qemu: assertion failed");
+    ended.prints("hunted: QEMU was killed by signal 6");
+    ended.prints(&format!("first bad commit: {} commit 11\n", repo.id(11)));
+    ended.prints("Since then this guest cannot be run to its end:\n");
+    ended.prints("qemu: assertion failed");
 }
 
 #[test]
@@ -111,27 +111,27 @@ fn another_difference_is_left_for_another_bisect() {
     }
     let repo = Repository::new(&world, history);
     let ended = repo.bisect(&world, &[]).expect(0);
-    ended.says(&format!("first bad commit: {} commit 5\n", repo.id(5)));
-    ended.says(
+    ended.prints(&format!("first bad commit: {} commit 5\n", repo.id(5)));
+    ended.prints(
         "the bad end has more, which came later: lost bmi1 at CPUID.07H.00H:EBX[3]; `--feature` singles one out",
     );
     let ended = repo.bisect(&world, &["--feature", "bmi1"]).expect(0);
-    ended.says(&format!("first bad commit: {} commit 13\n", repo.id(13)));
+    ended.prints(&format!("first bad commit: {} commit 13\n", repo.id(13)));
 }
 
 #[test]
 fn an_expectation_is_what_a_case_is_held_against() {
     let world = or_skip!(World::new(&["EPYC-v1"], &[]));
-    world.record();
+    world.record_expectations();
     let release = world.offers().release_folder();
     let repo = Repository::new(&world, commits(8, 4, DROPS_AVX2, &[]));
     let case = format!("definition/{release}/-/EPYC-v1");
     let ended = repo.bisect_case(&world, &case, &[]).expect(0);
-    ended.says(&format!("first bad commit: {} commit 4\n", repo.id(4)));
+    ended.prints(&format!("first bad commit: {} commit 4\n", repo.id(4)));
     let ended = repo
         .between(&world, &case, (5, 8), &["--report", "draft.txt"])
         .expect(2);
-    ended.says(&format!(
+    ended.prints(&format!(
         "error: the case fails at the good end: {LOST}; `--against good` takes what it shows there for what is expected"
     ));
     assert!(!world.path("draft.txt").exists());
@@ -141,28 +141,28 @@ fn an_expectation_is_what_a_case_is_held_against() {
 #[test]
 fn one_step_by_hand_keeps_to_gits_contract() {
     let mut world = or_skip!(World::new(&["EPYC-v1"], &[]));
-    world.record();
+    world.record_expectations();
     let case = format!("definition/{}/-/EPYC-v1", world.offers().release_folder());
     let step = |world: &World, more: &[&str], status| {
         let qemu = world.qemu.to_string_lossy().into_owned();
-        let words = [&["--qemu", &qemu, "bisect", "step"], more].concat();
-        world.run(&words).expect(status)
+        let arguments = [&["--qemu", &qemu, "bisect", "step"], more].concat();
+        world.run(&arguments).expect(status)
     };
-    step(&world, &["--case", &case], 0).says("good  definition/");
+    step(&world, &["--case", &case], 0).prints("good  definition/");
     step(&world, &["--case", &case, "--build", "exit 7"], 125)
-        .says("the build ended with status 7");
-    step(&world, &["--case", "nonsense"], 128).says("names no case to bisect");
+        .prints("the build ended with status 7");
+    step(&world, &["--case", "nonsense"], 128).prints("names no case to bisect");
     step(&world, &["--case", CASE], 128)
-        .says("definition/-/-/EPYC-v1 names no expectation, and one step knows no good end: --against FILE");
-    step(&world, &["--nonsense"], 128).says("unexpected argument");
-    step(&world, &["--state", "nowhere"], 128).says("no bisect is kept in nowhere");
-    world.wrap_adding(DROPS_AVX2);
-    step(&world, &["--case", &case], 1).says(LOST);
-    step(&world, &["--case", &case, "--feature", "bmi1"], 0).says("good  definition/");
-    step(&world, &["--case", &case, "--hunt-breakage"], 0).says("good  definition/");
-    world.wrap_guests("exit 1");
-    step(&world, &["--case", &case], 125).says("QEMU exited with status 1");
-    step(&world, &["--case", &case, "--hunt-breakage"], 1).says("QEMU exited with status 1");
+        .prints("definition/-/-/EPYC-v1 names no expectation, and one step knows no good end: --against FILE");
+    step(&world, &["--nonsense"], 128).prints("unexpected argument");
+    step(&world, &["--state", "nowhere"], 128).prints("no bisect is kept in nowhere");
+    world.add_arguments(DROPS_AVX2);
+    step(&world, &["--case", &case], 1).prints(LOST);
+    step(&world, &["--case", &case, "--feature", "bmi1"], 0).prints("good  definition/");
+    step(&world, &["--case", &case, "--hunt-breakage"], 0).prints("good  definition/");
+    world.replace_guests("exit 1");
+    step(&world, &["--case", &case], 125).prints("QEMU exited with status 1");
+    step(&world, &["--case", &case, "--hunt-breakage"], 1).prints("QEMU exited with status 1");
 }
 
 #[test]
@@ -172,16 +172,16 @@ fn a_file_is_what_a_step_is_held_against() {
         .run(&["dump", "--cpu", "EPYC-v1", "--format", "json"])
         .expect(0);
     world.write("good.json", &dump.stdout);
-    let words = ["bisect", "step", "--case", CASE, "--against", "good.json"];
+    let arguments = ["bisect", "step", "--case", CASE, "--against", "good.json"];
     let step = |world: &World, status| {
         let qemu = world.qemu.to_string_lossy().into_owned();
         world
-            .run(&[&["--qemu", &qemu], &words[..]].concat())
+            .run(&[&["--qemu", &qemu], &arguments[..]].concat())
             .expect(status)
     };
     step(&world, 0);
-    world.wrap_adding(DROPS_AVX2);
-    step(&world, 1).says(LOST);
+    world.add_arguments(DROPS_AVX2);
+    step(&world, 1).prints(LOST);
 }
 
 /// A commit's QEMU is the real one.

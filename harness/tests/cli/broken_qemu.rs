@@ -6,7 +6,7 @@ use super::world::World;
 
 const MODEL: &str = "486-v1";
 
-/// A way to break, what is said of it, and the seconds a guest may take.
+/// A way to break, what its message has, and the seconds a guest may take.
 struct Way {
     script: &'static str,
     cpu: &'static str,
@@ -32,20 +32,20 @@ const WAYS: [Way; 9] = [
         timeout: "60",
     },
     Way {
-        script: "exec \"${0%/*}/sleeper\" 100000",
+        script: "exec cat \"${0%/*}/never\"",
         cpu: MODEL,
         reasons: &["timed out: no end after 1 s", "the agent reported nothing"],
         timeout: "1",
     },
     // Not `exec`: a child of the wrapper holds on.
     Way {
-        script: "\"${0%/*}/sleeper\" 100000; exit 1",
+        script: "cat \"${0%/*}/never\"; exit 1",
         cpu: MODEL,
         reasons: &["timed out: no end after 1 s"],
         timeout: "1",
     },
     Way {
-        script: "trap '' INT TERM HUP; while :; do \"${0%/*}/sleeper\" 1; done",
+        script: "trap '' INT TERM HUP; while :; do cat \"${0%/*}/never\"; done",
         cpu: MODEL,
         reasons: &["timed out: no end after 1 s"],
         timeout: "1",
@@ -58,7 +58,8 @@ const WAYS: [Way; 9] = [
     },
     // The guest hangs in the phase os-enabled, so that is where it dies.
     Way {
-        script: "(sleep 2; kill -9 $$) & exec \"$q\" \"$@\"",
+        // A guest that hangs is killed once it has used up its second of processor time.
+        script: "ulimit -t 1; exec \"$q\" \"$@\"",
         cpu: "Opteron_G5-v1",
         reasons: &[
             "QEMU was killed by signal 9",
@@ -67,7 +68,7 @@ const WAYS: [Way; 9] = [
         ],
         timeout: "60",
     },
-    // Says it ended well, with the exit status that the agent's end has.
+    // Ends as if all were well, with the exit status that the agent's end has.
     Way {
         script: "exit 33",
         cpu: MODEL,
@@ -89,9 +90,8 @@ const WAYS: [Way; 9] = [
 fn a_qemu_that_breaks_is_an_error_with_its_reason() {
     for way in &WAYS {
         let mut world = or_skip!(World::new(&[way.cpu], &[]));
-        world.look_at_release();
-        std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
-        world.wrap_guests(way.script);
+        world.mark_release_as_recorded();
+        world.replace_guests(way.script);
         let ended = world
             .run(&["run", "--timeout", way.timeout, "--json", "run.json"])
             .expect(3);
@@ -114,7 +114,7 @@ fn a_qemu_that_breaks_is_an_error_with_its_reason() {
             "{}",
             way.script
         );
-        ended.says(&format!(
+        ended.prints(&format!(
             "ERROR definition/qemu-{}/-/{}",
             release(&world),
             way.cpu
@@ -137,8 +137,10 @@ fn release(world: &World) -> String {
 #[test]
 fn one_broken_guest_costs_no_other() {
     let mut world = or_skip!(World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]));
-    world.record();
-    world.wrap("case \"$*\" in *-cpu*EPYC-v1*-bios*) kill -9 $$ ;; esac\nexec \"$q\" \"$@\"");
+    world.record_expectations();
+    world.replace_qemu(
+        "case \"$*\" in *-cpu*EPYC-v1*-bios*) kill -9 $$ ;; esac\nexec \"$q\" \"$@\"",
+    );
     world.run(&["run", "--json", "run.json"]).expect(3);
     let statuses: Vec<_> = world
         .cases("run.json")
@@ -157,8 +159,8 @@ fn a_machine_type_without_its_reference_is_an_error_that_says_so() {
         panic!("{machines:?}")
     };
     world.select(&["486-v1"], &[older], &[]);
-    world.record();
-    world.wrap(&format!(
+    world.record_expectations();
+    world.replace_qemu(&format!(
         "case \"$*\" in *{newest},*-bios*) exit 7 ;; esac\nexec \"$q\" \"$@\""
     ));
     world
@@ -176,8 +178,7 @@ fn a_machine_type_without_its_reference_is_an_error_that_says_so() {
 #[test]
 fn what_is_no_qemu_cannot_be_run() {
     let mut world = or_skip!(World::new(&["486-v1"], &[]));
-    let marked = "exec \"${0%/*}/sleeper\" 100000";
-    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
+    let marked = "exec cat \"${0%/*}/never\"";
     for (script, reason) in [
         (
             "echo rubbish; echo more rubbish >&2",
@@ -190,13 +191,13 @@ fn what_is_no_qemu_cannot_be_run() {
         ),
         (marked, "does not answer over QMP (did not answer in time)"),
     ] {
-        world.wrap(script);
+        world.replace_qemu(script);
         for arguments in [&["run", "--json", "run.json"][..], &["dump"], &["list"]] {
             let ended = world
                 .run(&[arguments, &["--timeout", "1"]].concat())
                 .expect(3);
-            ended.says(reason);
-            ended.says("qemu-wrapper");
+            ended.prints(reason);
+            ended.prints("qemu-wrapper");
             assert!(
                 ended.took < Duration::from_secs(5),
                 "{script}: {:?}",
@@ -226,7 +227,7 @@ fn a_qemu_path_that_is_not_there_or_not_qemu_cannot_be_run() {
         ("/etc/passwd", "passwd: Permission denied"),
     ] {
         for verb in ["run", "dump", "list", "catalogue"] {
-            world.run(&["--qemu", path, verb]).expect(3).says(reason);
+            world.run(&["--qemu", path, verb]).expect(3).prints(reason);
         }
     }
     world.assert_clean();
@@ -235,7 +236,7 @@ fn a_qemu_path_that_is_not_there_or_not_qemu_cannot_be_run() {
 #[test]
 fn a_model_or_machine_that_qemu_lacks_is_an_error_in_its_own_words() {
     let world = or_skip!(World::new(&[], &[]));
-    for (arguments, case, words) in [
+    for (arguments, case, message) in [
         (
             ["--cpu", "NoSuchCpu"],
             "/q35/NoSuchCpu: ",
@@ -253,14 +254,14 @@ fn a_model_or_machine_that_qemu_lacks_is_an_error_in_its_own_words() {
         ),
     ] {
         let ended = world.run(&[&["dump"], &arguments[..]].concat()).expect(3);
-        ended.says(case);
-        ended.says(words);
+        ended.prints(case);
+        ended.prints(message);
         assert!(ended.stdout.is_empty());
     }
     for arguments in [["--cpu", "NoSuchCpu"], ["--machine", "nosuch"]] {
         world
             .run(&[&["run"], &arguments[..]].concat())
             .expect(2)
-            .says("no planned case matches");
+            .prints("no planned case matches");
     }
 }

@@ -174,7 +174,7 @@ fn run_of_all_releases(qemus: &[PathBuf]) -> Option<World> {
         "qemu = []\nexpectations = {expectations:?}\n[default]\ndefinition.models = [\"EPYC-v1\", \"Skylake-Server-v4\"]\n\
          definition.machines = [\"pc-q35-3.1\"]\ntcg.models = [\"Skylake-Server-v4\"]\n"
     ));
-    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
+    world.add_arguments("-global EPYC-v1-x86_64-cpu.avx2=off");
     let mut arguments = Vec::new();
     for qemu in qemus {
         let wrapped = *qemu == world.real;

@@ -11,16 +11,16 @@ const LOST: &str = "-cpuid 0x00000007.00 ebx[ 5]     avx2";
 /// A world whose QEMU lost one feature of one model.
 fn poorer() -> Option<World> {
     let mut world = World::new(&[], &[])?;
-    world.wrap_adding(&format!("-global {MODEL}-x86_64-cpu.avx2=off"));
+    world.add_arguments(&format!("-global {MODEL}-x86_64-cpu.avx2=off"));
     Some(world)
 }
 
-/// The arguments that hold the real QEMU against the one of the world, over two models on the newest machine type.
+/// The arguments that compare the real QEMU with the one of the world, over two models on the newest machine type.
 fn arguments(world: &World) -> Vec<String> {
     let paths = [&world.real, &world.qemu].map(|path| path.display().to_string());
     let [old, new] = paths;
     let machine = world.machines()[0].clone();
-    let words = [
+    let arguments = [
         "run",
         "--compat",
         &old,
@@ -34,7 +34,7 @@ fn arguments(world: &World) -> Vec<String> {
         "--matrix",
         "matrix.json",
     ];
-    words.map(str::to_owned).to_vec()
+    arguments.map(str::to_owned).to_vec()
 }
 
 fn run(world: &World) -> super::world::Ended {
@@ -66,16 +66,16 @@ fn expect(world: &World, content: &str) -> String {
 fn one_feature_lost_is_one_group_that_nobody_expects() {
     let world = or_skip!(poorer());
     let ended = run(&world).expect(1);
-    ended.says("FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): Skylake-Server-v4 · ");
-    ended.says("1 group of changes\n  not expected\n    lost avx2\n    Skylake-Server-v4 · ");
+    ended.prints("FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): Skylake-Server-v4 · ");
+    ended.prints("1 group of changes\n  not expected\n    lost avx2\n    Skylake-Server-v4 · ");
     let cases = world.cases("run.json");
-    let told = |model: &str| {
+    let outcome = |model: &str| {
         let mut cases = cases.iter();
         let case = cases.find(|case| case["cpu"] == model).expect("a case");
         (case["status"].clone(), case["crossing"]["outcome"].clone())
     };
-    assert_eq!(told(MODEL), (json!("FAIL"), json!("changes")));
-    assert_eq!(told("Skylake-Server-v5"), (json!("PASS"), json!("safe")));
+    assert_eq!(outcome(MODEL), (json!("FAIL"), json!("changes")));
+    assert_eq!(outcome("Skylake-Server-v5"), (json!("PASS"), json!("safe")));
     let cells = matrix(&world);
     let ways: Vec<_> = cells
         .iter()
@@ -101,12 +101,12 @@ fn a_reviewed_group_passes_and_is_told_by_its_title() {
     expect(&world, &content);
     run(&world)
         .expect(0)
-        .says("  intended: a test takes avx2 away\n    lost avx2\n");
+        .prints("  intended: a test takes avx2 away\n    lost avx2\n");
     // What is expected and does not happen is a finding as well.
     world.qemu = world.real.clone();
     run(&world)
         .expect(1)
-        .says("FAIL avx2 gained at CPUID.07H.00H:EBX[5]");
+        .prints("FAIL avx2 gained at CPUID.07H.00H:EBX[5]");
 }
 
 #[test]
@@ -116,15 +116,15 @@ fn a_group_that_nobody_reviewed_holds_nothing() {
     let name = expect(&world, &format!("# avx2 is gone\n{line} | {MODEL} | *"));
     run(&world)
         .expect(3)
-        .says(&format!("{name}: line 5: this group has not been reviewed"));
+        .prints(&format!("{name}: line 5: this group has not been reviewed"));
 }
 
 #[test]
 fn a_guest_that_dies_is_an_error_that_names_its_side() {
     let mut world = or_skip!(World::new(&[], &[]));
-    world.wrap_guests("echo went away >&2; exit 7");
+    world.replace_guests("echo went away >&2; exit 7");
     let ended = run(&world).expect(3);
-    ended.says(": QEMU exited with status 7; the agent reported nothing; stderr: went away");
+    ended.prints(": QEMU exited with status 7; the agent reported nothing; stderr: went away");
     let cases = world.cases("run.json");
     assert_eq!(cases[0]["crossing"]["outcome"], "unknown");
     world.assert_clean();
@@ -135,7 +135,7 @@ fn what_cannot_be_compared_is_told() {
     let world = or_skip!(World::new(&[], &[]));
     let real = world.real.display().to_string();
     let machine = world.machines()[0].clone();
-    for (arguments, status, words) in [
+    for (arguments, status, message) in [
         (vec!["--compat", &real], 2, "2 values required"),
         (
             vec!["--compat", "1.0", &real],
@@ -173,7 +173,7 @@ fn what_cannot_be_compared_is_told() {
         ),
     ] {
         let arguments: Vec<&str> = ["run"].into_iter().chain(arguments).collect();
-        world.run(&arguments).expect(status).says(words);
+        world.run(&arguments).expect(status).prints(message);
     }
 }
 
@@ -183,14 +183,14 @@ fn versions_of_a_model_are_told_step_by_step() {
     let ended = world
         .run(&["diff", "Skylake-Server-v1", "Skylake-Server-v3"])
         .expect(1);
-    ended.says(
+    ended.prints(
         "\nSkylake-Server-v1 → Skylake-Server-v2\n  lost clflushopt at CPUID.07H.00H:EBX[23]\n",
     );
-    ended.says("\nSkylake-Server-v2 → Skylake-Server-v3\n  lost hle at CPUID.07H.00H:EBX[4]\n");
+    ended.prints("\nSkylake-Server-v2 → Skylake-Server-v3\n  lost hle at CPUID.07H.00H:EBX[4]\n");
     let ended = world
         .run(&["diff", "Skylake-Server", "Skylake-Server-v1"])
         .expect(0);
-    ended.says("Skylake-Server stands for Skylake-Server-v1 on ");
+    ended.prints("Skylake-Server stands for Skylake-Server-v1 on ");
     world.assert_clean();
 }
 
@@ -204,19 +204,19 @@ fn what_a_machine_type_changes_comes_with_its_compat_property() {
     let ended = world
         .run(&["diff", "pc-q35-8.2", &newest, "--cpu", "EPYC-v1"])
         .expect(1);
-    ended.says("# x86_64-cpu.x-amd-topoext-features-only=");
-    ended.says("cpuid 0x8000001d.03 edx[ 2]     +amd-cache-complex-indexing | EPYC-v1\n");
+    ended.prints("# x86_64-cpu.x-amd-topoext-features-only=");
+    ended.prints("cpuid 0x8000001d.03 edx[ 2]     +amd-cache-complex-indexing | EPYC-v1\n");
     world
         .run(&["diff", &newest, &newest, "--cpu", "EPYC-v1"])
         .expect(0)
-        .says("no differences");
+        .prints("no differences");
 }
 
 #[test]
 fn names_of_nothing_and_of_two_kinds_are_told() {
     let world = or_skip!(World::new(&[], &[]));
     let newest = world.machines()[0].clone();
-    for (a, b, words) in [
+    for (a, b, message) in [
         ("EPYC-v1", newest.as_str(), "are not of one kind"),
         (
             "EPYC-v1",
@@ -225,14 +225,14 @@ fn names_of_nothing_and_of_two_kinds_are_told() {
         ),
         ("EPYC-v1", "nothing.txt", "failed to read EPYC-v1"),
     ] {
-        world.run(&["diff", a, b]).expect(2).says(words);
+        world.run(&["diff", a, b]).expect(2).prints(message);
     }
     world
         .run(&["diff", "EPYC-v1", "EPYC-v2", "--lane", "lab"])
         .expect(2)
-        .says("lanes definition, tcg and kvm");
+        .prints("lanes definition, tcg and kvm");
     world
         .run(&["diff", "EPYC-v1", "EPYC-v2", "--machine", "pc-q35-0.1"])
         .expect(2)
-        .says("has no machine type “pc-q35-0.1”");
+        .prints("has no machine type “pc-q35-0.1”");
 }

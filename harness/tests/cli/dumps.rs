@@ -93,11 +93,12 @@ fn leaves_of_raw(text: &str) -> Leaves {
             vcpus.push(BTreeMap::new());
             continue;
         }
-        let hex = |word: &str| {
-            u32::from_str_radix(&word[word.find("0x").expect("0x") + 2..], 16).expect("hexadecimal")
+        let hex = |field: &str| {
+            u32::from_str_radix(&field[field.find("0x").expect("0x") + 2..], 16)
+                .expect("hexadecimal")
         };
-        let words: Vec<u32> = line.replace(':', "").split_whitespace().map(hex).collect();
-        let [leaf, subleaf, a, b, c, d] = words[..] else {
+        let numbers: Vec<u32> = line.replace(':', "").split_whitespace().map(hex).collect();
+        let [leaf, subleaf, a, b, c, d] = numbers[..] else {
             panic!("{line}")
         };
         vcpus
@@ -194,10 +195,10 @@ fn a_qemu_that_aborts_in_a_late_phase_has_delivered_the_earlier_ones() {
         &["--smp", "2,dies=2", "--probe-1f"],
     )
     .expect(3);
-    ended.says("ERROR definition/qemu-");
-    ended.says("killed by signal 6");
-    ended.says("the dump ends in phase probes of vCPU 0x0");
-    ended.says("last seen at CPUID 0x1f");
+    ended.prints("ERROR definition/qemu-");
+    ended.prints("killed by signal 6");
+    ended.prints("the dump ends in phase probes of vCPU 0x0");
+    ended.prints("last seen at CPUID 0x1f");
     let phases = "agent phases                    phases = reset,msrs,os-enabled,application-processors,probes?";
     assert_eq!(ended.lines(phases).count(), 1, "{}", ended.stdout);
     assert_eq!(ended.lines(AVX512F).count(), 1);
@@ -208,9 +209,9 @@ fn a_qemu_that_aborts_in_a_late_phase_has_delivered_the_earlier_ones() {
 fn a_guest_that_hangs_is_ended_at_the_timeout_and_has_delivered_the_earlier_phases() {
     let world = or_skip!(World::new(&[], &[]));
     let ended = dump(&world, "Opteron_G5", &["--timeout", "1"]).expect(3);
-    ended.says("timed out: no end after 1 s");
-    ended.says("phase os-enabled of vCPU 0x0");
-    ended.says("last seen at setting CR4");
+    ended.prints("timed out: no end after 1 s");
+    ended.prints("phase os-enabled of vCPU 0x0");
+    ended.prints("last seen at setting CR4");
     assert_eq!(
         ended
             .lines("agent phases                    phases = reset,msrs,os-enabled?")

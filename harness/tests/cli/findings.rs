@@ -1,4 +1,4 @@
-//! A QEMU that shows a guest something else than it did: what fails, what is said of it, and what does not fail.
+//! A QEMU that shows a guest something else than it did: what fails, what is reported, and what does not fail.
 
 use std::collections::BTreeSet;
 
@@ -34,25 +34,24 @@ fn status(case: &Value) -> &str {
 }
 
 /// Kind, name and place of each change.
-fn told(case: &Value) -> Vec<String> {
-    let changes = case["changes"].as_array().expect("changes").iter();
-    let word = |value: &Value| value.as_str().unwrap_or("?").to_owned();
-    changes
-        .map(|change| {
-            [&change["kind"], &change["name"], &change["where"]]
-                .map(word)
-                .join(" ")
-        })
-        .collect()
+fn changes(case: &Value) -> Vec<String> {
+    let all = case["changes"].as_array().expect("changes").iter();
+    let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+    all.map(|change| {
+        [&change["kind"], &change["name"], &change["where"]]
+            .map(text)
+            .join(" ")
+    })
+    .collect()
 }
 
 #[test]
 fn one_lost_feature_fails_one_model_of_all() {
     let mut world = or_skip!(World::new(&["*"], &[]));
-    world.spare(&["Opteron_G4*", "Opteron_G5*"]);
-    let trials: Vec<Trial> = world.record();
+    world.skip_os_enabled(&["Opteron_G4*", "Opteron_G5*"]);
+    let trials: Vec<Trial> = world.record_expectations();
     assert!(trials.len() > 50, "{} models", trials.len());
-    world.wrap_adding(&global("avx2=off"));
+    world.add_arguments(&global("avx2=off"));
     let (ended, failed) = failed(&world);
     let ended = ended.expect(1);
     assert_eq!(world.cases("run.json").len(), trials.len());
@@ -67,9 +66,9 @@ fn one_lost_feature_fails_one_model_of_all() {
             "expected": "avx2", "actual": "", "layer": "qemu", "minus": "cpuid 0x00000007.00 ebx[ 5]     avx2",
         }])
     );
-    ended.says("FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): Skylake-Server-v4 · ");
-    ended.says("-cpuid 0x00000007.00 ebx[ 5]     avx2\n");
-    ended.says("-cpu Skylake-Server-v4,x-force-features=on");
+    ended.prints("FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): Skylake-Server-v4 · ");
+    ended.prints("-cpuid 0x00000007.00 ebx[ 5]     avx2\n");
+    ended.prints("-cpu Skylake-Server-v4,x-force-features=on");
     world.assert_clean();
 }
 
@@ -89,7 +88,7 @@ fn difference(before: &str, after: &str) -> BTreeSet<String> {
 #[test]
 fn a_wrong_property_is_told_to_the_line() {
     let mut world = or_skip!(World::new(&[MODEL, "EPYC-v1", "486-v1"], &[]));
-    world.record();
+    world.record_expectations();
     let dumped = |world: &World| {
         let machine = world.machines()[0].clone();
         world
@@ -111,17 +110,17 @@ fn a_wrong_property_is_told_to_the_line() {
         ),
         ("l3-cache=off", "lost cache-level CPUID.04H.03H:EAX[7:5]"),
     ] {
-        world.wrap_adding(&global(property));
+        world.add_arguments(&global(property));
         let (ended, failed) = failed(&world);
         let ended = ended.expect(1);
         let [case] = failed.as_slice() else {
             panic!("{property}: {failed:?}")
         };
         assert_eq!(case["cpu"], MODEL, "{property}");
-        let told = told(case);
+        let changes = changes(case);
         assert!(
-            told.iter().any(|change| change == one_of_them),
-            "{property}: {told:?}"
+            changes.iter().any(|change| change == one_of_them),
+            "{property}: {changes:?}"
         );
         let wanted = difference(&before, &dumped(&world));
         let shown = ended
@@ -149,19 +148,19 @@ fn a_change_on_one_machine_type_fails_that_machine_type_alone() {
         &[newest, other, changed],
         &[],
     );
-    let trials = world.record();
+    let trials = world.record_expectations();
     assert_eq!(trials.len(), 3 + 2);
     let globals = [MODEL, "EPYC-v1"]
         .map(|model| format!("-global {model}-x86_64-cpu.avx2=off"))
         .join(" ");
-    world.wrap(&format!(
+    world.replace_qemu(&format!(
         "case \"$*\" in *{changed},*) set -- \"$@\" {globals} ;; esac\nexec \"$q\" \"$@\""
     ));
     let (ended, failed) = failed(&world);
     let ended = ended.expect(1);
     let seen: Vec<_> = failed
         .iter()
-        .map(|case| (&case["machine"], &case["cpu"], told(case)))
+        .map(|case| (&case["machine"], &case["cpu"], changes(case)))
         .collect();
     let lost = || vec!["lost avx2 CPUID.07H.00H:EBX[5]".to_owned()];
     let (machine, epyc, skylake) = (json!(changed), json!("EPYC-v1"), json!(MODEL));
@@ -169,7 +168,7 @@ fn a_change_on_one_machine_type_fails_that_machine_type_alone() {
         seen,
         [(&machine, &epyc, lost()), (&machine, &skylake, lost())]
     );
-    ended.says(&format!(
+    ended.prints(&format!(
         "FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): EPYC-v1, {MODEL} · {changed} · "
     ));
 }
@@ -183,7 +182,7 @@ fn what_was_recorded_passes() {
         &[&oldest],
         &["max", "qemu64"],
     );
-    let trials = world.record();
+    let trials = world.record_expectations();
     assert_eq!(trials.len(), 3 + 1 + 2);
     world.run(&["run", "--json", "run.json"]).expect(0);
     for case in world.cases("run.json") {
@@ -198,12 +197,12 @@ fn a_release_that_nobody_looked_at_is_skipped_but_not_in_ci() {
     let world = or_skip!(World::new(&["486-v1"], &[]));
     let ended = world.run(&["run", "--json", "run.json"]).expect(0);
     assert_eq!(world.cases("run.json")[0]["status"], "SKIP");
-    ended.says("make bless");
+    ended.prints("make bless");
     let ended = world.run_in_ci(&["run", "--json", "run.json"]).expect(1);
     assert_eq!(world.cases("run.json")[0]["status"], "FAIL");
-    ended.says("no expectations for qemu-");
-    world.look_at_release();
+    ended.prints("no expectations for qemu-");
+    world.mark_release_as_recorded();
     let ended = world.run(&["run", "--json", "run.json"]).expect(1);
     assert_eq!(world.cases("run.json")[0]["status"], "FAIL");
-    ended.says("no expectation qemu-");
+    ended.prints("no expectation qemu-");
 }

@@ -16,7 +16,7 @@ fn interrupted(mut child: Child, mark: &str) -> (Option<i32>, String, Duration) 
         line.clear();
         assert!(
             stderr.read_line(&mut line).expect("stderr") > 0,
-            "{mark:?} was never said"
+            "{mark:?} was never printed"
         );
     }
     end(child, stderr)
@@ -25,15 +25,19 @@ fn interrupted(mut child: Child, mark: &str) -> (Option<i32>, String, Duration) 
 fn end(mut child: Child, mut stderr: impl std::io::Read) -> (Option<i32>, String, Duration) {
     kill_process(Pid::from_child(&child), Signal::INT).expect("a process");
     let sent = Instant::now();
-    let mut said = String::new();
-    stderr.read_to_string(&mut said).expect("stderr");
+    let mut printed = String::new();
+    stderr.read_to_string(&mut printed).expect("stderr");
     child
         .stdout
         .take()
         .expect("a pipe")
-        .read_to_string(&mut said)
+        .read_to_string(&mut printed)
         .expect("stdout");
-    (child.wait().expect("an end").code(), said, sent.elapsed())
+    (
+        child.wait().expect("an end").code(),
+        printed,
+        sent.elapsed(),
+    )
 }
 
 #[test]
@@ -42,22 +46,21 @@ fn ctrl_c_ends_a_run_with_a_summary_of_what_was_not_run() {
     let older = world.machines()[1].clone();
     world.select(&["486-v1", "EPYC-v1", "Skylake-Server-v4"], &[&older], &[]);
     let cases = world
-        .record()
+        .record_expectations()
         .iter()
         .map(|trial| trial.cases.len())
         .sum::<usize>();
-    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
     // The first model passes; the others hang, on either machine type.
-    world.wrap("case \"$*\" in *-cpu*486-v1,*) ;; *-bios*) \"${0%/*}/sleeper\" 100000 ;; esac\nexec \"$q\" \"$@\"");
+    world.replace_qemu("case \"$*\" in *-cpu*486-v1,*) ;; *-bios*) cat \"${0%/*}/never\" ;; esac\nexec \"$q\" \"$@\"");
     let child = world.start(&[
         "run", "-v", "--jobs", "1", "--json", "run.json", "--junit", "run.xml",
     ]);
-    let (status, said, took) = interrupted(child, "PASS ");
-    assert_eq!(status, Some(3), "{said}");
+    let (status, printed, took) = interrupted(child, "PASS ");
+    assert_eq!(status, Some(3), "{printed}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(
-        said.contains(" MISS") && said.contains(&format!("{cases} cases in ")),
-        "{said}"
+        printed.contains(" MISS") && printed.contains(&format!("{cases} cases in ")),
+        "{printed}"
     );
     let results = world.cases("run.json");
     assert_eq!(results.len(), cases);
@@ -77,17 +80,14 @@ fn ctrl_c_ends_a_run_with_a_summary_of_what_was_not_run() {
 #[test]
 fn ctrl_c_ends_the_questions_asked_of_a_qemu() {
     let mut world = or_skip!(World::new(&["486-v1"], &[]));
-    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
-    world.wrap(": > \"${0%/*}/asked\"; exec \"${0%/*}/sleeper\" 100000");
+    let asked = world.milestone("asked");
+    world.replace_qemu("echo > \"${0%/*}/asked\"; exec cat \"${0%/*}/never\"");
     world.write("run.json", "old");
     let mut child = world.start(&["run", "--json", "run.json"]);
-    let limit = Instant::now() + Duration::from_secs(30);
-    while !world.path("asked").exists() && Instant::now() < limit {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    asked.wait(&child);
     let stderr = child.stderr.take().expect("a pipe");
-    let (status, said, took) = end(child, stderr);
-    assert_eq!(status, Some(3), "{said}");
+    let (status, printed, took) = end(child, stderr);
+    assert_eq!(status, Some(3), "{printed}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     world.assert_clean();
 }
@@ -95,18 +95,15 @@ fn ctrl_c_ends_the_questions_asked_of_a_qemu() {
 #[test]
 fn ctrl_c_ends_a_dump() {
     let mut world = or_skip!(World::new(&[], &[]));
-    world.wrap_guests(": > \"${0%/*}/booted\"");
+    let booted = world.milestone("booted");
+    world.replace_guests("echo > \"${0%/*}/booted\"");
     let mut child = world.start(&["dump", "--cpu", "Opteron_G5"]);
-    let limit = Instant::now() + Duration::from_secs(30);
-    while !world.path("booted").exists() && Instant::now() < limit {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    // Time for the guest to hang; the earlier phases are then printed.
-    std::thread::sleep(Duration::from_secs(1));
+    // The guest hangs, so it has not ended by itself.
+    booted.wait(&child);
     let stderr = child.stderr.take().expect("a pipe");
-    let (status, said, took) = end(child, stderr);
-    assert_eq!(status, Some(3), "{said}");
-    assert!(said.contains("cancelled"), "{said}");
+    let (status, printed, took) = end(child, stderr);
+    assert_eq!(status, Some(3), "{printed}");
+    assert!(printed.contains("cancelled"), "{printed}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     world.assert_clean();
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::world::{Ended, World};
 
-/// A world with the QEMU whose emulated host expectations hold on, and the kernel that set-up fetches.
+/// A world for labs of kernel 6.12.
 struct Lab {
     world: World,
     kernel: PathBuf,
@@ -21,8 +21,8 @@ impl Lab {
     /// Runs a verb on the kernel `kernel`.
     fn on(&self, kernel: &Path, verb: &[&str], more: &[&str]) -> Ended {
         let kernel = kernel.to_string_lossy();
-        let words = [verb, &["--kernel", &kernel], more].concat();
-        self.world.run(&words)
+        let arguments = [verb, &["--kernel", &kernel], more].concat();
+        self.world.run(&arguments)
     }
 
     fn run(&self, verb: &[&str], more: &[&str]) -> Ended {
@@ -49,8 +49,8 @@ fn what_the_kernels_command_line_takes_from_kvm_is_named() {
             &["--cmdline", "clearcpuid=avx2", "--json", "run.json"],
         )
         .expect(1);
-    ended.says("avx2 lost at CPUID.07H.00H:EBX[5] (layer host kernel)");
-    ended.says("avx2: disabled on the host kernel's command line by clearcpuid=avx2");
+    ended.prints("avx2 lost at CPUID.07H.00H:EBX[5] (layer host kernel)");
+    ended.prints("avx2: disabled on the host kernel's command line by clearcpuid=avx2");
     let cases = lab.world.cases("run.json");
     let failed = |case: &&serde_json::Value| case["status"] == "FAIL";
     assert_eq!(cases.iter().filter(failed).count(), 1, "{cases:?}");
@@ -63,8 +63,8 @@ fn a_module_option_is_named_as_the_cause() {
     let verb = ["explain", "--lane", "lab", "--cpu", "EPYC-Rome-v2"];
     let more = ["--feature", "svm", "--module-param", "kvm_amd.nested=0"];
     let ended = lab.run(&verb, &more).expect(0);
-    ended.says("disabled by the module option kvm_amd.nested=0");
-    ended.says("in the lab of linux-6.12+kvm_amd.nested=0");
+    ended.prints("disabled by the module option kvm_amd.nested=0");
+    ended.prints("in the lab of linux-6.12+kvm_amd.nested=0");
     lab.world.assert_clean();
 }
 
@@ -74,8 +74,8 @@ fn an_l1_that_panics_is_an_error_with_the_consoles_last_lines() {
     let ended = lab
         .run(&["lab"], &["--cmdline", "rdinit=/nothing root=/dev/none"])
         .expect(3);
-    ended.says("did not come up: L1 panicked or rebooted");
-    ended.says("Kernel panic");
+    ended.prints("did not come up: L1 panicked or rebooted");
+    ended.prints("Kernel panic");
     lab.world.assert_clean();
 }
 
@@ -83,7 +83,7 @@ fn an_l1_that_panics_is_an_error_with_the_consoles_last_lines() {
 fn too_little_memory_is_told_before_anything_starts() {
     let lab = or_skip!(lab());
     let ended = lab.run(&["lab"], &["--memory", "64"]).expect(3);
-    ended.says("64 MiB are too little memory for an initramfs of");
+    ended.prints("64 MiB are too little memory for an initramfs of");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_kernel_without_kvm_says_which_option_is_missing() {
     let image = lab.part("bare", &[("boot", &boot)]);
     lab.on(&image, &["lab"], &[])
         .expect(3)
-        .says("CONFIG_KVM=m, and the package or build tree has no kvm_amd");
+        .prints("CONFIG_KVM=m, and the package or build tree has no kvm_amd");
     let config = fs::read_dir(&boot)
         .expect("the package")
         .flatten()
@@ -113,7 +113,7 @@ fn a_kernel_without_kvm_says_which_option_is_missing() {
     }
     lab.on(&lab.world.path("without"), &["lab"], &[])
         .expect(3)
-        .says("CONFIG_KVM_AMD is not set in its configuration");
+        .prints("CONFIG_KVM_AMD is not set in its configuration");
 }
 
 #[test]
@@ -121,11 +121,11 @@ fn what_is_no_kernel_or_has_the_modules_of_another_is_told() {
     let lab = or_skip!(lab());
     lab.on(Path::new("nothing"), &["lab"], &[])
         .expect(2)
-        .says("failed to read nothing");
+        .prints("failed to read nothing");
     let image = lab.world.write("vmlinuz", "no kernel");
     lab.on(&image, &["lab"], &[]).expect(2);
     lab.run(&["lab"], &["--modules", "."]).expect(2);
     lab.run(&["dump", "--lane", "tcg"], &[])
         .expect(2)
-        .says("lane tcg has no KVM");
+        .prints("lane tcg has no KVM");
 }

@@ -6,7 +6,7 @@ use super::require::{Capability, require};
 use super::world::World;
 
 /// Puts a filter between harness and monitor: `$1` is a sed script over QEMU's lines. bash, because dash knows no descriptor above 9.
-fn wrap_monitor(world: &mut World, script: &str) {
+fn filter_monitor(world: &mut World, script: &str) {
     let filter = r#"
 arguments=() fd= dir=$(mktemp -d "$PWD/monitor.XXXXXX")
 for word; do
@@ -25,7 +25,7 @@ exit $status
 "#;
     world.write("filter.bash", filter);
     world.write("script.sed", script);
-    world.wrap("export q script=\"$(cat \"${0%/*}/script.sed\")\"\nexec bash \"${0%/*}/filter.bash\" \"$@\"");
+    world.replace_qemu("export q script=\"$(cat \"${0%/*}/script.sed\")\"\nexec bash \"${0%/*}/filter.bash\" \"$@\"");
 }
 
 /// A world whose lane `tcg` has one model.
@@ -33,7 +33,7 @@ fn world(model: &str) -> Option<World> {
     let world = World::new(&[], &[])?;
     world.write("expectations/waivers.toml", "");
     world.select(&[], &[], &[model]);
-    world.record();
+    world.record_expectations();
     Some(world)
 }
 
@@ -54,7 +54,7 @@ const RUN: [&str; 3] = ["run", "--json", "run.json"];
 #[test]
 fn a_monitor_that_tells_the_truth_is_believed() {
     let mut world = or_skip!(world("486-v1"));
-    wrap_monitor(&mut world, "");
+    filter_monitor(&mut world, "");
     world.run(&RUN).expect(0);
     world.assert_clean();
 }
@@ -63,11 +63,11 @@ fn a_monitor_that_tells_the_truth_is_believed() {
 fn a_monitor_that_lies_about_feature_words_is_found_out() {
     let mut world = or_skip!(world("486-v1"));
     // The first word of every list loses its features, on the monitor only.
-    wrap_monitor(&mut world, r#"s/"features": [1-9][0-9]*/"features": 0/"#);
+    filter_monitor(&mut world, r#"s/"features": [1-9][0-9]*/"features": 0/"#);
     world
         .run(&RUN)
         .expect(1)
-        .says("clear in QMP's feature-words → set in the guest");
+        .prints("clear in QMP's feature-words → set in the guest");
     assert!(
         checks(&world).contains(&"feature-words".to_owned()),
         "{:?}",
@@ -80,7 +80,7 @@ fn a_monitor_that_says_it_filtered_what_the_guest_has_is_found_out() {
     let mut world = or_skip!(world("486-v1"));
     // The 486 filters nothing: every word of `filtered-features` is 0, and one of them becomes CPUID.01H:EDX[0], the FPU.
     let lie = r#"s/\("cpuid-register": "EDX", "cpuid-input-eax": 1, "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-input-eax": 1, "cpuid-register": "EDX"\)/\11\2/;s/\("cpuid-register": "EDX", "features": \)0\(, "cpuid-input-eax": 1}\)/\11\2/;s/\("cpuid-input-eax": 1, "features": \)0\(, "cpuid-register": "EDX"}\)/\11\2/;s/\("cpuid-input-eax": 1, "cpuid-register": "EDX", "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-register": "EDX", "cpuid-input-eax": 1\b\)/\11\2/"#;
-    wrap_monitor(&mut world, lie);
+    filter_monitor(&mut world, lie);
     world.run(&RUN).expect(1);
     assert!(
         checks(&world).contains(&"filtered-features".to_owned()),
@@ -93,7 +93,7 @@ fn a_monitor_that_says_it_filtered_what_the_guest_has_is_found_out() {
 fn events_and_late_answers_in_between_do_no_harm() {
     let mut world = or_skip!(world("486-v1"));
     let event = r#"{"event": "NIC_RX_FILTER_CHANGED", "data": {}, "timestamp": {"seconds": 1, "microseconds": 2}}"#;
-    wrap_monitor(&mut world, &format!("/\"QMP\"/!{{\ni{event}\na{event}\n}}"));
+    filter_monitor(&mut world, &format!("/\"QMP\"/!{{\ni{event}\na{event}\n}}"));
     world.run(&RUN).expect(0);
 }
 
@@ -102,7 +102,7 @@ fn a_qemu_without_the_property_is_a_finding_and_no_crash() {
     let mut world = or_skip!(world("486-v1"));
     let refusal = r#"{"error": {"class": "GenericError", "desc": "Property '486-v1-x86_64-cpu.filtered-features' not found"}}"#;
     // The second list of words is `filtered-features`; the first has feature words that are set.
-    wrap_monitor(
+    filter_monitor(
         &mut world,
         &format!(
             r#"/"cpuid-input-eax"/{{/"features": [1-9]/!c{refusal}
@@ -110,14 +110,14 @@ fn a_qemu_without_the_property_is_a_finding_and_no_crash() {
         ),
     );
     let ended = world.run(&RUN);
-    ended.says("Property '486-v1-x86_64-cpu.filtered-features' not found");
+    ended.prints("Property '486-v1-x86_64-cpu.filtered-features' not found");
     assert_eq!(ended.status, Some(1), "{}", ended.stderr);
 }
 
 #[test]
 fn a_monitor_that_goes_away_is_an_error_with_a_reason() {
     let mut world = or_skip!(world("486-v1"));
-    wrap_monitor(&mut world, "/cpuid-input-eax/Q");
+    filter_monitor(&mut world, "/cpuid-input-eax/Q");
     world
         .run(&[&RUN[..], &["--timeout", "5"]].concat())
         .expect(3);
@@ -199,9 +199,9 @@ fn explain_knows_near_names_and_refuses_numbers() {
             .run(&["explain", "--cpu", cpu, "--feature", feature])
             .expect(2)
     };
-    explain("avx512", "EPYC").says("near to it: avx512f");
-    explain("stepping", "EPYC").says("no feature");
-    explain("avx2", "EPYK").says("near to it: EPYC");
+    explain("avx512", "EPYC").prints("near to it: avx512f");
+    explain("stepping", "EPYC").prints("no feature");
+    explain("avx2", "EPYK").prints("near to it: EPYC");
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_record_says_what_the_run_said() {
     world
         .run(&["diff", "record.json", "record.json"])
         .expect(2)
-        .says("format 9, wanted 1");
+        .prints("format 9, wanted 1");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn qemus_view_of_a_model_is_one_command() {
         ])
         .expect(0);
     for wanted in ["avx512f", "Skylake-Server-v4-x86_64-cpu"] {
-        ended.says(wanted);
+        ended.prints(wanted);
     }
 }
 
@@ -263,16 +263,18 @@ fn a_host_is_held_against_its_baseline() {
     ));
     let recorded = world.run(&["record", "--host-baseline", "baseline"]);
     if require(Capability::Kvm).is_none() {
-        recorded.expect(3).says("the KVM lanes cannot be recorded");
+        recorded
+            .expect(3)
+            .prints("the KVM lanes cannot be recorded");
         assert!(!world.path("baseline").exists());
         return;
     }
     let recorded = recorded.expect(0);
-    recorded.says("this host and 2 cases are in baseline");
+    recorded.prints("this host and 2 cases are in baseline");
     world
         .run(&["record", "--host-baseline", "baseline"])
         .expect(2)
-        .says("is there already");
+        .prints("is there already");
     let run = ["run", "--host-baseline", "baseline", "--json", "run.json"];
     world.run(&run);
     let found = |world: &World| -> Vec<Value> {
@@ -296,7 +298,10 @@ fn a_host_is_held_against_its_baseline() {
         .expect("flags")
         .push("once".into());
     std::fs::write(&path, host.to_string()).expect("a file");
-    world.run(&run).expect(1).says("the kernel was 1.2.3, is ");
+    world
+        .run(&run)
+        .expect(1)
+        .prints("the kernel was 1.2.3, is ");
     let changes = found(&world);
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert_eq!(
@@ -307,16 +312,16 @@ fn a_host_is_held_against_its_baseline() {
     world
         .run(&run)
         .expect(2)
-        .says("failed to read the record in baseline/host.json");
+        .prints("failed to read the record in baseline/host.json");
     std::fs::remove_file(&path).expect("a file");
     world
         .run(&run)
         .expect(2)
-        .says("failed to read baseline/host.json");
+        .prints("failed to read baseline/host.json");
 }
 
-/// Four letters as CPUID tells them.
-fn word(text: &str) -> Value {
+/// Four letters as CPUID returns them.
+fn letters(text: &str) -> Value {
     u32::from_le_bytes(text.as_bytes().try_into().expect("four letters")).into()
 }
 
@@ -338,22 +343,22 @@ fn hyper_v_leaves_have_hyper_vs_names() {
         0x4000_0000,
         [
             0x4000_0001_u32.into(),
-            word("Micr"),
-            word("osof"),
-            word("t Hv"),
+            letters("Micr"),
+            letters("osof"),
+            letters("t Hv"),
         ],
     ));
     cpuid.push(row(
         0x4000_0001,
-        [word("Hv#1"), 0.into(), 0.into(), 0.into()],
+        [letters("Hv#1"), 0.into(), 0.into(), 0.into()],
     ));
     world.write("table.json", &table.to_string());
     let ended = world.run(&["dump", "--lane", "kvm-direct", "--table", "table.json"]);
     if require(Capability::Kvm).is_none() {
-        return ended.expect(3).says("/dev/kvm");
+        return ended.expect(3).prints("/dev/kvm");
     }
     let ended = ended.expect(0);
-    ended.says("cpuid 0x40000001.00 eax[31: 0]  hv-interface = \"Hv#1\"");
+    ended.prints("cpuid 0x40000001.00 eax[31: 0]  hv-interface = \"Hv#1\"");
     assert!(!ended.stdout.contains("kvmclock"), "{}", ended.stdout);
 }
 
@@ -363,17 +368,17 @@ fn kvm_can_be_hidden_and_hyper_v_shown() {
     let dump = |cpu: &str| world.run(&["dump", "--lane", "kvm", "--cpu", cpu]);
     let hidden = dump("qemu64,kvm=off");
     if require(Capability::Kvm).is_none() {
-        return hidden.expect(3).says("/dev/kvm");
+        return hidden.expect(3).prints("/dev/kvm");
     }
     assert!(!hidden.expect(0).stdout.contains("cpuid 0x40000000"));
     dump("qemu64")
         .expect(0)
-        .says("hypervisor-vendor-0 = \"KVMK\"");
-    // A KVM without Hyper-V's MSRs refuses, in QEMU's words; any other shows the leaves.
+        .prints("hypervisor-vendor-0 = \"KVMK\"");
+    // A KVM without Hyper-V's MSRs refuses, with QEMU's message; any other shows the leaves.
     let shown = dump("qemu64,hv-vpindex");
     match shown.status {
-        Some(0) => shown.says("hv-interface = \"Hv#1\""),
-        _ => shown.expect(3).says("HyperV VP_INDEX"),
+        Some(0) => shown.prints("hv-interface = \"Hv#1\""),
+        _ => shown.expect(3).prints("HyperV VP_INDEX"),
     }
 }
 
@@ -387,9 +392,9 @@ fn explain_tells_what_cannot_be_migrated() {
     let ended = world.run(&[&explain[..], &["max"]].concat());
     ended
         .expect(0)
-        .says("\nnot migratable: migratable=off would give it\n");
+        .prints("\nnot migratable: migratable=off would give it\n");
     let given = world
         .run(&[&explain[..], &["max,migratable=off"]].concat())
         .expect(0);
-    given.says("\nthe guest has it\n");
+    given.prints("\nthe guest has it\n");
 }

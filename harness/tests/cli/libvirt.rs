@@ -1,4 +1,4 @@
-//! Guests that libvirt starts, and what is said where it cannot.
+//! Guests that libvirt starts, and the message where it cannot.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ fn a_guest_that_its_live_xml_lies_about_is_found() {
     let ended = world
         .run(&["domain", "--xml", "domain.xml", "--run"])
         .expect(1);
-    ended.says(
+    ended.prints(
         "FAIL lost avx2 CPUID.07H.00H:EBX[5]: set by the live XML (model Haswell), clear in the guest\n",
     );
     world.assert_clean();
@@ -66,7 +66,7 @@ fn a_feature_that_libvirt_saw_go_is_no_finding() {
     let ended = world
         .run(&["domain", "--xml", "domain.xml", "--run"])
         .expect(0);
-    ended.says("PASS domain.xml: the guest is as the live XML says\n");
+    ended.prints("PASS domain.xml: the guest is as the live XML says\n");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_domain_that_libvirt_refuses_is_an_error_in_its_words() {
     let ended = world
         .run(&["domain", "--xml", "domain.xml", "--run"])
         .expect(3);
-    ended.says("guest CPU doesn't match specification");
+    ended.prints("guest CPU doesn't match specification");
     world.assert_clean();
 }
 
@@ -129,7 +129,7 @@ fn explain_tells_what_libvirt_took() {
     world
         .run(&arguments)
         .expect(0)
-        .says("taken by libvirt: policy disable in the XML");
+        .prints("taken by libvirt: policy disable in the XML");
     let arguments = [
         "explain",
         "--lane",
@@ -142,7 +142,7 @@ fn explain_tells_what_libvirt_took() {
     world
         .run(&arguments)
         .expect(3)
-        .says("libvirt has no name for it");
+        .prints("libvirt has no name for it");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_libvirt_that_dies_costs_its_case_and_leaves_nothing() {
     let ended = world
         .run_with(&["run", "--lane", "libvirt"], &[("PATH", &path)])
         .expect(3);
-    ended.says("failed to start libvirt: out of luck");
+    ended.prints("failed to start libvirt: out of luck");
     world.assert_clean();
 }
 
@@ -180,36 +180,36 @@ fn without_libvirt_the_lane_is_skipped_with_the_reason() {
     let ended = world
         .run_with(&["run", "-v", "--lane", "libvirt"], &[("PATH", &path)])
         .expect(0);
-    ended.says("no virsh in PATH: libvirt is not installed (scripts/setup brings it)");
+    ended.prints("no virsh in PATH: libvirt is not installed (scripts/setup brings it)");
     let ended = world
         .run_with(&["libvirt", "answers"], &[("PATH", &path)])
         .expect(3);
-    ended.says("no virsh in PATH");
+    ended.prints("no virsh in PATH");
 }
 
 #[test]
 fn a_broken_map_is_told_by_file_and_place() {
     let world = or_skip!(World::new(&[], &[]));
     std::fs::create_dir(world.path("map")).expect("a folder");
-    let told = |text: &str, what: &str| {
+    let refuses = |text: &str, what: &str| {
         world.write("map/index.xml", text);
         world
             .run(&["libvirt", "maps", "--cpu-map", "map"])
             .expect(2)
-            .says(what);
+            .prints(what);
     };
-    told(
+    refuses(
         "<cpus>",
         "map/index.xml: the root node was opened but never closed",
     );
-    told(
+    refuses(
         "<cpus><arch name='x86'><include filename='f.xml'/></arch></cpus>",
         "map/f.xml is missing from libvirt's cpu_map",
     );
     world
         .run(&["libvirt", "maps", "--cpu-map", "nowhere"])
         .expect(2)
-        .says("failed to read nowhere");
+        .prints("failed to read nowhere");
 }
 
 #[test]
@@ -219,10 +219,10 @@ fn an_argument_and_its_xml_are_told_with_what_is_lost() {
     let ended = world
         .run(&["domain", "--cpu", "EPYC,+sse3,-avx2,phys-bits=40"])
         .expect(1);
-    ended.says(
+    ended.prints(
         "<feature policy='require' name='pni'/>\n    <feature policy='disable' name='avx2'/>",
     );
-    ended.says("cannot be expressed: phys-bits=40: not a feature; in libvirt: <maxphysaddr>");
+    ended.prints("cannot be expressed: phys-bits=40: not a feature; in libvirt: <maxphysaddr>");
     let xml = world
         .run(&["domain", "--cpu", "EPYC,+sse3,-avx2"])
         .expect(0)
@@ -232,7 +232,7 @@ fn an_argument_and_its_xml_are_told_with_what_is_lost() {
     assert_eq!(ended.stdout, "EPYC,pni=on,avx2=off\n");
     world.write("cpu.xml", "<network/>");
     let ended = world.run(&["domain", "--xml", "cpu.xml"]).expect(2);
-    ended.says("cpu.xml:1:1: <network> where <domain> or <cpu> is due");
+    ended.prints("cpu.xml:1:1: <network> where <domain> or <cpu> is due");
 }
 
 fn script_at(path: &Path, text: &str) {

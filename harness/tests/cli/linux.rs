@@ -28,8 +28,8 @@ impl Linux {
     }
 
     fn dump(&self, cpu: &str, more: &[&str]) -> Ended {
-        let words = ["dump", "--lane", "linux", "--cpu", cpu];
-        self.world.run(&[&words[..], more].concat())
+        let arguments = ["dump", "--lane", "linux", "--cpu", cpu];
+        self.world.run(&[&arguments[..], more].concat())
     }
 }
 
@@ -56,10 +56,10 @@ fn a_guest_that_shows_what_is_expected_passes_and_its_flags_are_in_the_json() {
 fn what_the_guest_kernels_command_line_takes_is_found_and_named() {
     let linux = or_skip!(linux());
     let ended = linux.run(&["--append", "clearcpuid=avx2"]).expect(1);
-    ended.says("lost avx2 at /proc/cpuinfo flags (layer: guest kernel)");
-    ended.says("-flags                           avx2");
-    ended.says("avx2: the guest kernel's command line took it: clearcpuid=avx2");
-    let words = [
+    ended.prints("lost avx2 at /proc/cpuinfo flags (layer: guest kernel)");
+    ended.prints("-flags                           avx2");
+    ended.prints("avx2: the guest kernel's command line took it: clearcpuid=avx2");
+    let arguments = [
         "explain",
         "--lane",
         "linux",
@@ -69,8 +69,8 @@ fn what_the_guest_kernels_command_line_takes_is_found_and_named() {
         "avx2",
     ];
     let more = ["--append", "clearcpuid=avx2"];
-    let ended = linux.world.run(&[&words[..], &more].concat()).expect(0);
-    ended.says("the guest kernel's command line took it: clearcpuid=avx2");
+    let ended = linux.world.run(&[&arguments[..], &more].concat()).expect(0);
+    ended.prints("the guest kernel's command line took it: clearcpuid=avx2");
     linux.world.assert_clean();
 }
 
@@ -88,7 +88,7 @@ fn a_dump_shows_cpuinfo_vulnerabilities_and_topology_of_every_cpu() {
         "agent vcpus                     vcpus = 2",
         "msr   0x0000010a                zero",
     ] {
-        ended.says(line);
+        ended.prints(line);
     }
 }
 
@@ -98,8 +98,8 @@ fn a_kernel_that_panics_is_an_error_with_the_consoles_last_lines() {
     let ended = linux
         .dump("EPYC-v4", &["--append", "rdinit=/nothing"])
         .expect(3);
-    ended.says("the guest's kernel ended before /init had reported");
-    ended.says("Kernel panic - not syncing: ");
+    ended.prints("the guest's kernel ended before /init had reported");
+    ended.prints("Kernel panic - not syncing: ");
 }
 
 #[test]
@@ -108,14 +108,14 @@ fn a_kernel_without_a_serial_console_reports_all_the_same() {
     let ended = linux
         .dump("EPYC-v4", &["--append", "console=null"])
         .expect(0);
-    ended.says("flags                           avx2");
+    ended.prints("flags                           avx2");
 }
 
 #[test]
 fn a_processor_without_long_mode_is_refused_with_the_reason() {
     let linux = or_skip!(linux());
     let ended = linux.dump("athlon-v1", &[]).expect(3);
-    ended.says("athlon-v1 has no long mode, and a 64-bit kernel does not start without");
+    ended.prints("athlon-v1 has no long mode, and a 64-bit kernel does not start without");
 }
 
 /// A file with the header of a bzImage of release 6.12.9, and these flags at 236H.
@@ -136,27 +136,27 @@ fn kernels_that_cannot_start_our_init_are_refused() {
     let boot = linux.world.path("odd/boot");
     fs::create_dir_all(&boot).expect("a folder");
     let path = boot.join("vmlinuz-6.12.9");
-    let told = |what: &str| {
+    let refuses = |what: &str| {
         let kernel = linux.world.path("odd");
         let ended = linux.dump("EPYC-v4", &["--kernel", &kernel.to_string_lossy()]);
-        ended.expect(3).says(what);
+        ended.expect(3).prints(what);
     };
     fs::write(&path, image(0)).expect("an image");
-    told("a 32-bit kernel: its image has no 64-bit entry");
+    refuses("a 32-bit kernel: its image has no 64-bit entry");
     fs::write(&path, image(1)).expect("an image");
     fs::write(boot.join("config-6.12.9"), "CONFIG_64BIT=y\n").expect("a configuration");
-    told("CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours");
+    refuses("CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours");
     let ended = linux.dump("EPYC-v4", &["--kernel", "nowhere"]).expect(2);
-    ended.says("failed to read nowhere");
+    ended.prints("failed to read nowhere");
     let kernel = linux.kernel.to_string_lossy();
     let ended = linux
         .world
         .run(&["dump", "--lane", "tcg", "--append", "x"])
         .expect(2);
-    ended.says("--append goes with --lane linux");
+    ended.prints("--append goes with --lane linux");
     let ended = linux
         .world
         .run(&["dump", "--lane", "tcg", "--kernel", &kernel])
         .expect(2);
-    ended.says("--kernel goes with lanes lab, linux, kvm and kvm-direct");
+    ended.prints("--kernel goes with lanes lab, linux, kvm and kvm-direct");
 }

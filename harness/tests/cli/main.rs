@@ -14,6 +14,7 @@ mod broken_qemu;
 mod browser;
 mod compat;
 mod dumps;
+mod events;
 mod findings;
 mod interrupt;
 mod lab;

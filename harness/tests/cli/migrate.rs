@@ -28,7 +28,7 @@ struct Ways {
 }
 
 impl Ways {
-    /// `None`, said aloud, where there is no QEMU.
+    /// From the newest QEMU there is to itself.
     fn new() -> Option<Ways> {
         let world = World::new(&[], &[])?;
         let machine = world.machines().first().expect("a machine type").clone();
@@ -45,7 +45,7 @@ impl Ways {
     }
 
     fn between(&self, from: &str, to: &str, cpu: &str, more: &[&str]) -> Ended {
-        let words = [
+        let arguments = [
             "migrate",
             "--from",
             from,
@@ -56,7 +56,7 @@ impl Ways {
             "--cpu",
             cpu,
         ];
-        self.world.run(&[&words, more].concat())
+        self.world.run(&[&arguments, more].concat())
     }
 
     fn row(&self) -> Value {
@@ -94,11 +94,11 @@ fn a_guest_that_sees_the_same_on_both_sides_is_clean() {
 fn a_feature_that_the_destination_lacks_is_named_on_every_vcpu_at_once() {
     let mut ways = or_skip!(Ways::new());
     ways.world
-        .wrap_adding(&format!("-global {MODEL}-x86_64-cpu.movbe=off"));
+        .add_arguments(&format!("-global {MODEL}-x86_64-cpu.movbe=off"));
     let ended = ways
         .run(MODEL, &["--smp", "2", "--json", "run.json"])
         .expect(1);
-    ended.says(
+    ended.prints(
         "  completed with a changed CPU\n  lost movbe at CPUID.01H.00H:ECX[22] (layer: qemu)\n",
     );
     let row = ways.row();
@@ -106,7 +106,7 @@ fn a_feature_that_the_destination_lacks_is_named_on_every_vcpu_at_once() {
     let found = |finding: &&Value| finding["name"] == "movbe" && finding["check"] == "migration";
     assert_eq!(findings.iter().filter(found).count(), 1, "{row}");
     assert_eq!(row["migration"]["outcome"], "changed");
-    ended.says("cpuid-fidelity migrate --from ");
+    ended.prints("cpuid-fidelity migrate --from ");
     ways.world.assert_clean();
 }
 
@@ -114,7 +114,7 @@ fn a_feature_that_the_destination_lacks_is_named_on_every_vcpu_at_once() {
 fn a_waiver_names_the_pair() {
     let mut ways = or_skip!(Ways::new());
     ways.world
-        .wrap_adding(&format!("-global {MODEL}-x86_64-cpu.movbe=off"));
+        .add_arguments(&format!("-global {MODEL}-x86_64-cpu.movbe=off"));
     let label = ways.world.offers().label.clone();
     let waiver = |qemus: &str| {
         format!(
@@ -127,7 +127,7 @@ fn a_waiver_names_the_pair() {
     ways.run(MODEL, &[]).expect(1);
     let pair = waiver(&format!("{label}..{label}"));
     ways.world.write("expectations/waivers.toml", &pair);
-    ways.run(MODEL, &[]).expect(0).says("WAIVED tcg/");
+    ways.run(MODEL, &[]).expect(0).prints("WAIVED tcg/");
     ways.run(MODEL, &["--no-waivers"]).expect(1);
 }
 
@@ -138,18 +138,18 @@ fn a_refusal_before_start_is_told_with_its_side() {
     let ended = ways
         .run(&format!("{MODEL},enforce"), &["--json", "run.json"])
         .expect(0);
-    ended.says("refused before start by the source: ");
-    ended.says("TCG doesn't support requested features: ");
-    ended.says("; by the destination: ");
+    ended.prints("refused before start by the source: ");
+    ended.prints("TCG doesn't support requested features: ");
+    ended.prints("; by the destination: ");
     assert_eq!(ways.row()["migration"]["outcome"], "refused");
     assert_eq!(
         ways.row()["migration"]["sides"],
         serde_json::json!(["source", "destination"])
     );
     ways.world
-        .wrap(&destination("echo 'no luck today' >&2; exit 1"));
+        .replace_qemu(&destination("echo 'no luck today' >&2; exit 1"));
     let ended = ways.run(MODEL, &["--json", "run.json"]).expect(3);
-    ended.says("refused before start by the destination: no luck today");
+    ended.prints("refused before start by the destination: no luck today");
     assert_eq!(
         ways.row()["migration"]["sides"],
         serde_json::json!(["destination"])
@@ -161,8 +161,9 @@ fn a_refusal_before_start_is_told_with_its_side() {
 fn a_stream_that_the_destination_does_not_take_failed_in_its_words() {
     let mut ways = or_skip!(Ways::new());
     // A device that only one side has.
-    ways.world
-        .wrap("case \"$*\" in *-bios*) set -- \"$@\" -device ib700 ;; esac\nexec \"$q\" \"$@\"");
+    ways.world.replace_qemu(
+        "case \"$*\" in *-bios*) set -- \"$@\" -device ib700 ;; esac\nexec \"$q\" \"$@\"",
+    );
     let (from, to) = (
         ways.world.qemu.display().to_string(),
         ways.world.real.display().to_string(),
@@ -171,9 +172,9 @@ fn a_stream_that_the_destination_does_not_take_failed_in_its_words() {
         let ended = ways
             .between(&from, &to, MODEL, &[way, &["--json", "run.json"]].concat())
             .expect(1);
-        ended.says("FAILED tcg/");
-        ended.says("failed in the stream: ");
-        ended.says("ib700");
+        ended.prints("FAILED tcg/");
+        ended.prints("failed in the stream: ");
+        ended.prints("ib700");
         assert_eq!(ways.row()["migration"]["outcome"], "failed");
         assert_eq!(ways.row()["changes"][0]["check"], "migration");
     }
@@ -187,13 +188,13 @@ fn a_stream_that_the_destination_does_not_take_failed_in_its_words() {
 #[test]
 fn a_destination_that_dies_in_the_stream_is_an_error() {
     let mut ways = or_skip!(Ways::new());
-    ways.world.wrap(DIES);
+    ways.world.replace_qemu(DIES);
     for way in [&[] as &[&str], &["--save"]] {
         let ended = ways
             .run(MODEL, &[way, &["--json", "run.json"]].concat())
             .expect(3);
-        ended.says("ERROR FAILED tcg/");
-        ended.says("in the stream the destination was killed by signal 9");
+        ended.prints("ERROR FAILED tcg/");
+        ended.prints("in the stream the destination was killed by signal 9");
         assert_eq!(ways.row()["status"], "ERROR");
     }
     ways.world.assert_clean();
@@ -202,11 +203,12 @@ fn a_destination_that_dies_in_the_stream_is_an_error() {
 #[test]
 fn a_destination_that_never_runs_is_given_up() {
     let mut ways = or_skip!(Ways::new());
-    ways.world.wrap(&destination("exec \"$q\" \"$@\" -S"));
+    ways.world
+        .replace_qemu(&destination("exec \"$q\" \"$@\" -S"));
     let ended = ways
         .run(MODEL, &["--timeout", "10", "--json", "run.json"])
         .expect(3);
-    ended.says("the destination took the stream and never became running");
+    ended.prints("the destination took the stream and never became running");
     assert!(ways.row()["migration"]["outcome"].is_null());
     ways.world.assert_clean();
 }
@@ -216,14 +218,14 @@ fn a_state_that_cannot_be_saved_whole_leaves_no_file() {
     let mut ways = or_skip!(Ways::new());
     // As a full disk: the write fails after some of it. (/dev/full cannot be truncated, which QEMU tries first.)
     ways.world
-        .wrap("trap '' XFSZ\nulimit -f 64\nexec \"$q\" \"$@\"");
+        .replace_qemu("trap '' XFSZ\nulimit -f 64\nexec \"$q\" \"$@\"");
     let (from, to) = (
         ways.world.qemu.display().to_string(),
         ways.world.real.display().to_string(),
     );
     let ended = ways.between(&from, &to, MODEL, &["--save=state"]).expect(3);
-    ended.says("the source failed to save the guest: ");
-    ended.says("File too large");
+    ended.prints("the source failed to save the guest: ");
+    ended.prints("File too large");
     assert!(!ways.world.path("state").exists());
     ways.world.assert_clean();
     ways.run(MODEL, &["--save=/dev/full"]).expect(3);
@@ -240,27 +242,27 @@ fn mistakes_are_told_before_anything_starts() {
     let mut ways = or_skip!(Ways::new());
     ways.run("Skylark", &[])
         .expect(2)
-        .says("has no CPU model Skylark");
+        .prints("has no CPU model Skylark");
     ways.run(MODEL, &["--lane", "kvm-direct"])
         .expect(2)
-        .says("has no QEMU to migrate from");
+        .prints("has no QEMU to migrate from");
     ways.run(MODEL, &["--lane", "linux"])
         .expect(2)
-        .says("the agent alone can be migrated");
+        .prints("the agent alone can be migrated");
     ways.run(MODEL, &["--lane", "lab"])
         .expect(2)
-        .says("--lane lab wants --kernel PATH");
+        .prints("--lane lab wants --kernel PATH");
     ways.run(MODEL, &["--save=nowhere/state"])
         .expect(2)
-        .says("failed to write nowhere/state");
+        .prints("failed to write nowhere/state");
     ways.run(MODEL, &["--plug"])
         .expect(3)
-        .says("there is no room for a further vCPU");
+        .prints("there is no room for a further vCPU");
     ways.between("/nothing", "/nothing", MODEL, &[]).expect(3);
     ways.machine = "pc-q35-0.1".to_owned();
     ways.run(MODEL, &[])
         .expect(2)
-        .says("has no machine type pc-q35-0.1");
+        .prints("has no machine type pc-q35-0.1");
 }
 
 #[test]
@@ -275,7 +277,7 @@ fn a_machine_type_that_one_side_lacks_is_skipped_with_the_reason() {
     let ended = ways
         .between(&from, &to, MODEL, &["--json", "run.json"])
         .expect(0);
-    ended.says(&format!("has no machine type {}", ways.machine));
+    ended.prints(&format!("has no machine type {}", ways.machine));
     assert_eq!(ways.row()["status"], "SKIP");
     ways.machine = "q35".to_owned();
     let ended = ways.between(&to, &from, "486-v1", &[]);

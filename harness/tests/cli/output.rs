@@ -41,7 +41,7 @@ fn diff_tells_what_differs_between_dumps_in_either_form() {
 fn diff_refuses_what_is_no_dump() {
     let world = or_skip!(World::new(&[], &[]));
     world.write("good", "agent mode                      mode = 32\n");
-    for (text, words) in [
+    for (text, message) in [
         (
             "what is this\n",
             "bad: line 1: not an expectation line: what is this",
@@ -57,13 +57,19 @@ fn diff_refuses_what_is_no_dump() {
         ("{\"mode\": ", "failed to read the dump in bad: EOF"),
     ] {
         world.write("bad", text);
-        world.run(&["diff", "good", "bad"]).expect(2).says(words);
-        world.run(&["diff", "bad", "good"]).expect(2).says(words);
+        world
+            .run(&["diff", "good", "bad"])
+            .expect(2)
+            .prints(message);
+        world
+            .run(&["diff", "bad", "good"])
+            .expect(2)
+            .prints(message);
     }
     world
         .run(&["diff", "good", "missing"])
         .expect(2)
-        .says("failed to read missing: No such file");
+        .prints("failed to read missing: No such file");
 }
 
 #[test]
@@ -108,9 +114,9 @@ fn list_speaks_text_and_json_of_the_same_cases() {
 #[test]
 fn junit_is_well_formed_and_counts_what_failed() {
     let mut world = or_skip!(World::new(&["486-v1", "EPYC-v1", "n270-v1"], &[]));
-    world.record();
+    world.record_expectations();
     // Text that XML has to escape, and bytes that it cannot hold.
-    world.wrap(
+    world.replace_qemu(
         "case \"$*\" in *n270*-bios*) printf '<&\\001\\033[31m]]>\"\\377' >&2; exit 1 ;; esac\n\
          exec \"$q\" \"$@\" -global EPYC-v1-x86_64-cpu.avx2=off",
     );

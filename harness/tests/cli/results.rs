@@ -20,7 +20,7 @@ fn world() -> Option<World> {
         &[&older],
         &["qemu64-v1"],
     );
-    world.record();
+    world.record_expectations();
     Some(world)
 }
 
@@ -40,7 +40,7 @@ fn facts(world: &World, file: &str) -> Vec<(Value, Value, Value)> {
 #[test]
 fn parts_merged_are_one_run() {
     let mut world = or_skip!(world());
-    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
+    world.add_arguments("-global EPYC-v1-x86_64-cpu.avx2=off");
     world.run(&["run", "--json", "whole.jsonl"]).expect(1);
     for part in ["1", "2", "3"] {
         let (shard, file) = (format!("{part}/3"), format!("{part}.jsonl"));
@@ -58,7 +58,7 @@ fn parts_merged_are_one_run() {
         .expect(1);
     assert_eq!(facts(&world, "merged.jsonl"), facts(&world, "whole.jsonl"));
     let short = world.run(&["merge", "1.jsonl", "3.jsonl"]).expect(3);
-    short.says("MISS planned, and there is no result for it");
+    short.prints("MISS planned, and there is no result for it");
 }
 
 #[test]
@@ -99,20 +99,19 @@ fn files_that_are_no_results_are_named() {
         world
             .run(&[&["merge"], files].concat())
             .expect(2)
-            .says(wanted);
+            .prints(wanted);
     }
     world.write("cut.jsonl", &text[..text.len() - 20]);
     let cut = world.run(&["merge", "cut.jsonl"]).expect(3);
-    cut.says("cut.jsonl: cut off in the middle of a line, which is left out");
-    cut.says("MISS");
+    cut.prints("cut.jsonl: cut off in the middle of a line, which is left out");
+    cut.prints("MISS");
 }
 
 #[test]
 fn a_run_that_was_killed_goes_on() {
     let mut world = or_skip!(world());
-    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
     let real = world.qemu.clone();
-    world.wrap("case \"$*\" in *-cpu*Skylake*) case \"$*\" in *-bios*) \"${0%/*}/sleeper\" 100000 ;; esac ;; esac\nexec \"$q\" \"$@\"");
+    world.replace_qemu("case \"$*\" in *-cpu*Skylake*) case \"$*\" in *-bios*) cat \"${0%/*}/never\" ;; esac ;; esac\nexec \"$q\" \"$@\"");
     let run = [
         "run",
         "-v",
@@ -135,10 +134,10 @@ fn a_run_that_was_killed_goes_on() {
     child.kill().expect("a process");
     child.wait().expect("an end");
     assert!(!world.path("run.jsonl").exists());
-    // The same path, and now it works: the binary's identity is another, which is told by its version and package.
+    // The same path, and now it works: the binary's identity is another, which shows by its version and package.
     std::fs::remove_file(&world.qemu).expect("a wrapper");
     std::os::unix::fs::symlink(real, &world.qemu).expect("a link");
-    world.run(&run).expect(0).says("trials are done since 20");
+    world.run(&run).expect(0).prints("trials are done since 20");
     assert!(!world.path("run.jsonl.part").exists());
     world.run(&["run", "--json", "whole.jsonl"]).expect(0);
     assert_eq!(facts(&world, "run.jsonl"), facts(&world, "whole.jsonl"));
@@ -156,14 +155,14 @@ fn nights_tell_what_is_new_fixed_and_flaky() {
             .run(&["nightly", "--history", "nights"])
             .expect(status)
     };
-    night(&world, 0).says("against the nights before: 0 new, 0 fixed, 0 still failing, 0 flaky");
-    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
-    night(&world, 1).says(", new\n");
-    night(&world, 1).says(", since 2 nights\n");
+    night(&world, 0).prints("against the nights before: 0 new, 0 fixed, 0 still failing, 0 flaky");
+    world.add_arguments("-global EPYC-v1-x86_64-cpu.avx2=off");
+    night(&world, 1).prints(", new\n");
+    night(&world, 1).prints(", since 2 nights\n");
     world.qemu = real;
-    night(&world, 0).says("0 new, 1 fixed, 0 still failing, 0 flaky");
-    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
-    night(&world, 1).says("0 new, 0 fixed, 0 still failing, 1 flaky");
+    night(&world, 0).prints("0 new, 1 fixed, 0 still failing, 0 flaky");
+    world.add_arguments("-global EPYC-v1-x86_64-cpu.avx2=off");
+    night(&world, 1).prints("0 new, 0 fixed, 0 still failing, 1 flaky");
     let nights: Vec<_> = std::fs::read_dir(world.path("nights"))
         .expect("a folder")
         .flatten()
@@ -179,7 +178,7 @@ fn nights_tell_what_is_new_fixed_and_flaky() {
 /// A run in which one feature is lost, reported in `format`: the report.
 fn report(format: &str) -> Option<(World, PathBuf)> {
     let mut world = world()?;
-    world.wrap_adding("-global EPYC-v1-x86_64-cpu.avx2=off");
+    world.add_arguments("-global EPYC-v1-x86_64-cpu.avx2=off");
     let option = format!("--{format}");
     world.run(&["run", &option, "report"]).expect(1);
     let path = world.path("report");
@@ -241,6 +240,6 @@ fn a_folder_that_cannot_be_written_is_said_before_the_run() {
     let world = or_skip!(world());
     world.write("file", "");
     let ended = world.run(&["run", "--html", "file/report.html"]).expect(2);
-    ended.says("failed to write file/report.html");
+    ended.prints("failed to write file/report.html");
     assert!(ended.stdout.is_empty(), "{}", ended.stdout);
 }

@@ -1,7 +1,7 @@
 //! What a test works in: a folder with a configuration, and the binary run there.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,10 +19,11 @@ use cpuid_fidelity::vmm::guest::Options;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::events::{self, Milestone};
 use super::require::{Capability, require, root};
 
-/// Long enough for any guest that works, on a machine that is busy.
-pub const PATIENCE: &str = "60";
+/// Seconds that any guest that works ends in, on a busy machine.
+pub const TIMEOUT: &str = "60";
 
 /// What one run of the binary left.
 pub struct Ended {
@@ -42,7 +43,7 @@ fn recorded(path: &str) -> String {
 }
 
 impl Ended {
-    /// The exit status, and on another one all that was said.
+    /// Itself, if it ended with this status; else it prints all output.
     #[track_caller]
     pub fn expect(self, status: i32) -> Ended {
         let Ended { stdout, stderr, .. } = &self;
@@ -62,11 +63,11 @@ impl Ended {
     }
 
     #[track_caller]
-    pub fn says(&self, what: &str) {
+    pub fn prints(&self, what: &str) {
         let Ended { stdout, stderr, .. } = self;
-        let said = stdout.contains(what) || stderr.contains(what);
+        let printed = stdout.contains(what) || stderr.contains(what);
         assert!(
-            said,
+            printed,
             "{what:?} is missing\nstdout:\n{stdout}\nstderr:\n{stderr}"
         );
     }
@@ -93,6 +94,7 @@ impl World {
         };
         std::fs::create_dir(world.path("tmp")).expect("a folder");
         std::fs::create_dir(world.path("expectations")).expect("a folder");
+        events::make_pipe(&world.path(events::NEVER));
         world.select(models, machines, &[]);
         Some(world)
     }
@@ -123,8 +125,8 @@ impl World {
         ));
     }
 
-    /// Spares models the phase in which they hang.
-    pub fn spare(&self, models: &[&str]) {
+    /// Skips the phase in which these models hang.
+    pub fn skip_os_enabled(&self, models: &[&str]) {
         let path = self.path("fidelity.toml");
         let text = std::fs::read_to_string(path).expect("the configuration");
         self.configure(&format!(
@@ -139,6 +141,11 @@ impl World {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// A place that a wrapper script gets to: `echo > "${0%/*}/NAME"` there.
+    pub fn milestone(&self, name: &str) -> Milestone {
+        Milestone::new(&self.path(name))
     }
 
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -171,8 +178,8 @@ impl World {
         names
     }
 
-    /// Takes what the real QEMU shows now for what is expected, and tells the trials.
-    pub fn record(&self) -> Vec<plan::Trial> {
+    /// Takes what the real QEMU shows now for what is expected; returns the trials.
+    pub fn record_expectations(&self) -> Vec<plan::Trial> {
         let config = Config::read(&self.path("fidelity.toml")).expect("the configuration");
         let cancel = Cancel::new().expect("an eventfd");
         let store = Store::open(&config).expect("the tables");
@@ -205,8 +212,8 @@ impl World {
         trials
     }
 
-    /// Has an expectation of the release, though of no model that there is: the release is no news.
-    pub fn look_at_release(&self) {
+    /// Writes an expectation of the release, of no model that there is: the release then counts as recorded.
+    pub fn mark_release_as_recorded(&self) {
         let folder = self
             .path("expectations")
             .join(self.offers().release_folder())
@@ -216,7 +223,7 @@ impl World {
     }
 
     /// Puts a shell script in QEMU's place, with `$q` for the real one.
-    pub fn wrap(&mut self, script: &str) {
+    pub fn replace_qemu(&mut self, script: &str) {
         let path = self.path("qemu-wrapper");
         let text = format!("#!/bin/sh\nq={}\n{script}\n", self.real.display());
         // A shell writes it: were it open for writing here while another test starts a process, that one would hold it
@@ -235,15 +242,15 @@ impl World {
     }
 
     /// A wrapper that answers every question and does `script` in place of booting a guest.
-    pub fn wrap_guests(&mut self, script: &str) {
-        self.wrap(&format!(
+    pub fn replace_guests(&mut self, script: &str) {
+        self.replace_qemu(&format!(
             "case \"$*\" in *-bios*) {script} ;; esac\nexec \"$q\" \"$@\""
         ));
     }
 
     /// A wrapper that adds arguments.
-    pub fn wrap_adding(&mut self, arguments: &str) {
-        self.wrap(&format!("exec \"$q\" \"$@\" {arguments}"));
+    pub fn add_arguments(&mut self, arguments: &str) {
+        self.replace_qemu(&format!("exec \"$q\" \"$@\" {arguments}"));
     }
 
     /// Starts the binary here, with its output in pipes.
@@ -265,7 +272,7 @@ impl World {
             .current_dir(self.folder.path())
             .env("TMPDIR", self.path("tmp"))
             .env("QEMU", &self.qemu)
-            .env("TIMEOUT", PATIENCE)
+            .env("TIMEOUT", TIMEOUT)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -305,16 +312,7 @@ impl World {
     /// Nothing that was started here is still there, and no temporary file is left.
     #[track_caller]
     pub fn assert_clean(&self) {
-        let limit = Instant::now() + Duration::from_secs(5);
-        loop {
-            let left = processes_that_name(self.folder.path());
-            if left.is_empty() {
-                break;
-            }
-            // A process that was killed takes a moment to go.
-            assert!(Instant::now() < limit, "left running: {left:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        events::assert_no_process_names(self.folder.path());
         let files: Vec<_> = std::fs::read_dir(self.path("tmp"))
             .expect("a folder")
             .collect();
@@ -331,15 +329,4 @@ fn ended(command: &mut Command) -> Ended {
         stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         took: started.elapsed(),
     }
-}
-
-/// Command lines with the test's folder in them: the wrapper, the ROM and helpers lie there.
-fn processes_that_name(folder: &Path) -> Vec<String> {
-    let marker = folder.to_string_lossy();
-    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
-    lines
-        .filter(|line| line.contains(marker.as_ref()))
-        .collect()
 }

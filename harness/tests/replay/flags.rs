@@ -297,7 +297,7 @@ fn an_independent_decoder_sees_the_same_flags_in_records_of_both_vendors() {
     }
 }
 
-/// What no record has is held too: with one bit set in all feature words, the flag of that name is set and no other.
+/// What no record has is compared too: with one bit set in all feature words, the flag of that name is set and no other.
 #[test]
 fn an_independent_decoder_finds_each_flag_at_the_bit_of_the_table() {
     let table = table();

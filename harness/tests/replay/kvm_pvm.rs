@@ -44,7 +44,7 @@ fn table() -> Table {
     Table::parse("features.tsv", FEATURES).expect("the feature table")
 }
 
-fn told(changes: &[Change]) -> Vec<String> {
+fn sentences(changes: &[Change]) -> Vec<String> {
     let text =
         |change: &Change| format!("{} {} ({})", change.kind.word(), change.name, change.layer);
     changes.iter().map(text).collect()
@@ -56,7 +56,7 @@ fn a_486_sees_what_it_was_not_given() {
     let changes = given_and_seen(&record.given, &record.dump, &table());
     let leaked = LEAKED_ECX.iter().chain(&LEAKED_EDX);
     let expected: Vec<String> = leaked.map(|name| format!("gained {name} (kvm)")).collect();
-    assert_eq!(told(&changes), expected);
+    assert_eq!(sentences(&changes), expected);
     assert!(changes.iter().all(|change| change.check == "kvm-given"));
     assert_eq!(changes[0].place, "CPUID.01H.00H:ECX[0]");
 }
@@ -66,8 +66,8 @@ fn the_table_is_changed_when_it_is_set() {
     let record: DirectRecord = read(GUEST_486);
     let kept = given_and_kept(&record.given[0], &record.kept[0], &table());
     let (kept, seen) = (
-        told(&kept),
-        told(&given_and_seen(&record.given, &record.dump, &table())),
+        sentences(&kept),
+        sentences(&given_and_seen(&record.given, &record.dump, &table())),
     );
     assert_eq!(kept[..seen.len()], seen);
     // Leaf 0DH is added as well, out of reach of a processor whose last leaf is 1.
@@ -80,7 +80,7 @@ fn the_table_is_changed_when_it_is_set() {
 #[test]
 fn even_kvms_own_table_is_changed() {
     let record: DirectRecord = read(GUEST_SUPPORTED);
-    let changes = told(&given_and_seen(&record.given, &record.dump, &table()));
+    let changes = sentences(&given_and_seen(&record.given, &record.dump, &table()));
     assert_eq!(changes.len(), 46);
     assert!(
         changes.contains(&"gained avx512f (kvm)".to_owned()),
@@ -95,7 +95,7 @@ fn even_kvms_own_table_is_changed() {
 #[test]
 fn kvm_supports_nothing_that_nobody_has() {
     let (host, kvm): (HostLayer, KvmLayer) = (read(HOST), read(KVM));
-    assert!(told(&supported_by_hardware(&kvm.supported, &host, &table())).is_empty());
+    assert!(sentences(&supported_by_hardware(&kvm.supported, &host, &table())).is_empty());
 }
 
 #[test]
@@ -109,11 +109,11 @@ fn an_offer_that_nobody_has_is_found() {
         .expect("the leaf");
     row.regs[2] |= 1 << 2;
     let changes = supported_by_hardware(&kvm.supported, &host, &table());
-    assert_eq!(told(&changes), ["gained svm (kvm)"]);
+    assert_eq!(sentences(&changes), ["gained svm (kvm)"]);
     assert_eq!(changes[0].place, "CPUID.80000001H.00H:ECX[2]");
 }
 
 #[test]
 fn both_processors_of_the_host_are_alike() {
-    assert!(told(&host_cpus::differences(&read(HOST), &table())).is_empty());
+    assert!(sentences(&host_cpus::differences(&read(HOST), &table())).is_empty());
 }

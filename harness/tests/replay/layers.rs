@@ -32,8 +32,8 @@ fn flip(dump: &mut Dump, bit: u32) {
     reset.cpuid.get_mut(&Key::new(7, 0)).expect("leaf 7")[1] ^= bit;
 }
 
-fn told(record: &Record) -> Vec<String> {
-    let findings = record.findings(&table()).expect("all layers");
+fn findings(record: &Record) -> Vec<String> {
+    let all = record.findings(&table()).expect("all layers");
     let sentence = |change: &cpuid_fidelity::check::Change| {
         format!(
             "{}: {} {} at {}",
@@ -43,13 +43,13 @@ fn told(record: &Record) -> Vec<String> {
             change.place
         )
     };
-    findings.iter().map(sentence).collect()
+    all.iter().map(sentence).collect()
 }
 
 #[test]
 fn recorded_layers_agree() {
     // What QEMU 11.1 really does (expectations/README.md, item 1), and nothing else.
-    assert_eq!(told(&skylake()), [HOLE]);
+    assert_eq!(findings(&skylake()), [HOLE]);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_filtered_bit_that_the_guest_sees_is_found() {
     let mut record = skylake();
     flip(&mut record.guest, AVX512F);
     assert_eq!(
-        told(&record),
+        findings(&record),
         [
             "feature-words: gained avx512f at CPUID.07H.00H:EBX[16]",
             "filtered-features: gained avx512f at CPUID.07H.00H:EBX[16]",

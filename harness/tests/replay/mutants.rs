@@ -15,7 +15,7 @@ use super::{record, records, table, volatile};
 /// Every how manieth bit is flipped in a few small records.
 const DENSE: usize = 3;
 
-/// How many mutants there are, and those that a comparison does not tell from the record, in one direction or the other.
+/// How many mutants there are, and those that a comparison finds equal to the record, in one direction or the other.
 fn survivors<'m>(
     record: &Dump,
     mutants: &'m [Mutant<'_>],
@@ -60,7 +60,7 @@ fn every_mutant_of_every_record_is_noticed() {
         all - alive.len(),
         alive.join("\n")
     );
-    assert!(all > 5000, "{all} mutants are too few to tell");
+    assert!(all > 5000, "{all} mutants are too few to mean anything");
 }
 
 /// Masks hide what they are for and nothing else.

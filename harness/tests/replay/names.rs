@@ -1,4 +1,4 @@
-//! Names of features held to others' own: what recorded Linux guests show, and libvirt's table where it is installed.
+//! Names of features compared with others' own: what recorded Linux guests show, and libvirt's table where it is installed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,16 +26,16 @@ fn rules(table: &Table) -> LinuxRules {
     LinuxRules::parse("linux.tsv", &text, |name| table.named(name).is_some()).expect("rules")
 }
 
-type Words = BTreeSet<(&'static str, String)>;
+type Names = BTreeSet<(&'static str, String)>;
 
-/// Words of `flags`, `bugs` and `vmx flags` that the tables name.
-fn named() -> Words {
+/// Flags of `flags`, `bugs` and `vmx flags` that the tables name.
+fn named() -> Names {
     let table = table();
-    let mut words = Words::new();
+    let mut names = Names::new();
     for field in table.fields() {
         let vmx = field.space == Space::Msr && (0x480..=0x493).contains(&field.leaf);
         let list = if vmx { "vmx" } else { "flags" };
-        words.extend(
+        names.extend(
             field
                 .aliases_of("linux")
                 .map(|name| (list, name.to_owned())),
@@ -48,21 +48,21 @@ fn named() -> Words {
             RowKind::Vmx => "vmx",
             _ => continue,
         };
-        words.insert((list, row.name.clone()));
+        names.insert((list, row.name.clone()));
     }
-    words
+    names
 }
 
-/// Words that recorded guests show.
-fn seen() -> Words {
-    let mut words = Words::new();
+/// Names that recorded guests show.
+fn seen() -> Names {
+    let mut names = Names::new();
     for folder in fs::read_dir(expectations()).expect("a folder").flatten() {
         if !folder.file_name().to_string_lossy().starts_with("linux-") {
             continue;
         }
         for file in fs::read_dir(folder.path()).expect("a folder").flatten() {
             let text = fs::read_to_string(file.path()).expect("a file");
-            words.extend(text.lines().filter_map(Line::read).filter_map(|line| {
+            names.extend(text.lines().filter_map(Line::read).filter_map(|line| {
                 let list = match line.place.register {
                     Register::Flags => "flags",
                     Register::Bugs => "bugs",
@@ -73,7 +73,7 @@ fn seen() -> Words {
             }));
         }
     }
-    words
+    names
 }
 
 #[derive(Deserialize)]
@@ -93,13 +93,13 @@ struct File {
     unseen: Vec<Unseen>,
 }
 
-/// Words that no recorded guest shows, each with its reason.
-fn unseen() -> Words {
+/// Names that no recorded guest shows, each with its reason.
+fn unseen() -> Names {
     let text = fs::read_to_string(expectations().join("unseen.toml")).expect("the list");
     let file: File = toml::from_str(&text).expect("a list");
-    let mut words = Words::new();
+    let mut all = Names::new();
     for entry in file.unseen {
-        assert!(!entry.reason.is_empty(), "words without a reason");
+        assert!(!entry.reason.is_empty(), "names without a reason");
         for (list, names) in [
             ("flags", entry.flags),
             ("bugs", entry.bugs),
@@ -107,13 +107,13 @@ fn unseen() -> Words {
         ] {
             for name in names {
                 assert!(
-                    words.insert((list, name.clone())),
+                    all.insert((list, name.clone())),
                     "{list} {name} is listed twice"
                 );
             }
         }
     }
-    words
+    all
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn every_linux_name_is_seen_on_a_guest_or_listed_with_its_reason() {
     let (named, seen, unseen) = (named(), seen(), unseen());
     let without: Vec<_> = named
         .difference(&seen)
-        .filter(|word| !unseen.contains(*word))
+        .filter(|name| !unseen.contains(*name))
         .collect();
     assert!(
         without.is_empty(),

@@ -32,29 +32,29 @@ fn ends_that_are_none_are_refused() {
     ] {
         repo.between(&world, CASE, ends, &[])
             .expect(status)
-            .says(&wanted);
+            .prints(&wanted);
         repo.assert_as_found();
     }
-    // Swapped in what they show, though not in their order: the expectation tells.
-    world.record();
+    // Swapped in what they show, though not in their order: the expectation shows it.
+    world.record_expectations();
     let case = format!("definition/{}/-/EPYC-v1", world.offers().release_folder());
     let ended = repo.between(&world, &case, (5, 7), &[]).expect(2);
-    ended.says(&format!(
+    ended.prints(&format!(
         "good and bad are swapped: the case fails at the good end and holds at the bad one: {LOST}"
     ));
     let ended = repo.between(&world, &case, (1, 2), &[]).expect(2);
-    ended.says("nothing to bisect: the case holds at both ends");
+    ended.prints("nothing to bisect: the case holds at both ends");
     // A good end that cannot be run.
     let broken = repo.git(&["commit-tree", "main^{tree}", "-p", "main", "-m", "next"]);
     repo.git(&["checkout", "-q", "main"]);
     let folder = repo.folder().display().to_string();
     let good = repo.id(8);
-    let words = [
+    let arguments = [
         "bisect", "qemu", "--repo", &folder, "--good", &good, "--bad", &broken, "--case", CASE,
         "--build", "true", "--binary", "qemu",
     ];
-    let ended = world.run(&words).expect(3);
-    ended.says("the case cannot be run at the good end: QEMU exited with status 1");
+    let ended = world.run(&arguments).expect(3);
+    ended.prints("the case cannot be run at the good end: QEMU exited with status 1");
     world.assert_clean();
 }
 
@@ -65,16 +65,16 @@ fn what_is_no_repository_no_commit_or_no_case_is_told() {
     let folder = repo.folder().display().to_string();
     let tmp = world.path("tmp").display().to_string();
     let run = |repo: &str, bad: &str, case: &str| {
-        let words = [
+        let arguments = [
             "bisect", "qemu", "--repo", repo, "--good", "main~3", "--bad", bad, "--case", case,
             "--build", "true", "--binary", "qemu",
         ];
-        world.run(&words).expect(2)
+        world.run(&arguments).expect(2)
     };
-    run(&tmp, "main", CASE).says("fatal: not a git repository");
-    run(&folder, "nonsense", CASE).says("“nonsense” is no commit in ");
-    run(&folder, "main", "EPYC-v1").says("“EPYC-v1” names no case to bisect");
-    run(&folder, "main", "lab/-/kvm").says("lab/-/kvm varies the kernel: `bisect kernel`");
+    run(&tmp, "main", CASE).prints("fatal: not a git repository");
+    run(&folder, "nonsense", CASE).prints("“nonsense” is no commit in ");
+    run(&folder, "main", "EPYC-v1").prints("“EPYC-v1” names no case to bisect");
+    run(&folder, "main", "lab/-/kvm").prints("lab/-/kvm varies the kernel: `bisect kernel`");
     repo.assert_as_found();
 }
 
@@ -85,8 +85,8 @@ fn a_tree_with_local_changes_is_refused_and_untouched() {
     let path = repo.folder().join("qemu");
     std::fs::write(&path, "my own work\n").expect("a file");
     let ended = repo.bisect(&world, &[]).expect(2);
-    ended.says("local changes in ");
-    ended.says("which is left as it is; commit or stash them first:  M qemu");
+    ended.prints("local changes in ");
+    ended.prints("which is left as it is; commit or stash them first:  M qemu");
     assert_eq!(
         std::fs::read_to_string(&path).expect("the file"),
         "my own work\n"
@@ -102,8 +102,8 @@ fn a_bisect_of_somebody_else_is_left_alone() {
     repo.git(&["bisect", "start", "main", "main~7"]);
     let before = repo.git(&["bisect", "log"]);
     let ended = repo.bisect(&world, &[]).expect(2);
-    ended.says("a bisect is under way in ");
-    ended.says("`git bisect reset` ends it");
+    ended.prints("a bisect is under way in ");
+    ended.prints("`git bisect reset` ends it");
     assert_eq!(repo.git(&["bisect", "log"]), before);
 }
 
@@ -117,7 +117,8 @@ fn a_full_disk_ends_the_bisect_and_skips_nothing() {
     }
     let repo = Repository::new(&world, history);
     let ended = repo.bisect(&world, &[]).expect(3);
-    ended.says("error: no space left to build in: ld: final link failed: No space left on device");
+    ended
+        .prints("error: no space left to build in: ld: final link failed: No space left on device");
     assert!(super::steps(&ended.stdout).is_empty(), "{}", ended.stdout);
     repo.assert_as_found();
     world.assert_clean();
@@ -133,12 +134,12 @@ fn a_build_that_leaves_no_qemu_ends_the_bisect() {
         .expect("a status");
     assert_eq!(ended, 2, "--binary twice is a mistake");
     let folder = repo.folder().display().to_string();
-    let words = [
+    let arguments = [
         "bisect", "qemu", "--repo", &folder, "--good", "main~3", "--bad", "main", "--case", CASE,
         "--build", "true",
     ];
-    let ended = world.run(&words).expect(3);
-    ended.says("the build left no ");
-    ended.says("/build/qemu-system-x86_64; --binary or --image says where it is");
+    let ended = world.run(&arguments).expect(3);
+    ended.prints("the build left no ");
+    ended.prints("/build/qemu-system-x86_64; --binary or --image says where it is");
     repo.assert_as_found();
 }

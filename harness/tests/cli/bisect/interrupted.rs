@@ -2,25 +2,24 @@
 
 use std::io::Read as _;
 use std::process::Child;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{DROPS_AVX2, Repository, commits};
+use crate::events::NEVER;
 use crate::world::World;
 
 /// 64 commits, the 41st drops avx2, and while a file `block` is there the build of those from 34 to 48 goes on for ever, once the
 /// first few steps are done.
 fn blocking() -> Option<(World, Repository)> {
     let world = World::new(&[], &[])?;
-    std::os::unix::fs::symlink("/bin/sleep", world.path("sleeper")).expect("a link");
     let mut history = commits(64, 41, DROPS_AVX2, &[]);
     let path = |name: &str| world.path(name).display().to_string();
     let build = format!(
-        "if [ -e {} ]; then : > {}; {} 100000; fi",
+        "if [ -e {} ]; then echo > {}; cat {}; fi",
         path("block"),
         path("blocked"),
-        path("sleeper")
+        path(NEVER)
     );
     for commit in &mut history[33..48] {
         commit.build.clone_from(&build);
@@ -30,19 +29,16 @@ fn blocking() -> Option<(World, Repository)> {
     Some((world, repo))
 }
 
-/// Starts it, waits until a build hangs, sends the signal, and waits for the end: status, and what was said.
-fn struck(world: &World, repo: &Repository, signal: Signal) -> (Child, String) {
+/// Starts it, waits until a build hangs, and sends the signal: the program, and all that it printed on standard error.
+fn interrupt(world: &World, repo: &Repository, signal: Signal) -> (Child, String) {
+    let blocked = world.milestone("blocked");
     let mut child = repo.start(world);
-    let limit = Instant::now() + Duration::from_secs(60);
-    while !world.path("blocked").exists() {
-        assert!(Instant::now() < limit, "no build hangs");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    blocked.wait(&child);
     kill_process(Pid::from_child(&child), signal).expect("a process");
-    let mut said = String::new();
+    let mut printed = String::new();
     let mut stderr = child.stderr.take().expect("a pipe");
-    stderr.read_to_string(&mut said).expect("stderr");
-    (child, said)
+    stderr.read_to_string(&mut printed).expect("stderr");
+    (child, printed)
 }
 
 /// Ends with the commit; no commit is built twice but the one that was interrupted.
@@ -50,7 +46,7 @@ fn goes_on(world: &World, repo: &Repository) {
     let before = repo.built(world);
     std::fs::remove_file(world.path("block")).expect("the file");
     let ended = repo.bisect(world, &[]).expect(0);
-    ended.says(&format!("first bad commit: {} commit 41\n", repo.id(41)));
+    ended.prints(&format!("first bad commit: {} commit 41\n", repo.id(41)));
     let after = repo.built(world).split_off(before.len());
     let hung = before.last().expect("a commit");
     let again: Vec<_> = after
@@ -68,12 +64,12 @@ fn goes_on(world: &World, repo: &Repository) {
 #[test]
 fn ctrl_c_leaves_the_tree_as_found_and_the_same_command_goes_on() {
     let (world, repo) = or_skip!(blocking());
-    let (mut child, said) = struck(&world, &repo, Signal::INT);
-    assert_eq!(child.wait().expect("an end").code(), Some(3), "{said}");
+    let (mut child, printed) = interrupt(&world, &repo, Signal::INT);
+    assert_eq!(child.wait().expect("an end").code(), Some(3), "{printed}");
     // The two ends and the first step.
     assert!(
-        said.contains("interrupted: the same command goes on from here; 3 commits are known"),
-        "{said}"
+        printed.contains("interrupted: the same command goes on from here; 3 commits are known"),
+        "{printed}"
     );
     repo.assert_as_found();
     world.assert_clean();
@@ -83,7 +79,7 @@ fn ctrl_c_leaves_the_tree_as_found_and_the_same_command_goes_on() {
 #[test]
 fn a_bisect_that_was_killed_is_brought_back_and_goes_on() {
     let (world, repo) = or_skip!(blocking());
-    let (mut child, _) = struck(&world, &repo, Signal::KILL);
+    let (mut child, _) = interrupt(&world, &repo, Signal::KILL);
     assert_eq!(child.wait().expect("an end").code(), None);
     // Nothing that it started runs on.
     world.assert_clean();

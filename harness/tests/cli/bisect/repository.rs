@@ -117,15 +117,15 @@ impl Repository {
         &self.folder
     }
 
-    /// What git says.
+    /// The standard output of git.
     pub fn git(&self, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .args(arguments)
             .current_dir(&self.folder)
             .output()
             .expect("git");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "git {arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "git {arguments:?}: {stderr}");
         String::from_utf8(output.stdout)
             .expect("UTF-8")
             .trim_end()
@@ -138,10 +138,10 @@ impl Repository {
     }
 
     /// The command line that bisects between two commits, by number.
-    pub fn words(&self, case: &str, (good, bad): (usize, usize), more: &[&str]) -> Vec<String> {
+    pub fn arguments(&self, case: &str, (good, bad): (usize, usize), more: &[&str]) -> Vec<String> {
         let folder = self.folder.display().to_string();
         let (good, bad) = (self.id(good), self.id(bad));
-        let words = [
+        let arguments = [
             "bisect",
             "qemu",
             "--repo",
@@ -157,21 +157,24 @@ impl Repository {
             "--binary",
             "qemu",
         ];
-        let words = words.iter().chain(more).map(|word| (*word).to_owned());
-        words.collect()
+        let arguments = arguments
+            .iter()
+            .chain(more)
+            .map(|argument| (*argument).to_owned());
+        arguments.collect()
     }
 
     pub fn between(&self, world: &World, case: &str, ends: (usize, usize), more: &[&str]) -> Ended {
-        let words = self.words(case, ends, more);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        world.run(&words)
+        let arguments = self.arguments(case, ends, more);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        world.run(&arguments)
     }
 
     /// Starts a bisect between the first and the last commit.
     pub fn start(&self, world: &World) -> Child {
-        let words = self.words(super::CASE, (1, self.count), &[]);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        world.start(&words)
+        let arguments = self.arguments(super::CASE, (1, self.count), &[]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        world.start(&arguments)
     }
 
     /// Bisects between the first and the last commit.

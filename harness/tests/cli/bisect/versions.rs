@@ -9,7 +9,7 @@ use crate::world::World;
 /// Links to two wrappers, in the order of a list that turns at `bad`.
 fn list(world: &mut World, count: usize, bad: usize) -> Vec<String> {
     let good = world.real.clone();
-    world.wrap_adding(DROPS_AVX2);
+    world.add_arguments(DROPS_AVX2);
     let folder = world.path("versions");
     std::fs::create_dir(&folder).expect("a folder");
     let link = |index: usize| {
@@ -23,10 +23,10 @@ fn list(world: &mut World, count: usize, bad: usize) -> Vec<String> {
 }
 
 fn bisect(world: &World, list: &[String], more: &[&str]) -> crate::world::Ended {
-    let mut words = vec!["bisect", "versions", "--qemu"];
-    words.extend(list.iter().map(String::as_str));
-    words.extend(more);
-    world.run(&words)
+    let mut arguments = vec!["bisect", "versions", "--qemu"];
+    arguments.extend(list.iter().map(String::as_str));
+    arguments.extend(more);
+    world.run(&arguments)
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn sixteen_steps_over_binaries_take_less_than_fifteen_seconds() {
     assert!((10..=11).contains(&looks), "{}", ended.stderr);
     let sixteen = ended.took * 18 / u32::try_from(looks).expect("a few");
     assert!(sixteen.as_secs() < 15, "{sixteen:?}");
-    ended.says(&format!(
+    ended.prints(&format!(
         "first to show it: {}; last that does not: {}\n  {LOST} (layer: qemu)\n",
         list[199], list[198]
     ));
@@ -49,25 +49,25 @@ fn sixteen_steps_over_binaries_take_less_than_fifteen_seconds() {
 #[test]
 fn a_list_that_does_not_turn_is_told() {
     let mut world = or_skip!(World::new(&["EPYC-v1"], &[]));
-    world.record();
+    world.record_expectations();
     let case = format!("definition/{}/-/EPYC-v1", world.offers().release_folder());
     let list = list(&mut world, 4, 2);
     let alike = bisect(&world, &list[..2], &["--case", CASE]).expect(2);
-    alike.says("nothing to bisect: the two ends do not differ");
+    alike.prints("nothing to bisect: the two ends do not differ");
     let reversed: Vec<String> = list.iter().rev().cloned().collect();
     let swapped = bisect(&world, &reversed, &["--case", &case]).expect(2);
-    swapped.says("good and bad are swapped: the case fails at the good end");
+    swapped.prints("good and bad are swapped: the case fails at the good end");
     let one = bisect(&world, &list[..1], &["--case", CASE]).expect(2);
-    one.says("a list of two or more wanted, the good end first");
+    one.prints("a list of two or more wanted, the good end first");
     let gone = [list[0].clone(), "nowhere".to_owned()];
     bisect(&world, &gone, &["--case", CASE])
         .expect(2)
-        .says("nowhere: there is none");
+        .prints("nowhere: there is none");
     bisect(&world, &list, &["--case", "lab/-/kvm"])
         .expect(2)
-        .says("lab/-/kvm varies the kernel, and the list is of qemu");
+        .prints("lab/-/kvm varies the kernel, and the list is of qemu");
     let feature = bisect(&world, &list, &["--case", CASE, "--feature", "avx3"]).expect(2);
-    feature.says("no feature “avx3”; near to it: ");
+    feature.prints("no feature “avx3”; near to it: ");
 }
 
 /// A world for labs, and those of these kernels that are unpacked: 6.1 and 6.12 at least.
@@ -83,26 +83,26 @@ fn kernels(versions: &[&str]) -> Option<(World, Vec<PathBuf>)> {
 #[test]
 fn the_kernel_in_which_a_kvm_feature_first_appears_is_found() {
     let (world, kernels) = or_skip!(kernels(&["5.10", "6.1", "6.12", "7.3"]));
-    let mut words = vec!["bisect", "versions", "--kernel"];
+    let mut arguments = vec!["bisect", "versions", "--kernel"];
     let paths: Vec<String> = kernels
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    words.extend(paths.iter().map(String::as_str));
-    words.extend(["--feature", "fzrm"]);
-    let ended = world.run(&words).expect(0);
+    arguments.extend(paths.iter().map(String::as_str));
+    arguments.extend(["--feature", "fzrm"]);
+    let ended = world.run(&arguments).expect(0);
     let path = |version: &str| {
         let mut paths = paths.iter();
         paths
             .find(|path| path.ends_with(version))
             .expect("a kernel")
     };
-    ended.says(&format!(
+    ended.prints(&format!(
         "first to show it: {}; last that does not: {}\n  gained fzrm at CPUID.07H.01H:EAX[10] (layer: kvm)\n",
         path("/6.12"),
         path("/6.1")
     ));
-    ended.says("cpuid-fidelity dump --view kvm --kernel ");
+    ended.prints("cpuid-fidelity dump --view kvm --kernel ");
     world.assert_clean();
 }
 
@@ -136,12 +136,12 @@ fn a_kernel_commit_is_found_in_the_lab() {
             "out",
         ])
         .expect(0);
-    ended.says(&format!(
+    ended.prints(&format!(
         "first bad commit: {} commit 4\n  Tester <tester@example.org>, ",
         repo.id(4)
     ));
-    ended.says("  gained fzrm at CPUID.07H.01H:EAX[10] (layer: kvm)\n");
-    ended.says("Subject: KVM: x86: gained fzrm at CPUID.07H.01H:EAX[10]\n");
+    ended.prints("  gained fzrm at CPUID.07H.01H:EAX[10] (layer: kvm)\n");
+    ended.prints("Subject: KVM: x86: gained fzrm at CPUID.07H.01H:EAX[10]\n");
     repo.assert_as_found();
     world.assert_clean();
 }
