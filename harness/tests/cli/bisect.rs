@@ -39,7 +39,7 @@ fn the_commit_that_adds_a_global_is_named_in_seven_steps() {
     ended.prints(&format!("hunted: {LOST}\n"));
     let commit = repo.id(41);
     ended.prints(&format!(
-        "first bad commit: {commit} commit 41\n  Tester <tester@example.org>, 2023-11-14T22:14:01Z\n  {LOST} (layer: qemu)\n\
+        "first bad commit: {commit} commit 41\n  Tester <tester@example.org>, 2023-11-14T22:14:02Z\n  {LOST} (layer: qemu)\n\
          -cpuid 0x00000007.00 ebx[ 5]     avx2\n\n"
     ));
     // The draft: what a maintainer needs.

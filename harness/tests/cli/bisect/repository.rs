@@ -31,6 +31,9 @@ pub fn commits(count: usize, bad: usize, arguments: &str, unbuildable: &[usize])
     (1..=count).map(commit).collect()
 }
 
+/// Commit times count seconds from here. Names depend on it, and with names how many steps git takes around commits that do not build.
+const EPOCH: usize = 1_700_000_001;
+
 /// A folder with a repository.
 pub struct Repository {
     folder: PathBuf,
@@ -47,21 +50,16 @@ impl Repository {
             count: history.len(),
         };
         repo.git(&["init", "-q", "-b", "main"]);
-        let log = world.path("built.log");
+        // No path of this test is in a file: commits have the same names in every run, and git decides between equals by name.
+        std::os::unix::fs::symlink(&world.real, world.path("real")).expect("a link");
         let mut stream = String::new();
         for (number, commit) in (1..).zip(history) {
             let script = format!(
-                "#!/bin/sh\n# {number}\n{}\nexec {} \"$@\" {}\n",
-                commit.script,
-                world.real.display(),
-                commit.added
+                "#!/bin/sh\n# {number}\n{}\nexec \"$(readlink -f \"${{0%/*}}/../real\")\" \"$@\" {}\n",
+                commit.script, commit.added
             );
-            let build = format!(
-                "echo {number} >> {}\n{}\nexit 0\n",
-                log.display(),
-                commit.build
-            );
-            let time = 1_700_000_000 + number;
+            let build = format!("echo {number} >> ../built.log\n{}\nexit 0\n", commit.build);
+            let time = EPOCH + number;
             let _ = write!(
                 stream,
                 "commit refs/heads/main\ncommitter Tester <tester@example.org> {time} +0000\n{}{}{}",
@@ -85,7 +83,7 @@ impl Repository {
         repo.git(&["init", "-q", "-b", "main"]);
         let mut stream = String::new();
         for (number, files) in (1..).zip(history) {
-            let time = 1_700_000_000 + number;
+            let time = EPOCH + number;
             let _ = write!(
                 stream,
                 "commit refs/heads/main\ncommitter Tester <tester@example.org> {time} +0000\n{}",
