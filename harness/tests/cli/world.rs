@@ -1,7 +1,7 @@
 //! What a test works in: a folder with a configuration, and the binary run there.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,15 +31,6 @@ pub struct Ended {
     pub stdout: String,
     pub stderr: String,
     pub took: Duration,
-}
-
-/// An expectation of this repository with all its lines, for a folder that does not have its base.
-fn recorded(path: &str) -> String {
-    let files = Files::new(&root().join("expectations"));
-    match files.expectation(Path::new(path)).expect("an expectation") {
-        Expected::Text(text) => format!("---\nsource: a test\n---\n{}\n", text.trim_start()),
-        missing => panic!("{path}: {missing:?}"),
-    }
 }
 
 impl Ended {
@@ -328,5 +319,14 @@ fn ended(command: &mut Command) -> Ended {
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         took: started.elapsed(),
+    }
+}
+
+/// An expectation of this repository with all its lines, for a folder that does not have its base.
+fn recorded(path: &str) -> String {
+    let files = Files::new(&root().join("expectations"));
+    match files.expectation(Path::new(path)).expect("an expectation") {
+        Expected::Text(text) => format!("---\nsource: a test\n---\n{}\n", text.trim_start()),
+        missing => panic!("{path}: {missing:?}"),
     }
 }
