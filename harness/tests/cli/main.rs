@@ -13,6 +13,7 @@ mod bisect;
 mod broken_qemu;
 mod browser;
 mod compat;
+mod docs;
 mod dumps;
 mod events;
 mod findings;
