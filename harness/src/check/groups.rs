@@ -5,15 +5,23 @@
 //! cpuid 0x80000008.00 eax[ 7: 0]  -phys-bits = 46 | EPYC-v1..2
 //! cpuid 0x80000008.00 eax[ 7: 0]  +phys-bits = 40 | EPYC-v1..2
 //! ```
-//! `*` is every model of that QEMU; `* -A -B` is every one but A and B; `EPYC-v1..3` and `EPYC-v*` are versions of one model.
+//! `*` is every model of that QEMU; `* -A -B` is every one but A and B; `EPYC-v1..3` and `EPYC-v*` are versions of one model; `@amd` is a set
+//! of `expectations/sets.toml`, and `@amd -EPYC-v1` is all of it but one ([`models`]). A list that is too long for one line goes on in a
+//! second line of the same change.
 //! A machine type that changes nothing has the one line [`NOTHING`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+pub use models::{Models, Sets, listed};
+pub(crate) use names::fold;
+
 use super::compare::Change;
 use crate::cpuid::line::Line;
 use crate::cpuid::line::Place;
+
+pub mod models;
+mod names;
 
 /// The line of a machine type on which every model looks as on the newest one.
 pub const NOTHING: &str = "no differences";
@@ -31,7 +39,7 @@ pub struct Shift {
 
 impl Shift {
     /// The two halves of a change.
-    pub fn of(change: &Change) -> impl Iterator<Item = Shift> {
+    pub fn halves(change: &Change) -> impl Iterator<Item = Shift> {
         let half = |sign, line: &Option<Line>| {
             line.as_ref().map(|line| Shift {
                 place: line.place.to_string(),
@@ -102,26 +110,26 @@ pub struct Groups(BTreeMap<Shift, BTreeSet<String>>);
 impl Groups {
     /// Notes the changes of one model.
     pub fn add(&mut self, model: &str, changes: &[Change]) {
-        for shift in changes.iter().flat_map(Shift::of) {
+        for shift in changes.iter().flat_map(Shift::halves) {
             self.0.entry(shift).or_default().insert(model.to_owned());
         }
     }
 
     /// The changes of one model.
-    pub fn of(&self, model: &str) -> BTreeSet<&Shift> {
+    pub fn changes(&self, model: &str) -> BTreeSet<&Shift> {
         let holding = self.0.iter().filter(|(_, models)| models.contains(model));
         holding.map(|(shift, _)| shift).collect()
     }
 
     /// The text of the file; `all` is every model there is.
-    pub fn render(&self, all: &BTreeSet<String>) -> String {
+    pub fn render(&self, all: &Models) -> String {
         if self.0.is_empty() {
             return NOTHING.to_owned();
         }
-        let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
-            format!("{shift} | {}", listed(models, all))
+        let of_shift = |(shift, models): (&Shift, &BTreeSet<String>)| {
+            lines(&shift.to_string(), models, "", all)
         };
-        let mut lines: Vec<_> = self.0.iter().map(line).collect();
+        let mut lines: Vec<String> = self.0.iter().flat_map(of_shift).collect();
         lines.sort();
         lines.join("\n")
     }
@@ -130,7 +138,7 @@ impl Groups {
     ///
     /// # Errors
     /// The first line that is no change.
-    pub fn parse(text: &str, all: &BTreeSet<String>) -> Result<Groups, GroupError> {
+    pub fn parse(text: &str, all: &Models) -> Result<Groups, GroupError> {
         let mut groups = Groups::default();
         for (index, line) in text.lines().enumerate() {
             if line.is_empty() || line == NOTHING {
@@ -147,22 +155,9 @@ impl Groups {
     }
 }
 
-/// The shorter of the two ways to say which models.
-pub fn listed(models: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
-    let missing: BTreeSet<String> = all.difference(models).cloned().collect();
-    let (those, others) = (fold(models, all), fold(&missing, all));
-    if others.len() < those.len() {
-        let but: String = others.iter().map(|name| format!(" -{name}")).collect();
-        return format!("*{but}");
-    }
-    those.join(" ")
-}
-
-pub(super) fn read(
-    line: &str,
-    all: &BTreeSet<String>,
-) -> Result<(Shift, BTreeSet<String>), &'static str> {
-    let (change, models) = line.rsplit_once(" | ").ok_or("no “ | models” at the end")?;
+/// Reads `change | models`.
+pub(super) fn read(line: &str, models: &Models) -> Result<(Shift, BTreeSet<String>), &'static str> {
+    let (change, list) = line.rsplit_once(" | ").ok_or("no “ | models” at the end")?;
     let prefix = match change.strip_prefix("vcpu ") {
         Some(_) => change.find(": ").ok_or("no place")? + 2,
         None => 0,
@@ -175,106 +170,24 @@ pub(super) fn read(
         text: text[1..].to_owned(),
     };
     shift.line().ok_or("not an expectation line")?;
-    let unfold = |words: &mut dyn Iterator<Item = &str>| -> Option<BTreeSet<String>> {
-        let sets: Option<Vec<_>> = words.map(|word| names::unfold(word, all)).collect();
-        Some(sets?.into_iter().flatten().collect())
-    };
-    let models = match models.strip_prefix('*') {
-        None => unfold(&mut models.split(' ')).ok_or("a model name ends in -vN, -vN..M or -v*")?,
-        Some(but) => {
-            let words: Option<Vec<&str>> = but
-                .split_whitespace()
-                .map(|word| word.strip_prefix('-'))
-                .collect();
-            let but = unfold(&mut words.ok_or("“* -A -B” wanted")?.into_iter());
-            all.difference(&but.ok_or("a model name ends in -vN, -vN..M or -v*")?)
-                .cloned()
-                .collect()
-        }
-    };
-    Ok((shift, models))
+    Ok((shift, models.parse(list)?))
 }
 
-/// Versions of one model, folded: `EPYC-v1..3` for three of them in a row, `EPYC-v*` for all there are.
-pub(crate) use names::fold;
-
-mod names {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    type Versions<'a> = BTreeMap<&'a str, BTreeSet<u32>>;
-
-    fn split(name: &str) -> Option<(&str, u32)> {
-        let (base, version) = name.rsplit_once("-v")?;
-        Some((base, version.parse().ok()?))
-    }
-
-    fn by_model(names: &BTreeSet<String>) -> Versions<'_> {
-        let mut models = Versions::new();
-        for (base, version) in names.iter().filter_map(|name| split(name)) {
-            models.entry(base).or_default().insert(version);
-        }
-        models
-    }
-
-    /// The words for `names`, out of `all`.
-    pub(crate) fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
-        let there = by_model(all);
-        let mut words: Vec<String> = names
-            .iter()
-            .filter(|name| split(name).is_none())
-            .cloned()
-            .collect();
-        for (base, versions) in by_model(names) {
-            if versions.len() > 1 && there.get(base) == Some(&versions) {
-                words.push(format!("{base}-v*"));
-                continue;
-            }
-            for (first, last) in runs(&versions) {
-                let range = if first == last {
-                    String::new()
-                } else {
-                    format!("..{last}")
-                };
-                words.push(format!("{base}-v{first}{range}"));
-            }
-        }
-        words
-    }
-
-    fn runs(versions: &BTreeSet<u32>) -> Vec<(u32, u32)> {
-        let mut runs: Vec<(u32, u32)> = Vec::new();
-        for version in versions {
-            match runs.last_mut() {
-                Some((_, last)) if *last + 1 == *version => *last = *version,
-                _ => runs.push((*version, *version)),
-            }
-        }
-        runs
-    }
-
-    /// The names that a word stands for; `None` for a word that is none.
-    pub(super) fn unfold(word: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-        let plain = || (!word.is_empty() && !word.contains('*')).then(|| [word.to_owned()].into());
-        let versioned =
-            |tail: &str| tail == "*" || tail.starts_with(|digit: char| digit.is_ascii_digit());
-        let Some((base, versions)) = word.rsplit_once("-v").filter(|(_, tail)| versioned(tail))
-        else {
-            return plain();
-        };
-        let versions: BTreeSet<u32> = match versions.split_once("..") {
-            // None of a model that is not there, as in a file that tells of another release too.
-            _ if versions == "*" => by_model(all).remove(base).unwrap_or_default(),
-            Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),
-            None => [versions.parse().ok()?].into(),
-        };
-        Some(
-            versions
-                .into_iter()
-                .map(|version| format!("{base}-v{version}"))
-                .collect(),
-        )
-    }
+/// Lines `start | models end` of at most [`COLUMNS`] columns; a list that is longer goes on in a further line of the same change.
+pub(super) fn lines(
+    start: &str,
+    models: &BTreeSet<String>,
+    end: &str,
+    all: &Models,
+) -> Vec<String> {
+    let taken = start.chars().count() + " | ".len() + end.chars().count();
+    let lists = all.lists(models, COLUMNS.saturating_sub(taken));
+    let line = |list: String| format!("{start} | {list}{end}");
+    lists.into_iter().map(line).collect()
 }
+
+/// The longest line of a file.
+const COLUMNS: usize = 160;
 
 #[cfg(test)]
 mod tests;

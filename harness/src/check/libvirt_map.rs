@@ -142,7 +142,8 @@ pub fn models(map: &CpuMap, table: &Table, definitions: &Definitions) -> Vec<Str
         .models
         .keys()
         .filter(|name| definitions.contains_key(*name));
-    let text = groups.render(&all.cloned().collect());
+    let all: BTreeSet<String> = all.cloned().collect();
+    let text = groups.render(&all.into());
     lines.extend(text.lines().map(str::to_owned));
     lines.sort();
     lines

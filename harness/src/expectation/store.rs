@@ -12,6 +12,7 @@ use super::files::{FileError, Files, has_snapshot, release_of};
 use crate::case::guest::HOST_MODEL;
 use crate::case::guest::Lane;
 use crate::check::Waivers;
+use crate::check::groups::Sets;
 use crate::cpuid::rule::LinuxRules;
 use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
@@ -31,6 +32,8 @@ pub struct Store {
     pub linux: LinuxRules,
     /// `expectations/waivers.toml`, as far as it holds on this host today.
     pub waivers: Waivers,
+    /// `expectations/sets.toml`; no set where there is no such file.
+    pub sets: Sets,
     /// The expectation files.
     pub files: Files,
     /// The folder.
@@ -93,8 +96,14 @@ impl Store {
         let (file, text) = table_text(&folder, BUILT_IN[3])?;
         let linux = LinuxRules::parse(&file, &text, |name| table.named(name).is_some())
             .map_err(|error| StoreError::Table(error.to_string()))?;
+        let sets = match read(&folder.join("sets.toml"))? {
+            Some(text) => Sets::parse(&text)
+                .map_err(|error| StoreError::Table(format!("sets.toml: {error}")))?,
+            None => Sets::default(),
+        };
         Ok(Store {
             linux,
+            sets,
             waivers,
             table,
             volatile,
@@ -190,11 +199,20 @@ fn today() -> (u16, u8, u8) {
 
 fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String), StoreError> {
     let path = folder.join(built_in.0);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok((path.display().to_string(), text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Ok((format!("built-in {}", built_in.0), built_in.1.to_owned()))
-        }
-        Err(error) => Err(StoreError::Read { path, error }),
+    Ok(match read(&path)? {
+        Some(text) => (path.display().to_string(), text),
+        None => (format!("built-in {}", built_in.0), built_in.1.to_owned()),
+    })
+}
+
+/// A file's text; `None` where there is no such file.
+fn read(path: &Path) -> Result<Option<String>, StoreError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::Read {
+            path: path.to_owned(),
+            error,
+        }),
     }
 }

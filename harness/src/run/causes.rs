@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::engine::Engine;
 use crate::case::guest::{Case, Lane, Qemu, Topology};
+use crate::check::groups::Models;
 use crate::check::{Change, Groups, Shift, compare_with_emptied};
 use crate::cpuid::line::Line;
 use crate::expectation::store::Expected;
@@ -141,7 +142,7 @@ pub fn caused(
     };
     let (base, other) = (on(case)?, on(&there)?);
     let changes = compare_with_emptied(&base, &other, "");
-    let wanted: BTreeSet<Shift> = changes.iter().flat_map(Shift::of).collect();
+    let wanted: BTreeSet<Shift> = changes.iter().flat_map(Shift::halves).collect();
     let mut by: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
     if wanted.is_empty() {
         let together = BTreeMap::new();
@@ -166,7 +167,7 @@ pub fn caused(
         };
         let lines = on(&case).ok()?;
         let changes = compare_with_emptied(&base, &lines, "");
-        Some(changes.iter().flat_map(Shift::of).collect())
+        Some(changes.iter().flat_map(Shift::halves).collect())
     };
     let known: Vec<(&CompatProperty, BTreeSet<Shift>)> = engine.pool().install(|| {
         let measured = candidates.par_iter().copied();
@@ -294,9 +295,10 @@ fn shown_by(engine: &Engine, qemu: &Qemu, told: &dyn Fn(&str) -> bool) -> Result
         let Expected::Text(text) = expected.map_err(|error| error.to_string())? else {
             continue;
         };
-        let groups = Groups::parse(&text, &all).map_err(|error| format!("{file}: {error}"))?;
+        let models = Models::new(all.clone(), &engine.store.sets);
+        let groups = Groups::parse(&text, &models).map_err(|error| format!("{file}: {error}"))?;
         for model in &all {
-            let shifts: BTreeSet<Shift> = groups.of(model).into_iter().cloned().collect();
+            let shifts: BTreeSet<Shift> = groups.changes(model).into_iter().cloned().collect();
             shown.push((machine, model, shifts));
         }
     }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::engine::{Broken, Engine, Observation, Observed};
 use super::{lab, layered};
 use crate::case::guest::{Case, Lane};
-use crate::check::groups::shifted;
+use crate::check::groups::{Models, shifted};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::{Change, Groups, compare, compare_with_emptied};
 use crate::cpuid::line::Line;
@@ -154,7 +154,8 @@ struct Pair<'a> {
 }
 
 fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
-    let all: BTreeSet<String> = trial.cases.iter().flat_map(models).collect();
+    let all = trial.cases.iter().flat_map(models).collect();
+    let all = Models::new(all, &engine.store.sets);
     let run = |case| {
         let pair = observe_pair(engine, case);
         let result = pair_result(engine, trial, &pair, &all);
@@ -210,12 +211,7 @@ fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
     Ok(compare_with_emptied(&newest.lines, &here.lines, LAYER))
 }
 
-fn pair_result(
-    engine: &Engine,
-    trial: &Trial,
-    pair: &Pair<'_>,
-    all: &BTreeSet<String>,
-) -> CaseResult {
+fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>, all: &Models) -> CaseResult {
     let case = pair.case;
     let (elapsed, command) = match &*pair.here {
         Ok(Observation {
@@ -236,7 +232,7 @@ fn pair_result(
                 Err(_) => return Ok(Vec::new()),
             };
             Ok(compare(
-                &shifted(newest, &groups.of(&case.cpu)),
+                &shifted(newest, &groups.changes(&case.cpu)),
                 here,
                 LAYER,
             ))

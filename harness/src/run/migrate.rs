@@ -15,7 +15,7 @@ use crate::case::migration::Migration;
 use crate::case::migration::pair;
 use crate::check::crossing;
 use crate::check::crossing::{Binary, By, Crossed, Crossing};
-use crate::check::groups::shifted;
+use crate::check::groups::{Models, shifted};
 use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
 use crate::check::{CaseResult, Change, Groups, Kind, Outcome, Passage, Status, compare};
 use crate::cpuid::assemble::assemble;
@@ -59,6 +59,7 @@ pub(super) fn judge(
         .iter()
         .flat_map(|case| models(case, migration))
         .collect();
+    let all = Models::new(all, &engine.store.sets);
     Verdict {
         results: ran.into_iter().map(|(result, _)| result).collect(),
         observed: whole.then(|| groups.render(&all)),
@@ -267,9 +268,9 @@ impl Tried<'_> {
                 judged(engine, trial, &self.shown, changes.collect())
             }
             false => held(engine, trial, &self.shown, |expected| {
-                let all = models(case, self.migration);
+                let all = Models::new(models(case, self.migration), &engine.store.sets);
                 let groups = Groups::parse(expected, &all).map_err(|error| error.to_string())?;
-                let expected = shifted(&seen.before, &groups.of(model(case)));
+                let expected = shifted(&seen.before, &groups.changes(model(case)));
                 let mut changes = compare(&expected, &seen.after, LAYER);
                 changes.extend(seen.later.iter().cloned());
                 Ok(changes)

@@ -10,7 +10,7 @@ use super::judge::{LAYER, Verdict, broken, judged, result};
 use crate::case::guest::Case;
 use crate::case::pair::Pair;
 use crate::check::crossing::{Binary, By, Crossed, Crossing, Outcome};
-use crate::check::groups::shifted;
+use crate::check::groups::{Models, shifted};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::releases::{Cells, Scope};
 use crate::check::{Change, Releases, Shift, compare, compare_with_emptied};
@@ -43,7 +43,10 @@ pub(super) fn judge(
     };
     let scope = Scope {
         machines: pair.machines().map(str::to_owned).collect(),
-        models: pair.models().map(str::to_owned).collect(),
+        models: Models::new(
+            pair.models().map(str::to_owned).collect(),
+            &engine.store.sets,
+        ),
     };
     let expectations = Expectations::read(&engine.store, trial, pair, &scope);
     let run = |case: &Case| {
@@ -152,7 +155,7 @@ fn compared(
     ));
     Ran {
         result: judged,
-        shifts: Some(own.iter().flat_map(Shift::of).collect()),
+        shifts: Some(own.iter().flat_map(Shift::halves).collect()),
     }
 }
 
@@ -216,7 +219,7 @@ impl Expectations {
     /// The lines of the older release with all changes made to them but those of the trial's own file.
     fn before(&self, lines: &[Line], case: &Case) -> Vec<Line> {
         let apply = |lines: Vec<Line>, file: &Releases| {
-            let shifts = everywhere(&file.of(&case.machine, &case.cpu), &lines);
+            let shifts = everywhere(&file.changes(&case.machine, &case.cpu), &lines);
             shifted(&lines, &shifts.iter().collect())
         };
         self.before.iter().fold(lines.to_vec(), apply)
@@ -226,14 +229,14 @@ impl Expectations {
         let shifts = self
             .own
             .as_ref()
-            .map(|own| own.of(&case.machine, &case.cpu));
+            .map(|own| own.changes(&case.machine, &case.cpu));
         shifted(before, &shifts.unwrap_or_default())
     }
 
     /// The title of the group that a change belongs to; of a way with several steps the first that has it.
     fn title(&self, change: &Change, case: &Case) -> &str {
         let files = || self.own.iter().chain(&self.before);
-        let mut shifts = Shift::of(change);
+        let mut shifts = Shift::halves(change);
         let held =
             |shift: &Shift| files().find_map(|file| file.group_of(shift, &case.machine, &case.cpu));
         // What holds for the boot processor holds for further ones (`everywhere`).

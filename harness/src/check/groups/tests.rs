@@ -5,10 +5,9 @@ use proptest::sample::subsequence;
 use super::*;
 use crate::check::compare;
 
-fn all() -> BTreeSet<String> {
-    ["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"]
-        .map(str::to_owned)
-        .into()
+fn all() -> Models {
+    let names = ["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"];
+    BTreeSet::from(names.map(str::to_owned)).into()
 }
 
 fn groups(models: &[&str]) -> Groups {
@@ -74,6 +73,7 @@ proptest! {
                 groups.add(model, &changes);
             }
         }
+        let all = Models::from(all);
         prop_assert_eq!(Groups::parse(&groups.render(&all), &all), Ok(groups));
     }
 }

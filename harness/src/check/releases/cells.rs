@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::machines;
 use crate::check::groups;
+use crate::check::groups::Models;
 
 /// A machine type and a model.
 pub type Cell = (String, String);
@@ -14,7 +15,7 @@ pub struct Scope {
     /// Versioned machine types.
     pub machines: BTreeSet<String>,
     /// Versioned models.
-    pub models: BTreeSet<String>,
+    pub models: Models,
 }
 
 /// A set of machine types × models, by machine type.
@@ -60,28 +61,22 @@ impl Cells {
         self.0.values().map(BTreeSet::len).sum()
     }
 
-    /// Machine types that hold for the same models, with these: the two columns of a line, a line each.
-    pub fn render(&self, scope: &Scope) -> Vec<String> {
+    /// The lines of a change: `change | models | machine types`, where machine types that hold for the same models stand together.
+    pub fn render(&self, change: &str, scope: &Scope) -> Vec<String> {
         let mut together: BTreeMap<&BTreeSet<String>, BTreeSet<String>> = BTreeMap::new();
         for (machine, models) in &self.0 {
             together.entry(models).or_default().insert(machine.clone());
         }
-        let line = |models: &BTreeSet<String>, machines: &BTreeSet<String>| {
-            let models = groups::listed(models, &scope.models);
-            format!("{models} | {}", listed(machines, &scope.machines))
-        };
         let mut lines = Vec::new();
         for (models, machines) in together {
             // `*` is what has a version; any other model is named.
             let (versioned, named): (BTreeSet<String>, BTreeSet<String>) = models
                 .iter()
                 .cloned()
-                .partition(|model| scope.models.contains(model));
-            for models in [versioned, named]
-                .iter()
-                .filter(|models| !models.is_empty())
-            {
-                lines.push(line(models, &machines));
+                .partition(|model| scope.models.all().contains(model));
+            let machines = format!(" | {}", listed(&machines, &scope.machines));
+            for models in [versioned, named].iter().filter(|some| !some.is_empty()) {
+                lines.extend(groups::lines(change, models, &machines, &scope.models));
             }
         }
         lines
@@ -101,17 +96,17 @@ pub fn listed(machines: &BTreeSet<String>, all: &BTreeSet<String>) -> String {
 
 /// The machine types of such a column; `None` where it is none.
 pub fn read_machines(column: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-    let unfold = |words: &mut dyn Iterator<Item = &str>| -> Option<BTreeSet<String>> {
-        let sets: Option<Vec<_>> = words.map(|word| machines::unfold(word, all)).collect();
+    let unfold = |tokens: &mut dyn Iterator<Item = &str>| -> Option<BTreeSet<String>> {
+        let sets: Option<Vec<_>> = tokens.map(|token| machines::unfold(token, all)).collect();
         Some(sets?.into_iter().flatten().collect())
     };
     let Some(but) = column.strip_prefix('*') else {
         return unfold(&mut column.split(' '));
     };
-    let words: Option<Vec<&str>> = but
+    let tokens: Option<Vec<&str>> = but
         .split_whitespace()
-        .map(|word| word.strip_prefix('-'))
+        .map(|token| token.strip_prefix('-'))
         .collect();
-    let but = unfold(&mut words?.into_iter())?;
+    let but = unfold(&mut tokens?.into_iter())?;
     Some(all.difference(&but).cloned().collect())
 }

@@ -28,17 +28,18 @@ impl Review {
         (Review::Artefact, "artefact"),
     ];
 
-    /// The word before the colon.
-    pub fn word(self) -> &'static str {
+    /// What a comment says before its colon.
+    pub fn name(self) -> &'static str {
         let mut all = Self::ALL.iter();
         all.find(|(review, _)| *review == self)
-            .map_or("", |(_, word)| word)
+            .map_or("", |(_, name)| name)
     }
 
-    fn of(comment: &str) -> Option<Review> {
-        let (word, text) = comment.split_once(": ")?;
+    /// The review that a comment starts with, if something stands behind the colon.
+    fn parse(comment: &str) -> Option<Review> {
+        let (name, text) = comment.split_once(": ")?;
         let mut all = Self::ALL.iter();
-        let known = all.find(|(_, known)| *known == word)?;
+        let known = all.find(|(_, known)| *known == name)?;
         (!text.trim().is_empty()).then_some(known.0)
     }
 }
@@ -49,7 +50,7 @@ const UNREVIEWED: &str = "unreviewed: intended, bug fixed, bug or artefact? and 
 /// Changes that have one cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// Lines of the comment, without the sign; the first starts with the word of a [`Review`].
+    /// Lines of the comment, without the sign; the first starts with the name of a [`Review`].
     pub comment: Vec<String>,
     /// The changes, and where each holds.
     pub shifts: BTreeMap<Shift, Cells>,
@@ -76,7 +77,7 @@ pub struct Releases {
 
 impl Releases {
     /// The changes of one machine type and model.
-    pub fn of(&self, machine: &str, model: &str) -> BTreeSet<&Shift> {
+    pub fn changes(&self, machine: &str, model: &str) -> BTreeSet<&Shift> {
         let shifts = self.groups.iter().flat_map(|group| &group.shifts);
         let holding = shifts.filter(|(_, cells)| cells.contains(machine, model));
         holding.map(|(shift, _)| shift).collect()
@@ -153,7 +154,7 @@ impl Releases {
                 }
                 group.comment.push(comment.trim().to_owned());
             } else {
-                if Review::of(group.title()).is_none() {
+                if Review::parse(group.title()).is_none() {
                     return Err(error(NO_REVIEW));
                 }
                 let (shift, cells) = read(line, scope).map_err(error)?;
@@ -191,17 +192,13 @@ impl Group {
     fn render(&self, scope: &Scope) -> String {
         let mut lines: Vec<String> = Vec::new();
         for (shift, cells) in &self.shifts {
-            lines.extend(
-                cells
-                    .render(scope)
-                    .into_iter()
-                    .map(|columns| format!("{shift} | {columns}")),
-            );
+            lines.extend(cells.render(&shift.to_string(), scope));
         }
         lines.sort();
-        let comment = match self.comment.is_empty() {
-            true => vec![UNREVIEWED.to_owned()],
-            false => self.comment.clone(),
+        let comment = if self.comment.is_empty() {
+            vec![UNREVIEWED.to_owned()]
+        } else {
+            self.comment.clone()
         };
         let first = comment.first().map(|line| format!("# {line}"));
         let more = comment.iter().skip(1).map(|line| format!("#   {line}"));
@@ -212,6 +209,6 @@ impl Group {
 
 impl fmt::Display for Review {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.name())
     }
 }

@@ -1,4 +1,4 @@
-//! Machine types in few words: `pc-q35-2.4..8.2`, `pc-*-2.4..8.2` for every family, `*` for all there are.
+//! Machine types in few tokens: `pc-q35-2.4..8.2`, `pc-*-2.4..8.2` for every family, `*` for all there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,17 +26,17 @@ fn by_version(names: &BTreeSet<String>) -> BTreeMap<Version<'_>, BTreeSet<&str>>
     versions
 }
 
-/// The words for `names`, out of `all`.
+/// The tokens for `names`, out of `all`.
 pub fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
     let (mine, there) = (by_version(names), by_version(all));
     let whole = |at: &Version<'_>| mine.get(at) == there.get(at);
-    // What holds for a version in every family that has it is told once.
+    // What holds for a version in every family that has it stands there once.
     if mine.keys().all(whole) {
         let held = there.keys().map(|at| (at.1, mine.contains_key(at)));
         return runs("pc-*", held);
     }
     let families: BTreeSet<&str> = names.iter().map(|name| split(name).0).collect();
-    let of = |family: &&str| {
+    let ranges = |family: &&str| {
         let own = |(at, families): (&Version<'_>, &BTreeSet<&str>)| {
             let held = mine.get(at).is_some_and(|mine| mine.contains(family));
             families.contains(family).then_some((at.1.to_owned(), held))
@@ -50,7 +50,7 @@ pub fn fold(names: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
             held.iter().map(|(text, held)| (text.as_str(), *held)),
         )
     };
-    families.iter().flat_map(of).collect()
+    families.iter().flat_map(ranges).collect()
 }
 
 /// Neighbours that hold, as `FAMILY-A..B`.
@@ -65,16 +65,19 @@ fn runs<'a>(family: &str, held: impl Iterator<Item = (&'a str, bool)>) -> Vec<St
         }
         open = holds;
     }
-    let word = |(first, last): (&str, &str)| match first == last {
-        true => format!("{family}-{first}"),
-        false => format!("{family}-{first}..{last}"),
+    let range = |(first, last): (&str, &str)| {
+        if first == last {
+            format!("{family}-{first}")
+        } else {
+            format!("{family}-{first}..{last}")
+        }
     };
-    runs.into_iter().map(word).collect()
+    runs.into_iter().map(range).collect()
 }
 
-/// The machine types of `all` that a word stands for; `None` for a word that is none.
-pub fn unfold(word: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-    let (family, range) = word.rsplit_once('-')?;
+/// The machine types of `all` that a token stands for; `None` for a token that is none.
+pub fn unfold(token: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+    let (family, range) = token.rsplit_once('-')?;
     let (first, last) = range.split_once("..").unwrap_or((range, range));
     let digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
     if family.is_empty() || !digit(first) || !digit(last) {

@@ -29,7 +29,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 fn scope() -> Scope {
     Scope {
         machines: set(&MACHINES),
-        models: set(&MODELS),
+        models: set(&MODELS).into(),
     }
 }
 
@@ -69,7 +69,7 @@ fn shift(line: &str) -> Shift {
     let before = Line::read(line).expect("a line");
     let change = compare(&[before], &[], "qemu").remove(0);
     assert_eq!(change.kind, Kind::Lost);
-    Shift::of(&change).next().expect("a half")
+    Shift::halves(&change).next().expect("a half")
 }
 
 const AVX2: &str = "cpuid 0x00000007.00 ebx[ 5]     avx2";
@@ -91,8 +91,8 @@ cpuid 0x00000007.00 ebx[ 5]     -avx2 | A-v* | * -pc-q35-4.0..9.2";
 fn a_file_is_read_as_written() {
     let read = Releases::parse(FILE, &scope()).expect("a file");
     assert_eq!(read.render(&scope()), FILE);
-    assert_eq!(read.of("pc-q35-9.2", "B-v1"), [&shift(AVX2)].into());
-    assert!(read.of("pc-q35-2.9", "B-v1").is_empty());
+    assert_eq!(read.changes("pc-q35-9.2", "B-v1"), [&shift(AVX2)].into());
+    assert!(read.changes("pc-q35-2.9", "B-v1").is_empty());
     let group = read.group_of(&shift(AVX2), "pc-i440fx-2.9", "A-v2");
     assert_eq!(
         group.expect("a group").title(),

@@ -67,7 +67,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
 type Groups = BTreeMap<Option<String>, BTreeMap<Shift, BTreeSet<String>>>;
 
 fn note(groups: &mut Groups, model: &str, caused: &Caused) {
-    for shift in caused.changes.iter().flat_map(Shift::of) {
+    for shift in caused.changes.iter().flat_map(Shift::halves) {
         let shifts = groups.entry(caused.words(&shift)).or_default();
         shifts.entry(shift).or_default().insert(model.to_owned());
     }

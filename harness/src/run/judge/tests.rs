@@ -36,8 +36,8 @@ fn guest() -> impl Strategy<Value = Vec<Line>> {
     btree_map(key, [word(), word(), word(), word()], 0..4).prop_map(seen)
 }
 
-fn all() -> BTreeSet<String> {
-    ["A-v1", "A-v2", "B-v1"].map(str::to_owned).into()
+fn all() -> Models {
+    BTreeSet::from(["A-v1", "A-v2", "B-v1"].map(str::to_owned)).into()
 }
 
 proptest! {
@@ -47,7 +47,7 @@ proptest! {
         let mut groups = Groups::default();
         groups.add("A-v2", &compare_with_emptied(&newest, &here, LAYER));
         let groups = Groups::parse(&groups.render(&all()), &all());
-        let expected = shifted(&newest, &groups.expect("what was rendered").of("A-v2"));
+        let expected = shifted(&newest, &groups.expect("what was rendered").changes("A-v2"));
         prop_assert_eq!(compare(&expected, &here, LAYER), []);
     }
 
@@ -57,7 +57,7 @@ proptest! {
         prop_assume!(here != other);
         let mut groups = Groups::default();
         groups.add("A-v2", &compare_with_emptied(&newest, &here, LAYER));
-        let expected = shifted(&newest, &groups.of("A-v2"));
+        let expected = shifted(&newest, &groups.changes("A-v2"));
         prop_assert_ne!(compare(&expected, &other, LAYER), []);
     }
 }
@@ -70,7 +70,7 @@ fn a_machine_type_that_empties_a_leaf_is_told_from_one_that_drops_it() {
         groups.add("A-v1", &compare_with_emptied(&newest, &here, LAYER));
         assert_eq!(groups.render(&all()).lines().count(), lines);
         assert_eq!(
-            compare(&shifted(&newest, &groups.of("A-v1")), &here, LAYER),
+            compare(&shifted(&newest, &groups.changes("A-v1")), &here, LAYER),
             []
         );
     }

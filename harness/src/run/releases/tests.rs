@@ -80,7 +80,7 @@ fn what_changes_on_the_boot_processor_changes_on_the_others_that_tell_it() {
     ];
     let after = [line("state os-enabled.xcr0           xcr0 = 0x7")];
     let changes = compare(&lines[..1], &after, "qemu");
-    let shifts: Vec<Shift> = changes.iter().flat_map(Shift::of).collect();
+    let shifts: Vec<Shift> = changes.iter().flat_map(Shift::halves).collect();
     let all = everywhere(&shifts.iter().collect(), &lines);
     let told: Vec<String> = shifted(&lines, &all.iter().collect())
         .iter()
