@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::{Engine, Observation};
 use super::record::{Record, RecordError, VERSION, record};
-use crate::check::{Change, baseline, host_cpus};
+use crate::check::{Finding, baseline, host_cpus};
 use crate::cpuid::render::render;
 use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
@@ -82,7 +82,7 @@ impl Baseline {
     }
 
     /// What a guest sees now that it did not then, or the other way round; `None` where the case was not recorded.
-    pub fn guest(&self, engine: &Engine, case: &str, now: &Observation) -> Option<Vec<Change>> {
+    pub fn guest(&self, engine: &Engine, case: &str, now: &Observation) -> Option<Vec<Finding>> {
         let then = self.cases.get(case)?;
         let store = &engine.store;
         let lines = render(&then.guest, &store.table, &store.volatile);
@@ -96,7 +96,7 @@ impl Baseline {
 }
 
 /// What this host contradicts itself in: its processors one another, and today its baseline.
-pub fn host(engine: &Engine) -> Vec<Change> {
+pub fn host(engine: &Engine) -> Vec<Finding> {
     let now = HostRecord::of_this_host();
     let table = &engine.store.table;
     let mut changes = host_cpus::differences(&now.host, table);

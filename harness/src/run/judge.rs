@@ -12,7 +12,7 @@ use super::{lab, layered};
 use crate::case::guest::{Case, Lane};
 use crate::check::groups::{Models, shifted};
 use crate::check::outcome::{CaseResult, Status};
-use crate::check::{Change, Groups, compare, compare_with_emptied};
+use crate::check::{Finding, Groups, Layer, compare, compare_with_emptied};
 use crate::cpuid::line::Line;
 use crate::cpuid::parse;
 use crate::evidence::flow::Step;
@@ -20,7 +20,7 @@ use crate::expectation::store::{Expected, RECORD, in_ci};
 use crate::plan::trial::{Subject, Trial};
 
 /// Who is to blame where a guest under TCG does not see what the model promised: nobody but QEMU had a hand in it.
-pub(super) const LAYER: &str = "qemu";
+pub(super) const LAYER: Layer = Layer::Qemu;
 
 /// A trial that has been run.
 #[derive(Debug)]
@@ -130,9 +130,9 @@ pub(super) fn judged(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
-    mut changes: Vec<Change>,
+    mut changes: Vec<Finding>,
 ) -> CaseResult {
-    changes.retain(|change| !engine.without.contains(change.check));
+    changes.retain(|change| !engine.without.contains(change.check.name()));
     let status = if changes.is_empty() {
         Status::Pass
     } else {
@@ -199,7 +199,7 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 
 /// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
 /// itself does not show here.
-fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
+fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
     let newest = (*pair.newest).as_ref().map_err(|broken| Broken {
         reason: format!(
             "no definition to compare with: on the newest machine type {}",
@@ -250,7 +250,7 @@ pub(super) fn held(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
-    compare: impl FnOnce(&str) -> Result<Vec<Change>, String>,
+    compare: impl FnOnce(&str) -> Result<Vec<Finding>, String>,
 ) -> CaseResult {
     let path = &trial.expectation;
     let shown = path.display();

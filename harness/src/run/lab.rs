@@ -11,7 +11,7 @@ use super::judge::{Verdict, held, judge, result, text};
 use crate::case::guest::Qemu;
 use crate::case::kernel::{LabKernel, label};
 use crate::check::outcome::{CaseResult, Status};
-use crate::check::{Change, compare, supported_by_hardware};
+use crate::check::{Finding, Layer, compare, supported_by_hardware};
 use crate::cpuid::line::Line;
 use crate::cpuid::parse;
 use crate::cpuid::table::{Field, Table};
@@ -332,7 +332,7 @@ pub(super) fn judge_kvm(
 }
 
 /// Who breaks its word where KVM offers something else, and no layer below it says that it was its doing.
-const LAYER: &str = "kvm";
+const LAYER: Layer = Layer::Kvm;
 
 /// Why lines of two emulated hosts cannot be compared.
 fn other_host(expected: &[Line], seen: &[Line]) -> Option<String> {
@@ -347,7 +347,7 @@ fn other_host(expected: &[Line], seen: &[Line]) -> Option<String> {
 }
 
 /// Finds the layer that lost what KVM does not offer any more, and the cause, where the host tells one.
-fn attribute(change: &mut Change, host: &HostLayer, table: &Table) -> Option<String> {
+fn attribute(change: &mut Finding, host: &HostLayer, table: &Table) -> Option<String> {
     let field = table.named(&change.name)?;
     let line = change.minus.as_ref().filter(|_| change.plus.is_none())?;
     let modules = &host.kernel.modules;
@@ -368,7 +368,7 @@ fn attribute(change: &mut Change, host: &HostLayer, table: &Table) -> Option<Str
         (None, None) => return None,
     };
     change.layer = match layer {
-        Step::HostKernel => "host kernel",
+        Step::HostKernel => Layer::HostKernel,
         _ => LAYER,
     };
     cause.map(|cause| format!("{}: {cause}", change.name))
@@ -376,15 +376,7 @@ fn attribute(change: &mut Change, host: &HostLayer, table: &Table) -> Option<Str
 
 /// Whether L1's processor has the bit of a line of KVM's.
 fn in_hardware(line: &Line, field: &Field, host: &HostLayer) -> bool {
-    let key = line
-        .place
-        .address
-        .split_once('.')
-        .and_then(|(leaf, subleaf)| {
-            let leaf = u32::from_str_radix(leaf.trim_start_matches("0x"), 16).ok()?;
-            let subleaf = u32::from_str_radix(subleaf, 16).ok()?;
-            Some(crate::cpuid::answers::Key::new(leaf, subleaf))
-        });
+    let key = line.place.leaf();
     let cpuid = host.cpus.first().and_then(|cpu| cpu.cpuid.value());
     let regs = key
         .zip(cpuid)

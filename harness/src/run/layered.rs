@@ -5,7 +5,8 @@ use crate::case::guest::SUPPORTED;
 use crate::case::guest::{Case, Lane};
 use crate::check::agreement::{Layers, agreement};
 use crate::check::{
-    Change, given_and_kept, given_and_seen, libvirt_live, self_consistency, supported_by_hardware,
+    Finding, Layer, given_and_kept, given_and_seen, libvirt_live, self_consistency,
+    supported_by_hardware,
 };
 use crate::evidence::qemu::QemuLayer;
 use crate::vmm::failure::BootFailureKind;
@@ -18,7 +19,7 @@ pub fn findings(
     engine: &Engine,
     case: &Case,
     observation: &Observation,
-) -> Result<Vec<Change>, String> {
+) -> Result<Vec<Finding>, String> {
     let mut changes = match case.lane {
         // Nothing is filtered, and what is forced may well contradict itself.
         Lane::Definition | Lane::Linux => return Ok(Vec::new()),
@@ -45,7 +46,7 @@ fn told_by_qemu(
     engine: &Engine,
     case: &Case,
     observation: &Observation,
-) -> Result<Vec<Change>, String> {
+) -> Result<Vec<Finding>, String> {
     let qemu = qemu_layer(engine, case, observation)?;
     let forced = Case {
         lane: Lane::Definition,
@@ -67,9 +68,9 @@ fn told_by_qemu(
         definition,
         guest: &observation.dump,
         below: if case.lane == Lane::Kvm {
-            "kvm"
+            Layer::Kvm
         } else {
-            "qemu"
+            Layer::Qemu
         },
         qemu: &qemu,
         table: &engine.store.table,
@@ -77,7 +78,7 @@ fn told_by_qemu(
 }
 
 /// Check 11.
-fn told_by_libvirt(engine: &Engine, observation: &Observation) -> Result<Vec<Change>, String> {
+fn told_by_libvirt(engine: &Engine, observation: &Observation) -> Result<Vec<Finding>, String> {
     let layer = observation.libvirt.as_ref();
     let layer = layer.ok_or("libvirt ran the guest and said nothing of it")?;
     Ok(libvirt_live::all(
@@ -88,7 +89,7 @@ fn told_by_libvirt(engine: &Engine, observation: &Observation) -> Result<Vec<Cha
 }
 
 /// Check 7.
-fn told_by_kvm(engine: &Engine, case: &Case, observation: &Observation) -> Vec<Change> {
+fn told_by_kvm(engine: &Engine, case: &Case, observation: &Observation) -> Vec<Finding> {
     let table = &engine.store.table;
     let mut changes = given_and_seen(&observation.given, &observation.dump, table);
     for (given, kept) in observation.given.iter().zip(&observation.kept) {

@@ -13,7 +13,7 @@ use crate::case::kernel::Accelerator;
 use crate::case::kernel::{LabKernel, label};
 use crate::check::linux::{Guest, LAYER, Loss, unknown_names};
 use crate::check::outcome::{CaseResult, LinuxSeen, Status};
-use crate::check::{Change, compare, linux, user_space_and_agent};
+use crate::check::{Finding, Layer, compare, linux, user_space_and_agent};
 use crate::cpuid::line::{Line, Register};
 use crate::cpuid::parse;
 use crate::evidence::linux_lines::{linux as linux_lines, value};
@@ -334,7 +334,7 @@ fn unheld(engine: &Engine, trial: &Trial, case: &Case) -> Option<String> {
 }
 
 /// Finds who lost a flag that was expected, and the cause, where the guest tells one.
-fn attribute(change: &mut Change, guest: Guest<'_>) -> Option<String> {
+fn attribute(change: &mut Finding, guest: Guest<'_>) -> Option<String> {
     let line = change.minus.as_ref()?;
     if change.plus.is_some() || line.place.register != Register::Flags {
         return None;
@@ -342,7 +342,7 @@ fn attribute(change: &mut Change, guest: Guest<'_>) -> Option<String> {
     let name = change.name.clone();
     match guest.has_bit(&name) {
         Some(false) => {
-            change.layer = "qemu";
+            change.layer = Layer::Qemu;
             Some(format!("{name}: the guest's CPUID has not got it"))
         }
         Some(true) | None => match guest.loss(&name) {

@@ -10,7 +10,6 @@ use crate::bisect::{Asked, Guest, Outcome};
 use crate::case::guest::SUPPORTED;
 use crate::case::guest::{Case, Lane, Qemu, Topology};
 use crate::plan::config::Config;
-use crate::results::Finding;
 
 /// The guest that `asked` names, under `qemu` or with its recorded definitions; `None` where it is KVM itself that is asked.
 ///
@@ -84,7 +83,7 @@ fn guest(engine: &Engine, case: &Case) -> Outcome {
             },
             Ok(changes) => Outcome::Seen {
                 lines: text(&seen.lines),
-                own: changes.iter().map(Finding::from).collect(),
+                own: changes,
                 command: seen.command.clone(),
             },
         },

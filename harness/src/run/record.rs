@@ -10,7 +10,8 @@ use crate::case::guest::SUPPORTED;
 use crate::case::guest::{Case, Lane};
 use crate::check::agreement::{Layers, agreement};
 use crate::check::{
-    Change, given_and_kept, given_and_seen, libvirt_live, self_consistency, supported_by_hardware,
+    Finding, Layer, given_and_kept, given_and_seen, libvirt_live, self_consistency,
+    supported_by_hardware,
 };
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
@@ -151,16 +152,16 @@ impl Record {
     ///
     /// # Errors
     /// A layer that the checks need was not recorded.
-    pub fn findings(&self, table: &Table) -> Result<Vec<Change>, Lacking> {
+    pub fn findings(&self, table: &Table) -> Result<Vec<Finding>, Lacking> {
         // As `layered::findings` does in a run.
         let (definition, below) = match self.case.lane {
             Lane::Definition | Lane::Linux => return Ok(Vec::new()),
             Lane::KvmDirect => return Ok(self.told_by_kvm(table)),
             Lane::Tcg => {
                 let definition = self.definition.as_ref().ok_or(Lacking("definition"))?;
-                (Some(definition), "qemu")
+                (Some(definition), Layer::Qemu)
             }
-            Lane::Kvm | Lane::Lab => (None, "kvm"),
+            Lane::Kvm | Lane::Lab => (None, Layer::Kvm),
             Lane::Libvirt => return self.told_by_libvirt(table),
         };
         let mut changes = agreement(Layers {
@@ -176,12 +177,12 @@ impl Record {
         Ok(changes)
     }
 
-    fn told_by_libvirt(&self, table: &Table) -> Result<Vec<Change>, Lacking> {
+    fn told_by_libvirt(&self, table: &Table) -> Result<Vec<Finding>, Lacking> {
         let layer = self.libvirt.as_ref().ok_or(Lacking("libvirt layer"))?;
         Ok(libvirt_live::all(layer, &self.guest, table))
     }
 
-    fn told_by_kvm(&self, table: &Table) -> Vec<Change> {
+    fn told_by_kvm(&self, table: &Table) -> Vec<Finding> {
         let mut changes = given_and_seen(&self.given, &self.guest, table);
         for (given, kept) in self.given.iter().zip(&self.kept) {
             changes.extend(given_and_kept(given, kept, table));

@@ -34,11 +34,11 @@ fn flip(dump: &mut Dump, bit: u32) {
 
 fn findings(record: &Record) -> Vec<String> {
     let all = record.findings(&table()).expect("all layers");
-    let sentence = |change: &cpuid_fidelity::check::Change| {
+    let sentence = |change: &cpuid_fidelity::check::Finding| {
         format!(
             "{}: {} {} at {}",
             change.check,
-            change.kind.word(),
+            change.kind.name(),
             change.name,
             change.place
         )
