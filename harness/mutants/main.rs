@@ -4,28 +4,20 @@
 //! same mutants are checked a second time without that check, which shows that it is that check that notices them. A survivor is printed
 //! with the reason why it may be one, from the check's own tables or from survivors.toml; one without a reason is exit status 1.
 
-mod dump;
-mod fields;
-mod kvm;
-mod layers;
 mod qemu;
 mod records;
-mod survivors;
-mod tally;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cpuid_fidelity::cpuid::table::Table;
-use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::plan::config::Config;
 use cpuid_fidelity::run::inventory;
 use cpuid_fidelity::util::cancel::Cancel;
 
-use records::Tables;
-use tally::Tally;
+use records::tally::{Survivor, Tally};
+use records::{Tables, suites, survivors};
 
 /// The fewest mutants that mean anything.
 const FEWEST_RECORDS: usize = 2_000;
@@ -40,7 +32,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let half = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let mut all = Vec::new();
     if half("records") {
-        all.extend(records::run(&tables(&config)?)?);
+        all.extend(suites::run(&Tables::read(&config.expectations, 1)?)?);
     }
     let records = total(&all);
     if half("qemu") {
@@ -91,14 +83,6 @@ fn named(config: &Config) -> Vec<PathBuf> {
     }
 }
 
-fn tables(config: &Config) -> anyhow::Result<Tables> {
-    let read = |name: &str| std::fs::read_to_string(config.expectations.join(name));
-    let names = Table::parse("features.tsv", &read("features.tsv")?)
-        .map_err(|error| anyhow::anyhow!("{error}"))?;
-    let masks = Volatile::parse(&read("volatile.toml")?, &names).map_err(anyhow::Error::msg)?;
-    Ok(Tables { names, masks })
-}
-
 /// Prints the table and every survivor; how many of them nobody has explained.
 fn print(all: &[Tally]) -> usize {
     println!(
@@ -126,27 +110,28 @@ fn print(all: &[Tally]) -> usize {
         "all",
         total(|tally| tally.killed_without)
     );
+    let survivors = list(all, "survive", |tally| &tally.survivors);
+    survivors + list(all, "cannot be checked by", |tally| &tally.errors)
+}
+
+/// Prints mutants that the checks did not notice, by check and reason; how many of them nobody has explained.
+fn list(all: &[Tally], verb: &str, of: fn(&Tally) -> &[Survivor]) -> usize {
     let mut unexplained = 0;
     let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for tally in all {
-        for survivor in &tally.survivors {
-            match &survivor.reason {
-                Some(reason) => reasons
-                    .entry((&tally.check, reason))
-                    .or_default()
-                    .push(&survivor.what),
-                None => {
-                    unexplained += 1;
-                    println!(
-                        "SURVIVES {}, for no known reason: {}",
-                        tally.check, survivor.what
-                    );
-                }
-            }
+        for mutant in of(tally) {
+            let Some(reason) = &mutant.reason else {
+                unexplained += 1;
+                let (check, what) = (&tally.check, &mutant.what);
+                println!("UNEXPLAINED, {verb} {check}: {what}");
+                continue;
+            };
+            let key = (tally.check.as_str(), reason.as_str());
+            reasons.entry(key).or_default().push(&mutant.what);
         }
     }
     for ((check, reason), mutants) in reasons {
-        println!("\n{} survive {check}: {reason}", mutants.len());
+        println!("\n{} {verb} {check}: {reason}", mutants.len());
         mutants.iter().for_each(|what| println!("  {what}"));
     }
     unexplained

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use cpuid_fidelity::case::guest::{Lane, Qemu};
-use cpuid_fidelity::check::{CaseResult, Status};
+use cpuid_fidelity::check::{CaseResult, Change, Status};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::table::{Format, Space};
 use cpuid_fidelity::expectation::store::Store;
@@ -15,12 +15,14 @@ use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::config::{Config, Profile};
 use cpuid_fidelity::plan::trial::{Filter, Subject, Trial};
 use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::run::engine::Observed;
 use cpuid_fidelity::run::judge::judge;
 use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::vmm::failure::BootFailureKind;
 use cpuid_fidelity::vmm::guest::Options;
 use rayon::prelude::*;
 
-use super::tally::{Survivor, Tally};
+use super::records::tally::{Survivor, Tally};
 
 /// Models of each QEMU that are mutated, spread over all.
 const MODELS: usize = 20;
@@ -60,7 +62,11 @@ enum Fate {
     Refused,
     /// The guest sees the same.
     Same,
+    /// The check has a finding that it does not have of the real QEMU.
     Killed,
+    /// The guest did not run to its end, for this reason: no check noticed anything.
+    Error(String),
+    /// The check has no finding.
     Alive(String),
 }
 
@@ -89,9 +95,7 @@ pub fn run(config: &Config, qemu: &Arc<Qemu>, folder: &Path) -> anyhow::Result<V
             label: qemu.label.clone(),
             offers: Arc::clone(&qemu.offers),
         });
-        for case in &mut mutant.trial.cases {
-            case.qemu = Arc::clone(&wrapped);
-        }
+        mutant.trial = trial_of(&mutant.trial, &wrapped);
     }
     let mut tallies: Vec<Tally> = Vec::new();
     for check in ["expectation", "warnings", "enforce"] {
@@ -120,75 +124,102 @@ fn tally(
     check: &'static str,
     mutants: &[&Mutant],
 ) -> anyhow::Result<Tally> {
-    let fates = |engine: &Engine| -> Vec<Fate> {
-        engine.pool().install(|| {
-            mutants
-                .par_iter()
-                .map(|one| fate(engine, qemu, one))
-                .collect()
-        })
+    let fates = |engine: &Engine, by: &(dyn Fn(&Change) -> bool + Sync)| -> Vec<Fate> {
+        let mutants = mutants.par_iter();
+        let fates = mutants.map(|one| fate(engine, qemu, one, by));
+        engine.pool().install(|| fates.collect())
     };
-    let with = fates(engine);
-    let without = fates(&self::engine(config, Some(check))?);
+    let with = fates(engine, &|change| change.check == check);
+    let without = fates(&self::engine(config, Some(check))?, &|_| true);
     let counts = |fate: &&Fate| matches!(fate, Fate::Killed | Fate::Alive(_));
     let killed = |fate: &&Fate| matches!(fate, Fate::Killed);
-    let alive = mutants.iter().zip(&with).filter_map(|(mutant, fate)| {
-        let Fate::Alive(how) = fate else { return None };
-        Some(Survivor {
-            what: format!("{}: {how}", mutant.what),
-            reason: None,
-        })
+    let listed = |how: fn(&Fate) -> Option<&str>| -> Vec<Survivor> {
+        let fates = mutants.iter().zip(&with);
+        let listed = fates.filter_map(|(mutant, fate)| {
+            let what = format!("{}: {}", mutant.what, how(fate)?);
+            Some(Survivor { what, reason: None })
+        });
+        listed.collect()
+    };
+    let errors = listed(|fate| match fate {
+        Fate::Error(reason) => Some(reason),
+        _ => None,
     });
-    let refused = with
-        .iter()
-        .filter(|fate| matches!(fate, Fate::Refused))
-        .count();
-    let same = with
-        .iter()
-        .filter(|fate| matches!(fate, Fate::Same))
-        .count();
+    let survivors = listed(|fate| match fate {
+        Fate::Alive(how) => Some(how),
+        _ => None,
+    });
+    let count = |of: fn(&&Fate) -> bool| with.iter().filter(of).count();
+    let refused = count(|fate| matches!(fate, Fate::Refused));
+    let same = count(|fate| matches!(fate, Fate::Same));
+    let label = &qemu.label;
+    let broken = errors.len();
     Ok(Tally {
         check: check.to_owned(),
         of: format!(
-            "{} ({refused} refused by QEMU, {same} that no guest sees)",
-            qemu.label
+            "{label} ({refused} refused by QEMU, {same} that no guest sees, {broken} that did not run to their end)"
         ),
         total: with.iter().filter(counts).count(),
         killed: with.iter().filter(killed).count(),
         killed_without: without.iter().filter(killed).count(),
-        survivors: alive.collect(),
+        survivors,
+        errors,
     })
 }
 
-/// Holds a mutant as `run` would.
-fn fate(engine: &Engine, qemu: &Arc<Qemu>, mutant: &Mutant) -> Fate {
-    let verdict = judge(engine, &mutant.trial, &|_| {});
-    let [CaseResult { status, reason, .. }] = verdict.results.as_slice() else {
+/// Checks a mutant as `run` would: whether a check of `by` has another finding than of the real QEMU.
+fn fate(
+    engine: &Engine,
+    qemu: &Arc<Qemu>,
+    mutant: &Mutant,
+    by: &(dyn Fn(&Change) -> bool + Sync),
+) -> Fate {
+    let real = trial_of(&mutant.trial, qemu);
+    let Some(result) = judged(engine, &mutant.trial) else {
         return Fate::Refused;
     };
-    // It ended before the guest did anything: it refuses the property or its value.
-    let refused = "QEMU exited with status 1; the agent reported nothing";
-    if *status == Status::Error && reason.starts_with(refused) {
+    let seen = |trial: &Trial| Some(engine.observe(trial.cases.first()?));
+    let own = seen(&mutant.trial);
+    if let Some(Err(broken)) = own.as_deref()
+        && matches!(broken.kind, BootFailureKind::Refused(1))
+    {
         return Fate::Refused;
     }
-    if matches!(status, Status::Fail | Status::Error) {
+    if result.status == Status::Error {
+        return Fate::Error(result.reason);
+    }
+    let found = |result: CaseResult| -> Vec<Change> {
+        let changes = result.changes.into_iter();
+        changes.filter(|change| by(change)).collect()
+    };
+    let (status, reason) = (result.status, result.reason.clone());
+    if found(result) != judged(engine, &real).map_or_else(Vec::new, found) {
         return Fate::Killed;
     }
-    let liar = mutant.check != "expectation";
-    let seen = |qemu: &Arc<Qemu>| -> Option<Dump> {
-        let mut case = mutant.trial.cases.first()?.clone();
-        case.qemu = Arc::clone(qemu);
-        Some((*engine.observe(&case)).as_ref().ok()?.dump.clone())
+    let dump = |observed: Option<Arc<Observed>>| -> Option<Dump> {
+        Some((*observed?).as_ref().ok()?.dump.clone())
     };
-    let own = mutant
-        .trial
-        .cases
-        .first()
-        .map(|case| Arc::clone(&case.qemu));
-    match own.and_then(|own| seen(&own)) == seen(qemu) && !liar {
-        true => Fate::Same,
-        false => Fate::Alive(format!("{} {reason}", status.word())),
+    let quiet = mutant.check != "expectation";
+    if !quiet && dump(own) == dump(seen(&real)) {
+        return Fate::Same;
     }
+    Fate::Alive(format!("{} {reason}", status.word()))
+}
+
+/// The trial with its guests on `qemu`.
+fn trial_of(trial: &Trial, qemu: &Arc<Qemu>) -> Trial {
+    let mut trial = trial.clone();
+    for case in &mut trial.cases {
+        case.qemu = Arc::clone(qemu);
+    }
+    trial
+}
+
+/// The result of a trial of one case.
+fn judged(engine: &Engine, trial: &Trial) -> Option<CaseResult> {
+    let mut results = judge(engine, trial, &|_| {}).results;
+    let result = results.pop();
+    result.filter(|_| results.is_empty())
 }
 
 /// Up to `count` of `all`, spread evenly.

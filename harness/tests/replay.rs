@@ -26,10 +26,11 @@ mod kvm_pvm;
 mod layers;
 #[path = "replay/mutants.rs"]
 mod mutants;
-#[path = "../mutants/dump.rs"]
-mod mutations;
 #[path = "replay/names.rs"]
 mod names;
+#[allow(dead_code, reason = "`make mutants` uses the rest")]
+#[path = "../mutants/records/mod.rs"]
+mod record_mutants;
 
 /// Largest record, in bytes: they are there to be read.
 const LARGEST: u64 = 60_000;

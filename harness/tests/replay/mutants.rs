@@ -9,7 +9,8 @@ use cpuid_fidelity::cpuid::table::Table;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 use rayon::prelude::*;
 
-use super::mutations::{Mutant, STRIDE, mutants};
+use super::record_mutants::dump::{Mutant, STRIDE, mutants};
+use super::record_mutants::{Tables, suites, survivors};
 use super::{record, records, table, volatile};
 
 /// Every how manieth bit is flipped in a few small records.
@@ -94,4 +95,26 @@ fn only_mutants_of_volatile_fields_survive_the_masks() {
         }
     }
     assert!(hidden.contains("initial-apic-id"), "{hidden:?}");
+}
+
+/// Every how manieth mutant of each suite of `make mutants` is run here. Coprime to 32, 4 and 3: all bits and registers have their turn.
+const SELECTED: usize = 13;
+
+#[test]
+fn a_selection_of_the_mutants_is_noticed_by_their_checks_or_explained() {
+    let expectations = super::require::root().join("expectations");
+    let tables = Tables::read(&expectations, SELECTED).expect("the tables");
+    let mut tallies = suites::run(&tables).expect("the records");
+    survivors::explain(&mut tallies).expect("survivors.toml");
+    for tally in &tallies {
+        let unexplained: Vec<&str> = tally
+            .survivors
+            .iter()
+            .filter(|survivor| survivor.reason.is_none())
+            .map(|survivor| survivor.what.as_str())
+            .collect();
+        assert!(unexplained.is_empty(), "{}: {unexplained:#?}", tally.check);
+    }
+    let total: usize = tallies.iter().map(|tally| tally.total).sum();
+    assert!(total > 1500, "{total} mutants are too few to mean anything");
 }

@@ -14,10 +14,10 @@ use cpuid_fidelity::run::direct::DirectRecord;
 use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::frame::Phase;
 
+use super::Tables;
 use super::dump::{Mutant, STRIDE, mutants};
 use super::fields::of_msrs;
-use super::records::{Tables, none};
-use super::tally::{Suite, Tally};
+use super::tally::{Suite, Tally, none};
 
 /// Check 7, first half.
 pub fn direct(tables: &Tables, name: &str, record: &DirectRecord) -> Vec<Tally> {
@@ -62,7 +62,7 @@ pub fn direct(tables: &Tables, name: &str, record: &DirectRecord) -> Vec<Tally> 
             findings: &findings,
             excused,
         }
-        .run()
+        .run(tables.every)
     };
     vec![
         suite(CheckId::KvmGiven.name(), in_guest.collect(), &guest),
@@ -131,7 +131,7 @@ pub fn supported(tables: &Tables, name: &str, record: &DirectRecord, host: &Host
         findings: &findings,
         excused: &excused,
     }
-    .run()
+    .run(tables.every)
 }
 
 /// Check 6 where an MSR that is not announced must fault: under KVM.
@@ -145,7 +145,7 @@ pub fn announced(tables: &Tables, name: &str, record: &Dump) -> Tally {
         findings: &findings,
         excused: &none,
     }
-    .run()
+    .run(tables.every)
 }
 
 /// The processors of a host, one of which is another.
@@ -181,7 +181,7 @@ pub fn host_processors(tables: &Tables, host: &HostLayer) -> Tally {
         findings: &findings,
         excused: &excused,
     }
-    .run()
+    .run(tables.every)
 }
 
 /// The reason of the row of `table` that all that differs is in.

@@ -37,11 +37,8 @@ pub fn explain(tallies: &mut [Tally]) -> anyhow::Result<Vec<String>> {
     );
     let mut used = BTreeSet::new();
     for tally in tallies {
-        for survivor in tally
-            .survivors
-            .iter_mut()
-            .filter(|one| one.reason.is_none())
-        {
+        let unnoticed = tally.survivors.iter_mut().chain(&mut tally.errors);
+        for survivor in unnoticed.filter(|one| one.reason.is_none()) {
             let fits = |entry: &Entry| {
                 Glob::matches(&entry.checks, &tally.check)
                     && Glob::matches(&entry.mutants, &survivor.what)

@@ -7,9 +7,9 @@ use cpuid_fidelity::evidence::warnings::Warned;
 use cpuid_fidelity::run::record::Record;
 use fidelity_protocol::frame::Phase;
 
+use super::Tables;
 use super::dump::Mutant;
-use super::records::{Tables, none};
-use super::tally::{Suite, Tally};
+use super::tally::{Suite, Tally, none};
 
 /// Checks 2 and 3: what QEMU reports of the CPU.
 pub fn agreement(tables: &Tables, name: &str, record: &Record) -> Vec<Tally> {
@@ -23,7 +23,7 @@ pub fn agreement(tables: &Tables, name: &str, record: &Record) -> Vec<Tally> {
             findings: &findings,
             excused: &none,
         }
-        .run()
+        .run(tables.every)
     };
     vec![
         suite("feature-words", of_words(tables, record)),

@@ -7,7 +7,6 @@ use cpuid_fidelity::check::{CheckId, Finding, Kind, Layer, compare, self_consist
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
-use cpuid_fidelity::cpuid::table::Table;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::host::HostLayer;
 use cpuid_fidelity::run::direct::DirectRecord;
@@ -18,14 +17,8 @@ use super::dump::{STRIDE, mutants};
 use super::fields::{
     TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
 };
-use super::tally::{Suite, Tally};
-use super::{kvm, layers};
-
-/// The two tables.
-pub struct Tables {
-    pub names: Table,
-    pub masks: Volatile,
-}
+use super::tally::{Suite, Tally, none};
+use super::{Tables, kvm, layers};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/records")
@@ -82,11 +75,6 @@ pub fn run(tables: &Tables) -> anyhow::Result<Vec<Tally>> {
     Ok(tallies)
 }
 
-/// No table excuses it.
-pub fn none<T>(_: &T) -> Option<String> {
-    None
-}
-
 /// The decoder is total and lossless: what it prints of a mutant differs from what it prints of the record, and reads back as the mutant.
 fn decoder(tables: &Tables, name: &str, record: &Dump) -> Tally {
     const CHECK: &str = "decoder";
@@ -119,7 +107,7 @@ fn decoder(tables: &Tables, name: &str, record: &Dump) -> Tally {
         findings: &findings,
         excused: &none,
     }
-    .run()
+    .run(tables.every)
 }
 
 /// Check 1, as expectations are compared: masked.
@@ -147,7 +135,7 @@ fn expectation(tables: &Tables, name: &str, record: &Dump) -> Tally {
         findings: &findings,
         excused: &excused,
     }
-    .run()
+    .run(tables.every)
 }
 
 /// Checks 4, 5, 6 and 8: each against mutants of the fields that it speaks of.
@@ -168,7 +156,7 @@ fn consistency(
             findings: &findings,
             excused: &none,
         }
-        .run()
+        .run(tables.every)
     };
     let table = &tables.names;
     Ok(vec![

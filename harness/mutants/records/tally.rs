@@ -20,9 +20,11 @@ pub struct Tally {
     pub killed_without: usize,
     /// Those that the check did not notice.
     pub survivors: Vec<Survivor>,
+    /// Those that could not be checked: the guest did not run to its end. Neither killed nor survivors, and not in `total`.
+    pub errors: Vec<Survivor>,
 }
 
-/// A mutant that was not noticed.
+/// A mutant that was not noticed, or could not be checked.
 #[derive(Clone, Debug)]
 pub struct Survivor {
     /// What was changed.
@@ -48,12 +50,13 @@ pub struct Suite<'a, T> {
 }
 
 impl<T: Clone + PartialEq + Sync> Suite<'_, T> {
-    /// Runs all mutants, with the check and without it.
-    pub fn run(&self) -> Tally {
+    /// Runs every `every`-th mutant, with the check and without it.
+    pub fn run(&self, every: usize) -> Tally {
         let before = (self.findings)(self.record);
         let seen: Vec<_> = self
             .mutants
             .par_iter()
+            .step_by(every)
             .filter_map(|mutant| {
                 let changed = mutant.of(self.record)?;
                 let found = (self.findings)(&changed);
@@ -82,6 +85,12 @@ impl<T: Clone + PartialEq + Sync> Suite<'_, T> {
                     reason: reason.clone(),
                 })
                 .collect(),
+            errors: Vec::new(),
         }
     }
+}
+
+/// No table excuses it.
+pub fn none<T>(_: &T) -> Option<String> {
+    None
 }
