@@ -7,12 +7,14 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cpuid_fidelity::case::guest::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::case::migration::{Journey, Migration};
+use cpuid_fidelity::case::{Case, Lane, Qemu};
+use cpuid_fidelity::check::all;
+use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::store::Store;
-use cpuid_fidelity::plan::config::Config;
+use cpuid_fidelity::plan::inventory;
+use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::record::record;
-use cpuid_fidelity::run::{Engine, inventory};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm as boot;
 use cpuid_fidelity::vmm::guest::Options;
@@ -70,15 +72,11 @@ fn rom(bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-fn case(qemu: &Arc<Qemu>, model: &str, spared: Vec<Phase>) -> Case {
+fn case(qemu: &Arc<Qemu>, model: &str, skipped_phases: Vec<Phase>) -> Case {
+    let machine = qemu.newest_machine().unwrap_or("q35");
     Case {
-        qemu: Arc::clone(qemu),
-        lane: Lane::Definition,
-        machine: qemu.offers.newest_machine().unwrap_or("q35").to_owned(),
-        cpu: model.to_owned(),
-        smp: Topology::single(),
-        spared,
-        linux: None,
+        skipped_phases,
+        ..Case::new(qemu, Lane::DEFINITION, machine, model)
     }
 }
 
@@ -137,12 +135,13 @@ fn cases_per_second(
             case(
                 qemu,
                 model,
-                config.spared(Lane::Definition, &qemu.label, model),
+                config.skipped_phases(Lane::DEFINITION, &qemu.label, model),
             )
         })
         .collect();
     let started = Instant::now();
     engine
+        .bench
         .pool()
         .install(|| cases.par_iter().for_each(|case| drop(engine.observe(case))));
     Ok(cases.len() as f64 / started.elapsed().as_secs_f64())
@@ -151,10 +150,7 @@ fn cases_per_second(
 /// What asking QEMU over QMP adds to a case of lane `tcg`, the two in turn, and what the checks over its record take.
 fn layers(config: &Config, qemu: &Arc<Qemu>, cancel: &Cancel) -> anyhow::Result<String> {
     const TIMES: u32 = 200;
-    let case = Case {
-        lane: Lane::Tcg,
-        ..case(qemu, "Skylake-Server-v4", Vec::new())
-    };
+    let case = case(qemu, "Skylake-Server-v4", Vec::new()).in_lane(Lane::TCG);
     let engine = Engine::new(Store::open(config)?, Options::default(), 1, cancel.clone())?;
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..PAIRS {
@@ -174,7 +170,7 @@ fn layers(config: &Config, qemu: &Arc<Qemu>, cancel: &Cancel) -> anyhow::Result<
     let record = record(&engine, &case, false).map_err(|reason| anyhow::anyhow!(reason))?;
     let started = Instant::now();
     for _ in 0..TIMES {
-        std::hint::black_box(record.findings(&engine.store.table)?);
+        std::hint::black_box(all(&record, engine.rules()));
     }
     let checks = started.elapsed() / TIMES;
     Ok(format!(
@@ -222,7 +218,7 @@ fn migration(
                     .elapsed,
             );
         }
-        let migrated = engine.migrate(&source, &migration);
+        let migrated = engine.bench.migrate(&source, &migration);
         let migrated = migrated.map_err(|reason| anyhow::anyhow!(reason))?;
         anyhow::ensure!(
             migrated.stage == Stage::Done,

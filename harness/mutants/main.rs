@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cpuid_fidelity::plan::config::Config;
-use cpuid_fidelity::run::inventory;
+use cpuid_fidelity::config::Config;
+use cpuid_fidelity::plan::inventory;
 use cpuid_fidelity::util::cancel::Cancel;
 
 use records::tally::{Survivor, Tally};

@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use cpuid_fidelity::case::guest::{Lane, Qemu};
+use cpuid_fidelity::case::trial::{Filter, Subject, Trial};
+use cpuid_fidelity::case::{Lane, Qemu};
 use cpuid_fidelity::check::{CaseResult, Change, Status};
+use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::table::{Format, Space};
 use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::lanes::Observed;
+use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
-use cpuid_fidelity::plan::config::{Config, Profile};
-use cpuid_fidelity::plan::trial::{Filter, Subject, Trial};
+use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::run::Engine;
-use cpuid_fidelity::run::engine::Observed;
 use cpuid_fidelity::run::judge::judge;
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::failure::BootFailureKind;
@@ -77,12 +79,17 @@ enum Fate {
 pub fn run(config: &Config, qemu: &Arc<Qemu>, folder: &Path) -> anyhow::Result<Vec<Tally>> {
     let engine = engine(config, None)?;
     let filter = Filter {
-        lanes: vec![Lane::Definition, Lane::Tcg],
+        lanes: vec![Lane::DEFINITION, Lane::TCG],
         ..Filter::default()
     };
     let qemus = [Arc::clone(qemu)];
-    let trials = plan::plan(&qemus, config, Profile::Default, &filter);
-    let known = |trial: &&Trial| engine.store.skip(trial).is_none();
+    let inventory = Inventory {
+        qemus: qemus.to_vec(),
+        ..Inventory::default()
+    };
+    let registry = Registry::default();
+    let trials = plan::plan(&registry, &inventory, config, Profile::Default, &filter)?;
+    let known = |trial: &&Trial| engine.bench.store.skip(trial).is_none();
     let trials: Vec<&Trial> = trials.iter().filter(known).collect();
     let mut mutants = features(&engine, &trials);
     mutants.extend(machines(&trials, qemu));
@@ -127,7 +134,7 @@ fn tally(
     let fates = |engine: &Engine, by: &(dyn Fn(&Change) -> bool + Sync)| -> Vec<Fate> {
         let mutants = mutants.par_iter();
         let fates = mutants.map(|one| fate(engine, qemu, one, by));
-        engine.pool().install(|| fates.collect())
+        engine.bench.pool().install(|| fates.collect())
     };
     let with = fates(engine, &|change| change.check == check);
     let without = fates(&self::engine(config, Some(check))?, &|_| true);
@@ -232,17 +239,18 @@ fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
 fn features(engine: &Engine, trials: &[&Trial]) -> Vec<Mutant> {
     let of_models = |lane: Lane| -> Vec<&Trial> {
         let one = |trial: &&&Trial| {
-            trial.subject == Subject::Model && trial.cases.iter().all(|case| case.lane == lane)
+            matches!(trial.subject, Subject::Whole)
+                && trial.cases.iter().all(|case| case.lane == lane)
         };
         trials.iter().filter(one).copied().collect()
     };
-    let mut chosen = spread(of_models(Lane::Definition), MODELS);
+    let mut chosen = spread(of_models(Lane::DEFINITION), MODELS);
     chosen.extend(
-        of_models(Lane::Tcg)
+        of_models(Lane::TCG)
             .into_iter()
             .filter(|trial| !trial.name.ends_with("/max")),
     );
-    let properties: Vec<Vec<String>> = engine.pool().install(|| {
+    let properties: Vec<Vec<String>> = engine.bench.pool().install(|| {
         chosen
             .par_iter()
             .map(|trial| properties(engine, trial))
@@ -275,7 +283,7 @@ fn properties(engine: &Engine, trial: &Trial) -> Vec<String> {
     let release = trial.cases[0].qemu.offers.release();
     let mut has = Vec::new();
     let mut lacks = Vec::new();
-    for field in engine.store.table.fields() {
+    for field in engine.bench.store.table.fields() {
         let named = field
             .qemu
             .as_ref()
@@ -300,7 +308,7 @@ fn properties(engine: &Engine, trial: &Trial) -> Vec<String> {
     }
     let mut properties = spread(has, TAKEN);
     // TCG emulates few of those that a model lacks; in lane `definition` all are forced.
-    if trial.cases[0].lane == Lane::Definition {
+    if trial.cases[0].lane == Lane::DEFINITION {
         properties.extend(spread(lacks, ADDED));
     }
     properties.extend(VALUES.map(str::to_owned));
@@ -313,7 +321,7 @@ fn machines(trials: &[&Trial], qemu: &Qemu) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for trial in trials
         .iter()
-        .filter(|trial| trial.subject == Subject::Machine)
+        .filter(|trial| matches!(trial.subject, Subject::Machine))
     {
         let Some(machine) = trial.cases.first().map(|case| case.machine.clone()) else {
             continue;
@@ -349,7 +357,8 @@ fn machines(trials: &[&Trial], qemu: &Qemu) -> Vec<Mutant> {
 /// QEMUs that filter features and keep it to themselves, or let `enforce` pass.
 fn liars(engine: &Engine, trials: &[&Trial]) -> Vec<Mutant> {
     let of_tcg = trials.iter().filter(|trial| {
-        trial.subject == Subject::Model && trial.cases.iter().all(|case| case.lane == Lane::Tcg)
+        matches!(trial.subject, Subject::Whole)
+            && trial.cases.iter().all(|case| case.lane == Lane::TCG)
     });
     let mut mutants = Vec::new();
     // Where nothing is filtered there is nothing to keep quiet about.

@@ -1,6 +1,6 @@
 //! Mutants of the fields that the checks of single dumps speak of.
 
-use cpuid_fidelity::case::guest::Lane;
+use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::check::{msrs, vendor};
 use cpuid_fidelity::cpuid::answers::Key;
 use cpuid_fidelity::cpuid::dump::{Dump, PhaseDump, Reading};
@@ -186,13 +186,13 @@ pub fn of_control(record: &Dump) -> Vec<Mutant<'_>> {
 }
 
 /// Value ↔ #GP, of the MSRs of which a rule demands one.
-pub fn of_msrs<'a>(table: &Table, record: &'a Dump, lane: Lane) -> Vec<Mutant<'a>> {
+pub fn of_msrs<'a>(table: &Table, record: &'a Dump, accelerator: Accelerator) -> Vec<Mutant<'a>> {
     let phase = record
         .boot_processor()
         .and_then(|boot| boot.phase(Phase::Msrs));
     let readings = phase.into_iter().flat_map(|phase| &phase.msrs);
     let swapped = readings.filter_map(|(index, reading)| {
-        let readable = msrs::due(record, *index, lane, table)?;
+        let readable = msrs::due(record, *index, accelerator, table)?;
         let other = match reading {
             Reading::Value(_) if readable => Reading::Fault(13),
             Reading::Fault(_) if !readable => Reading::Value(0),

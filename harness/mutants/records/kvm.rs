@@ -1,16 +1,16 @@
 //! Suites over what KVM was given, kept and offers, and over a host's processors.
 
-use cpuid_fidelity::case::guest::Lane;
+use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::check::bits::Bits;
 use cpuid_fidelity::check::{
-    CheckId, Layer, given_and_kept, given_and_seen, host_cpus, kvm_given, kvm_supported, msrs,
+    given_and_kept, given_and_seen, host_cpus, kvm_given, kvm_supported, msrs,
     supported_by_hardware,
 };
 use cpuid_fidelity::cpuid::answers::Answers;
 use cpuid_fidelity::cpuid::answers::Key;
 use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::host::{Found, HostLayer};
-use cpuid_fidelity::run::direct::DirectRecord;
 use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::frame::Phase;
 
@@ -20,18 +20,18 @@ use super::fields::of_msrs;
 use super::tally::{Suite, Tally, none};
 
 /// Check 7, first half.
-pub fn direct(tables: &Tables, name: &str, record: &DirectRecord) -> Vec<Tally> {
+pub fn direct(tables: &Tables, name: &str, record: &Evidence) -> Vec<Tally> {
     let table = &tables.names;
-    let findings = |record: &DirectRecord| {
-        let mut changes = given_and_seen(&record.given, &record.dump, table);
+    let findings = |record: &Evidence| {
+        let mut changes = given_and_seen(&record.given, &record.guest, table);
         for (given, kept) in record.given.iter().zip(&record.kept) {
             changes.extend(given_and_kept(given, kept, table));
         }
         changes
     };
-    let guest = |other: &DirectRecord| {
-        let cpuid = |record: &DirectRecord, phase| {
-            Some(record.dump.boot_processor()?.phase(phase)?.cpuid.clone())
+    let guest = |other: &Evidence| {
+        let cpuid = |record: &Evidence, phase| {
+            Some(record.guest.boot_processor()?.phase(phase)?.cpuid.clone())
         };
         let in_phase = |phase| {
             let (before, after) = (cpuid(record, phase)?, cpuid(other, phase)?);
@@ -44,14 +44,14 @@ pub fn direct(tables: &Tables, name: &str, record: &DirectRecord) -> Vec<Tally> 
         rows.map(|row| (row.key, row.regs)).collect()
     };
     let kept =
-        |other: &DirectRecord| listed(kvm_given::RUN_TIME, &rows(&record.kept), &rows(&other.kept));
-    let flips = mutants(&record.dump, STRIDE).into_iter().filter(|mutant| {
+        |other: &Evidence| listed(kvm_given::RUN_TIME, &rows(&record.kept), &rows(&other.kept));
+    let flips = mutants(&record.guest, STRIDE).into_iter().filter(|mutant| {
         mutant.what.starts_with("vcpu 0, reset: CPUID")
             || mutant.what.starts_with("vcpu 0, os-enabled: CPUID")
     });
     let in_guest = flips.map(|mutant| Mutant {
         what: mutant.what.clone(),
-        mutate: Box::new(move |record: &mut DirectRecord| (mutant.mutate)(&mut record.dump)),
+        mutate: Box::new(move |record: &mut Evidence| (mutant.mutate)(&mut record.guest)),
     });
     let suite = |check, mutants, excused| {
         Suite {
@@ -65,13 +65,13 @@ pub fn direct(tables: &Tables, name: &str, record: &DirectRecord) -> Vec<Tally> 
         .run(tables.every)
     };
     vec![
-        suite(CheckId::KvmGiven.name(), in_guest.collect(), &guest),
-        suite(CheckId::KvmKept.name(), of_kept(record), &kept),
+        suite(kvm_given::CHECK, in_guest.collect(), &guest),
+        suite(kvm_given::KEPT, of_kept(record), &kept),
     ]
 }
 
 /// Bits of the table that KVM reports as kept.
-fn of_kept(record: &DirectRecord) -> Vec<Mutant<'_, DirectRecord>> {
+fn of_kept(record: &Evidence) -> Vec<Mutant<'_, Evidence>> {
     let rows = record.kept.first().map_or(0, |table| table.0.len());
     let mut mutants = Vec::new();
     for row in 0..rows {
@@ -83,7 +83,7 @@ fn of_kept(record: &DirectRecord) -> Vec<Mutant<'_, DirectRecord>> {
                 "kept: CPUID {:#x}.{:x} register {register} bit {bit}",
                 key.leaf, key.subleaf
             );
-            mutants.push(Mutant::new(what, move |record: &mut DirectRecord| {
+            mutants.push(Mutant::new(what, move |record: &mut Evidence| {
                 record.kept[0].0[row].regs[register] ^= 1 << bit;
             }));
         }
@@ -92,19 +92,18 @@ fn of_kept(record: &DirectRecord) -> Vec<Mutant<'_, DirectRecord>> {
 }
 
 /// Check 7, second half: flags that KVM offers and nobody has.
-pub fn supported(tables: &Tables, name: &str, record: &DirectRecord, host: &HostLayer) -> Tally {
-    let findings = |record: &DirectRecord| {
+pub fn supported(tables: &Tables, name: &str, record: &Evidence, host: &HostLayer) -> Tally {
+    let findings = |record: &Evidence| {
         let supported = record.given.first();
         supported.map_or_else(Vec::new, |supported| {
             supported_by_hardware(supported, host, &tables.names)
         })
     };
-    let rows = |record: &DirectRecord| -> Option<Answers> {
+    let rows = |record: &Evidence| -> Option<Answers> {
         let rows = record.given.first()?.0.iter();
         Some(rows.map(|row| (row.key, row.regs)).collect())
     };
-    let excused =
-        |other: &DirectRecord| listed(kvm_supported::EMULATED, &rows(record)?, &rows(other)?);
+    let excused = |other: &Evidence| listed(kvm_supported::EMULATED, &rows(record)?, &rows(other)?);
     let mut mutants = Vec::new();
     let hardware = host.cpus.first().and_then(|cpu| cpu.cpuid.value());
     for (leaf, subleaf, register) in kvm_supported::WORDS {
@@ -118,13 +117,13 @@ pub fn supported(tables: &Tables, name: &str, record: &DirectRecord, host: &Host
         for bit in (0..32).filter(|bit| offered >> bit & 1 == 0) {
             let what =
                 format!("offered: CPUID {leaf:#x}.{subleaf:x} register {register} bit {bit}");
-            mutants.push(Mutant::new(what, move |record: &mut DirectRecord| {
+            mutants.push(Mutant::new(what, move |record: &mut Evidence| {
                 record.given[0].0[row].regs[register] |= 1 << bit;
             }));
         }
     }
     Suite {
-        check: CheckId::KvmSupported.name(),
+        check: kvm_supported::CHECK,
         of: name,
         record,
         mutants,
@@ -136,12 +135,12 @@ pub fn supported(tables: &Tables, name: &str, record: &DirectRecord, host: &Host
 
 /// Check 6 where an MSR that is not announced must fault: under KVM.
 pub fn announced(tables: &Tables, name: &str, record: &Dump) -> Tally {
-    let findings = |dump: &Dump| msrs::msrs(dump, Lane::KvmDirect, Layer::Kvm, &tables.names);
+    let findings = |dump: &Dump| msrs::msrs(dump, Accelerator::Kvm, "kvm", &tables.names);
     Suite {
         check: "msrs",
         of: name,
         record,
-        mutants: of_msrs(&tables.names, record, Lane::KvmDirect),
+        mutants: of_msrs(&tables.names, record, Accelerator::Kvm),
         findings: &findings,
         excused: &none,
     }
@@ -174,7 +173,7 @@ pub fn host_processors(tables: &Tables, host: &HostLayer) -> Tally {
         }
     }
     Suite {
-        check: CheckId::HostCpus.name(),
+        check: host_cpus::CHECK,
         of: "kvm-pvm/host",
         record: host,
         mutants,

@@ -1,10 +1,11 @@
 //! Suites over what QEMU reports of a CPU.
 
+use cpuid_fidelity::check::checked;
 use cpuid_fidelity::cpuid::bit::Bit;
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::table::Format;
+use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::evidence::warnings::Warned;
-use cpuid_fidelity::run::record::Record;
 use fidelity_protocol::frame::Phase;
 
 use super::Tables;
@@ -12,8 +13,8 @@ use super::dump::Mutant;
 use super::tally::{Suite, Tally, none};
 
 /// Checks 2 and 3: what QEMU reports of the CPU.
-pub fn agreement(tables: &Tables, name: &str, record: &Record) -> Vec<Tally> {
-    let findings = |record: &Record| record.findings(&tables.names).unwrap_or_default();
+pub fn agreement(tables: &Tables, name: &str, record: &Evidence) -> Vec<Tally> {
+    let findings = |record: &Evidence| checked(record, tables.rules()).unwrap_or_default();
     let suite = |check, mutants| {
         Suite {
             check,
@@ -32,7 +33,7 @@ pub fn agreement(tables: &Tables, name: &str, record: &Record) -> Vec<Tally> {
         suite("unavailable-features", of_unavailable(record)),
         suite(
             "enforce",
-            vec![Mutant::new("enforce", |record: &mut Record| {
+            vec![Mutant::new("enforce", |record: &mut Evidence| {
                 if let Some(qemu) = &mut record.qemu {
                     qemu.enforce_refuses = qemu.enforce_refuses.map(|refuses| !refuses);
                 }
@@ -42,7 +43,7 @@ pub fn agreement(tables: &Tables, name: &str, record: &Record) -> Vec<Tally> {
             "unread",
             vec![Mutant::new(
                 "a line of a new form",
-                |record: &mut Record| {
+                |record: &mut Evidence| {
                     if let Some(qemu) = &mut record.qemu {
                         qemu.warnings.unknown.push("qemu: something new".to_owned());
                     }
@@ -53,7 +54,7 @@ pub fn agreement(tables: &Tables, name: &str, record: &Record) -> Vec<Tally> {
 }
 
 /// Whether a bit is a feature, named or not, in a leaf that the guest has.
-fn in_guest(tables: &Tables, record: &Record, bit: Bit) -> bool {
+fn in_guest(tables: &Tables, record: &Evidence, bit: Bit) -> bool {
     let leaf = |dump: &Dump| dump.boot_processor()?.cpuid(bit.key.leaf, bit.key.subleaf);
     let flag = bit
         .field(&tables.names)
@@ -61,7 +62,7 @@ fn in_guest(tables: &Tables, record: &Record, bit: Bit) -> bool {
     flag && leaf(&record.guest).is_some()
 }
 
-fn of_words<'a>(tables: &Tables, record: &'a Record) -> Vec<Mutant<'a, Record>> {
+fn of_words<'a>(tables: &Tables, record: &'a Evidence) -> Vec<Mutant<'a, Evidence>> {
     let words = record.qemu.iter().flat_map(|qemu| qemu.words.keys());
     let mut mutants = Vec::new();
     for word in words.copied() {
@@ -71,7 +72,7 @@ fn of_words<'a>(tables: &Tables, record: &'a Record) -> Vec<Mutant<'a, Record>> 
             let mask = 1 << bit.bit;
             mutants.push(Mutant::new(
                 format!("word: {place}"),
-                move |record: &mut Record| {
+                move |record: &mut Evidence| {
                     let qemu = record.qemu.as_mut();
                     if let Some(value) = qemu.and_then(|qemu| qemu.words.get_mut(&word)) {
                         *value ^= mask;
@@ -80,7 +81,7 @@ fn of_words<'a>(tables: &Tables, record: &'a Record) -> Vec<Mutant<'a, Record>> 
             ));
             mutants.push(Mutant::new(
                 format!("guest: {place}"),
-                move |record: &mut Record| {
+                move |record: &mut Evidence| {
                     let reset = record.guest.vcpus[0].phases.get_mut(&Phase::Reset);
                     let regs = reset.and_then(|reset| reset.cpuid.get_mut(&word.key));
                     if let Some(regs) = regs {
@@ -94,7 +95,7 @@ fn of_words<'a>(tables: &Tables, record: &'a Record) -> Vec<Mutant<'a, Record>> 
 }
 
 /// Bits that somebody has, the definition, the guest or the filter: of others QMP has nothing to say.
-fn of_filtered<'a>(tables: &Tables, record: &'a Record) -> Vec<Mutant<'a, Record>> {
+fn of_filtered<'a>(tables: &Tables, record: &'a Evidence) -> Vec<Mutant<'a, Evidence>> {
     let words = record.qemu.iter().flat_map(|qemu| &qemu.filtered);
     let has = |dump: Option<&Dump>, bit: Bit| {
         let regs =
@@ -113,7 +114,7 @@ fn of_filtered<'a>(tables: &Tables, record: &'a Record) -> Vec<Mutant<'a, Record
             }
             let mask = 1 << bit.bit;
             let what = format!("filtered: {bit} {}", bit.name(&tables.names));
-            mutants.push(Mutant::new(what, move |record: &mut Record| {
+            mutants.push(Mutant::new(what, move |record: &mut Evidence| {
                 let qemu = record.qemu.as_mut();
                 if let Some(value) = qemu.and_then(|qemu| qemu.filtered.get_mut(&word)) {
                     *value ^= mask;
@@ -124,7 +125,7 @@ fn of_filtered<'a>(tables: &Tables, record: &'a Record) -> Vec<Mutant<'a, Record
     mutants
 }
 
-fn of_warnings(record: &Record) -> Vec<Mutant<'_, Record>> {
+fn of_warnings(record: &Evidence) -> Vec<Mutant<'_, Evidence>> {
     let Some(qemu) = &record.qemu else {
         return Vec::new();
     };
@@ -133,7 +134,7 @@ fn of_warnings(record: &Record) -> Vec<Mutant<'_, Record>> {
         let (gone, moved) = (warned.clone(), warned.clone());
         mutants.push(Mutant::new(
             format!("no warning of {}", warned.name),
-            move |record: &mut Record| {
+            move |record: &mut Evidence| {
                 if let Some(qemu) = &mut record.qemu {
                     qemu.warnings.features.remove(&gone);
                 }
@@ -149,7 +150,7 @@ fn of_warnings(record: &Record) -> Vec<Mutant<'_, Record>> {
         }
         mutants.push(Mutant::new(
             format!("a warning of the bit beside {}", warned.name),
-            move |record: &mut Record| {
+            move |record: &mut Evidence| {
                 if let Some(qemu) = &mut record.qemu {
                     let mut other = moved.clone();
                     other.bit = beside;
@@ -161,17 +162,17 @@ fn of_warnings(record: &Record) -> Vec<Mutant<'_, Record>> {
     mutants
 }
 
-fn of_unavailable(record: &Record) -> Vec<Mutant<'_, Record>> {
+fn of_unavailable(record: &Evidence) -> Vec<Mutant<'_, Evidence>> {
     let names = record
         .qemu
         .iter()
         .flat_map(|qemu| &qemu.unavailable)
         .flatten();
-    let mut mutants: Vec<Mutant<'_, Record>> = Vec::new();
+    let mut mutants: Vec<Mutant<'_, Evidence>> = Vec::new();
     for name in names {
         mutants.push(Mutant::new(
             format!("{name} is not unavailable"),
-            move |record: &mut Record| {
+            move |record: &mut Evidence| {
                 if let Some(names) = record
                     .qemu
                     .as_mut()
@@ -185,7 +186,7 @@ fn of_unavailable(record: &Record) -> Vec<Mutant<'_, Record>> {
     for name in ["sse2", "lahf-lm", "something-new"] {
         mutants.push(Mutant::new(
             format!("{name} is unavailable too"),
-            move |record: &mut Record| {
+            move |record: &mut Evidence| {
                 if let Some(names) = record
                     .qemu
                     .as_mut()

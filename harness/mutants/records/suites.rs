@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use cpuid_fidelity::case::guest::Lane;
-use cpuid_fidelity::check::{CheckId, Finding, Kind, Layer, compare, self_consistency};
+use cpuid_fidelity::case::{Accelerator, Lane};
+use cpuid_fidelity::check::{Change, Kind, Rules, compare, self_consistency};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::host::HostLayer;
-use cpuid_fidelity::run::direct::DirectRecord;
-use cpuid_fidelity::run::record::Record;
 use serde::de::DeserializeOwned;
 
 use super::dump::{STRIDE, mutants};
@@ -19,6 +18,16 @@ use super::fields::{
 };
 use super::tally::{Suite, Tally, none};
 use super::{Tables, kvm, layers};
+
+impl Tables {
+    /// As checks take them.
+    pub fn rules(&self) -> Rules<'_> {
+        Rules {
+            table: &self.names,
+            linux: None,
+        }
+    }
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/tests/records")
@@ -58,16 +67,16 @@ pub fn run(tables: &Tables) -> anyhow::Result<Vec<Tally>> {
         tallies.extend(consistency(tables, name, &record, smp)?);
     }
     let name = "layers/qemu-11.1-tcg-Skylake-Server-v4";
-    let record: Record = read(&format!("{name}.json"))?;
+    let record: Evidence = read(&format!("{name}.json"))?;
     tallies.extend(layers::agreement(tables, name, &record));
     let host: HostLayer = read("kvm-pvm/host.json")?;
     tallies.push(kvm::host_processors(tables, &host));
     for name in ["kvm-direct-486-v1", "kvm-direct-supported"] {
         let name = format!("kvm-pvm/{name}");
-        let record: DirectRecord = read(&format!("{name}.json"))?;
+        let record: Evidence = read(&format!("{name}.json"))?;
         tallies.extend(kvm::direct(tables, &name, &record));
-        tallies.push(kvm::announced(tables, &name, &record.dump));
-        if record.cpu == "supported" {
+        tallies.push(kvm::announced(tables, &name, &record.guest));
+        if record.case.cpu == "supported" {
             tallies.push(kvm::supported(tables, &name, &record, &host));
         }
     }
@@ -89,14 +98,7 @@ fn decoder(tables: &Tables, name: &str, record: &Dump) -> Tally {
     let findings = |dump: &Dump| {
         let printed = text(dump);
         let noticed = printed != original && parse(&printed).as_ref() == Ok(dump);
-        let change = Finding::new(
-            CheckId::from(CHECK),
-            Kind::Changed,
-            "text",
-            "",
-            "",
-            Layer::Harness,
-        );
+        let change = Change::told(CHECK, Kind::Changed, "text", "", "", "harness");
         noticed.then_some(change).into_iter().collect()
     };
     Suite {
@@ -115,10 +117,10 @@ fn expectation(tables: &Tables, name: &str, record: &Dump) -> Tally {
     let lines = |dump: &Dump, masks: &Volatile| render(dump, &tables.names, masks);
     let original = lines(record, &tables.masks);
     let unmasked = lines(record, &Volatile::default());
-    let findings = |dump: &Dump| compare(&original, &lines(dump, &tables.masks), Layer::Qemu);
+    let findings = |dump: &Dump| compare(&original, &lines(dump, &tables.masks), "qemu");
     // The masks hide what they are for, and say why.
     let excused = |dump: &Dump| {
-        let changes = compare(&unmasked, &lines(dump, &Volatile::default()), Layer::Qemu);
+        let changes = compare(&unmasked, &lines(dump, &Volatile::default()), "qemu");
         let reasons = changes.iter().map(|change| match change.name.as_str() {
             // On a further vCPU a register that became 0 has one line for all of its fields.
             "zero" => Some("a masked register of a further vCPU that became 0"),
@@ -146,7 +148,8 @@ fn consistency(
     smp: &str,
 ) -> anyhow::Result<Vec<Tally>> {
     let smp = smp.parse().map_err(anyhow::Error::msg)?;
-    let findings = |dump: &Dump| self_consistency::all(dump, Lane::Tcg, &smp, &tables.names);
+    let findings =
+        |dump: &Dump| self_consistency::all(dump, Lane::TCG.run_as(), &smp, &tables.names);
     let suite = |check, mutants| {
         Suite {
             check,
@@ -170,7 +173,7 @@ fn consistency(
                 .chain(of_control(record))
                 .collect(),
         ),
-        suite("msrs", of_msrs(table, record, Lane::Tcg)),
+        suite("msrs", of_msrs(table, record, Accelerator::Tcg)),
         suite("vendor", of_vendor(table, record)),
     ])
 }

@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::guest::Lane;
-use crate::check::Layer;
+use crate::case::Lane;
 
 /// A case whose QEMU, or whose kernel, is what varies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +87,7 @@ impl FromStr for Asked {
 }
 
 fn under_qemu(lane: &str) -> Option<Lane> {
-    let lanes = [Lane::Definition, Lane::Tcg, Lane::Kvm];
+    let lanes = [Lane::DEFINITION, Lane::TCG, Lane::KVM];
     lanes.into_iter().find(|known| known.name() == lane)
 }
 
@@ -114,9 +113,9 @@ impl Asked {
                 machine: None,
                 cpu,
             } => {
-                let folder = match lane {
-                    Lane::Definition => "models",
-                    Lane::Tcg => "tcg",
+                let folder = match *lane {
+                    Lane::DEFINITION => "models",
+                    Lane::TCG => "tcg",
                     _ => return None,
                 };
                 let folder = PathBuf::from(format!("qemu-{release}")).join(folder);
@@ -128,11 +127,10 @@ impl Asked {
     }
 
     /// Who is to blame where what was seen differs from what was expected.
-    pub fn layer(&self) -> Layer {
-        if self.of_kernel() {
-            Layer::Kvm
-        } else {
-            Layer::Qemu
+    pub fn layer(&self) -> &'static str {
+        match self.of_kernel() {
+            true => "kvm",
+            false => "qemu",
         }
     }
 }

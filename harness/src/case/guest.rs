@@ -1,14 +1,17 @@
 //! A case: one QEMU binary × lane × machine type × `-cpu` argument × `-smp` topology.
 
-use std::fmt;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use fidelity_protocol::frame::Phase;
+
+use super::host::{EmulatedHost, EmulatedHostId};
+use super::kernel::LabKernel;
+use super::lane::{Accelerator, Lane, RunAs, Starter};
 use serde::{Deserialize, Serialize};
 
-use super::kernel::{Accelerator, LinuxGuest};
 use super::offers::Offers;
 
 /// The `-cpu` of a `kvm-direct` guest that is given what KVM itself supports.
@@ -19,84 +22,6 @@ pub const HOST: &str = "host";
 
 /// libvirt's mode that makes a model of the host; beside models in lane `libvirt`.
 pub const HOST_MODEL: &str = "host-model";
-
-/// How the guest is run.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    clap::ValueEnum,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lane {
-    /// TCG with `x-force-features=on`: the model's whole definition, on any host.
-    Definition,
-    /// TCG as a user gets it: features that TCG does not emulate are filtered.
-    Tcg,
-    /// The host's KVM through QEMU.
-    Kvm,
-    /// The host's KVM without QEMU: the harness is the VMM.
-    KvmDirect,
-    /// KVM of a chosen kernel on an emulated host, with QEMU and without. The guests of its trials run in lanes `kvm` and
-    /// `kvm-direct` there.
-    Lab,
-    /// TCG, the guest being started by libvirt.
-    Libvirt,
-    /// A Linux guest, for what its kernel makes of CPUID in /proc/cpuinfo.
-    Linux,
-}
-
-impl Lane {
-    /// The first part of a trial's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Lane::Definition => "definition",
-            Lane::Tcg => "tcg",
-            Lane::Kvm => "kvm",
-            Lane::KvmDirect => "kvm-direct",
-            Lane::Lab => "lab",
-            Lane::Linux => "linux",
-            Lane::Libvirt => "libvirt",
-        }
-    }
-}
-
-impl Lane {
-    /// What executes the instructions of its guests; a Linux guest may ask for another one ([`Case::accelerator`]).
-    pub fn accelerator(self) -> Accelerator {
-        match self {
-            Lane::Kvm | Lane::KvmDirect | Lane::Lab => Accelerator::Kvm,
-            Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => Accelerator::Tcg,
-        }
-    }
-
-    /// Whether guests get every feature of their model, emulated or not (`x-force-features`, target/i386/cpu.c).
-    pub fn forces_features(self) -> bool {
-        self == Lane::Definition
-    }
-
-    /// Whether what the guest shows has nothing to do with the machine it runs on: the same on every host.
-    pub fn host_independent(self) -> bool {
-        match self {
-            Lane::Definition | Lane::Tcg | Lane::Lab | Lane::Linux => true,
-            // Which libvirt there is belongs to the host.
-            Lane::Kvm | Lane::KvmDirect | Lane::Libvirt => false,
-        }
-    }
-}
-
-impl fmt::Display for Lane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A QEMU binary and what it offers.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,8 +46,12 @@ impl Qemu {
 
     /// Folder of the release's expectations: `qemu-10.0`.
     pub fn release_folder(&self) -> String {
-        let (major, minor) = self.offers.release();
-        format!("qemu-{major}.{minor}")
+        format!("qemu-{}", self.offers.release_name())
+    }
+
+    /// The newest versioned q35 machine type.
+    pub fn newest_machine(&self) -> Option<&str> {
+        self.offers.newest_machine()
     }
 }
 
@@ -190,62 +119,130 @@ impl FromStr for Topology {
 pub struct Case {
     /// The binary.
     pub qemu: Arc<Qemu>,
-    /// How it is run.
+    /// The lane that it belongs to.
     pub lane: Lane,
+    /// How it is run.
+    pub run_as: RunAs,
     /// The `-machine` argument.
     pub machine: String,
     /// The `-cpu` argument without what the lane adds.
     pub cpu: String,
     /// The `-smp` argument.
     pub smp: Topology,
-    /// Phases that the configuration spares this guest.
-    pub spared: Vec<Phase>,
-    /// The kernel, in lane `linux`; `None` where the agent runs without an operating system.
-    pub linux: Option<Arc<LinuxGuest>>,
+    /// Phases of the agent that the configuration leaves out for this guest.
+    pub skipped_phases: Vec<Phase>,
+    /// The emulated host on which it runs; `None` for this host.
+    pub host: Option<Arc<EmulatedHost>>,
+    /// The kernel of a Linux guest; `None` where the agent runs without an operating system.
+    pub linux: Option<Arc<LabKernel>>,
+}
+
+/// Everything that decides what a guest shows: the key of every cache of guests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CaseId {
+    qemu: PathBuf,
+    lane: Lane,
+    run_as: RunAs,
+    machine: String,
+    cpu: String,
+    smp: Topology,
+    skipped_phases: BTreeSet<Phase>,
+    host: Option<EmulatedHostId>,
+    linux: Option<LabKernel>,
 }
 
 impl Case {
-    /// Whether its host has no say in what it shows.
-    pub fn host_independent(&self) -> bool {
-        let on_kvm = |guest: &Arc<LinuxGuest>| guest.accelerator == Accelerator::Kvm;
-        self.lane.host_independent() && !self.linux.as_ref().is_some_and(on_kvm)
+    /// A guest of this lane with one vCPU, on this host, without an operating system.
+    pub fn new(qemu: &Arc<Qemu>, lane: Lane, machine: &str, cpu: &str) -> Case {
+        Case {
+            qemu: Arc::clone(qemu),
+            lane,
+            run_as: lane.run_as(),
+            machine: machine.to_owned(),
+            cpu: cpu.to_owned(),
+            smp: Topology::single(),
+            skipped_phases: Vec::new(),
+            host: None,
+            linux: None,
+        }
     }
 
-    /// What executes the guest's instructions: the lane's accelerator, or the one that was asked for its Linux guest.
+    /// What tells it from every other guest.
+    pub fn id(&self) -> CaseId {
+        CaseId {
+            qemu: self.qemu.path.clone(),
+            lane: self.lane,
+            run_as: self.run_as,
+            machine: self.machine.clone(),
+            cpu: self.cpu.clone(),
+            smp: self.smp.clone(),
+            skipped_phases: self.skipped_phases.iter().copied().collect(),
+            host: self.host.as_ref().map(|host| host.id()),
+            linux: self.linux.as_deref().cloned(),
+        }
+    }
+
+    /// The same machine and CPU in another lane: on this host, without an operating system.
+    #[must_use]
+    pub fn in_lane(&self, lane: Lane) -> Case {
+        Case {
+            lane,
+            run_as: lane.run_as(),
+            host: None,
+            linux: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same guest with another `-cpu` argument.
+    #[must_use]
+    pub fn with_cpu(&self, cpu: impl Into<String>) -> Case {
+        Case {
+            cpu: cpu.into(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether its host has no say in what it shows.
+    pub fn host_independent(&self) -> bool {
+        // Which libvirt there is belongs to the host.
+        let emulated = self.run_as.accelerator == Accelerator::Tcg || self.host.is_some();
+        emulated && self.run_as.starter != Starter::Libvirt
+    }
+
+    /// What executes the guest's instructions.
     pub fn accelerator(&self) -> Accelerator {
-        let guest = self.linux.as_ref().map(|guest| guest.accelerator);
-        guest.unwrap_or_else(|| self.lane.accelerator())
+        self.run_as.accelerator
+    }
+
+    /// Whether KVM executes it.
+    pub fn uses_kvm(&self) -> bool {
+        self.run_as.accelerator == Accelerator::Kvm
     }
 
     /// The `-cpu` argument with what the lane adds.
     pub fn cpu_argument(&self) -> String {
-        if self.lane.forces_features() {
+        if self.run_as.forced_features {
             format!("{},x-force-features=on", self.cpu)
         } else {
             self.cpu.clone()
         }
     }
 
+    /// The model's name in the `-cpu` argument.
+    pub fn model(&self) -> &str {
+        self.cpu.split(',').next().unwrap_or(&self.cpu)
+    }
+
     /// The versioned model that the `-cpu` argument names on this machine type, `None` where QEMU resolves nothing.
     pub fn resolved_model(&self) -> Option<&str> {
-        let model = self.cpu.split(',').next()?;
-        self.qemu.offers.resolve(&self.machine, model)
+        self.qemu.offers.resolve(&self.machine, self.model())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum as _;
-
-    use super::{Lane, Topology};
-
-    #[test]
-    fn every_lane_is_called_by_the_name_that_the_command_line_takes() {
-        for lane in Lane::value_variants() {
-            let value = lane.to_possible_value().expect("a name");
-            assert_eq!(value.get_name(), lane.name());
-        }
-    }
+    use super::Topology;
 
     #[test]
     fn vcpus_are_read_from_every_form() {

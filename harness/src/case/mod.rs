@@ -2,15 +2,21 @@
 
 pub mod glob;
 pub mod guest;
+pub mod host;
 pub mod kernel;
+pub mod lane;
 pub mod migration;
 pub mod offers;
 pub mod pair;
 pub mod parts;
+pub mod trial;
 
-pub use guest::{Case, Lane, Qemu, Topology};
-pub use kernel::{Accelerator, LabKernel, LinuxGuest};
+pub use guest::{Case, CaseId, Qemu, Topology};
+pub use host::EmulatedHost;
+pub use kernel::LabKernel;
+pub use lane::{Accelerator, Lane, RunAs, Starter};
 pub use migration::{Journey, Migration, Way};
 pub use offers::Offers;
 pub use pair::Pair;
 pub use parts::Parts;
+pub use trial::{Filter, Subject, Trial};

@@ -99,7 +99,18 @@ impl Offers {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
-    /// The newest versioned q35 machine type: the one on which models are held.
+    /// `10.0`, as expectations and command lines name a release.
+    pub fn release_name(&self) -> String {
+        let (major, minor) = self.release();
+        format!("{major}.{minor}")
+    }
+
+    /// All CPU models, with a version or without.
+    pub fn model_names(&self) -> impl Iterator<Item = &str> {
+        self.models.iter().map(|model| model.name.as_str())
+    }
+
+    /// The newest versioned q35 machine type: the one on which models are compared whole.
     pub fn newest_machine(&self) -> Option<&str> {
         let q35 = self
             .machines

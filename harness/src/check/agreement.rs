@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{CheckId, Finding, Kind, Layer};
+use super::compare::{Change, Kind};
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::{Dump, Vcpu};
@@ -23,14 +23,14 @@ const FOLLOWING: [(&str, &str); 2] = [
 ];
 
 /// What is held against one another.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Layers<'a> {
     /// The model's definition: the same guest with features forced.
     pub definition: Option<&'a Dump>,
     /// The guest.
     pub guest: &'a Dump,
     /// Who stands between QEMU's words and the guest: QEMU itself under TCG, else KVM.
-    pub below: Layer,
+    pub below: &'static str,
     /// What QEMU said of it.
     pub qemu: &'a QemuLayer,
     /// Names.
@@ -38,17 +38,16 @@ pub struct Layers<'a> {
 }
 
 /// Every contradiction.
-pub fn agreement(layers: Layers<'_>) -> Vec<Finding> {
+pub fn agreement(layers: Layers<'_>) -> Vec<Change> {
     let Some(guest) = layers.guest.boot_processor() else {
         let (expected, actual) = ("a dump of the guest", "none");
-        let (check, layer) = (CheckId::Agreement, Layer::Harness);
-        return vec![Finding::new(
-            check,
+        return vec![Change::told(
+            "agreement",
             Kind::Lost,
             "dump",
             expected,
             actual,
-            layer,
+            "harness",
         )];
     };
     let definition = layers.definition.and_then(Dump::boot_processor);
@@ -62,7 +61,7 @@ pub fn agreement(layers: Layers<'_>) -> Vec<Finding> {
 }
 
 /// QOM `feature-words` are what CPUID shows.
-fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Finding> {
+fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Change> {
     let mut changes = Vec::new();
     for (word, value) in &layers.qemu.words {
         // A leaf that the guest's level hides shows none of its word's bits.
@@ -77,13 +76,13 @@ fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Finding> {
         {
             let claims = claimed.contains(bit);
             let kind = if claims { Kind::Lost } else { Kind::Gained };
-            let state = |has: bool| if has { "set" } else { "clear" };
-            let expected = format!("{} in QMP's feature-words", state(claims));
-            let actual = format!("{} in the guest", state(!claims));
-            changes.push(Finding {
-                layer: layers.below.clone(),
-                ..Finding::about_bit(
-                    CheckId::FeatureWords,
+            let told = |has: bool| if has { "set" } else { "clear" };
+            let expected = format!("{} in QMP's feature-words", told(claims));
+            let actual = format!("{} in the guest", told(!claims));
+            changes.push(Change {
+                layer: layers.below,
+                ..Change::bit(
+                    "feature-words",
                     kind,
                     *bit,
                     layers.table,
@@ -101,7 +100,7 @@ fn losses_are_filtered(
     layers: &Layers<'_>,
     definition: Option<&Vcpu>,
     guest: &Vcpu,
-) -> Vec<Finding> {
+) -> Vec<Change> {
     let filtered: BTreeSet<Bit> = layers.qemu.filtered_bits().collect();
     let has = |vcpu: &Vcpu, bit: Bit| regs(vcpu, bit.key).is_some_and(|regs| bit.is_set(regs));
     let mut changes = Vec::new();
@@ -116,9 +115,9 @@ fn losses_are_filtered(
                 has(guest, bit),
                 filtered.contains(&bit),
             );
-            let mut note = |kind, expected: &str, actual: &str| {
-                changes.push(Finding::about_bit(
-                    CheckId::FilteredFeatures,
+            let mut tell = |kind, expected: &str, actual: &str| {
+                changes.push(Change::bit(
+                    "filtered-features",
                     kind,
                     bit,
                     layers.table,
@@ -127,13 +126,13 @@ fn losses_are_filtered(
                 ));
             };
             match (defined, seen, gone) {
-                (_, true, true) => note(Kind::Gained, "filtered, says QMP", "set in the guest"),
-                (true, false, false) => note(
+                (_, true, true) => tell(Kind::Gained, "filtered, says QMP", "set in the guest"),
+                (true, false, false) => tell(
                     Kind::Lost,
                     "in the model and not filtered, says QMP",
                     "clear in the guest",
                 ),
-                (false, true, false) => note(Kind::Gained, "not in the model", "set in the guest"),
+                (false, true, false) => tell(Kind::Gained, "not in the model", "set in the guest"),
                 _ => {}
             }
         }
@@ -142,16 +141,16 @@ fn losses_are_filtered(
 }
 
 /// Every filtered feature was warned of, and nothing else.
-fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Finding> {
+fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
     let warned = &layers.qemu.warnings.features;
     let mut changes = Vec::new();
     for bit in layers.qemu.filtered_bits() {
         // What needs a feature that is not there is warned of in other words, and marked as filtered too.
-        let mut named = warned.iter().chain(&layers.qemu.warnings.dependent);
-        if !named.any(|warned| speaks_of(warned, bit)) {
+        let mut told = warned.iter().chain(&layers.qemu.warnings.dependent);
+        if !told.any(|warned| speaks_of(warned, bit)) {
             let (expected, actual) = ("a warning on stderr: QMP says it is filtered", "no warning");
-            changes.push(Finding::about_bit(
-                CheckId::Warnings,
+            changes.push(Change::bit(
+                "warnings",
                 Kind::Lost,
                 bit,
                 layers.table,
@@ -165,13 +164,13 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Finding> {
         if !filtered.iter().any(|bit| speaks_of(warned, *bit)) {
             let name = &warned.name;
             let (expected, actual) = ("filtered, as stderr says", "not in QMP's filtered-features");
-            changes.push(Finding::new(
-                CheckId::Warnings,
+            changes.push(Change::told(
+                "warnings",
                 Kind::Gained,
                 name,
                 expected,
                 actual,
-                Layer::Qemu,
+                "qemu",
             ));
         }
     }
@@ -179,7 +178,7 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Finding> {
 }
 
 /// `unavailable-features` names exactly what was filtered.
-fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Finding> {
+fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
     let Some(unavailable) = &layers.qemu.unavailable else {
         return Vec::new();
     };
@@ -202,8 +201,8 @@ fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Finding> {
     for bit in &filtered {
         if !unavailable.iter().any(|name| same(name, *bit)) {
             let actual = "missing from unavailable-features";
-            changes.push(Finding::about_bit(
-                CheckId::UnavailableFeatures,
+            changes.push(Change::bit(
+                "unavailable-features",
                 Kind::Lost,
                 *bit,
                 layers.table,
@@ -231,13 +230,13 @@ fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Finding> {
                 "filtered, as unavailable-features says",
                 "not in QMP's filtered-features",
             );
-            changes.push(Finding::new(
-                CheckId::UnavailableFeatures,
+            changes.push(Change::told(
+                "unavailable-features",
                 Kind::Gained,
                 name,
                 expected,
                 actual,
-                Layer::Qemu,
+                "qemu",
             ));
         }
     }
@@ -245,7 +244,7 @@ fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Finding> {
 }
 
 /// `enforce` refuses exactly the guests with something filtered (check 3).
-fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Finding> {
+fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Change> {
     let filtered = layers.qemu.filtered_bits().count();
     let msrs = layers
         .qemu
@@ -269,35 +268,30 @@ fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Finding> {
         ),
         _ => return None,
     };
-    Some(Finding::new(
-        CheckId::Enforce,
-        kind,
-        "enforce",
-        expected,
-        actual,
-        Layer::Qemu,
+    Some(Change::told(
+        "enforce", kind, "enforce", expected, actual, "qemu",
     ))
 }
 
 /// Nothing that QEMU said was passed over.
-fn nothing_is_unread(layers: &Layers<'_>) -> Vec<Finding> {
+fn nothing_is_unread(layers: &Layers<'_>) -> Vec<Change> {
     let unread = layers
         .qemu
         .warnings
         .unknown
         .iter()
         .chain(&layers.qemu.unreadable);
-    let finding = |line: &String| {
-        Finding::new(
-            CheckId::Unread,
+    let tell = |line: &String| {
+        Change::told(
+            "unread",
             Kind::Gained,
             "unknown message",
             "a known form",
             line,
-            Layer::Qemu,
+            "qemu",
         )
     };
-    unread.map(finding).collect()
+    unread.map(tell).collect()
 }
 
 fn regs(vcpu: &Vcpu, key: Key) -> Option<Regs> {

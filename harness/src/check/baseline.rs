@@ -4,9 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::compare;
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::{Location, Side};
+use super::compare::{Change, Kind, compare};
 use crate::cpuid::answers::Answers;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
@@ -17,9 +15,12 @@ use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
 use crate::vmm::kvm::table::CpuidTable;
 
+/// Name of the check.
+pub const CHECK: &str = "host-baseline";
+
 /// What a guest saw then and sees now.
-pub fn guests(then: &[Line], now: &[Line]) -> Vec<Finding> {
-    checked(compare(then, now, Layer::Host))
+pub fn guests(then: &[Line], now: &[Line]) -> Vec<Change> {
+    checked(compare(then, now, "host"))
 }
 
 /// What the host and its KVM offered then and offer now.
@@ -27,31 +28,19 @@ pub fn hosts(
     (then, kvm_then): (&HostLayer, &Found<KvmLayer>),
     (now, kvm_now): (&HostLayer, &Found<KvmLayer>),
     table: &Table,
-) -> Vec<Finding> {
-    let mut changes = compare(
-        &hardware(then, table),
-        &hardware(now, table),
-        Layer::Hardware,
-    );
+) -> Vec<Change> {
+    let mut changes = compare(&hardware(then, table), &hardware(now, table), "hardware");
     let flags = |host: &HostLayer| {
         let info = host.cpuinfo.value().cloned().unwrap_or_default();
         let all = info.flags.iter().map(|flag| format!("flags {flag}"));
         all.chain(info.bugs.iter().map(|bug| format!("bugs {bug}")))
             .collect()
     };
-    changes.extend(sets(&Layer::Kernel, &flags(then), &flags(now)));
+    changes.extend(sets("/proc/cpuinfo", "kernel", &flags(then), &flags(now)));
     match (kvm_then.value(), kvm_now.value()) {
         (Some(then), Some(now)) => changes.extend(kvms(then, now, table)),
-        (Some(_), None) => {
-            changes.push(finding(Kind::Lost, "/dev/kvm", "it opens", "", &Layer::Kvm))
-        }
-        (None, Some(_)) => changes.push(finding(
-            Kind::Gained,
-            "/dev/kvm",
-            "",
-            "it opens",
-            &Layer::Kvm,
-        )),
+        (Some(_), None) => changes.push(one(Kind::Lost, "/dev/kvm", "it opens", "", "kvm")),
+        (None, Some(_)) => changes.push(one(Kind::Gained, "/dev/kvm", "", "it opens", "kvm")),
         (None, None) => {}
     }
     checked(changes)
@@ -59,10 +48,10 @@ pub fn hosts(
 
 /// What may be the cause: each thing that is not as it was, in a sentence.
 pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
-    let mut context = Vec::new();
-    let mut note = |what: &str, then: String, now: String| {
+    let mut told = Vec::new();
+    let mut tell = |what: &str, then: String, now: String| {
         if then != now {
-            context.push(format!("{what} was {then}, is {now}"));
+            told.push(format!("{what} was {then}, is {now}"));
         }
     };
     let text = |found: &Found<String>| {
@@ -71,12 +60,12 @@ pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
             .cloned()
             .unwrap_or_else(|| "unknown".to_owned())
     };
-    note(
+    tell(
         "the kernel",
         text(&then.kernel.release),
         text(&now.kernel.release),
     );
-    note("the microcode", text(&then.microcode), text(&now.microcode));
+    tell("the microcode", text(&then.microcode), text(&now.microcode));
     let words = |host: &HostLayer| {
         let line = host
             .kernel
@@ -86,7 +75,7 @@ pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
             .unwrap_or_default();
         line.join(" ")
     };
-    note("the kernel's command line", words(then), words(now));
+    tell("the kernel's command line", words(then), words(now));
     let options = |host: &HostLayer| -> BTreeMap<String, String> {
         let modules = host.kernel.modules.iter();
         let options = modules.flat_map(|(module, options)| {
@@ -106,14 +95,16 @@ pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
                 .cloned()
                 .unwrap_or_else(|| "absent".to_owned())
         };
-        note(name, value(&then), value(&now));
+        tell(name, value(&then), value(&now));
     }
-    context
+    told
 }
 
-fn checked(changes: Vec<Finding>) -> Vec<Finding> {
-    let checked = |finding: Finding| finding.found_by(CheckId::HostBaseline);
-    changes.into_iter().map(checked).collect()
+fn checked(mut changes: Vec<Change>) -> Vec<Change> {
+    for change in &mut changes {
+        change.check = CHECK;
+    }
+    changes
 }
 
 fn hardware(host: &HostLayer, table: &Table) -> Vec<Line> {
@@ -129,20 +120,25 @@ fn lines(answers: Answers, table: &Table) -> Vec<Line> {
     render(&Dump::of_answers(answers), table, &Volatile::default())
 }
 
-fn kvms(then: &KvmLayer, now: &KvmLayer, table: &Table) -> Vec<Finding> {
-    let compared = |side, then: &CpuidTable, now: &CpuidTable| {
+fn kvms(then: &KvmLayer, now: &KvmLayer, table: &Table) -> Vec<Change> {
+    let told = |what: &str, then: &CpuidTable, now: &CpuidTable| {
         let of = |kvm: &CpuidTable| {
             let mut answers = kvm.0.iter().map(|row| (row.key, row.regs)).collect();
             super::host_cpus::erase_per_cpu(&mut answers);
             lines(answers, table)
         };
-        let changes = compare(&of(then), &of(now), Layer::Kvm).into_iter();
-        changes.map(|change| change.on(side)).collect::<Vec<_>>()
+        let changes = compare(&of(then), &of(now), "kvm").into_iter();
+        changes
+            .map(|change| Change {
+                place: format!("{what} {}", change.place),
+                ..change
+            })
+            .collect::<Vec<_>>()
     };
     let table_of = |found: &Found<CpuidTable>| found.value().cloned().unwrap_or_default();
-    let mut changes = compared(Side::KvmSupported, &then.supported, &now.supported);
+    let mut changes = told("KVM_GET_SUPPORTED_CPUID", &then.supported, &now.supported);
     let (before, after) = (table_of(&then.emulated), table_of(&now.emulated));
-    changes.extend(compared(Side::KvmEmulated, &before, &after));
+    changes.extend(told("KVM_GET_EMULATED_CPUID", &before, &after));
     let facts = |kvm: &KvmLayer| -> BTreeMap<String, String> {
         let capabilities = kvm.capabilities.iter();
         let mut facts: BTreeMap<String, String> = capabilities
@@ -169,29 +165,35 @@ fn kvms(then: &KvmLayer, now: &KvmLayer, table: &Table) -> Vec<Finding> {
         }
         facts
     };
-    changes.extend(maps(&Layer::Kvm, &facts(then), &facts(now)));
+    changes.extend(maps("kvm", &facts(then), &facts(now)));
     changes
 }
 
-/// Words that a list of /proc/cpuinfo has lost or gained.
-fn sets(layer: &Layer, then: &BTreeSet<String>, now: &BTreeSet<String>) -> Vec<Finding> {
+fn sets(
+    place: &str,
+    layer: &'static str,
+    then: &BTreeSet<String>,
+    now: &BTreeSet<String>,
+) -> Vec<Change> {
     let lost = then
         .difference(now)
-        .map(|name| finding(Kind::Lost, name, name, "", layer));
+        .map(|name| one(Kind::Lost, name, name, "", layer));
     let gained = now
         .difference(then)
-        .map(|name| finding(Kind::Gained, name, "", name, layer));
+        .map(|name| one(Kind::Gained, name, "", name, layer));
     lost.chain(gained)
-        .map(|finding| finding.at(Location::Cpuinfo(None)))
+        .map(|change| Change {
+            place: place.to_owned(),
+            ..change
+        })
         .collect()
 }
 
-/// Facts that were lost, gained or changed.
 fn maps(
-    layer: &Layer,
+    layer: &'static str,
     then: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,
-) -> Vec<Finding> {
+) -> Vec<Change> {
     let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     let change = |name: &String| {
         let (before, after) = (then.get(name), now.get(name));
@@ -202,13 +204,13 @@ fn maps(
             _ => Kind::Changed,
         };
         let text = |value: Option<&String>| value.cloned().unwrap_or_default();
-        Some(finding(kind, name, &text(before), &text(after), layer))
+        Some(one(kind, name, &text(before), &text(after), layer))
     };
     names.into_iter().filter_map(change).collect()
 }
 
-fn finding(kind: Kind, name: &str, then: &str, now: &str, layer: &Layer) -> Finding {
-    Finding::new(CheckId::HostBaseline, kind, name, then, now, layer.clone())
+fn one(kind: Kind, name: &str, then: &str, now: &str, layer: &'static str) -> Change {
+    Change::told(CHECK, kind, name, then, now, layer)
 }
 
 #[cfg(test)]
@@ -244,20 +246,20 @@ mod tests {
     fn what_kvm_lost_is_named_with_its_ioctl() {
         let host = HostLayer::default();
         let changes = hosts((&host, &kvm(0x20)), (&host, &kvm(0)), &table());
-        let found: Vec<_> = changes
+        let told: Vec<_> = changes
             .iter()
             .map(|change| {
                 format!(
                     "{} {} {} {}",
                     change.check,
-                    change.kind.name(),
+                    change.kind.word(),
                     change.name,
                     change.place
                 )
             })
             .collect();
         assert_eq!(
-            found,
+            told,
             [
                 "host-baseline lost avx2 KVM_GET_SUPPORTED_CPUID CPUID.07H.00H:EBX[5]",
                 "host-baseline changed feature MSR 0x10a "

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Finding, Kind};
-use super::place::Place;
+use super::compare::{Change, Kind};
 use crate::case::guest::Qemu;
 
 /// A QEMU, as results name it.
@@ -78,7 +77,7 @@ pub struct Crossed {
     pub name: String,
     /// As manuals write it.
     #[serde(rename = "where")]
-    pub place: Place,
+    pub place: String,
     /// Its text before, empty where nothing was there.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub before: String,
@@ -92,7 +91,7 @@ pub struct Crossed {
 
 impl Crossed {
     /// Of a difference that compares before with after.
-    pub fn of(change: &Finding, review: &str) -> Crossed {
+    pub fn of(change: &Change, review: &str) -> Crossed {
         Crossed {
             kind: change.kind,
             name: change.name.clone(),

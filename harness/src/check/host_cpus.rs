@@ -3,9 +3,7 @@
 
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, bits, mask, span};
-use super::compare::compare;
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::{Place, Side};
+use super::compare::{Change, Kind, compare};
 use crate::cpuid::answers::Answers;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
@@ -13,6 +11,9 @@ use crate::cpuid::render::render;
 use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 use crate::host::HostLayer;
+
+/// Name of the check.
+pub const CHECK: &str = "host-cpus";
 
 /// What must differ from processor to processor. (Intel SDM vol. 2 "CPUID"; AMD APM vol. 3 appendix E.)
 pub const PER_CPU: &[Bits] = &[
@@ -26,7 +27,7 @@ pub const PER_CPU: &[Bits] = &[
 ];
 
 /// Every difference of a processor from the first one, in CPUID and in /proc/cpuinfo.
-pub fn differences(host: &HostLayer, table: &Table) -> Vec<Finding> {
+pub fn differences(host: &HostLayer, table: &Table) -> Vec<Change> {
     let mut changes = Vec::new();
     let Some(first) = host.cpus.first() else {
         return changes;
@@ -42,14 +43,13 @@ pub fn differences(host: &HostLayer, table: &Table) -> Vec<Finding> {
         let found = compare(
             &lines(expected.clone(), table),
             &lines(actual, table),
-            Layer::Hardware,
+            "hardware",
         );
-        let side = Side::HostCpu(cpu.cpu);
-        changes.extend(
-            found
-                .into_iter()
-                .map(|finding| finding.found_by(CheckId::HostCpus).on(side)),
-        );
+        changes.extend(found.into_iter().map(|change| Change {
+            check: CHECK,
+            place: format!("cpu{} {}", cpu.cpu, change.place),
+            ..change
+        }));
     }
     changes.extend(cpuinfo(host));
     changes
@@ -81,25 +81,31 @@ fn lines(cpuid: Answers, table: &Table) -> Vec<Line> {
     render(&Dump::of_answers(cpuid), table, &Volatile::default())
 }
 
-fn cpuinfo(host: &HostLayer) -> Vec<Finding> {
+fn cpuinfo(host: &HostLayer) -> Vec<Change> {
     let differences = host
         .cpuinfo
         .value()
         .into_iter()
         .flat_map(|info| &info.differences);
-    let findings = |difference: &crate::host::cpuinfo::Difference| {
-        let side = difference
-            .cpu
-            .parse()
-            .map_or(Side::default(), Side::HostCpu);
-        let place = Place::of_cpuinfo(&difference.field).on(side);
-        let change = |kind, name: &String| {
-            let (expected, actual) = match kind {
-                Kind::Lost => (name.as_str(), ""),
-                _ => ("", name.as_str()),
-            };
-            let (check, layer) = (CheckId::HostCpus, Layer::HostKernel);
-            Finding::new(check, kind, name, expected, actual, layer).at(place.clone())
+    let one = |difference: &crate::host::cpuinfo::Difference| {
+        let change = |kind, word: &String| Change {
+            check: CHECK,
+            kind,
+            place: format!("cpu{} /proc/cpuinfo {}", difference.cpu, difference.field),
+            name: word.clone(),
+            expected: if kind == Kind::Lost {
+                word.clone()
+            } else {
+                String::new()
+            },
+            actual: if kind == Kind::Gained {
+                word.clone()
+            } else {
+                String::new()
+            },
+            layer: "host kernel",
+            minus: None,
+            plus: None,
         };
         let lost = difference.lost.iter().map(|word| change(Kind::Lost, word));
         let gained = difference
@@ -108,7 +114,7 @@ fn cpuinfo(host: &HostLayer) -> Vec<Finding> {
             .map(|word| change(Kind::Gained, word));
         lost.chain(gained).collect::<Vec<_>>()
     };
-    differences.flat_map(findings).collect()
+    differences.flat_map(one).collect()
 }
 
 #[cfg(test)]
@@ -140,10 +146,10 @@ mod tests {
         let names = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\t-\n";
         let table = Table::parse("features.tsv", names).expect("a table");
         let changes = differences(&host, &table);
-        let text = |change: &Finding| {
+        let text = |change: &Change| {
             format!(
                 "{} {} {} ({})",
-                change.kind.name(),
+                change.kind.word(),
                 change.name,
                 change.place,
                 change.layer

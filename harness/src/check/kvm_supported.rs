@@ -2,8 +2,7 @@
 
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, Register, bit, bits, mask};
-use super::compare::compare;
-use super::finding::{CheckId, Finding, Layer};
+use super::compare::{Change, compare};
 use crate::cpuid::answers::{Answers, Key};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::render::render;
@@ -11,6 +10,11 @@ use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 use crate::host::HostLayer;
 use crate::vmm::kvm::table::CpuidTable;
+
+/// Name of the check.
+pub const CHECK: &str = "kvm-supported";
+/// Who breaks its word where it fails.
+pub const LAYER: &str = "kvm";
 
 /// The words of flags that KVM answers for (arch/x86/kvm/reverse_cpuid.h, reverse_cpuid): leaf, subleaf, register.
 pub const WORDS: [(u32, u32, Register); 25] = [
@@ -146,7 +150,7 @@ pub fn supported_by_hardware(
     supported: &CpuidTable,
     host: &HostLayer,
     table: &Table,
-) -> Vec<Finding> {
+) -> Vec<Change> {
     let Some(hardware) = host.cpus.first().and_then(|cpu| cpu.cpuid.value()) else {
         return Vec::new();
     };
@@ -162,9 +166,12 @@ pub fn supported_by_hardware(
         held.entry(key).or_default()[index] = row.regs[index] & allowed;
         offered.entry(key).or_default()[index] = row.regs[index];
     }
-    let changes = compare(&lines(held, table), &lines(offered, table), Layer::Kvm).into_iter();
+    let changes = compare(&lines(held, table), &lines(offered, table), LAYER).into_iter();
     changes
-        .map(|change| change.found_by(CheckId::KvmSupported))
+        .map(|change| Change {
+            check: CHECK,
+            ..change
+        })
         .collect()
 }
 
@@ -205,7 +212,7 @@ mod tests {
         let changes = supported_by_hardware(&supported, &host, &table);
         changes
             .iter()
-            .map(|change| format!("{} {} {}", change.kind.name(), change.name, change.place))
+            .map(|change| format!("{} {} {}", change.kind.word(), change.name, change.place))
             .collect()
     }
 

@@ -8,22 +8,27 @@
 use fidelity_protocol::frame::Phase;
 use fidelity_protocol::leaves::{self, MAX_LEAVES, RANGES};
 
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::{CpuidState, Place};
-use super::view::{Rule, View, hex};
-use crate::case::guest::Lane;
+use super::compare::{Change, Kind};
+use super::view::{Teller, View, hex};
+use crate::case::Accelerator;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::{Dump, Vcpu};
 use crate::cpuid::render::settled;
 use crate::cpuid::table::Table;
 
+const CHECK: &str = "limits";
 /// Subleaves past the last of these repeat their number and the x2APIC id (SDM vol. 2, "CPUID", leaf 0BH; QEMU and KVM alike).
 const ECHOING: [u32; 3] = [0xB, 0x1F, 0x8000_0026];
 
 /// What a limit is broken by.
-pub fn limits(dump: &Dump, lane: Lane, layer: Layer, table: &Table) -> Vec<Finding> {
-    let rule = Rule {
-        check: CheckId::Limits,
+pub fn limits(
+    dump: &Dump,
+    accelerator: Accelerator,
+    layer: &'static str,
+    table: &Table,
+) -> Vec<Change> {
+    let tell = Teller {
+        check: CHECK,
         layer,
         table,
     };
@@ -32,10 +37,10 @@ pub fn limits(dump: &Dump, lane: Lane, layer: Layer, table: &Table) -> Vec<Findi
     };
     let mut changes = Vec::new();
     if let Some(view) = View::of(vcpu, Phase::Reset, table) {
-        changes.extend(every_leaf_is_there(&view, &rule));
-        changes.extend(no_leaf_is_beyond(&view, &rule));
+        changes.extend(every_leaf_is_there(&view, &tell));
+        changes.extend(no_leaf_is_beyond(&view, &tell));
     }
-    changes.extend(probes(vcpu, lane, &rule));
+    changes.extend(probes(vcpu, accelerator, &tell));
     changes
 }
 
@@ -50,7 +55,7 @@ fn last_of(view: &View<'_>, base: u32) -> Option<u32> {
     (base..=base + MAX_LEAVES).contains(&last).then_some(last)
 }
 
-fn every_leaf_is_there(view: &View<'_>, rule: &Rule<'_>) -> Vec<Finding> {
+fn every_leaf_is_there(view: &View<'_>, tell: &Teller<'_>) -> Vec<Change> {
     let leaves = |base| {
         let last = last_of(view, base);
         last.map(|last| base..=last).into_iter().flatten()
@@ -59,49 +64,66 @@ fn every_leaf_is_there(view: &View<'_>, rule: &Rule<'_>) -> Vec<Finding> {
         .into_iter()
         .flat_map(leaves)
         .filter(|leaf| view.regs(*leaf, 0).is_none());
-    let finding = |leaf| {
-        let finding = rule.finding(Kind::Lost, "leaf", "within the limit: an answer", "none");
-        finding.at(Place::of_leaf(Key::new(leaf, 0)))
+    let tell = |leaf| {
+        let place = format!("CPUID.{leaf:02X}H.00H");
+        tell.at(
+            Kind::Lost,
+            place,
+            "leaf",
+            "within the limit: an answer",
+            "none",
+        )
     };
-    missing.map(finding).collect()
+    missing.map(tell).collect()
 }
 
-fn no_leaf_is_beyond(view: &View<'_>, rule: &Rule<'_>) -> Vec<Finding> {
+fn no_leaf_is_beyond(view: &View<'_>, tell: &Teller<'_>) -> Vec<Change> {
     let beyond = |key: &&Key| range(view, key.leaf).is_none_or(|(_, last)| last < key.leaf);
-    let finding = |key: &Key| {
-        let finding = rule.finding(Kind::Gained, "leaf", "none beyond the limit", "an answer");
-        finding.at(Place::of_leaf(*key))
+    let tell = |key: &Key| {
+        let place = format!("CPUID.{:02X}H.{:02X}H", key.leaf, key.subleaf);
+        tell.at(
+            Kind::Gained,
+            place,
+            "leaf",
+            "none beyond the limit",
+            "an answer",
+        )
     };
-    view.answers.keys().filter(beyond).map(finding).collect()
+    view.answers.keys().filter(beyond).map(tell).collect()
 }
 
-fn probes(vcpu: &Vcpu, lane: Lane, rule: &Rule<'_>) -> Vec<Finding> {
+fn probes(vcpu: &Vcpu, accelerator: Accelerator, tell: &Teller<'_>) -> Vec<Change> {
     let (Some(probes), Some(answers)) = (vcpu.phase(Phase::Probes), settled(vcpu)) else {
         return Vec::new();
     };
     let view = View {
         answers,
-        table: rule.table,
+        table: tell.table,
     };
     let judge = |(key, regs): (&Key, &Regs)| {
         // A leaf that the walk reached is no probe of a limit.
         if answers.contains_key(key) {
             return None;
         }
-        let (name, expected) = due(&view, *key, lane, vcpu.apic_id)?;
+        let (name, expected) = due(&view, *key, accelerator, vcpu.apic_id)?;
         (expected != *regs).then(|| {
-            let finding = rule.finding(Kind::Changed, name, hex(expected), hex(*regs));
-            finding.at(Place::of_cpuid(CpuidState::Probe, *key))
+            let place = format!("PROBE:CPUID.{:02X}H.{:02X}H", key.leaf, key.subleaf);
+            tell.at(Kind::Changed, place, name, hex(expected), hex(*regs))
         })
     };
     probes.cpuid.iter().filter_map(judge).collect()
 }
 
 /// What kind of limit a probe passes and what is due there; `None` where no rule says it.
-fn due(view: &View<'_>, key: Key, lane: Lane, apic_id: u32) -> Option<(&'static str, Regs)> {
+fn due(
+    view: &View<'_>,
+    key: Key,
+    accelerator: Accelerator,
+    apic_id: u32,
+) -> Option<(&'static str, Regs)> {
     let within = range(view, key.leaf).is_some_and(|(_, last)| key.leaf <= last);
     if !within {
-        let amd = view.is_amd() && matches!(lane, Lane::Kvm | Lane::KvmDirect);
+        let amd = view.is_amd() && accelerator == Accelerator::Kvm;
         let highest = view.regs(view.regs(0, 0)?[0], key.subleaf);
         let expected = if amd { Some([0; 4]) } else { highest };
         return Some(("out-of-range leaf", expected?));
@@ -128,18 +150,18 @@ mod tests {
     const HIGHEST: (u32, u32, Regs) = (0xE, 0, LAST);
 
     /// A processor with leaves 0 and 1 that gives `probes` beyond them.
-    fn found(name: &str, lane: Lane, probes: &[(u32, u32, Regs)]) -> Vec<String> {
+    fn found(name: &str, accelerator: Accelerator, probes: &[(u32, u32, Regs)]) -> Vec<String> {
         let mut boot = vcpu(3, &[vendor(4, name), (1, 0, [1, 2, 3, 4]), (2, 0, [0; 4])]);
         answer(&mut boot, Phase::Reset, &[(3, 0, [0; 4]), (4, 0, LAST)]);
         answer(&mut boot, Phase::Probes, probes);
-        told(&limits(&dump(vec![boot]), lane, Layer::Qemu, &table()))
+        told(&limits(&dump(vec![boot]), accelerator, "qemu", &table()))
     }
 
     #[test]
     fn limits_that_hold_give_no_finding() {
         let probes = [(5, 0, LAST), (1, 1, [1, 2, 3, 4]), (4, 9, [0; 4])];
-        assert!(found("GenuineIntel", Lane::Tcg, &probes).is_empty());
-        assert!(found("AuthenticAMD", Lane::Kvm, &[(5, 0, [0; 4])]).is_empty());
+        assert!(found("GenuineIntel", Accelerator::Tcg, &probes).is_empty());
+        assert!(found("AuthenticAMD", Accelerator::Kvm, &[(5, 0, [0; 4])]).is_empty());
     }
 
     #[test]
@@ -147,10 +169,10 @@ mod tests {
         let expected = "limits: changed out-of-range leaf PROBE:CPUID.05H.00H: \
                         00000007 00000340 00000340 00000000; 00000000 00000000 00000000 00000000";
         let zero = [(5, 0, [0; 4])];
-        assert_eq!(found("GenuineIntel", Lane::Kvm, &zero), [expected]);
-        assert_eq!(found("AuthenticAMD", Lane::Tcg, &zero), [expected]);
+        assert_eq!(found("GenuineIntel", Accelerator::Kvm, &zero), [expected]);
+        assert_eq!(found("AuthenticAMD", Accelerator::Tcg, &zero), [expected]);
         assert_eq!(
-            found("HygonGenuine", Lane::Kvm, &[(5, 0, LAST)]),
+            found("HygonGenuine", Accelerator::Kvm, &[(5, 0, LAST)]),
             ["limits: changed out-of-range leaf PROBE:CPUID.05H.00H: \
                  00000000 00000000 00000000 00000000; 00000007 00000340 00000340 00000000"]
         );
@@ -159,7 +181,7 @@ mod tests {
     #[test]
     fn a_subleaf_that_must_not_matter_is_found() {
         assert_eq!(
-            found("GenuineIntel", Lane::Tcg, &[(1, 1, [0; 4])]),
+            found("GenuineIntel", Accelerator::Tcg, &[(1, 1, [0; 4])]),
             [
                 "limits: changed subleaf of a leaf without PROBE:CPUID.01H.01H: \
                  00000001 00000002 00000003 00000004; 00000000 00000000 00000000 00000000"
@@ -170,7 +192,7 @@ mod tests {
     #[test]
     fn a_subleaf_past_the_last_must_be_zero() {
         assert_eq!(
-            found("GenuineIntel", Lane::Tcg, &[(4, 5, [1, 0, 0, 0])]),
+            found("GenuineIntel", Accelerator::Tcg, &[(4, 5, [1, 0, 0, 0])]),
             [
                 "limits: changed subleaf past the last PROBE:CPUID.04H.05H: \
                  00000000 00000000 00000000 00000000; 00000001 00000000 00000000 00000000"
@@ -189,7 +211,12 @@ mod tests {
         answer(&mut boot, Phase::Reset, &rows);
         answer(&mut boot, Phase::Probes, &[(0xD, 3, [0x40, 0x3C0, 0, 0])]);
         assert_eq!(
-            told(&limits(&dump(vec![boot]), Lane::Tcg, Layer::Qemu, &table())),
+            told(&limits(
+                &dump(vec![boot]),
+                Accelerator::Tcg,
+                "qemu",
+                &table()
+            )),
             [
                 "limits: changed component not offered PROBE:CPUID.0DH.03H: \
                  00000000 00000000 00000000 00000000; 00000040 000003c0 00000000 00000000"
@@ -204,7 +231,12 @@ mod tests {
         answer(&mut boot, Phase::Reset, &rows);
         answer(&mut boot, Phase::Probes, &[(0xB, 3, [0, 0, 3, 0])]);
         assert_eq!(
-            told(&limits(&dump(vec![boot]), Lane::Tcg, Layer::Qemu, &table())),
+            told(&limits(
+                &dump(vec![boot]),
+                Accelerator::Tcg,
+                "qemu",
+                &table()
+            )),
             [
                 "limits: changed subleaf past the last PROBE:CPUID.0BH.03H: \
                  00000000 00000000 00000003 00000003; 00000000 00000000 00000003 00000000"
@@ -216,7 +248,12 @@ mod tests {
     fn leaves_missing_or_beyond_are_found() {
         let boot = vcpu(0, &[vendor(1, "GenuineIntel"), HIGHEST]);
         assert_eq!(
-            told(&limits(&dump(vec![boot]), Lane::Tcg, Layer::Qemu, &table())),
+            told(&limits(
+                &dump(vec![boot]),
+                Accelerator::Tcg,
+                "qemu",
+                &table()
+            )),
             [
                 "limits: lost leaf CPUID.01H.00H: within the limit: an answer; none",
                 "limits: gained leaf CPUID.0EH.00H: none beyond the limit; an answer",

@@ -6,12 +6,14 @@
 
 use fidelity_protocol::frame::Phase;
 
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::{Place, Side};
-use super::view::{Rule, View};
-use crate::case::guest::Lane;
+use super::compare::{Change, Kind};
+use super::view::{Teller, View};
+use super::xsave::of_vcpu;
+use crate::case::Accelerator;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::table::{Space, Table};
+
+const CHECK: &str = "msrs";
 
 /// What is due of an MSR that no feature announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +26,7 @@ enum Otherwise {
 use Otherwise::{Faults, Whatever};
 
 /// An MSR, the features of which one announces it, and what is due where none does.
-struct Announced {
+struct Rule {
     first: u32,
     last: u32,
     name: &'static str,
@@ -32,13 +34,13 @@ struct Announced {
     otherwise: Otherwise,
 }
 
-const fn announced(
+const fn rule(
     index: u32,
     name: &'static str,
     features: &'static [&'static str],
     otherwise: Otherwise,
-) -> Announced {
-    Announced {
+) -> Rule {
+    Rule {
         first: index,
         last: index,
         name,
@@ -50,9 +52,9 @@ const fn announced(
 /// Sources: SDM vol. 4 table 2-2, APM vol. 2 appendix A, Documentation/virt/kvm/x86/msr.rst; for [`Whatever`] kvm_get_msr_common, and
 /// guest_pv_has for KVM's own MSRs, which holds everyone to have them unless KVM_CAP_ENFORCE_PV_FEATURE_CPUID is on. Not here:
 /// IA32_FLUSH_CMD, which is write-only, and AMD's MSRs of no CPUID bit.
-const ANNOUNCED: [Announced; 24] = [
+const RULES: [Rule; 24] = [
     // guest_has_spec_ctrl_msr in arch/x86/kvm/cpuid.h; Intel's STIBP and SSBD live in the same MSR.
-    announced(
+    rule(
         0x48,
         "IA32_SPEC_CTRL",
         &[
@@ -65,132 +67,137 @@ const ANNOUNCED: [Announced; 24] = [
         ],
         Faults,
     ),
-    announced(0xCF, "IA32_CORE_CAPABILITIES", &["core-capability"], Faults),
-    announced(0xFE, "IA32_MTRRCAP", &["mtrr"], Whatever),
-    announced(
+    rule(0xCF, "IA32_CORE_CAPABILITIES", &["core-capability"], Faults),
+    rule(0xFE, "IA32_MTRRCAP", &["mtrr"], Whatever),
+    rule(
         0x10A,
         "IA32_ARCH_CAPABILITIES",
         &["arch-capabilities"],
         Faults,
     ),
-    announced(0x122, "IA32_TSX_CTRL", &["tsx-ctrl"], Faults),
-    announced(0x179, "IA32_MCG_CAP", &["mca"], Whatever),
-    announced(0x277, "IA32_PAT", &["pat"], Whatever),
-    announced(0x345, "IA32_PERF_CAPABILITIES", &["pdcm"], Faults),
+    rule(0x122, "IA32_TSX_CTRL", &["tsx-ctrl"], Faults),
+    rule(0x179, "IA32_MCG_CAP", &["mca"], Whatever),
+    rule(0x277, "IA32_PAT", &["pat"], Whatever),
+    rule(0x345, "IA32_PERF_CAPABILITIES", &["pdcm"], Faults),
     // 48BH to 493H are announced by bits of these, not by CPUID.
-    Announced {
+    Rule {
         first: 0x480,
         last: 0x48A,
-        ..announced(0, "VMX capability MSR", &["vmx"], Faults)
+        ..rule(0, "VMX capability MSR", &["vmx"], Faults)
     },
-    announced(0xDA0, "IA32_XSS", &["xsaves"], Faults),
-    announced(0x6A0, "IA32_U_CET", &["cet-ss", "cet-ibt"], Faults),
-    announced(0x6A2, "IA32_S_CET", &["cet-ss", "cet-ibt"], Faults),
-    announced(
+    rule(0xDA0, "IA32_XSS", &["xsaves"], Faults),
+    rule(0x6A0, "IA32_U_CET", &["cet-ss", "cet-ibt"], Faults),
+    rule(0x6A2, "IA32_S_CET", &["cet-ss", "cet-ibt"], Faults),
+    rule(
         0x4B56_4D00,
         "MSR_KVM_WALL_CLOCK_NEW",
         &["kvmclock-clocksource2"],
         Whatever,
     ),
-    announced(
+    rule(
         0x4B56_4D01,
         "MSR_KVM_SYSTEM_TIME_NEW",
         &["kvmclock-clocksource2"],
         Whatever,
     ),
-    announced(
+    rule(
         0x4B56_4D02,
         "MSR_KVM_ASYNC_PF_EN",
         &["kvm-asyncpf"],
         Whatever,
     ),
-    announced(
+    rule(
         0x4B56_4D03,
         "MSR_KVM_STEAL_TIME",
         &["kvm-steal-time"],
         Whatever,
     ),
-    announced(0x4B56_4D04, "MSR_KVM_PV_EOI_EN", &["kvm-pv-eoi"], Whatever),
-    announced(
+    rule(0x4B56_4D04, "MSR_KVM_PV_EOI_EN", &["kvm-pv-eoi"], Whatever),
+    rule(
         0x4B56_4D05,
         "MSR_KVM_POLL_CONTROL",
         &["kvm-poll-control"],
         Whatever,
     ),
-    announced(
+    rule(
         0x4B56_4D08,
         "MSR_KVM_MIGRATION_CONTROL",
         &["kvm-migration-control"],
         Whatever,
     ),
-    announced(0xC000_0080, "IA32_EFER", &["syscall", "lm", "nx"], Whatever),
-    announced(0xC000_0102, "IA32_KERNEL_GS_BASE", &["lm"], Whatever),
-    announced(0xC000_0103, "IA32_TSC_AUX", &["rdtscp", "rdpid"], Faults),
-    announced(0xC000_0104, "AMD TSC_RATIO", &["tsc-scale"], Whatever),
-    announced(0xC001_011F, "AMD VIRT_SPEC_CTRL", &["virt-ssbd"], Faults),
+    rule(0xC000_0080, "IA32_EFER", &["syscall", "lm", "nx"], Whatever),
+    rule(0xC000_0102, "IA32_KERNEL_GS_BASE", &["lm"], Whatever),
+    rule(0xC000_0103, "IA32_TSC_AUX", &["rdtscp", "rdpid"], Faults),
+    rule(0xC000_0104, "AMD TSC_RATIO", &["tsc-scale"], Whatever),
+    rule(0xC001_011F, "AMD VIRT_SPEC_CTRL", &["virt-ssbd"], Faults),
 ];
 
 /// What is due of an MSR of the boot processor: that it is readable, or that it faults; `None` where no rule says it.
-pub fn due(dump: &Dump, index: u32, lane: Lane, table: &Table) -> Option<bool> {
+pub fn due(dump: &Dump, index: u32, accelerator: Accelerator, table: &Table) -> Option<bool> {
     let vcpu = dump.boot_processor()?;
     let view = View::of(vcpu, Phase::Reset, table)?;
     let msrs = vcpu.phase(Phase::Msrs)?;
-    let covers = |row: &&Announced| (row.first..=row.last).contains(&index);
-    let row = ANNOUNCED.iter().find(covers)?;
-    let mut features = row.features.iter();
-    let is_announced = features.any(|feature| announces(&view, msrs, feature));
-    let strict = row.otherwise == Faults && !emulated(lane);
-    (is_announced || strict).then_some(is_announced)
+    let covers = |rule: &&Rule| (rule.first..=rule.last).contains(&index);
+    let rule = RULES.iter().find(covers)?;
+    let mut features = rule.features.iter();
+    let announced = features.any(|feature| announces(&view, msrs, feature));
+    let strict = rule.otherwise == Faults && !emulated(accelerator);
+    (announced || strict).then_some(announced)
 }
 
 /// TCG answers for MSRs that it does not know.
-fn emulated(lane: Lane) -> bool {
-    matches!(lane, Lane::Definition | Lane::Tcg | Lane::Libvirt)
+fn emulated(accelerator: Accelerator) -> bool {
+    accelerator == Accelerator::Tcg
 }
 
 /// Where the MSRs and CPUID of any vCPU contradict one another.
-pub fn msrs(dump: &Dump, lane: Lane, layer: Layer, table: &Table) -> Vec<Finding> {
-    let rule = Rule {
-        check: CheckId::Msrs,
+pub fn msrs(
+    dump: &Dump,
+    accelerator: Accelerator,
+    layer: &'static str,
+    table: &Table,
+) -> Vec<Change> {
+    let tell = Teller {
+        check: CHECK,
         layer,
         table,
     };
     let each = dump.vcpus.iter().enumerate();
     let found = each.flat_map(|(index, vcpu)| {
-        let changes = of_one(vcpu, lane, &rule).into_iter();
-        changes.map(move |change| change.on(Side::Vcpu(index)))
+        let changes = of_one(vcpu, accelerator, &tell).into_iter();
+        changes.map(move |change| of_vcpu(index, change))
     });
     found.collect()
 }
 
-fn of_one(vcpu: &Vcpu, lane: Lane, rule: &Rule<'_>) -> Vec<Finding> {
+fn of_one(vcpu: &Vcpu, accelerator: Accelerator, tell: &Teller<'_>) -> Vec<Change> {
     let (Some(view), Some(msrs)) = (
-        View::of(vcpu, Phase::Reset, rule.table),
+        View::of(vcpu, Phase::Reset, tell.table),
         vcpu.phase(Phase::Msrs),
     ) else {
         return Vec::new();
     };
     let mut changes = Vec::new();
-    for row in &ANNOUNCED {
-        let announcing = row.features.iter();
+    for rule in &RULES {
+        let announcing = rule.features.iter();
         let by = announcing
             .copied()
             .find(|feature| announces(&view, msrs, feature));
-        for (index, reading) in msrs.msrs.range(row.first..=row.last) {
+        for (index, reading) in msrs.msrs.range(rule.first..=rule.last) {
+            let place = format!("MSR.{index:02X}H");
             let readable = matches!(reading, Reading::Value(_));
-            let strict = row.otherwise == Faults && !emulated(lane);
-            let finding = match (by, readable) {
+            let strict = rule.otherwise == Faults && !emulated(accelerator);
+            changes.extend(match (by, readable) {
                 (Some(feature), false) => {
                     let expected = format!("readable: CPUID announces {feature}");
-                    Some(rule.finding(Kind::Lost, row.name, expected, shown(*reading)))
+                    Some(tell.at(Kind::Lost, place, rule.name, expected, told(*reading)))
                 }
                 (None, true) if strict => {
-                    let expected = format!("#GP: CPUID announces no {}", row.features.join(", "));
-                    Some(rule.finding(Kind::Gained, row.name, expected, shown(*reading)))
+                    let expected = format!("#GP: CPUID announces no {}", rule.features.join(", "));
+                    Some(tell.at(Kind::Gained, place, rule.name, expected, told(*reading)))
                 }
                 _ => None,
-            };
-            changes.extend(finding.map(|finding| finding.at(Place::of_msr(*index))));
+            });
         }
     }
     changes
@@ -207,7 +214,7 @@ fn announces(view: &View<'_>, msrs: &PhaseDump, name: &str) -> bool {
     }
 }
 
-fn shown(reading: Reading) -> String {
+fn told(reading: Reading) -> String {
     match reading {
         Reading::Value(value) => format!("value = {value:#x}"),
         Reading::Fault(13) => "#GP".to_owned(),
@@ -222,17 +229,17 @@ mod tests {
 
     const ARCH_CAPABILITIES: u32 = 1 << 29;
 
-    fn found(lane: Lane, edx: u32, readings: &[(u32, Reading)]) -> Vec<String> {
+    fn found(accelerator: Accelerator, edx: u32, readings: &[(u32, Reading)]) -> Vec<String> {
         let mut boot = vcpu(0, &[vendor(7, "GenuineIntel"), (7, 0, [0, 0, 0, edx])]);
         let phase = boot.phases.entry(Phase::Msrs).or_default();
         phase.msrs = readings.iter().copied().collect();
-        told(&msrs(&dump(vec![boot]), lane, Layer::Kvm, &table()))
+        told(&msrs(&dump(vec![boot]), accelerator, "kvm", &table()))
     }
 
     #[test]
     fn names_are_the_tables() {
         let table = table();
-        let names = ANNOUNCED.iter().flat_map(|row| row.features);
+        let names = RULES.iter().flat_map(|rule| rule.features);
         let unknown: Vec<_> = names.filter(|name| table.named(name).is_none()).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
     }
@@ -240,14 +247,18 @@ mod tests {
     #[test]
     fn msrs_that_follow_cpuid_give_no_finding() {
         let readings = [(0x10A, Reading::Value(0)), (0x345, Reading::Fault(13))];
-        assert!(found(Lane::Kvm, ARCH_CAPABILITIES, &readings).is_empty());
+        assert!(found(Accelerator::Kvm, ARCH_CAPABILITIES, &readings).is_empty());
     }
 
     #[test]
     fn an_announced_msr_that_faults_is_found_in_every_lane() {
-        for lane in [Lane::Tcg, Lane::Kvm] {
+        for accelerator in [Accelerator::Tcg, Accelerator::Kvm] {
             assert_eq!(
-                found(lane, ARCH_CAPABILITIES, &[(0x10A, Reading::Fault(13))]),
+                found(
+                    accelerator,
+                    ARCH_CAPABILITIES,
+                    &[(0x10A, Reading::Fault(13))]
+                ),
                 ["msrs: lost IA32_ARCH_CAPABILITIES MSR.10AH: \
                      readable: CPUID announces arch-capabilities; #GP"]
             );
@@ -258,18 +269,18 @@ mod tests {
     fn an_msr_that_nothing_announces_is_found_where_unknown_ones_fault() {
         let readings = [(0x10A, Reading::Value(8)), (0xFE, Reading::Value(0))];
         assert_eq!(
-            found(Lane::Kvm, 0, &readings),
+            found(Accelerator::Kvm, 0, &readings),
             ["msrs: gained IA32_ARCH_CAPABILITIES MSR.10AH: \
                  #GP: CPUID announces no arch-capabilities; value = 0x8"]
         );
-        assert!(found(Lane::Tcg, 0, &readings).is_empty());
+        assert!(found(Accelerator::Tcg, 0, &readings).is_empty());
     }
 
     #[test]
     fn a_feature_in_an_msr_announces_another_msr() {
         let readings = [(0x10A, Reading::Value(1 << 7)), (0x122, Reading::Fault(13))];
         assert_eq!(
-            found(Lane::Kvm, ARCH_CAPABILITIES, &readings),
+            found(Accelerator::Kvm, ARCH_CAPABILITIES, &readings),
             ["msrs: lost IA32_TSX_CTRL MSR.122H: readable: CPUID announces tsx-ctrl; #GP"]
         );
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::finding::Finding;
+use super::compare::Change;
 use super::outcome::{CaseResult, Status};
 use crate::case::glob::Glob;
 use crate::host::HostKind;
@@ -106,7 +106,7 @@ impl Waivers {
             .iter()
             .filter(|waiver| waiver.speaks_of(result))
             .collect();
-        let covering = |change: &Finding| scoped.iter().find(|waiver| waiver.accepts(change));
+        let covering = |change: &Change| scoped.iter().find(|waiver| waiver.accepts(change));
         let mut left = Vec::new();
         for change in &result.changes {
             match covering(change) {
@@ -166,10 +166,10 @@ impl Waiver {
             && fits(&self.cases, &result.case)
     }
 
-    fn accepts(&self, change: &Finding) -> bool {
-        fits(&self.checks, change.check.name())
+    fn accepts(&self, change: &Change) -> bool {
+        fits(&self.checks, change.check)
             && fits(&self.findings, &change.name)
-            && fits(&self.places, &change.place.to_string())
+            && fits(&self.places, &change.place)
     }
 }
 
@@ -184,9 +184,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::case::guest::{Case, Lane, Qemu, Topology};
     use crate::case::offers::Offers;
-    use crate::check::finding::{CheckId, Kind, Layer};
+    use crate::case::{Case, Lane, Qemu};
+    use crate::check::Kind;
 
     const FILE: &str = "[[waiver]]\nname = \"leak\"\nreason = \"PVM executes CPUID natively\"\nlink = \"README\"\n\
                         expires = 2030-01-31\nhost_modules = [\"kvm_pvm\"]\nlanes = [\"kvm*\"]\nchecks = [\"kvm-given\"]\n";
@@ -202,33 +202,23 @@ mod tests {
         Waivers::parse(FILE, &host(modules, "AuthenticAMD"), today).expect("a file")
     }
 
-    fn result(lane: Lane, checks: &[CheckId]) -> CaseResult {
-        let change = |check: &CheckId| {
-            Finding::new(
-                check.clone(),
-                Kind::Gained,
-                "sse4.1",
-                "clear",
-                "set",
-                Layer::Kvm,
-            )
+    fn result(lane: Lane, checks: &[&'static str]) -> CaseResult {
+        let change = |check: &&'static str| {
+            Change::told(check, Kind::Gained, "sse4.1", "clear", "set", "kvm")
         };
         CaseResult {
             trial: "kvm/qemu-11.1/-/486-v1".to_owned(),
             case: "kvm/qemu-11.1/-/486-v1".to_owned(),
-            planned: Case {
-                qemu: Arc::new(Qemu {
+            planned: Case::new(
+                &Arc::new(Qemu {
                     path: "qemu".into(),
                     label: "qemu-11.1".to_owned(),
                     offers: Arc::new(Offers::default()),
                 }),
                 lane,
-                machine: "q35".to_owned(),
-                cpu: "486-v1".to_owned(),
-                smp: Topology::single(),
-                spared: Vec::new(),
-                linux: None,
-            },
+                "q35",
+                "486-v1",
+            ),
             status: if checks.is_empty() {
                 Status::Pass
             } else {
@@ -257,7 +247,7 @@ mod tests {
     #[test]
     fn a_covered_finding_is_waived() {
         let waivers = waivers(&["kvm_pvm"], TODAY);
-        let result = covered(&waivers, result(Lane::Kvm, &[CheckId::KvmGiven]));
+        let result = covered(&waivers, result(Lane::KVM, &["kvm-given"]));
         assert_eq!(
             (result.status, result.reason.as_str()),
             (Status::Waived, "waived: leak")
@@ -269,7 +259,7 @@ mod tests {
     fn a_further_finding_still_fails() {
         let result = covered(
             &waivers(&["kvm_pvm"], TODAY),
-            result(Lane::Kvm, &[CheckId::KvmGiven, CheckId::FeatureWords]),
+            result(Lane::KVM, &["kvm-given", "feature-words"]),
         );
         assert_eq!((result.status, result.changes.len()), (Status::Fail, 1));
     }
@@ -278,12 +268,12 @@ mod tests {
     fn another_host_or_lane_is_not_covered() {
         let elsewhere = covered(
             &waivers(&["kvm_intel"], TODAY),
-            result(Lane::Kvm, &[CheckId::KvmGiven]),
+            result(Lane::KVM, &["kvm-given"]),
         );
         assert_eq!(elsewhere.status, Status::Fail);
         let other = covered(
             &waivers(&["kvm_pvm"], TODAY),
-            result(Lane::Tcg, &[CheckId::KvmGiven]),
+            result(Lane::TCG, &["kvm-given"]),
         );
         assert_eq!(other.status, Status::Fail);
     }
@@ -293,7 +283,7 @@ mod tests {
         let file = format!("{FILE}host_vendors = [\"GenuineIntel\"]\n");
         let status = |vendor: &str| {
             let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], vendor), TODAY);
-            let found = result(Lane::Kvm, &[CheckId::KvmGiven]);
+            let found = result(Lane::KVM, &["kvm-given"]);
             covered(&waivers.expect("a file"), found).status
         };
         assert_eq!(status("GenuineIntel"), Status::Waived);
@@ -303,7 +293,7 @@ mod tests {
     #[test]
     fn an_expired_waiver_covers_nothing_and_is_told() {
         let waivers = waivers(&["kvm_pvm"], (2030, 2, 1));
-        let result = covered(&waivers, result(Lane::Kvm, &[CheckId::KvmGiven]));
+        let result = covered(&waivers, result(Lane::KVM, &["kvm-given"]));
         assert_eq!(result.status, Status::Fail);
         let told = waivers.outlived(&[result], false);
         assert_eq!(
@@ -315,11 +305,11 @@ mod tests {
     #[test]
     fn an_unused_waiver_is_told_once_all_was_run() {
         let waivers = waivers(&["kvm_pvm"], TODAY);
-        let passed = [result(Lane::Kvm, &[])];
+        let passed = [result(Lane::KVM, &[])];
         let unused = ["waiver leak is unused: nothing in its scope was found"];
         assert_eq!(waivers.outlived(&passed, true), unused);
         assert!(waivers.outlived(&passed, false).is_empty());
-        assert!(waivers.outlived(&[result(Lane::Tcg, &[])], true).is_empty());
+        assert!(waivers.outlived(&[result(Lane::TCG, &[])], true).is_empty());
     }
 
     #[test]
@@ -345,7 +335,7 @@ mod tests {
         for (cases, status) in [("kvm/*/486-*", Status::Waived), ("lab/*", Status::Fail)] {
             let file = format!("{FILE}cases = [\"{cases}\"]\n");
             let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], ""), TODAY).expect("a file");
-            let mut result = result(Lane::Kvm, &[CheckId::KvmGiven]);
+            let mut result = result(Lane::KVM, &["kvm-given"]);
             waivers.cover(&mut result);
             assert_eq!(result.status, status, "{cases}");
             // Nothing of what it speaks of has run, so it is not unused either.

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use cpuid_fidelity::case::glob::Glob;
-use cpuid_fidelity::case::guest::{Lane, Qemu, Topology};
+use cpuid_fidelity::case::Trial;
 use cpuid_fidelity::case::pair::Pair;
+use cpuid_fidelity::case::{Lane, Qemu, Topology};
+use cpuid_fidelity::lanes::{Registry, Scope};
+use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::plan::compat;
 use cpuid_fidelity::plan::compat::CompatSet;
-use cpuid_fidelity::plan::trial::{Filter, Trial};
-use cpuid_fidelity::run::{Inventory, lab};
 
 use super::common::choice::Choice;
+use super::common::place::emulator;
 use super::common::qemu::binary;
 use super::{Context, NotRun};
 
@@ -40,72 +41,52 @@ pub fn planned(
     let qemus = releases(context, &arguments.releases)?;
     let filter = choice.filter(context.accel);
     let lanes = match filter.lanes.is_empty() {
-        true => vec![Lane::Definition],
+        true => vec![Lane::DEFINITION],
         false => filter.lanes.clone(),
     };
+    let inventory = Inventory {
+        qemus,
+        ..Inventory::default()
+    };
+    let inventory = inventory.with_kernels(&context.config, emulator(context));
+    let scope = inventory.scope(&context.config, choice.profile, &filter);
     let mut trials = Vec::new();
     for lane in lanes {
-        let set = set(context, lane, choice, arguments)?;
-        trials.extend(of_lane(context, &qemus, &set, &filter)?);
+        trials.extend(of_lane(&scope, lane, &arguments.smp)?);
     }
     if trials.is_empty() {
         anyhow::bail!(
             "no machine type and CPU model matches; with --compat they have a version in their name, as pc-q35-8.2 and EPYC-v4"
         );
     }
-    let inventory = Inventory {
-        qemus,
-        ..Inventory::default()
-    };
     Ok((inventory, trials.clone(), trials))
 }
 
-fn set(
-    context: &Context,
-    lane: Lane,
-    choice: &Choice,
-    arguments: &Compat,
-) -> anyhow::Result<CompatSet> {
-    if !matches!(lane, Lane::Definition | Lane::Tcg | Lane::Kvm | Lane::Lab) {
-        anyhow::bail!("releases are compared in lanes definition, tcg, kvm and lab, not in {lane}");
-    }
-    let selection = context.config.selection(choice.profile);
-    Ok(CompatSet {
-        pairs: Vec::new(),
-        lane,
-        kernels: selection.lab.kernels.clone(),
-        machines: vec![Glob::any()],
-        models: vec![Glob::any()],
-        smp: match arguments.smp.is_empty() {
-            true => vec![Topology::single()],
-            false => arguments.smp.clone(),
-        },
-    })
-}
-
 /// Each release with each later one.
-fn of_lane(
-    context: &Context,
-    qemus: &[Arc<Qemu>],
-    set: &CompatSet,
-    filter: &Filter,
-) -> anyhow::Result<Vec<Trial>> {
-    let kernels = match set.lane {
-        Lane::Lab => lab::kernels(&context.config).0,
-        _ => Vec::new(),
+fn of_lane(scope: &Scope<'_>, lane: Lane, smp: &[Topology]) -> anyhow::Result<Vec<Trial>> {
+    let set = CompatSet {
+        smp: match smp.is_empty() {
+            true => vec![Topology::single()],
+            false => smp.to_vec(),
+        },
+        ..CompatSet::of_lane(lane)
     };
-    if set.lane == Lane::Lab && kernels.is_empty() {
-        let message = "no kernel for a lab in .cache/kernels: scripts/fetch-kernel 6.12 brings one";
-        return Err(NotRun(message.to_owned()).into());
+    let registry = Registry::default();
+    let places = compat::places(&registry, scope, &set);
+    if places.is_empty() {
+        let message = format!(
+            "releases cannot be compared in lane {lane}: it starts no QEMU here, or needs a kernel for a lab, which scripts/fetch-kernel 6.12 brings"
+        );
+        return Err(NotRun(message).into());
     }
     let mut trials = Vec::new();
-    for (index, old) in qemus.iter().enumerate() {
-        for new in &qemus[index + 1..] {
+    for (index, old) in scope.qemus.iter().enumerate() {
+        for new in &scope.qemus[index + 1..] {
             let pair = Arc::new(Pair {
                 old: Arc::clone(old),
                 new: Arc::clone(new),
             });
-            trials.extend(compat::plan(&pair, set, &kernels, &context.config, filter));
+            trials.extend(compat::plan(&pair, &set, &places, scope));
         }
     }
     Ok(trials)

@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::check::Waivers;
+use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::store::Store;
-use cpuid_fidelity::plan::config::Config;
-use cpuid_fidelity::run::{Engine, Inventory, inventory};
+use cpuid_fidelity::plan::{Inventory, inventory};
+use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
 
 use super::common::exit::NotRun;
-use super::common::global::{Accel, Global};
+use super::common::global::Global;
+use super::common::place::emulator;
 
 /// Configuration, tables, and the switch that Ctrl-C throws.
 pub struct Context {
@@ -22,7 +25,7 @@ pub struct Context {
     pub options: Options,
     pub jobs: usize,
     pub verbose: bool,
-    pub accel: Option<Accel>,
+    pub accel: Option<Accelerator>,
     /// What `--qemu` names.
     pub named: Vec<PathBuf>,
     paths: Vec<PathBuf>,
@@ -73,10 +76,21 @@ impl Context {
         Ok(inventory)
     }
 
+    /// The same, with kernels, for a plan.
+    pub fn whole_inventory(&self) -> anyhow::Result<Inventory> {
+        let inventory = self.inventory()?;
+        let emulator = if self.named.is_empty() {
+            None
+        } else {
+            emulator(self)
+        };
+        Ok(inventory.with_kernels(&self.config, emulator))
+    }
+
     /// An engine for which no waiver holds.
     pub fn engine_without_waivers(&self) -> anyhow::Result<Engine> {
         let mut engine = self.engine()?;
-        engine.store.waivers = Waivers::default();
+        engine.bench.store.waivers = Waivers::default();
         Ok(engine)
     }
 

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::case::guest::{Case, Lane};
+use cpuid_fidelity::case::{Case, Lane};
 use cpuid_fidelity::check::libvirt_live;
 use cpuid_fidelity::check::libvirt_map::spot;
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
 use cpuid_fidelity::host::libvirt as host;
-use cpuid_fidelity::run::libvirt::{boot_domain, guests, maps};
+use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, maps};
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
@@ -93,18 +93,10 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let qemu = one_qemu(&context.inventory()?)?;
     let machine = domain.machine.as_deref().unwrap_or("q35");
     machine_offered(&qemu, machine)?;
+    let smp = domain.vcpus.to_string().parse();
     let case = Case {
-        qemu,
-        lane: Lane::Libvirt,
-        machine: machine.to_owned(),
-        cpu: file.display().to_string(),
-        smp: domain
-            .vcpus
-            .to_string()
-            .parse()
-            .map_err(anyhow::Error::msg)?,
-        spared: Vec::new(),
-        linux: None,
+        smp: smp.map_err(anyhow::Error::msg)?,
+        ..Case::new(&qemu, Lane::LIBVIRT, machine, &file.display().to_string())
     };
     let kind = match domain.kind.as_deref() {
         Some("kvm") => "kvm",
@@ -115,10 +107,11 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
         arguments: domain.arguments,
         ..guests::domain(&case, domain.cpu_text)
     };
-    let options = &engine.options;
+    let options = &engine.bench.options;
     let seen = engine
+        .bench
         .pool()
-        .install(|| boot_domain(&engine, &case, wanted, options));
+        .install(|| boot_domain(&engine.bench, &case, wanted, options));
     let seen = seen.map_err(|broken| NotRun(broken.reason));
     let seen = match seen {
         Ok(seen) => seen,
@@ -128,16 +121,16 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
         }
     };
     let layer = seen.libvirt.context("libvirt said nothing of the guest")?;
-    let changes = libvirt_live::all(&layer, &seen.dump, &engine.store.table);
+    let changes = libvirt_live::all(&layer, &seen.dump, &engine.bench.store.table);
     for change in &changes {
-        let (kind, name, place) = (change.kind.name(), &change.name, &change.place);
+        let (kind, name, place) = (change.kind.word(), &change.name, &change.place);
         print(&format!(
             "FAIL {kind} {name} {place}: {}, {}\n",
             change.expected, change.actual
         ));
     }
-    let map = engine.libvirt().map().map_err(NotRun)?;
-    let hidden = libvirt_live::unnamed(&map, &seen.dump, &engine.store.table);
+    let map = engine.bench.libvirt.map().map_err(NotRun)?;
+    let hidden = libvirt_live::unnamed(&map, &seen.dump, &engine.bench.store.table);
     if !hidden.is_empty() {
         let names = hidden.join(", ");
         print(&format!(

@@ -1,17 +1,15 @@
 //! `explain`: where a feature is at each layer, and which one lost it.
 
-use std::sync::Arc;
-
 use clap::Args;
-use cpuid_fidelity::case::guest::{Case, Lane, Topology};
+use cpuid_fidelity::case::{Lane, Topology};
 use cpuid_fidelity::explain::ladder;
 use cpuid_fidelity::report::ladder::{Asked, object, text};
 use cpuid_fidelity::run::explain;
 use cpuid_fidelity::run::explain::gather;
 
 use super::common::feature::feature;
-use super::common::kernel::{Kernel, lane_of};
-use super::common::place::Place;
+use super::common::kernel::Kernel;
+use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
 use super::{Context, NOT_RUN, print};
 
@@ -28,7 +26,7 @@ pub struct Explain {
     #[arg(long, value_name = "M", default_value = "q35")]
     pub machine: String,
     /// How the guest is run
-    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
     /// Print one JSON object
     #[arg(long)]
@@ -42,26 +40,27 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let field = feature(&context.store.table, &arguments.feature)?;
     let qemu = one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
-    let lane = lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?;
-    let place = Place::new(context, lane, &arguments.kernel, &[Arc::clone(&qemu)])?;
-    let engine = place.engine()?;
-    let case = Case {
+    let guest = Guest {
         qemu,
-        lane,
-        machine: arguments.machine.clone(),
-        cpu: arguments.cpu.clone(),
-        smp: Topology::single(),
-        spared: Vec::new(),
-        linux: super::linux::guest(context, lane, &arguments.kernel)?,
+        lane: arguments.lane,
+        machine: &arguments.machine,
+        cpu: &arguments.cpu,
+        smp: &Topology::single(),
+        kernel: &arguments.kernel,
     };
-    let (evidence, broken) = gather(engine, &case, field);
+    let case = place::case(context, &guest)?;
+    let engine = context.engine()?;
+    if let Some(host) = &case.host {
+        engine.bench.labs.take_along(host, &case.qemu);
+    }
+    let (evidence, broken) = gather(&engine, &case, field);
     let rungs = ladder(&evidence);
     let bit = explain::place(field);
     let asked = Asked {
         case: &case,
         feature: &field.name,
         place: &bit,
-        lab: place.label(),
+        lab: case.host.as_ref().map(|host| host.label()),
     };
     match arguments.json {
         true => print(&format!("{}\n", object(asked, &rungs))),

@@ -6,22 +6,18 @@ use std::time::Instant;
 
 use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
-use cpuid_fidelity::case::guest::{Case, Lane, Qemu};
-use cpuid_fidelity::case::kernel::LabKernel;
-use cpuid_fidelity::plan::compat;
-use cpuid_fidelity::plan::config::Profile;
-use cpuid_fidelity::plan::labs;
-use cpuid_fidelity::plan::migrations;
-use cpuid_fidelity::plan::trial::{Filter, Trial};
+use cpuid_fidelity::case::{Case, EmulatedHost, Filter, Qemu, Starter, Trial};
+use cpuid_fidelity::config::Profile;
+use cpuid_fidelity::lanes::Scope;
+use cpuid_fidelity::lanes::lab::lane::of_named_host;
+use cpuid_fidelity::lanes::lab::{kvm_lines, offer};
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
-use cpuid_fidelity::run::Inventory;
-use cpuid_fidelity::run::lab::{Labs, kernels, kvm_lines};
 
 use super::common::kernel::Kernel;
 use super::common::outputs::Outputs;
-use super::common::place::{emulator_of, labs, wanted};
+use super::common::place::emulated_host;
 use super::common::qemu::installed;
 use super::{Context, NotRun, print};
 
@@ -58,41 +54,29 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     };
     arguments.outputs.writable(arguments.json.as_ref())?;
     let inside = inside(context)?;
-    let (labs, label) = labs(context, &arguments.kernel, &inside)?;
-    let kernel = wanted(&arguments.kernel)?;
-    let definitions = definitions(context, &inside)?;
-    let mut set = context.config.selection(arguments.profile).lab.clone();
-    set.kernels = vec![Glob::any()];
-    set.qemus = vec![Glob::any()];
-    if !arguments.models.is_empty() {
-        set.kvm.clone_from(&arguments.models);
-        set.kvm_direct.clone_from(&arguments.models);
-    }
-    let config = &context.config;
-    let mut trials = labs::plan(&kernel, &definitions, &set, config, &Filter::default());
-    let carried = |case: &Case| inside.iter().any(|qemu| qemu.path == case.qemu.path);
-    let runs = |case: &Case| case.lane != Lane::Kvm || carried(case);
-    trials.retain(|trial| trial.cases.iter().all(runs));
-    let mut engine = match arguments.no_waivers {
+    let Some(host) = emulated_host(context, &arguments.kernel)? else {
+        anyhow::bail!("--kernel PATH names the kernel of the lab");
+    };
+    let trials = trials(context, arguments, &host, &inside)?;
+    let engine = match arguments.no_waivers {
         true => context.engine_without_waivers()?,
         false => context.engine()?,
     };
-    engine.labs = labs;
+    for qemu in &inside {
+        engine.bench.labs.take_along(&host, qemu);
+    }
     let started = Instant::now();
+    let lab = engine.bench.labs.open(&host, &engine.bench);
+    let lab = lab.map_err(|reason| NotRun(format!("{}: {reason}", path.display())))?;
+    let lines = kvm_lines(&engine.bench, &offer::case(&host)).map_err(NotRun)?;
+    if !arguments.quiet {
+        lines.iter().for_each(|line| print(&format!("{line}\n")));
+        print("\n");
+    }
+    if context.verbose
+        && let Some(up) = lab.came_up()
     {
-        let lab = engine.labs.open(&label, &engine);
-        let lab = lab.map_err(|reason| NotRun(format!("{}: {reason}", path.display())))?;
-        let lines = kvm_lines(lab).map_err(NotRun)?;
-        if !arguments.quiet {
-            lines.iter().for_each(|line| print(&format!("{line}\n")));
-            print("\n");
-        }
-        if context.verbose
-            && let Some(lab) = lab.lab()
-            && let Some(up) = lab.came_up()
-        {
-            eprintln!("{label} up after {:.1} s", up.as_secs_f64());
-        }
+        eprintln!("{} up after {:.1} s", host.label(), up.as_secs_f64());
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let mut head = Head::of(&trials, planned, None);
@@ -122,6 +106,35 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     Ok(exit_status(&file.rows))
 }
 
+/// The trials of the kernel: definitions of those QEMUs that are taken along, else of those that there are, are given to KVM.
+fn trials(
+    context: &Context,
+    arguments: &Lab,
+    host: &Arc<EmulatedHost>,
+    inside: &[Arc<Qemu>],
+) -> anyhow::Result<Vec<Trial>> {
+    let qemus = match inside.is_empty() {
+        true => installed(context).qemus,
+        false => inside.to_vec(),
+    };
+    let filter = Filter::default();
+    let scope = Scope {
+        config: &context.config,
+        profile: arguments.profile,
+        filter: &filter,
+        qemus: &qemus,
+        kernels: &[],
+        guest_kernels: &[],
+        emulator: None,
+    };
+    let models = (!arguments.models.is_empty()).then_some(&*arguments.models);
+    let mut trials = of_named_host(&scope, host, models)?;
+    let carried = |case: &Case| inside.iter().any(|qemu| qemu.path == case.qemu.path);
+    let runs = |case: &Case| case.run_as.starter != Starter::Qemu || carried(case);
+    trials.retain(|trial| trial.cases.iter().all(runs));
+    Ok(trials)
+}
+
 /// The QEMUs to take along: those that `--qemu` names.
 fn inside(context: &Context) -> anyhow::Result<Vec<Arc<Qemu>>> {
     if context.named.is_empty() {
@@ -132,46 +145,4 @@ fn inside(context: &Context) -> anyhow::Result<Vec<Arc<Qemu>>> {
         Some(unusable) => Err(NotRun(unusable.reason.clone()).into()),
         None => Ok(inventory.qemus),
     }
-}
-
-/// The QEMUs whose recorded definitions are given to KVM: those taken along, else those that there are.
-fn definitions(context: &Context, inside: &[Arc<Qemu>]) -> anyhow::Result<Vec<Arc<Qemu>>> {
-    match inside.is_empty() {
-        true => Ok(installed(context).qemus),
-        false => Ok(inside.to_vec()),
-    }
-}
-
-/// The lab trials of the configuration.
-pub fn planned(
-    context: &Context,
-    inventory: &Inventory,
-    profile: Profile,
-    filter: &Filter,
-) -> Vec<Trial> {
-    let set = &context.config.selection(profile).lab;
-    let (kernels, _) = kernels(&context.config);
-    let of = |kernel: &LabKernel| {
-        let (config, qemus) = (&context.config, &inventory.qemus);
-        let mut trials = labs::plan(kernel, qemus, set, config, filter);
-        trials.extend(migrations::in_lab(kernel, qemus, config, profile, filter));
-        trials
-    };
-    let own = kernels.iter().flat_map(of);
-    let pairs = compat::in_labs(&inventory.qemus, &context.config, profile, &kernels, filter);
-    own.chain(pairs).collect()
-}
-
-/// The labs that trials of the configuration need.
-pub fn of_trials(context: &Context, trials: &[Trial]) -> anyhow::Result<Labs> {
-    let mut labs = Labs::default();
-    if trials.iter().all(|trial| trial.lab().is_none()) {
-        return Ok(labs);
-    }
-    let (kernels, unusable) = kernels(&context.config);
-    if let Some(unusable) = unusable.first() {
-        anyhow::bail!("{}", unusable.reason);
-    }
-    labs.for_trials(trials, &kernels, &emulator_of(context)?);
-    Ok(labs)
 }

@@ -27,11 +27,11 @@ pub enum ListFormat {
 
 /// Prints the planned cases; the exit status.
 pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {
-    let inventory = context.inventory()?;
+    let inventory = context.whole_inventory()?;
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
     }
-    let (_, trials) = super::run::chosen(context, &inventory, &arguments.choice);
+    let (_, trials) = super::run::chosen(context, &inventory, &arguments.choice)?;
     let mut text = String::new();
     for trial in &trials {
         for case in &trial.cases {

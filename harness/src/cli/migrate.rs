@@ -6,21 +6,21 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use cpuid_fidelity::case::guest::{Case, Lane, Qemu, Topology};
+use cpuid_fidelity::case::Starter;
 use cpuid_fidelity::case::migration::pair;
 use cpuid_fidelity::case::migration::{Journey, Migration, Way};
+use cpuid_fidelity::case::trial::{Subject, Trial};
+use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::check::CaseResult;
-use cpuid_fidelity::plan::config::Config;
-use cpuid_fidelity::plan::migrations::spared;
-use cpuid_fidelity::plan::trial::{Subject, Trial};
+use cpuid_fidelity::plan::migrations::skipped_phases;
 use cpuid_fidelity::report::migration::told;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
 use cpuid_fidelity::run::migrate::lacking;
 use cpuid_fidelity::util::files::{writable, write_whole};
 
-use super::common::kernel::{Kernel, lane_of};
-use super::common::place::Place;
+use super::common::kernel::Kernel;
+use super::common::place::{self, Guest};
 use super::common::qemu::binary;
 use super::{Context, print};
 
@@ -43,7 +43,7 @@ pub struct Migrate {
     #[arg(long, value_name = "S", default_value = "1")]
     pub smp: Topology,
     /// How the guest is run: tcg, definition, kvm or lab
-    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
     /// The other way round too
     #[arg(long)]
@@ -78,18 +78,16 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
         openable(file)?;
     }
     let trials = trials(context, arguments)?;
-    let inside: Vec<_> = trials.iter().flat_map(qemus).collect();
-    let mut place = Place::new(context, arguments.lane, &arguments.kernel, &inside)?;
-    if arguments.no_waivers {
-        place.without_waivers();
-    }
-    let engine = place.engine()?;
+    let engine = match arguments.no_waivers {
+        true => context.engine_without_waivers()?,
+        false => context.engine()?,
+    };
     let references: Vec<&Trial> = trials.iter().collect();
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let mut head = Head::of(&trials, planned, None);
     let started = Instant::now();
     let quiet = |_: &CaseResult| ();
-    let results = cpuid_fidelity::run::all(engine, &references, &quiet);
+    let results = cpuid_fidelity::run::all(&engine, &references, &quiet);
     head.seconds = started.elapsed().as_secs_f64();
     let class = head.host.id.clone();
     let rows = results
@@ -126,28 +124,18 @@ fn openable(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn qemus(trial: &Trial) -> Vec<Arc<Qemu>> {
-    match &trial.subject {
-        Subject::Migration(migration) => {
-            let source = trial.cases.iter().map(|case| Arc::clone(&case.qemu));
-            source.chain([Arc::clone(&migration.to)]).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 /// One trial a direction.
 fn trials(context: &Context, arguments: &Migrate) -> anyhow::Result<Vec<Trial>> {
     let (from, to) = two(context, arguments)?;
-    let mut trials = vec![trial(&context.config, arguments, &from, &to)?];
+    let mut trials = vec![trial(context, arguments, &from, &to)?];
     if arguments.both {
-        trials.push(trial(&context.config, arguments, &to, &from)?);
+        trials.push(trial(context, arguments, &to, &from)?);
     }
     Ok(trials)
 }
 
 fn trial(
-    config: &Config,
+    context: &Context,
     arguments: &Migrate,
     from: &Arc<Qemu>,
     to: &Arc<Qemu>,
@@ -174,28 +162,31 @@ fn trial(
     };
     let mut cases = Vec::new();
     for cpu in &arguments.cpus {
-        let lane = lane_of(arguments.lane, cpu, &arguments.kernel)?;
-        match lane {
-            Lane::KvmDirect => bail!("lane kvm-direct has no QEMU to migrate from"),
-            Lane::Linux => bail!(
-                "lane linux runs a kernel that waits for nobody: the agent alone can be migrated"
-            ),
-            _ => {}
-        }
-        cases.push(Case {
+        let guest = Guest {
             qemu: Arc::clone(from),
-            lane,
-            machine: arguments.machine.clone(),
-            cpu: cpu.clone(),
-            smp: arguments.smp.clone(),
-            linux: None,
-            spared: spared(
-                config,
-                lane,
-                [from, to],
-                cpu.split(',').next().unwrap_or(cpu),
-            ),
-        });
+            lane: arguments.lane,
+            machine: &arguments.machine,
+            cpu,
+            smp: &arguments.smp,
+            kernel: &arguments.kernel,
+        };
+        let mut case = place::case(context, &guest)?;
+        if case.run_as.starter != Starter::Qemu {
+            bail!("lane {} has no QEMU of ours to migrate from", case.lane);
+        }
+        if case.linux.is_some() {
+            bail!(
+                "lane {} runs a kernel that waits for nobody: the agent alone can be migrated",
+                case.lane
+            );
+        }
+        let lane = if case.host.is_some() {
+            Lane::KVM
+        } else {
+            case.lane
+        };
+        case.skipped_phases = skipped_phases(&context.config, lane, [from, to], case.model());
+        cases.push(case);
     }
     nowhere(&cases, &migration)?;
     let (machine, way) = (&arguments.machine, way.name());
@@ -204,7 +195,6 @@ fn trial(
         subject: Subject::Migration(migration),
         expectation: PathBuf::new(),
         cases,
-        pair: None,
     })
 }
 

@@ -13,7 +13,6 @@ mod dump;
 mod explain;
 mod lab;
 mod libvirt;
-mod linux;
 mod list;
 mod merge;
 mod migrate;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use cpuid_fidelity::plan::config::Profile;
+use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::RESULTS;
 

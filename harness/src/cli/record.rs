@@ -1,21 +1,21 @@
 //! `record`: all layers of one case, in a file.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::case::guest::{Case, Lane, Topology};
+use cpuid_fidelity::case::trial::{Filter, Subject};
+use cpuid_fidelity::case::{Lane, Starter, Topology, Trial};
+use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::plan::config::Profile;
+use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::planner::plan;
-use cpuid_fidelity::plan::trial::{Filter, Subject};
 use cpuid_fidelity::run::baseline;
 use cpuid_fidelity::run::record::record;
 use cpuid_fidelity::util::files::write_whole;
 
-use super::common::kernel::{Kernel, lane_of};
-use super::common::place::Place;
+use super::common::kernel::Kernel;
+use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
 use super::{Context, NOT_RUN, NotRun, print};
 
@@ -29,7 +29,7 @@ pub struct Record {
     #[arg(long, value_name = "M", default_value = "q35")]
     pub machine: String,
     /// How the guest is run
-    #[arg(long, value_enum, default_value_t = Lane::Tcg)]
+    #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
     /// `-smp` argument
     #[arg(long, value_name = "S", default_value = "1")]
@@ -60,18 +60,20 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     };
     let qemu = one_qemu(&context.inventory()?)?;
     offered(&qemu, cpu, &arguments.machine)?;
-    let lane = lane_of(arguments.lane, cpu, &arguments.kernel)?;
-    let place = Place::new(context, lane, &arguments.kernel, &[Arc::clone(&qemu)])?;
-    let case = Case {
+    let guest = Guest {
         qemu,
-        lane,
-        machine: arguments.machine.clone(),
-        cpu: cpu.clone(),
-        smp: arguments.smp.clone(),
-        spared: Vec::new(),
-        linux: super::linux::guest(context, lane, &arguments.kernel)?,
+        lane: arguments.lane,
+        machine: &arguments.machine,
+        cpu,
+        smp: &arguments.smp,
+        kernel: &arguments.kernel,
     };
-    let record = match record(place.engine()?, &case, !arguments.no_host) {
+    let case = place::case(context, &guest)?;
+    let engine = context.engine()?;
+    if let Some(host) = &case.host {
+        engine.bench.labs.take_along(host, &case.qemu);
+    }
+    let record = match record(&engine, &case, !arguments.no_host) {
         Ok(record) => record,
         Err(reason) => {
             eprintln!("ERROR {reason}");
@@ -92,14 +94,18 @@ fn host(context: &Context, folder: &Path, profile: Profile) -> anyhow::Result<u8
         folder.display()
     );
     let filter = Filter {
-        lanes: vec![Lane::Kvm, Lane::KvmDirect],
+        lanes: vec![Lane::KVM, Lane::KVM_DIRECT],
         ..Filter::default()
     };
     let inventory = context.inventory()?;
-    let mut trials = plan(&inventory.qemus, &context.config, profile, &filter);
-    trials.retain(|trial| trial.subject == Subject::Layers);
-    let ability = Ability::of_this_host();
-    if let Err(unable) = ability.lane(Lane::Kvm) {
+    let registry = Registry::default();
+    let mut trials = plan(&registry, &inventory, &context.config, profile, &filter)?;
+    let has_guest = |trial: &Trial| {
+        let mut cases = trial.cases.iter();
+        cases.all(|case| case.run_as.starter != Starter::Nobody)
+    };
+    trials.retain(|trial| matches!(trial.subject, Subject::Layers) && has_guest(trial));
+    if let Err(unable) = Ability::of_this_host().kvm() {
         return Err(NotRun(format!("the KVM lanes cannot be recorded: {unable}")).into());
     }
     let engine = context.engine()?;

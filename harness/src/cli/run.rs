@@ -6,16 +6,18 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use clap::Args;
+use cpuid_fidelity::case::trial::Trial;
 use cpuid_fidelity::check::CaseResult;
+use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
+use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::plan::shard;
-use cpuid_fidelity::plan::trial::Trial;
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::journal;
 use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Matrix, Row, RunFile};
-use cpuid_fidelity::run::{Baseline, Engine, Inventory};
+use cpuid_fidelity::run::{Baseline, Engine};
 use cpuid_fidelity::util::files::write_whole;
 
 use super::common::choice::Choice;
@@ -59,8 +61,8 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let baseline = baseline.transpose()?;
     let (inventory, whole, trials) = match arguments.compat.releases.is_empty() {
         true => {
-            let inventory = context.inventory()?;
-            let (whole, trials) = chosen(context, &inventory, &arguments.choice);
+            let inventory = context.whole_inventory()?;
+            let (whole, trials) = chosen(context, &inventory, &arguments.choice)?;
             (inventory, whole, trials)
         }
         false => super::compat::planned(context, &arguments.choice, &arguments.compat)?,
@@ -73,13 +75,12 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let head = Head::of(&whole, planned, arguments.choice.shard);
-    let labs = super::lab::of_trials(context, &trials)?;
+    usable_kernels(&inventory, &trials)?;
     let mut engine = match arguments.no_waivers {
         true => context.engine_without_waivers()?,
         false => context.engine()?,
     };
     engine.baseline = baseline;
-    engine.labs = labs;
     let started = Instant::now();
     let part = arguments.resume.then(|| part_of(arguments)).flatten();
     let Ran {
@@ -90,8 +91,8 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let everything = arguments.compat.releases.is_empty()
         && arguments.choice.is_everything()
         && file.rows.len() == fresh.len();
-    let complete = everything && !engine.cancelled();
-    let outlived = engine.store.waivers.outlived(&fresh, complete);
+    let complete = everything && !engine.bench.cancelled();
+    let outlived = engine.bench.store.waivers.outlived(&fresh, complete);
     outputs.print(&file, started.elapsed(), &earlier);
     outlived
         .iter()
@@ -101,7 +102,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         write_whole(path, Matrix::of(&file.rows).json().as_bytes())
             .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
     }
-    if let Some(journal) = journal.filter(|_| !engine.cancelled()) {
+    if let Some(journal) = journal.filter(|_| !engine.bench.cancelled()) {
         journal.remove()?;
     }
     let unusable = if inventory.unusable.is_empty() {
@@ -123,21 +124,30 @@ pub fn chosen(
     context: &Context,
     inventory: &Inventory,
     choice: &Choice,
-) -> (Vec<Trial>, Vec<Trial>) {
+) -> anyhow::Result<(Vec<Trial>, Vec<Trial>)> {
     let filter = choice.filter(context.accel);
-    let mut trials = plan::plan(&inventory.qemus, &context.config, choice.profile, &filter);
-    trials.extend(super::lab::planned(
-        context,
+    let registry = Registry::default();
+    let trials = plan::plan(
+        &registry,
         inventory,
+        &context.config,
         choice.profile,
         &filter,
-    ));
-    trials.extend(super::linux::planned(context, inventory, choice, &filter));
+    )?;
     let mine = match choice.shard {
         None => trials.clone(),
         Some((k, n)) => shard::part(trials.clone(), k, n),
     };
-    (trials, mine)
+    Ok((trials, mine))
+}
+
+/// Refuses a run that needs kernels where one that is named cannot be used.
+fn usable_kernels(inventory: &Inventory, trials: &[Trial]) -> anyhow::Result<()> {
+    let emulated = |trial: &Trial| trial.cases.iter().any(|case| case.host.is_some());
+    match inventory.unusable_kernels.first() {
+        Some(unusable) if trials.iter().any(emulated) => anyhow::bail!("{}", unusable.reason),
+        _ => Ok(()),
+    }
 }
 
 /// What became of a run.
@@ -193,12 +203,12 @@ fn run_all(
     let ended = |result: &CaseResult| {
         // Kept before it is told: what was told is not lost.
         if let Some(journal) = &journal
-            && !engine.cancelled()
+            && !engine.bench.cancelled()
             && let Err(error) = journal.add(&Row::of(result, &class))
         {
             // A run whose results cannot be kept need not go on.
             let _ = unkept.set(error);
-            engine.cancel().throw();
+            engine.bench.cancel().throw();
         }
         progress.case(result, verbose);
     };

@@ -57,6 +57,19 @@ fn numbered(text: &str) -> Result<Vec<(usize, Line)>, ParseError> {
     Ok(lines)
 }
 
+/// The dump that these lines came from, with 0 for every value that was masked: APIC IDs and time stamps, which a VMM sets for itself.
+///
+/// # Errors
+/// As [`parse`], but for placeholders.
+pub fn parse_masked(text: &str) -> Result<Dump, ParseError> {
+    let unmask = |line: &str| match line.split_once(" = <") {
+        Some((field, placeholder)) if placeholder.ends_with('>') => format!("{field} = 0"),
+        _ => line.to_owned(),
+    };
+    let lines: Vec<String> = text.lines().map(unmask).collect();
+    parse(&lines.join("\n"))
+}
+
 /// The dump that these lines came from.
 ///
 /// # Errors

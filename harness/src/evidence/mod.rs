@@ -5,8 +5,12 @@ pub mod libvirt;
 pub mod linux_lines;
 pub mod linux_report;
 pub mod qemu;
+pub mod record;
 pub mod warnings;
+pub mod way;
 
 pub use linux_report::LinuxReport;
 pub use qemu::QemuLayer;
+pub use record::{Evidence, RecordError, RecordedCase};
 pub use warnings::Warnings;
+pub use way::way;

@@ -1,25 +1,22 @@
 //! Reading what people review: the feature table, the volatile fields, the expectations.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use chrono::Datelike as _;
 
 pub use super::files::{Expected, snapshot_content};
 use super::files::{FileError, Files, has_snapshot, release_of};
-use crate::case::guest::HOST_MODEL;
-use crate::case::guest::Lane;
+use crate::case::trial::{Subject, Trial};
 use crate::check::Waivers;
 use crate::check::groups::Sets;
+use crate::config::Config;
+use crate::cpuid::Dump;
+use crate::cpuid::parse::parse_masked;
 use crate::cpuid::rule::LinuxRules;
 use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 use crate::host::HostKind;
-use crate::host::libvirt::map_folder;
-use crate::plan::config::Config;
-use crate::plan::trial::{Subject, Trial};
 
 /// The two tables, and where the expectations are.
 #[derive(Clone, Debug)]
@@ -40,8 +37,6 @@ pub struct Store {
     pub folder: PathBuf,
     /// The folder for what can be had again.
     pub cache: PathBuf,
-    /// Models of the installed libvirt, where there is one, read when first needed.
-    libvirt_models: OnceLock<Option<BTreeSet<String>>>,
 }
 
 /// Why something cannot be read.
@@ -110,7 +105,6 @@ impl Store {
             files: Files::new(&folder),
             folder,
             cache: config.cache.clone(),
-            libvirt_models: OnceLock::new(),
         })
     }
 
@@ -138,17 +132,22 @@ impl Store {
 }
 
 impl Store {
+    /// The dump that an expectation holds, with 0 where a value is masked; `None` where there is none that can be read.
+    pub fn definition(&self, path: &Path) -> Option<Dump> {
+        match self.expectation(path) {
+            Ok(Expected::Text(text)) => parse_masked(&text).ok(),
+            _ => None,
+        }
+    }
+
     /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
     /// trial would stay unseen for ever.
     pub fn skip(&self, trial: &Trial) -> Option<String> {
-        if let Some(reason) = self.unknown_to_libvirt(trial) {
-            return Some(reason);
-        }
-        let alone = matches!(
+        let compared = matches!(
             trial.subject,
-            Subject::Layers | Subject::Host | Subject::Linux | Subject::Releases
+            Subject::Whole | Subject::Machine | Subject::Migration(_)
         );
-        if alone || trial.expectation.as_os_str().is_empty() {
+        if !compared || !trial.is_recorded() {
             return None;
         }
         let release = release_of(&trial.expectation);
@@ -156,25 +155,6 @@ impl Store {
             && !has_snapshot(&self.folder.join(&release));
         let release = release.display();
         (new && !in_ci()).then(|| format!("no expectations for {release} yet: {RECORD}"))
-    }
-}
-
-impl Store {
-    /// QEMU has models that libvirt cannot ask it for.
-    fn unknown_to_libvirt(&self, trial: &Trial) -> Option<String> {
-        let case = trial
-            .cases
-            .first()
-            .filter(|case| case.lane == Lane::Libvirt)?;
-        let read = || {
-            let map = crate::run::libvirt::maps::read(map_folder()?).ok()?;
-            Some(map.models.into_keys().collect())
-        };
-        let models: &BTreeSet<String> = self.libvirt_models.get_or_init(read).as_ref()?;
-        let model = case.cpu.split(',').next().unwrap_or_default();
-        let modes = ["max", "host", HOST_MODEL];
-        let unknown = !modes.contains(&model) && !models.contains(model);
-        unknown.then(|| format!("the installed libvirt has no model {model}"))
     }
 }
 

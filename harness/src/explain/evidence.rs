@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::flags::Flag;
-use crate::case::guest::Lane;
+use crate::case::Lane;
 
 /// Whether a layer has the feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

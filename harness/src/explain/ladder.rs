@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::evidence::{Claim, Evidence, HostEvidence, State};
-use crate::case::guest::Lane;
+use crate::case::Accelerator;
 
 /// A layer on a feature's way from the hardware to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,9 +268,9 @@ fn flags(evidence: &Evidence) -> Option<Cause> {
 }
 
 fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
-    let by = match evidence.lane {
-        Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
-        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => "TCG",
+    let by = match evidence.lane.run_as().accelerator {
+        Accelerator::Kvm => "KVM",
+        Accelerator::Tcg => "TCG",
     };
     match given.state {
         // What lacks a feature that it needs is marked as filtered too.
@@ -300,9 +300,9 @@ fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
 /// The guest's last layer above is what QEMU says that it gives, or the definition where nothing is filtered.
 fn guest(evidence: &Evidence) -> Option<Cause> {
     let above = evidence.given.as_ref().unwrap_or(&evidence.with_flags);
-    let by = match evidence.lane {
-        Lane::Kvm | Lane::KvmDirect | Lane::Lab => "KVM",
-        Lane::Definition | Lane::Tcg | Lane::Linux | Lane::Libvirt => "QEMU",
+    let by = match evidence.lane.run_as().accelerator {
+        Accelerator::Kvm => "KVM",
+        Accelerator::Tcg => "QEMU",
     };
     let by = by.to_owned();
     match (above.state, evidence.guest.state) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::case::Lane;
 use crate::explain::flags;
 use crate::explain::flags::Flag;
 
@@ -21,7 +22,7 @@ fn whole() -> Evidence {
         emulated: false,
     };
     Evidence {
-        lane: Lane::Kvm,
+        lane: Lane::KVM,
         machine: "pc-q35-3.1".to_owned(),
         model: "EPYC".to_owned(),
         host: Some(host),
@@ -46,7 +47,7 @@ fn whole() -> Evidence {
 #[test]
 fn what_libvirt_takes_is_its_doing() {
     let told = qemu(|evidence| {
-        evidence.lane = Lane::Libvirt;
+        evidence.lane = Lane::LIBVIRT;
         let policy = "forbid".to_owned();
         evidence.libvirt = Some((no(), Some(Cause::LibvirtPolicy { policy })));
         evidence.given = Some(no());
@@ -68,7 +69,7 @@ fn host(change: impl FnOnce(&mut HostEvidence)) -> String {
 /// QEMU's layers have not got what `change` takes from one of them, nor has the guest.
 fn qemu(change: impl FnOnce(&mut Evidence)) -> String {
     let mut evidence = whole();
-    evidence.lane = Lane::Tcg;
+    evidence.lane = Lane::TCG;
     evidence.host = None;
     evidence.guest = no();
     change(&mut evidence);
@@ -309,7 +310,7 @@ fn left_off_by_default_under_kvm() {
 /// A guest that has it, and a kernel that does not show it.
 fn kernel(state: State, cause: Option<Cause>) -> String {
     let mut evidence = whole();
-    evidence.lane = Lane::Linux;
+    evidence.lane = Lane::LINUX;
     evidence.host = None;
     evidence.kernel = Some((Claim::new(state, "/proc/cpuinfo"), cause));
     verdict(&ladder(&evidence))

@@ -3,8 +3,6 @@
 use super::kernel::kvm_modules;
 use super::libvirt;
 use super::libvirt::LibvirtError;
-use crate::case::guest::{Case, Lane};
-use crate::case::kernel::Accelerator;
 use crate::vmm::kvm::access::KvmError;
 
 /// Why a lane cannot run here.
@@ -16,6 +14,9 @@ pub enum Unable {
     /// libvirt cannot be used.
     #[error(transparent)]
     Libvirt(#[from] LibvirtError),
+    /// KVM runs small guests only.
+    #[error("KVM of kvm_pvm starts no Linux kernel that does not know it")]
+    NoLinuxGuests,
 }
 
 /// What this host can do, found out once.
@@ -34,33 +35,31 @@ impl Ability {
         }
     }
 
-    /// Whether a case can run here: that its lane can, and a Linux guest on its accelerator.
+    /// Whether guests can run on this host's KVM.
     ///
     /// # Errors
-    /// Why it cannot.
-    pub fn case(&self, case: &Case) -> Result<(), String> {
-        let told = |unable: Unable| unable.to_string();
-        self.lane(case.lane).map_err(told)?;
-        let guest = case.linux.as_ref();
-        if guest.is_none_or(|guest| guest.accelerator == Accelerator::Tcg) {
-            return Ok(());
-        }
-        self.lane(Lane::Kvm).map_err(told)?;
-        match kvm_modules().iter().any(|module| module == "kvm_pvm") {
-            true => Err("KVM of kvm_pvm starts no Linux kernel that does not know it".to_owned()),
-            false => Ok(()),
-        }
+    /// Why they cannot.
+    pub fn kvm(&self) -> Result<(), Unable> {
+        self.kvm.clone().map_err(Unable::from)
     }
 
-    /// Whether a lane can run here.
+    /// Whether libvirt can start guests.
     ///
     /// # Errors
     /// Why it cannot.
-    pub fn lane(&self, lane: Lane) -> Result<(), Unable> {
-        match lane {
-            Lane::Definition | Lane::Tcg | Lane::Lab | Lane::Linux => Ok(()),
-            Lane::Kvm | Lane::KvmDirect => self.kvm.clone().map_err(Unable::from),
-            Lane::Libvirt => self.libvirt.clone().map_err(Unable::from),
+    pub fn libvirt(&self) -> Result<(), Unable> {
+        self.libvirt.clone().map_err(Unable::from)
+    }
+
+    /// Whether Linux guests can run on this host's KVM.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    pub fn linux_guests(&self) -> Result<(), Unable> {
+        self.kvm()?;
+        if kvm_modules().iter().any(|module| module == "kvm_pvm") {
+            return Err(Unable::NoLinuxGuests);
         }
+        Ok(())
     }
 }

@@ -1,16 +1,14 @@
-//! Pairs of releases, and the trials that hold what one shows of a machine type and a model against what the other does.
+//! Pairs of releases, and the trials that compare what one shows of a machine type and a model with what the other does.
 
-use crate::case::pair::{EVERY, Pair};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::config::{Config, Profile};
-use super::trial::{Filter, Subject, Trial};
 use crate::case::glob::Glob;
-use crate::case::guest::{Case, Lane, Qemu, Topology};
-use crate::case::kernel::LabKernel;
+use crate::case::pair::EVERY;
+use crate::case::{Case, Lane, Pair, Qemu, Subject, Topology, Trial};
+use crate::config::ConfigError;
+use crate::lanes::{Place, Registry, Scope};
 
 /// `[[default.compat]]`: pairs of releases, and what of them is held.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,8 +33,22 @@ pub struct CompatSet {
     pub smp: Vec<Topology>,
 }
 
+impl CompatSet {
+    /// Every machine type and model of this lane, with one vCPU, and no pair named.
+    pub fn of_lane(lane: Lane) -> CompatSet {
+        CompatSet {
+            pairs: Vec::new(),
+            lane,
+            kernels: any(),
+            machines: any(),
+            models: any(),
+            smp: single(),
+        }
+    }
+}
+
 fn definition() -> Lane {
-    Lane::Definition
+    Lane::DEFINITION
 }
 
 fn any() -> Vec<Glob> {
@@ -60,87 +72,61 @@ pub fn release<'a>(qemus: &'a [Arc<Qemu>], name: &str) -> Option<&'a Arc<Qemu>> 
 }
 
 /// The trials of a profile's sets, as far as both releases of a pair are there.
-pub fn configured(
-    qemus: &[Arc<Qemu>],
-    sets: &[CompatSet],
-    kernels: &[LabKernel],
-    config: &Config,
-    filter: &Filter,
-) -> Vec<Trial> {
+///
+/// # Errors
+/// The section is malformed, or names a lane in which releases cannot be compared.
+pub fn configured(registry: &Registry, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
+    let sets: Vec<CompatSet> = scope.config.section(scope.profile, "compat")?;
     let mut trials = Vec::new();
-    for set in sets.iter().filter(|set| filter.lane(set.lane)) {
+    for set in sets.iter().filter(|set| scope.filter.lane(set.lane)) {
+        let places = places(registry, scope, set);
         for name in &set.pairs {
-            let both = name
-                .split_once("..")
-                .and_then(|(old, new)| Some((release(qemus, old)?, release(qemus, new)?)));
-            let Some((old, new)) = both.filter(|(old, new)| !Arc::ptr_eq(old, new)) else {
-                continue;
-            };
-            let pair = Arc::new(Pair {
-                old: Arc::clone(old),
-                new: Arc::clone(new),
-            });
-            trials.extend(plan(&pair, set, kernels, config, filter));
+            if let Some(pair) = named_pair(scope.qemus, name) {
+                trials.extend(plan(&pair, set, &places, scope));
+            }
         }
     }
-    trials
+    Ok(trials)
 }
 
-/// The trials of a profile's sets of lane `lab`.
-pub fn in_labs(
-    qemus: &[Arc<Qemu>],
-    config: &Config,
-    profile: Profile,
-    kernels: &[LabKernel],
-    filter: &Filter,
-) -> Vec<Trial> {
-    let sets = config.selection(profile).compat.iter();
-    let sets: Vec<_> = sets.filter(|set| set.lane == Lane::Lab).cloned().collect();
-    configured(qemus, &sets, kernels, config, filter)
+/// The two releases of `10.0..11.1`, where both are there.
+fn named_pair(qemus: &[Arc<Qemu>], name: &str) -> Option<Arc<Pair>> {
+    let (old, new) = name.split_once("..")?;
+    let (old, new) = (release(qemus, old)?, release(qemus, new)?);
+    (!Arc::ptr_eq(old, new)).then(|| {
+        Arc::new(Pair {
+            old: Arc::clone(old),
+            new: Arc::clone(new),
+        })
+    })
 }
 
-/// The trials of one pair: one a topology, in lane `lab` one a kernel.
-pub fn plan(
-    pair: &Arc<Pair>,
-    set: &CompatSet,
-    kernels: &[LabKernel],
-    config: &Config,
-    filter: &Filter,
-) -> Vec<Trial> {
-    let place = |lab: Option<&LabKernel>| match (set.lane, lab) {
-        (_, Some(kernel)) => (
-            format!("{}/{}", Lane::Lab, kernel.label),
-            kernel.expectations.join("releases"),
-        ),
-        (Lane::Definition, None) => (Lane::Definition.to_string(), PathBuf::from("releases")),
-        (lane, None) => (
-            lane.to_string(),
-            PathBuf::from("releases").join(lane.name()),
-        ),
+/// Where the guests of a set run; none in a lane without a QEMU of which releases could be compared.
+pub fn places(registry: &Registry, scope: &Scope<'_>, set: &CompatSet) -> Vec<Place> {
+    let places = registry.get(set.lane).map(|lane| lane.places(scope));
+    let wanted = |place: &Place| {
+        let host = place.host.as_ref();
+        host.is_none_or(|host| Glob::matches(&set.kernels, host.label()))
     };
-    let places = match set.lane {
-        Lane::Lab => kernels
-            .iter()
-            .filter(|kernel| Glob::matches(&set.kernels, &kernel.label))
-            .map(|kernel| place(Some(kernel)))
-            .collect(),
-        _ => vec![place(None)],
-    };
+    places.into_iter().flatten().filter(wanted).collect()
+}
+
+/// The trials of one pair: one a place and topology.
+pub fn plan(pair: &Arc<Pair>, set: &CompatSet, places: &[Place], scope: &Scope<'_>) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for (prefix, folder) in places {
+    for place in places {
         for smp in &set.smp {
-            let tail = match *smp == Topology::single() {
-                true => String::new(),
-                false => format!("+smp={}", smp.as_str()),
+            let tail = if *smp == Topology::single() {
+                String::new()
+            } else {
+                format!("+smp={}", smp.as_str())
             };
             let (old, new) = pair.nodes();
-            let cases = cases(pair, set, smp, config, filter);
             trials.push(Trial {
-                name: format!("{prefix}/{}{tail}", pair.label()),
-                subject: Subject::Releases,
-                expectation: folder.join(format!("{old}..{new}{tail}.snap")),
-                cases,
-                pair: Some(Arc::clone(pair)),
+                name: format!("{}/{}{tail}", place.name, pair.label()),
+                subject: Subject::Releases(Arc::clone(pair)),
+                expectation: place.releases.join(format!("{old}..{new}{tail}.snap")),
+                cases: cases(pair, set, smp, place, scope),
             });
         }
     }
@@ -153,37 +139,32 @@ fn cases(
     pair: &Pair,
     set: &CompatSet,
     smp: &Topology,
-    config: &Config,
-    filter: &Filter,
+    place: &Place,
+    scope: &Scope<'_>,
 ) -> Vec<Case> {
+    let filter = scope.filter;
     let machine = |name: &&str| Glob::matches(&set.machines, name) && filter.machine(name);
     let model = |name: &&str| Glob::matches(&set.models, name) && filter.model(name);
-    let lane = match set.lane {
-        Lane::Lab => Lane::Kvm,
-        lane => lane,
-    };
     let case = |machine: &str, model: &str| {
-        // Both are spared what one of them is: what only one of them did would be no difference between them.
-        let mut spared = config.spared(lane, &pair.old.label, model);
-        spared.extend(config.spared(lane, &pair.new.label, model));
-        spared.dedup();
+        // A phase that is skipped for one of them is skipped for both: what only one of them did would be no difference between them.
+        let skipped = |qemu: &Qemu| {
+            let lane = place.phases_of;
+            scope.config.skipped_phases(lane, &qemu.label, model)
+        };
+        let mut skipped_phases = skipped(&pair.old);
+        skipped_phases.extend(skipped(&pair.new));
+        skipped_phases.dedup();
         Case {
-            qemu: Arc::clone(&pair.new),
-            lane,
-            machine: machine.to_owned(),
-            cpu: model.to_owned(),
             smp: smp.clone(),
-            spared,
-            linux: None,
+            skipped_phases,
+            ..place.case(&pair.new, machine, model)
         }
     };
     let models = pair.chosen([&set.models, &filter.models]);
     let machines: Vec<&str> = pair.machines().filter(machine).collect();
     let on = |machine: &&str| {
-        models
-            .iter()
-            .map(|model| case(machine, model))
-            .collect::<Vec<_>>()
+        let cases = models.iter().map(|model| case(machine, model));
+        cases.collect::<Vec<_>>()
     };
     let mut cases: Vec<Case> = machines.iter().flat_map(on).collect();
     let without = pair.lacking_machines().into_iter().filter(machine);
@@ -196,8 +177,11 @@ fn cases(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Filter;
     use crate::case::offers::Offers;
     use crate::case::offers::{Machine, Model};
+    use crate::config::{Config, Profile};
+    use crate::plan::Inventory;
 
     fn qemu(version: &str, machines: &[&str], models: &[&str]) -> Arc<Qemu> {
         let machine = |name: &&str| Machine {
@@ -244,7 +228,10 @@ mod tests {
             models: models.iter().map(glob).collect(),
             ..Filter::default()
         };
-        let trials = plan(&pair(), &set, &[], &config, &filter);
+        let inventory = Inventory::default();
+        let scope = inventory.scope(&config, Profile::Default, &filter);
+        let places = places(&Registry::default(), &scope, &set);
+        let trials = plan(&pair(), &set, &places, &scope);
         let named = |trial: &Trial| {
             let cases = trial.cases.iter();
             cases.map(|case| trial.case_name(case)).collect::<Vec<_>>()
@@ -277,15 +264,7 @@ mod tests {
     #[test]
     fn the_release_that_lacks_something_is_named() {
         let pair = pair();
-        let case = |machine: &str, cpu: &str| Case {
-            qemu: Arc::clone(&pair.new),
-            lane: Lane::Definition,
-            machine: machine.to_owned(),
-            cpu: cpu.to_owned(),
-            smp: Topology::single(),
-            spared: Vec::new(),
-            linux: None,
-        };
+        let case = |machine: &str, cpu: &str| Case::new(&pair.new, Lane::DEFINITION, machine, cpu);
         let lacks = |machine, cpu| pair.lacks(&case(machine, cpu)).map(|(_, reason)| reason);
         assert_eq!(lacks("pc-q35-7.2", "A-v1"), None);
         assert_eq!(

@@ -1,24 +1,24 @@
-//! The migrations of a selection: pairs of QEMUs × lanes × machine types that both have, live and through a file.
+//! The migrations of a selection: pairs of QEMUs × places × machine types that both have, live and through a file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use fidelity_protocol::frame::Phase;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
-use super::config::{Config, Profile};
-use super::trial::{Filter, Subject, Trial};
 use crate::case::glob::Glob;
-use crate::case::guest::{Case, Lane, Qemu, Topology};
-use crate::case::kernel::LabKernel;
-use crate::case::migration::{Journey, MIGRATIONS, Migration, Way, pair};
+use crate::case::migration::{MIGRATIONS, pair};
+use crate::case::{
+    Accelerator, Case, Journey, Lane, Migration, Qemu, Subject, Topology, Trial, Way,
+};
+use crate::config::{Config, ConfigError};
+use crate::lanes::{Backend, Place, Registry, Scope};
 
 /// Migrations of a selection. Left out, there are none: all that there could be are pairs of everything.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MigrationSet {
     /// Lanes in which guests are migrated on this host: those with a QEMU.
-    #[serde(deserialize_with = "lanes")]
     pub lanes: Vec<Lane>,
     /// Globs over pairs, as `qemu-7.2..qemu-11.1`.
     pub pairs: Vec<Glob>,
@@ -48,76 +48,80 @@ impl Default for MigrationSet {
     }
 }
 
-fn lanes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Lane>, D::Error> {
-    let lanes = Vec::<Lane>::deserialize(deserializer)?;
-    let stays = |lane: &&Lane| matches!(lane, Lane::KvmDirect | Lane::Lab | Lane::Linux);
-    match lanes.iter().find(stays) {
-        Some(Lane::Lab) => Err(D::Error::custom(
-            "labs have a list of their own: lab.migration",
-        )),
-        Some(lane) => Err(D::Error::custom(format!(
-            "guests of lane {lane} cannot be migrated"
-        ))),
-        None => Ok(lanes),
+/// The migrations of a profile.
+///
+/// # Errors
+/// A section is malformed, or names a lane whose guests cannot be migrated.
+pub fn plan(registry: &Registry, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
+    let set: MigrationSet = scope.config.section(scope.profile, "migration")?;
+    for lane in &set.lanes {
+        migrates(registry, scope, *lane)?;
     }
-}
-
-/// The migrations between `qemus` on this host.
-pub fn plan(qemus: &[Arc<Qemu>], config: &Config, profile: Profile, filter: &Filter) -> Vec<Trial> {
-    let set = &config.selection(profile).migration;
-    let lanes = set.lanes.iter().copied().filter(|lane| filter.lane(*lane));
-    let place = |lane: Lane| Planner {
-        set,
-        models: &set.models,
-        config,
-        filter,
-        lane,
-        lab: None,
-    };
-    lanes.flat_map(|lane| place(lane).trials(qemus)).collect()
-}
-
-/// The migrations between the QEMUs that are taken into the lab of `kernel`.
-pub fn in_lab(
-    kernel: &LabKernel,
-    qemus: &[Arc<Qemu>],
-    config: &Config,
-    profile: Profile,
-    filter: &Filter,
-) -> Vec<Trial> {
-    let selection = config.selection(profile);
-    let (set, lab) = (&selection.migration, &selection.lab);
-    if !filter.lane(Lane::Lab) || !Glob::matches(&lab.kernels, &kernel.label) {
-        return Vec::new();
-    }
-    let along = qemus
+    let mut trials = Vec::new();
+    for backend in registry
         .iter()
-        .filter(|qemu| Glob::matches(&lab.qemus, &qemu.label));
+        .filter(|lane| scope.filter.lane(lane.lane()))
+    {
+        for place in backend.places(scope) {
+            trials.extend(at_place(&set, backend, &place, scope)?);
+        }
+    }
+    Ok(trials)
+}
+
+fn migrates(registry: &Registry, scope: &Scope<'_>, lane: Lane) -> Result<(), ConfigError> {
+    let places = registry.get(lane).map(|backend| backend.places(scope));
+    if places
+        .into_iter()
+        .flatten()
+        .any(|place| place.host.is_none())
+    {
+        return Ok(());
+    }
+    Err(scope.config.error(format!(
+        "guests of lane {lane} cannot be migrated on this host (labs have a list of their own: lab.migration)"
+    )))
+}
+
+fn at_place(
+    set: &MigrationSet,
+    backend: &dyn Backend,
+    place: &Place,
+    scope: &Scope<'_>,
+) -> Result<Vec<Trial>, ConfigError> {
+    // This host's lanes are named; an emulated host has a list of its own.
+    if place.host.is_none() && !set.lanes.contains(&place.lane) {
+        return Ok(Vec::new());
+    }
+    let migrated = backend.migrated(scope, place, &set.models)?;
+    let qemus = scope.qemus.iter();
+    let qemus = qemus.filter(|qemu| Glob::matches(&migrated.qemus, &qemu.label));
     let planner = Planner {
         set,
-        models: &lab.migration,
-        config,
-        filter,
-        lane: Lane::Kvm,
-        lab: Some(&kernel.label),
+        models: &migrated.models,
+        place,
+        scope,
     };
-    planner.trials(&along.cloned().collect::<Vec<_>>())
+    Ok(planner.trials(&qemus.cloned().collect::<Vec<_>>()))
 }
 
-/// Phases that a guest is spared on either side.
-pub fn spared(config: &Config, lane: Lane, [from, to]: [&Qemu; 2], model: &str) -> Vec<Phase> {
-    let mut spared = config.spared(lane, &from.label, model);
-    spared.extend(config.spared(lane, &to.label, model));
-    spared
+/// Phases that are skipped for a guest on either side.
+pub fn skipped_phases(
+    config: &Config,
+    lane: Lane,
+    [from, to]: [&Qemu; 2],
+    model: &str,
+) -> Vec<Phase> {
+    let mut skipped = config.skipped_phases(lane, &from.label, model);
+    skipped.extend(config.skipped_phases(lane, &to.label, model));
+    skipped
 }
 
 struct Planner<'a> {
     set: &'a MigrationSet,
     models: &'a [Glob],
-    config: &'a Config,
-    filter: &'a Filter,
-    lane: Lane,
-    lab: Option<&'a str>,
+    place: &'a Place,
+    scope: &'a Scope<'a>,
 }
 
 impl Planner<'_> {
@@ -138,79 +142,73 @@ impl Planner<'_> {
     /// Machine types that both have and that are wanted.
     fn machines<'q>(&self, from: &'q Qemu, to: &Qemu) -> Vec<&'q str> {
         let there: Vec<&str> = to.offers.versioned_machines().collect();
-        let shared = from
-            .offers
-            .versioned_machines()
-            .filter(|name| there.contains(name));
+        let shared = from.offers.versioned_machines();
+        let shared = shared.filter(|name| there.contains(name));
         let mut shared: Vec<&str> = match &self.set.machines {
             Some(globs) => shared.filter(|name| Glob::matches(globs, name)).collect(),
             // They come in natural order.
-            None => shared
-                .filter(|name| name.starts_with("pc-q35-"))
-                .last()
-                .into_iter()
-                .collect(),
+            None => {
+                let newest = shared.filter(|name| name.starts_with("pc-q35-")).last();
+                newest.into_iter().collect()
+            }
         };
-        shared.retain(|name| self.filter.machine(name));
+        shared.retain(|name| self.scope.filter.machine(name));
         shared
     }
 
     fn ways(&self, from: &Arc<Qemu>, to: &Arc<Qemu>, machine: &str) -> Vec<Trial> {
-        let trial = |way: &Way| {
-            let place = match self.lab {
-                Some(label) => format!("{}/{label}", Lane::Lab),
-                None => self.lane.name().to_owned(),
-            };
-            Trial {
-                name: format!("{place}/{}/{machine}/{}", pair(from, to), way.name()),
-                subject: Subject::Migration(Migration {
-                    to: Arc::clone(to),
-                    journey: Journey {
-                        way: *way,
-                        file: None,
-                        plug: true,
-                        reset: true,
-                    },
-                }),
-                expectation: self.expectation(from, to, machine),
-                cases: self.cases(from, to, machine),
-                pair: None,
-            }
+        let trial = |way: &Way| Trial {
+            name: format!(
+                "{}/{}/{machine}/{}",
+                self.place.name,
+                pair(from, to),
+                way.name()
+            ),
+            subject: Subject::Migration(Migration {
+                to: Arc::clone(to),
+                journey: Journey {
+                    way: *way,
+                    file: None,
+                    plug: true,
+                    reset: true,
+                },
+            }),
+            expectation: self.expectation(from, to, machine),
+            cases: self.cases(from, to, machine),
         };
         self.set.ways.iter().map(trial).collect()
     }
 
-    /// What is known to change between two releases; within one nothing may, and under KVM it is not QEMU alone that has a say.
+    /// What is known to change between two releases; within one nothing may, and under KVM it is not QEMU alone that decides.
     fn expectation(&self, from: &Qemu, to: &Qemu, machine: &str) -> PathBuf {
         let (from, to) = (from.release_folder(), to.release_folder());
-        let independent = matches!(self.lane, Lane::Definition | Lane::Tcg);
-        if from == to || !independent {
+        if from == to || self.place.run_as.accelerator == Accelerator::Kvm {
             return PathBuf::new();
         }
         let folder = PathBuf::from(MIGRATIONS).join(format!("{from}..{to}"));
         folder
-            .join(self.lane.name())
+            .join(self.place.lane.name())
             .join(format!("{machine}.snap"))
     }
 
     fn cases(&self, from: &Arc<Qemu>, to: &Arc<Qemu>, machine: &str) -> Vec<Case> {
         let there: Vec<&str> = to.offers.compared_models().collect();
-        let shared = from
-            .offers
-            .compared_models()
-            .filter(|name| there.contains(name));
-        let chosen =
-            shared.filter(|name| Glob::matches(self.models, name) && self.filter.model(name));
-        let case = |model: &str, word: &str| Case {
-            qemu: Arc::clone(from),
-            lane: self.lane,
-            machine: machine.to_owned(),
-            cpu: format!("{model}{word}"),
+        let shared = from.offers.compared_models();
+        let chosen = shared.filter(|name| {
+            let chosen = Glob::matches(self.models, name) && self.scope.filter.model(name);
+            chosen && there.contains(name)
+        });
+        let case = |model: &str, flag: &str| Case {
             smp: self.set.smp.clone(),
-            linux: None,
-            spared: spared(self.config, self.lane, [from, to], model),
+            skipped_phases: skipped_phases(
+                self.scope.config,
+                self.place.phases_of,
+                [from, to],
+                model,
+            ),
+            ..self.place.case(from, machine, &format!("{model}{flag}"))
         };
-        let strict = self.set.enforce && self.lane != Lane::Definition;
+        let strict = self.set.enforce && !self.place.run_as.forced_features;
         let both = |model| {
             let plain = [case(model, "")].into_iter();
             plain.chain(strict.then(|| case(model, ",enforce")))
@@ -224,8 +222,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::case::Filter;
     use crate::case::offers::Offers;
     use crate::case::offers::{Machine, Model};
+    use crate::config::Profile;
+    use crate::plan::Inventory;
 
     fn qemu(release: &str, machines: &[&str], models: &[&str]) -> Arc<Qemu> {
         let machine = |name: &&str| Machine {
@@ -248,7 +249,7 @@ mod tests {
         })
     }
 
-    fn planned(toml: &str) -> Vec<Trial> {
+    fn planned(toml: &str) -> Result<Vec<Trial>, ConfigError> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("fidelity.toml");
         std::fs::write(&path, toml).expect("a file");
@@ -259,7 +260,15 @@ mod tests {
             &["pc-q35-7.2", "pc-q35-11.1"],
             &["486-v1", "EPYC-v9"],
         );
-        plan(&[old, new], &config, Profile::Default, &Filter::default())
+        let inventory = Inventory {
+            qemus: vec![old, new],
+            ..Inventory::default()
+        };
+        let filter = Filter::default();
+        plan(
+            &Registry::default(),
+            &inventory.scope(&config, Profile::Default, &filter),
+        )
     }
 
     fn told(trials: &[Trial]) -> Vec<String> {
@@ -277,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_selection_that_says_nothing_migrates_nothing() {
-        assert!(planned("").is_empty());
+        assert!(planned("").expect("a plan").is_empty());
     }
 
     #[test]
@@ -285,7 +294,7 @@ mod tests {
         let trials = planned(
             "[default.migration]\nlanes = [\"tcg\"]\nmodels = [\"*\"]\nways = [\"live\"]\nenforce = true\n\
              pairs = [\"qemu-7.2..*\"]\n",
-        );
+        ).expect("a plan");
         assert_eq!(
             told(&trials),
             [
@@ -303,14 +312,12 @@ mod tests {
 
     #[test]
     fn a_lane_without_a_qemu_is_refused() {
-        let read = |lane: &str| {
-            let text = format!("lanes = [\"{lane}\"]");
-            toml::from_str::<MigrationSet>(&text)
-                .expect_err("an error")
-                .to_string()
-        };
-        assert!(read("kvm-direct").contains("guests of lane kvm-direct cannot be migrated"));
-        assert!(read("lab").contains("labs have a list of their own: lab.migration"));
+        for lane in ["kvm-direct", "lab", "linux", "libvirt"] {
+            let text = format!("[default.migration]\nlanes = [\"{lane}\"]\n");
+            let error = planned(&text).expect_err("an error").to_string();
+            let expected = format!("guests of lane {lane} cannot be migrated on this host");
+            assert!(error.contains(&expected), "{error}");
+        }
     }
 
     #[test]
@@ -318,7 +325,7 @@ mod tests {
         let trials = planned(
             "[default.migration]\nlanes = [\"kvm\", \"definition\"]\nmodels = [\"486*\"]\nways = [\"file\"]\nenforce = true\n\
              pairs = [\"qemu-11.1..qemu-7.2\"]\n",
-        );
+        ).expect("a plan");
         assert_eq!(
             told(&trials),
             [

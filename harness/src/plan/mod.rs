@@ -1,15 +1,14 @@
-//! `fidelity.toml` + what each QEMU binary offers → the planned [`Trial`]s and their cases. Nothing here starts a process.
+//! `fidelity.toml` + what there is on this machine → the planned trials.
+//!
+//! [`inventory`] finds QEMUs, what each offers, and kernels. [`planner`] asks every lane for its trials; [`migrations`] and [`compat`] are
+//! the trials over pairs of QEMUs, [`shard`] is a part of a plan. [`identity`] says whether a cached answer is still about the same binary.
 
 pub mod compat;
-pub mod config;
 pub mod identity;
-pub mod labs;
-pub mod linux;
+pub mod inventory;
 pub mod migrations;
 pub mod planner;
 pub mod shard;
-pub mod trial;
 
-pub use config::{Config, ConfigError, Profile};
+pub use inventory::Inventory;
 pub use planner::plan;
-pub use trial::{Filter, Subject, Trial};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::trial::Trial;
+use crate::case::Trial;
 
 /// Part `k` of `n` (1 ≤ k ≤ n), in the order of the plan.
 ///

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::class::HostClass;
 use super::row::Key;
-use crate::plan::trial::Trial;
+use crate::case::trial::Trial;
 
 /// Version of the format. A file of another one is refused.
 pub const VERSION: u32 = 1;
@@ -61,7 +61,7 @@ impl PlanId {
         for trial in trials {
             for case in &trial.cases {
                 let name = trial.case_name(case);
-                if case.lane.host_independent() {
+                if case.host_independent() {
                     let offers = &case.qemu.offers;
                     identity.insert(format!("{name} {} {}", offers.version, offers.package));
                     shared.push(name);

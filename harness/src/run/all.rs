@@ -6,9 +6,9 @@ use rayon::prelude::*;
 
 use super::engine::Engine;
 use super::judge::{judge, result};
+use crate::case::Trial;
 use crate::check::{CaseResult, Status};
 use crate::host::Ability;
-use crate::plan::trial::Trial;
 
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
 pub fn all(
@@ -30,7 +30,9 @@ pub fn all(
             ended.push((index, results));
         }
     };
+    engine.prepare(trials.iter().copied());
     engine
+        .bench
         .pool()
         .install(|| trials.par_iter().enumerate().for_each(each));
     let mut ended = ended.into_inner().unwrap_or_default();
@@ -38,17 +40,27 @@ pub fn all(
     ended.into_iter().map(|(_, results)| results).collect()
 }
 
-/// The results of a trial that is not run: its lane cannot run here, there is nothing to hold it against, or the run was
-/// cancelled before it.
+/// Why a trial is not run, known before it runs: its lane cannot run here, or there is nothing to compare it with.
+pub fn skip(engine: &Engine, ability: &Ability, trial: &Trial) -> Option<String> {
+    let lane = engine.registry.get(trial.cases.first()?.lane)?;
+    let unable = trial.cases.iter().find_map(|case| {
+        let able = lane.available(ability, case);
+        able.err().map(|unable| unable.to_string())
+    });
+    unable
+        .or_else(|| lane.skip(&engine.bench, trial))
+        .or_else(|| {
+            let store = &engine.bench.store;
+            store.skip(trial).filter(|_| !lane.runs_unrecorded())
+        })
+}
+
+/// The results of a trial that is not run.
 fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<CaseResult>> {
-    let able = match trial.lab() {
-        Some(_) => Ok(()),
-        None => ability.case(trial.cases.first()?),
-    };
-    let (status, reason) = match able {
-        Err(unable) => (Status::Skip, unable),
-        Ok(()) if engine.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),
-        Ok(()) => (Status::Skip, engine.store.skip(trial)?),
+    let (status, reason) = match skip(engine, ability, trial) {
+        Some(reason) => (Status::Skip, reason),
+        None if engine.bench.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),
+        None => return None,
     };
     let results = trial
         .cases

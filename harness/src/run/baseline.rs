@@ -1,19 +1,21 @@
 //! A host's baseline: all its layers and the guests of its KVM lanes, recorded in a folder, and held against later.
 //!
-//! `host.json` is the host; every case of a KVM lane is a [`Record`] under its name, `kvm/qemu-11.1/-/486-v1.json`.
+//! `host.json` is the host; every case of a KVM lane is an [`Evidence`] under its name, `kvm/qemu-11.1/-/486-v1.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::engine::{Engine, Observation};
-use super::record::{Record, RecordError, VERSION, record};
-use crate::check::{Finding, baseline, host_cpus};
-use crate::cpuid::render::render;
+use super::engine::Engine;
+use super::record::record;
+use crate::case::Trial;
+use crate::check::{Change, baseline};
+use crate::evidence::record::VERSION;
+use crate::evidence::{Evidence, RecordError};
+use crate::expectation::Store;
 use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
-use crate::plan::trial::Trial;
 use crate::util::files::write_whole;
 
 /// Name of the host's file.
@@ -23,7 +25,7 @@ const HOST: &str = "host.json";
 #[derive(Clone, Debug)]
 pub struct Baseline {
     host: HostRecord,
-    cases: BTreeMap<String, Record>,
+    cases: BTreeMap<String, Evidence>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,38 +78,36 @@ impl Baseline {
                 .strip_prefix(folder)
                 .unwrap_or(&file)
                 .with_extension("");
-            cases.insert(name.display().to_string(), Record::read(&file)?);
+            cases.insert(name.display().to_string(), Evidence::read(&file)?);
         }
         Ok(Baseline { host, cases })
     }
 
-    /// What a guest sees now that it did not then, or the other way round; `None` where the case was not recorded.
-    pub fn guest(&self, engine: &Engine, case: &str, now: &Observation) -> Option<Vec<Finding>> {
-        let then = self.cases.get(case)?;
-        let store = &engine.store;
-        let lines = render(&then.guest, &store.table, &store.volatile);
-        Some(baseline::guests(&lines, &now.lines))
+    /// What a case shows now and did not then, or the other way round: the host itself, or a guest; nothing where it was not recorded.
+    pub fn since(&self, store: &Store, case: &str, now: &Evidence) -> Vec<Change> {
+        if now.guest.vcpus.is_empty() {
+            return self.host_since(store, now);
+        }
+        let Some(then) = self.cases.get(case) else {
+            return Vec::new();
+        };
+        let lines = |evidence: &Evidence| evidence.guest_lines(&store.table, &store.volatile);
+        baseline::guests(&lines(then), &lines(now))
+    }
+
+    fn host_since(&self, store: &Store, now: &Evidence) -> Vec<Change> {
+        let Some(host) = now.host.as_deref() else {
+            return Vec::new();
+        };
+        let kvm = now.kvm.clone().map(|kvm| (*kvm).clone());
+        let then = (&self.host.host, &self.host.kvm);
+        baseline::hosts(then, (host, &kvm), &store.table)
     }
 
     /// What may be the cause of a change, in a sentence.
     pub fn context(&self) -> String {
         baseline::context(&self.host.host, &HostLayer::of_this_host()).join("; ")
     }
-}
-
-/// What this host contradicts itself in: its processors one another, and today its baseline.
-pub fn host(engine: &Engine) -> Vec<Finding> {
-    let now = HostRecord::of_this_host();
-    let table = &engine.store.table;
-    let mut changes = host_cpus::differences(&now.host, table);
-    if let Some(Baseline { host: then, .. }) = &engine.baseline {
-        changes.extend(baseline::hosts(
-            (&then.host, &then.kvm),
-            (&now.host, &now.kvm),
-            table,
-        ));
-    }
-    changes
 }
 
 /// Records this host and the cases of `trials` in `folder`; how many cases there are. Cases whose guest could not be run are told by

@@ -12,11 +12,12 @@ use fidelity_protocol::frame::Phase;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::engine::{Engine, Observed};
-use crate::case::guest::{Case, Lane, Qemu, Topology};
+use super::engine::Engine;
+use crate::case::{Case, Lane, Qemu};
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::{Field, Format, Space, Table};
+use crate::lanes::Observed;
 use crate::vmm::{monitor, qmp};
 
 /// No feature; every basic, extended and Centaur leaf in range.
@@ -55,10 +56,11 @@ pub fn measure(engine: &Engine, qemu: &Arc<Qemu>) -> anyhow::Result<Catalogue> {
         .collect::<Result<_, _>>()?;
     let booleans = properties.iter().filter(|(_, kind)| kind == "bool");
     let names: Vec<&String> = booleans.map(|(name, _)| name).collect();
-    let measured: Vec<(&String, Result<BTreeSet<Bit>, String>)> = engine.pool().install(|| {
-        let one = |name: &&String| moved_by(engine, qemu, &bases, name);
-        names.par_iter().map(|name| (*name, one(name))).collect()
-    });
+    let measured: Vec<(&String, Result<BTreeSet<Bit>, String>)> =
+        engine.bench.pool().install(|| {
+            let one = |name: &&String| moved_by(engine, qemu, &bases, name);
+            names.par_iter().map(|name| (*name, one(name))).collect()
+        });
     for (name, outcome) in measured {
         match outcome {
             Ok(bits) => drop(catalogue.moved.insert(name.clone(), bits)),
@@ -78,8 +80,8 @@ fn properties(engine: &Engine, qemu: &Qemu) -> anyhow::Result<Vec<(String, Strin
         &qemu.path,
         "none",
         &[list],
-        engine.options.timeout,
-        engine.cancel(),
+        engine.bench.options.timeout,
+        engine.bench.cancel(),
     )?;
     let pair = |property: &Value| {
         Some((
@@ -124,16 +126,9 @@ fn moved_by(
 }
 
 fn see(engine: &Engine, qemu: &Arc<Qemu>, cpu: &str) -> Observed {
-    let case = Case {
-        qemu: Arc::clone(qemu),
-        lane: Lane::Definition,
-        machine: qemu.offers.newest_machine().unwrap_or("q35").to_owned(),
-        cpu: cpu.to_owned(),
-        smp: Topology::single(),
-        spared: Vec::new(),
-        linux: None,
-    };
-    let mut options = engine.options.clone();
+    let machine = qemu.newest_machine().unwrap_or("q35");
+    let case = Case::new(qemu, Lane::DEFINITION, machine, cpu);
+    let mut options = engine.bench.options.clone();
     // Names are about what QEMU sets, before an OS changes anything; the fewer phases, the sooner it is over.
     options.phases.retain(|phase| *phase == Phase::Reset);
     engine.boot(&case, &options)

@@ -12,13 +12,13 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::Engine;
-use crate::case::guest::{Case, Lane, Qemu, Topology};
+use crate::case::{Case, Lane, Qemu};
 use crate::check::groups::Models;
-use crate::check::{Finding, Groups, Layer, Shift, compare_with_emptied};
+use crate::check::{Change, Groups, Shift, compare_with_emptied};
+use crate::config::Config;
 use crate::cpuid::line::Line;
 use crate::expectation::store::Expected;
 use crate::host::site::{Here, Site as _};
-use crate::plan::config::Config;
 
 /// A compat property of CPUs: a QOM type, a property, a value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +53,14 @@ pub type Told = BTreeMap<String, BTreeSet<CompatProperty>>;
 /// The CPU compat properties that a QEMU tells of its machine types; `None` where it does not know the question.
 pub fn told(engine: &Engine, qemu: &Qemu) -> Option<Told> {
     let question = json!({"execute": "query-machines", "arguments": {"compat-props": true}});
-    let timeout = engine.options.timeout;
-    let answers = Here.ask(&qemu.path, "none", &[question], timeout, engine.cancel());
+    let timeout = engine.bench.options.timeout;
+    let answers = Here.ask(
+        &qemu.path,
+        "none",
+        &[question],
+        timeout,
+        engine.bench.cancel(),
+    );
     let answers = answers.ok()?;
     let machines = answers.first()?.as_array()?.iter();
     let machine = |machine: &Value| {
@@ -102,7 +108,7 @@ pub fn between(
 #[derive(Clone, Debug)]
 pub struct Caused {
     /// What the guest sees differently.
-    pub changes: Vec<Finding>,
+    pub changes: Vec<Change>,
     /// The properties that make a line go or come, each on its own.
     pub by: BTreeMap<Shift, BTreeSet<CompatProperty>>,
     /// Of a line that no property makes alone: those without any of which it does not come.
@@ -141,7 +147,7 @@ pub fn caused(
         ..case.clone()
     };
     let (base, other) = (on(case)?, on(&there)?);
-    let changes = compare_with_emptied(&base, &other, Layer::Unknown);
+    let changes = compare_with_emptied(&base, &other, "");
     let wanted: BTreeSet<Shift> = changes.iter().flat_map(Shift::halves).collect();
     let mut by: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
     if wanted.is_empty() {
@@ -166,10 +172,10 @@ pub fn caused(
             ..case.clone()
         };
         let lines = on(&case).ok()?;
-        let changes = compare_with_emptied(&base, &lines, Layer::Unknown);
+        let changes = compare_with_emptied(&base, &lines, "");
         Some(changes.iter().flat_map(Shift::halves).collect())
     };
-    let known: Vec<(&CompatProperty, BTreeSet<Shift>)> = engine.pool().install(|| {
+    let known: Vec<(&CompatProperty, BTreeSet<Shift>)> = engine.bench.pool().install(|| {
         let measured = candidates.par_iter().copied();
         measured
             .filter_map(|property| Some((property, with(&[property])?)))
@@ -220,6 +226,7 @@ fn together(
         Some(((*left_out).clone(), with(&rest)?))
     };
     let left: Vec<(CompatProperty, BTreeSet<Shift>)> = engine
+        .bench
         .pool()
         .install(|| properties.par_iter().filter_map(without).collect());
     let mut needed: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
@@ -255,15 +262,8 @@ pub fn of_expectations(
     for (machine, models) in shown_by(engine, qemu, &|machine| told.contains_key(machine))? {
         let properties = told.get(machine.as_str()).cloned().unwrap_or_default();
         let one = |(model, shifts): (&String, &BTreeSet<Shift>)| {
-            let case = Case {
-                qemu: Arc::clone(qemu),
-                lane: Lane::Definition,
-                machine: newest.to_owned(),
-                cpu: model.clone(),
-                smp: Topology::single(),
-                spared: config.spared(Lane::Definition, &qemu.label, model),
-                linux: None,
-            };
+            let mut case = Case::new(qemu, Lane::DEFINITION, newest, model);
+            case.skipped_phases = config.skipped_phases(Lane::DEFINITION, &qemu.label, model);
             let caused = caused(engine, &case, &machine, &properties)?;
             let words = |shift: &Shift| caused.words(shift).unwrap_or("-".to_owned());
             Ok(shifts
@@ -272,6 +272,7 @@ pub fn of_expectations(
                 .collect())
         };
         let measured: Result<Vec<BTreeMap<_, _>>, String> = engine
+            .bench
             .pool()
             .install(|| models.par_iter().map(one).collect());
         causes.extend(measured?.into_iter().flatten());
@@ -291,11 +292,11 @@ fn shown_by(engine: &Engine, qemu: &Qemu, told: &dyn Fn(&str) -> bool) -> Result
     let machines = qemu.offers.versioned_machines();
     for machine in machines.filter(|machine| Some(*machine) != newest) {
         let file = format!("{}/machines/{machine}.snap", qemu.release_folder());
-        let expected = engine.store.expectation(Path::new(&file));
+        let expected = engine.bench.store.expectation(Path::new(&file));
         let Expected::Text(text) = expected.map_err(|error| error.to_string())? else {
             continue;
         };
-        let models = Models::new(all.clone(), &engine.store.sets);
+        let models = Models::new(all.clone(), &engine.bench.store.sets);
         let groups = Groups::parse(&text, &models).map_err(|error| format!("{file}: {error}"))?;
         for model in &all {
             let shifts: BTreeSet<Shift> = groups.changes(model).into_iter().cloned().collect();

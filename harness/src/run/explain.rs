@@ -5,15 +5,17 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::engine::{Engine, Observation, Observed};
-use super::linux::bare_metal;
-use crate::case::guest::{Case, Lane};
+use super::engine::Engine;
+use crate::case::{Case, Lane, Starter};
 use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::table::Field;
 use crate::cpuid::table::Table;
 use crate::explain::flags::{Flag, flags, model, without};
 use crate::explain::host::owner;
 use crate::explain::{Claim, Evidence, State};
+use crate::host::{HostLayer, KvmLayer};
+use crate::lanes::linux::lane::bare_metal;
+use crate::lanes::{Observation, Observed};
 use crate::util::order::natural;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::{monitor, qmp};
@@ -49,12 +51,18 @@ pub fn named<'a>(table: &'a Table, name: &str) -> Option<&'a Field> {
 /// The second value is why the guest could not be run, where it could not.
 pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<String>) {
     // What stands above the guest's kernel is the same without one, and QEMU can be asked there.
-    let bare = bare_metal(case);
+    let bare = case.linux.is_some().then(|| bare_metal(case));
+    let above = bare.as_ref().unwrap_or(case);
     let gatherer = Gatherer {
         engine,
-        case: bare.as_ref().unwrap_or(case),
+        case: above,
         field,
         at: At::of(field),
+        host: above
+            .uses_kvm()
+            .then(|| engine.bench.host_layer(above))
+            .flatten(),
+        kvm: engine.bench.kvm_layer(above),
     };
     let (mut evidence, mut broken) = gatherer.evidence();
     if case.linux.is_some() {
@@ -70,6 +78,8 @@ struct Gatherer<'a> {
     case: &'a Case,
     field: &'a Field,
     at: At,
+    host: Option<Arc<HostLayer>>,
+    kvm: Result<Arc<KvmLayer>, String>,
 }
 
 impl Gatherer<'_> {
@@ -109,8 +119,13 @@ impl Gatherer<'_> {
         (evidence, broken.map(|broken| broken.reason.clone()))
     }
 
+    /// Whether QEMU asks KVM for the guest's features.
+    fn is_under_kvm(&self) -> bool {
+        self.uses_kvm() && self.case.run_as.starter == Starter::Qemu
+    }
+
     fn uses_kvm(&self) -> bool {
-        matches!(self.case.lane, Lane::Kvm | Lane::KvmDirect)
+        self.case.uses_kvm()
     }
 
     fn is_me(&self, name: &str) -> bool {
@@ -128,10 +143,10 @@ impl Gatherer<'_> {
     // QEMU.
 
     fn ask(&self, machine: &str, command: &Value) -> Result<Value, String> {
-        let timeout = self.engine.options.timeout;
+        let timeout = self.engine.bench.options.timeout;
         let commands = std::slice::from_ref(command);
         let path = &self.case.qemu.path;
-        let answers = qmp::ask(path, machine, commands, timeout, self.engine.cancel());
+        let answers = qmp::ask(path, machine, commands, timeout, self.engine.bench.cancel());
         match answers {
             Ok(mut answers) => Ok(answers.swap_remove(0)),
             Err(error) => Err(error.to_string()),
@@ -217,7 +232,7 @@ impl Gatherer<'_> {
         names.retain(|name| !self.is_open(name));
         let newest = offers.newest_machine().unwrap_or(&self.case.machine);
         let one = |name: &&str| ((*name).to_owned(), self.definition(newest, name));
-        let pool = self.engine.pool();
+        let pool = self.engine.bench.pool();
         pool.install(|| names.par_iter().map(one).collect())
     }
 
@@ -228,10 +243,8 @@ impl Gatherer<'_> {
 
     fn forced(&self, machine: &str, cpu: &str) -> Arc<Observed> {
         self.engine.observe(&Case {
-            lane: Lane::Definition,
             machine: machine.to_owned(),
-            cpu: cpu.to_owned(),
-            ..self.case.clone()
+            ..self.case.in_lane(Lane::DEFINITION).with_cpu(cpu)
         })
     }
 
@@ -254,7 +267,9 @@ impl Gatherer<'_> {
                     ),
                 )
             }
-            Err(broken) => Claim::unknown(format!("definition of {cpu}: {}", broken.last_words())),
+            Err(broken) => {
+                Claim::unknown(format!("definition of {cpu}: {}", broken.last_message()))
+            }
         }
     }
 
@@ -274,8 +289,10 @@ impl Gatherer<'_> {
             flag?;
             let owner = owner(self.field)?;
             let other = Gatherer {
-                field: self.engine.store.table.named(owner)?,
-                at: At::of(self.engine.store.table.named(owner)?),
+                field: self.engine.bench.store.table.named(owner)?,
+                at: At::of(self.engine.bench.store.table.named(owner)?),
+                host: self.host.clone(),
+                kvm: self.kvm.clone(),
                 ..*self
             };
             let claim = other.definition(&self.case.machine, cpu);
@@ -305,7 +322,7 @@ impl Gatherer<'_> {
         filtered: bool,
     ) -> Option<String> {
         let withheld = given.is_some_and(|given| given.state == State::Absent) && !filtered;
-        if self.case.lane != Lane::Kvm || !withheld || with_flags.state != State::Present {
+        if !self.is_under_kvm() || !withheld || with_flags.state != State::Present {
             return None;
         }
         let names = owner(self.field).into_iter().chain([&*self.field.name]);
@@ -322,13 +339,13 @@ impl Gatherer<'_> {
 
     /// What QEMU says that it gives, and whether it says that it filtered the feature.
     fn given(&self, observed: &Observed) -> (Option<Claim>, bool) {
-        if matches!(self.case.lane, Lane::Definition) {
+        if self.case.run_as.forced_features {
             return (None, false);
         }
         let Ok(seen) = observed else {
             return (None, false);
         };
-        if self.case.lane == Lane::KvmDirect {
+        if self.case.run_as.starter == Starter::Harness {
             let set = seen.given.first().and_then(|table| self.in_table(table));
             let claim = Claim::new(
                 State::of(Some(set == Some(true))),

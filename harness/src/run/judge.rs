@@ -1,128 +1,160 @@
-//! Holds a trial's cases against its expectation.
+//! Compares a trial's cases with what is expected of them. No lane is named here: what differs between lanes is asked of the lane.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fidelity_protocol::crc::crc32;
 use rayon::prelude::*;
 
-use super::engine::{Broken, Engine, Observation, Observed};
-use super::{lab, layered};
-use crate::case::guest::{Case, Lane};
+use super::engine::{Engine, Gathered};
+use crate::case::{Case, Qemu, Subject, Trial};
 use crate::check::groups::{Models, shifted};
-use crate::check::outcome::{CaseResult, Status};
-use crate::check::{Finding, Groups, Layer, compare, compare_with_emptied};
-use crate::cpuid::line::Line;
-use crate::cpuid::parse;
+use crate::check::outcome::{CaseResult, LinuxSeen, Status};
+use crate::check::{Change, Groups, all, compare, compare_with_emptied};
+use crate::cpuid::{Line, parse};
 use crate::evidence::flow::Step;
+use crate::evidence::{Evidence, way};
 use crate::expectation::store::{Expected, RECORD, in_ci};
-use crate::plan::trial::{Subject, Trial};
+use crate::lanes::backend::Comparable;
+use crate::lanes::{Backend, Broken, Observation, Observed};
 
-/// Who is to blame where a guest under TCG does not see what the model promised: nobody but QEMU had a hand in it.
-pub(super) const LAYER: Layer = Layer::Qemu;
+/// The layer that is responsible where a guest under TCG does not see what the model promised: nothing but QEMU had a hand in it.
+pub(super) const LAYER: &str = "qemu";
 
 /// A trial that has been run.
 #[derive(Debug)]
 pub struct Verdict {
     /// One a case.
     pub results: Vec<CaseResult>,
-    /// The text that would be the expectation if this run were right; `None` where a guest could not be observed.
+    /// The text that would be the expectation if this run were right; `None` where a guest could not be observed, or nothing is
+    /// recorded of the trial.
     pub observed: Option<String>,
 }
 
 /// Runs a trial. `done` is called for each case as it ends.
 pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
-    if let Some(label) = trial.lab()
-        && engine.lab().is_none()
-    {
-        return lab::judge_in(engine, label, trial, done);
-    }
     match &trial.subject {
-        Subject::Kvm => lab::judge_kvm(engine, trial, done),
-        Subject::Model => model(engine, trial, done),
-        Subject::Layers => layers(engine, trial, done),
-        Subject::Linux => super::linux::judge(engine, trial, done),
+        Subject::Whole | Subject::Layers => each(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
-        Subject::Releases => super::releases::judge(engine, trial, done),
-        Subject::Host => host(engine, trial, done),
+        Subject::Releases(pair) => super::releases::judge(engine, trial, pair, done),
         Subject::Migration(migration) => super::migrate::judge(engine, trial, migration, done),
     }
 }
 
-fn model(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+/// Each case by itself.
+fn each(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
     let mut results = Vec::new();
     let mut observed = None;
     for case in &trial.cases {
-        let seen = engine.observe(case);
-        let result = match &*seen {
-            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
-            Ok(observation) => {
-                let text = text(&observation.lines);
-                let result = held(engine, trial, case, |expected| {
-                    let expected = parse::lines(expected).map_err(|error| error.to_string())?;
-                    let mut changes = compare(&expected, &observation.lines, LAYER);
-                    changes.extend(layered::findings(engine, case, observation)?);
-                    Ok(changes)
-                });
-                observed = Some(text);
-                result
-                    .ran(observation.elapsed, &observation.command)
-                    .saw(&observation.lines)
-                    .through(super::flow::of(engine, case, observation))
-            }
-        };
+        let (result, lines) = single(engine, trial, case);
         done(&result);
         results.push(result);
+        observed = lines.map(|lines| text(&lines));
     }
-    Verdict { results, observed }
-}
-
-/// Held against itself alone: what the layers say of one guest must agree, on a host that nobody has seen before too.
-fn layers(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
-    let held = |case: &Case| {
-        let seen = engine.observe(case);
-        let result = match &*seen {
-            Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
-            Ok(observation) => match layered::findings(engine, case, observation) {
-                Err(problem) => result(trial, case, Status::Error, &problem),
-                Ok(mut changes) => {
-                    let baseline = engine.baseline.as_ref();
-                    let name = trial.case_name(case);
-                    let since = baseline.and_then(|then| then.guest(engine, &name, observation));
-                    changes.extend(since.unwrap_or_default());
-                    judged(engine, trial, case, changes)
-                }
-            }
-            .ran(observation.elapsed, &observation.command)
-            .saw(&observation.lines)
-            .through(super::flow::of(engine, case, observation)),
-        };
-        done(&result);
-        result
-    };
+    let recorded = matches!(trial.subject, Subject::Whole) && trial.is_recorded();
     Verdict {
-        results: trial.cases.iter().map(held).collect(),
-        observed: None,
+        results,
+        observed: observed.filter(|_| recorded),
     }
 }
 
-/// The host itself, which needs no guest.
-fn host(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
-    let held = |case: &Case| {
-        let started = std::time::Instant::now();
-        let changes = super::baseline::host(engine);
-        let mut result = judged(engine, trial, case, changes).ran(started.elapsed(), &[]);
-        if let (Some(baseline), Status::Fail) = (&engine.baseline, result.status) {
-            result.reason = baseline.context();
+/// The result of a case, and what it showed as expectation lines.
+fn single(engine: &Engine, trial: &Trial, case: &Case) -> (CaseResult, Option<Vec<Line>>) {
+    let started = Instant::now();
+    let Gathered { guest, evidence } = engine.gather(case);
+    if let Some(Err(unseen)) = guest.as_deref() {
+        let result = broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command);
+        return (result, None);
+    }
+    let seen = guest.as_deref().and_then(|guest| guest.as_ref().ok());
+    let (elapsed, command) = match seen {
+        Some(seen) => (seen.elapsed, seen.command.clone()),
+        None => (started.elapsed(), Vec::new()),
+    };
+    let (evidence, lane) = match (evidence, engine.lane(case)) {
+        (Ok(evidence), Ok(lane)) => (evidence, lane),
+        (Err(problem), _) => {
+            let status = missing(engine);
+            let result = result(trial, case, status, &problem.to_string());
+            return (result.ran(elapsed, &command), None);
         }
-        done(&result);
-        result
+        (_, Err(unknown)) => return (broken(trial, case, &unknown), None),
     };
-    Verdict {
-        results: trial.cases.iter().map(held).collect(),
-        observed: None,
+    let lines = lane.lines(&engine.bench, case, &evidence);
+    let mut result = compared(engine, trial, case, lane, &evidence, &lines);
+    result.linux = evidence.linux_report().as_ref().map(LinuxSeen::of);
+    let result = result
+        .ran(elapsed, &command)
+        .saw(&lines)
+        .through(way(&evidence, &engine.bench.store.table));
+    (result, Some(lines))
+}
+
+/// What a case is where a layer is missing: our own doing where the run was cancelled.
+fn missing(engine: &Engine) -> Status {
+    if engine.bench.cancelled() {
+        Status::Miss
+    } else {
+        Status::Error
     }
+}
+
+/// All checks over the evidence, the expectation where there is one, and the baseline where there is one.
+fn compared(
+    engine: &Engine,
+    trial: &Trial,
+    case: &Case,
+    lane: &dyn Backend,
+    evidence: &Evidence,
+    lines: &[Line],
+) -> CaseResult {
+    let checked = all(evidence, engine.rules());
+    if matches!(trial.subject, Subject::Layers) {
+        return by_layers(engine, trial, case, evidence, checked);
+    }
+    let mut causes = BTreeSet::new();
+    let mut result = match lane.comparable(&engine.bench, trial, case, lines) {
+        Comparable::No(reason) => return result(trial, case, Status::Skip, &reason),
+        Comparable::ByRulesAlone(reason) => {
+            let judged = judged(engine, trial, case, checked);
+            CaseResult { reason, ..judged }
+        }
+        Comparable::Yes => expected(engine, trial, case, |expected| {
+            let expected = parse::lines(expected).map_err(|error| error.to_string())?;
+            let mut changes = compare(&expected, lines, lane.layer());
+            for change in &mut changes {
+                causes.extend(lane.attribute(&engine.bench, evidence, change));
+            }
+            changes.extend(checked);
+            Ok(changes)
+        }),
+    };
+    if result.status == Status::Fail && !causes.is_empty() {
+        result.reason = causes.into_iter().collect::<Vec<_>>().join("; ");
+    }
+    result
+}
+
+/// The layers of a case compared with one another, on a host that nobody has seen before too; and with the host's own past.
+fn by_layers(
+    engine: &Engine,
+    trial: &Trial,
+    case: &Case,
+    evidence: &Evidence,
+    mut changes: Vec<Change>,
+) -> CaseResult {
+    let baseline = engine.baseline.as_ref();
+    let name = trial.case_name(case);
+    let since = baseline.map(|then| then.since(&engine.bench.store, &name, evidence));
+    changes.extend(since.unwrap_or_default());
+    let mut result = judged(engine, trial, case, changes);
+    if let (Some(baseline), Status::Fail, true) =
+        (baseline, result.status, evidence.guest.vcpus.is_empty())
+    {
+        result.reason = baseline.context();
+    }
+    result
 }
 
 /// PASS without differences, FAIL with them, WAIVED where a waiver covers them all.
@@ -130,9 +162,9 @@ pub(super) fn judged(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
-    mut changes: Vec<Finding>,
+    mut changes: Vec<Change>,
 ) -> CaseResult {
-    changes.retain(|change| !engine.without.contains(change.check.name()));
+    changes.retain(|change| !engine.without.contains(change.check));
     let status = if changes.is_empty() {
         Status::Pass
     } else {
@@ -142,7 +174,7 @@ pub(super) fn judged(
         changes,
         ..result(trial, case, status, "")
     };
-    engine.store.waivers.cover(&mut result);
+    engine.bench.store.waivers.cover(&mut result);
     result
 }
 
@@ -155,7 +187,7 @@ struct Pair<'a> {
 
 fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
     let all = trial.cases.iter().flat_map(models).collect();
-    let all = Models::new(all, &engine.store.sets);
+    let all = Models::new(all, &engine.bench.store.sets);
     let run = |case| {
         let pair = observe_pair(engine, case);
         let result = pair_result(engine, trial, &pair, &all);
@@ -163,6 +195,7 @@ fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) 
         (pair, result)
     };
     let ran: Vec<(Pair<'_>, CaseResult)> = engine
+        .bench
         .pool()
         .install(|| trial.cases.par_iter().map(run).collect());
     let mut groups = Groups::default();
@@ -199,7 +232,7 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 
 /// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
 /// itself does not show here.
-fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
+fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
     let newest = (*pair.newest).as_ref().map_err(|broken| Broken {
         reason: format!(
             "no definition to compare with: on the newest machine type {}",
@@ -221,7 +254,7 @@ fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>, all: &Models) ->
     };
     let result = match differences(pair) {
         Err(unseen) => broken(trial, case, &unseen),
-        Ok(_) => held(engine, trial, case, |expected| {
+        Ok(_) => expected(engine, trial, case, |expected| {
             let groups = Groups::parse(expected, all).map_err(|error| error.to_string())?;
             let newest = match &*pair.newest {
                 Ok(observation) => &observation.lines,
@@ -246,15 +279,15 @@ fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>, all: &Models) ->
 }
 
 /// Compares with the expectation, if there is one.
-pub(super) fn held(
+pub(super) fn expected(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
-    compare: impl FnOnce(&str) -> Result<Vec<Finding>, String>,
+    compare: impl FnOnce(&str) -> Result<Vec<Change>, String>,
 ) -> CaseResult {
     let path = &trial.expectation;
     let shown = path.display();
-    match engine.store.expectation(path) {
+    match engine.bench.store.expectation(path) {
         Err(problem) => result(trial, case, Status::Error, &problem.to_string()),
         Ok(Expected::NewRelease) => {
             let reason = format!(
@@ -271,7 +304,7 @@ pub(super) fn held(
         }
         Ok(Expected::Text(expected)) => match compare(&expected) {
             // A further guest that a check needs may have been cut off.
-            Err(problem) if engine.cancelled() => result(trial, case, Status::Miss, &problem),
+            Err(problem) if engine.bench.cancelled() => result(trial, case, Status::Miss, &problem),
             Err(problem) => result(trial, case, Status::Error, &format!("{shown}: {problem}")),
             Ok(changes) => judged(engine, trial, case, changes),
         },
@@ -299,13 +332,7 @@ pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseR
     CaseResult {
         trial: trial.name.clone(),
         case: trial.case_name(case),
-        planned: match trial.lab() {
-            Some(_) => Case {
-                lane: Lane::Lab,
-                ..case.clone()
-            },
-            None => case.clone(),
-        },
+        planned: case.clone(),
         status,
         reason: reason.to_owned(),
         duration: Duration::ZERO,
@@ -349,7 +376,7 @@ impl CaseResult {
 /// The folder of expectations cannot be read.
 pub fn vanished(
     store: &crate::expectation::store::Store,
-    qemu: &crate::case::guest::Qemu,
+    qemu: &Qemu,
 ) -> std::io::Result<Vec<String>> {
     let offers = &qemu.offers;
     let models: BTreeSet<&str> = offers.versioned_models().collect();

@@ -1,91 +1,90 @@
-//! One look at a QEMU or a kernel of a bisect.
+//! One candidate of a bisect: a QEMU or a kernel, and what it shows.
 
 use std::sync::Arc;
 
-use super::engine::Engine;
+use super::engine::{Engine, Gathered};
 use super::judge::text;
-use super::lab::kvm_lines;
-use super::layered;
 use crate::bisect::{Asked, Guest, Outcome};
 use crate::case::guest::SUPPORTED;
-use crate::case::guest::{Case, Lane, Qemu, Topology};
-use crate::plan::config::Config;
+use crate::case::{Case, EmulatedHost, Lane, Qemu, Starter};
+use crate::check::all;
+use crate::config::Config;
+use crate::results::row::Finding;
 
-/// The guest that `asked` names, under `qemu` or with its recorded definitions; `None` where it is KVM itself that is asked.
+/// The guest that `asked` names, under `qemu` or with its recorded definitions; where it is KVM itself that is asked, no guest. `host` is
+/// the emulated host where a kernel is the candidate.
 ///
 /// # Errors
 /// The QEMU has no q35 machine type.
-pub fn case(asked: &Asked, qemu: &Arc<Qemu>, config: &Config) -> Result<Option<Case>, String> {
-    let (lane, machine, cpu) = match &asked.guest {
-        Guest::Kvm => return Ok(None),
-        Guest::Qemu { lane, machine, cpu } => (*lane, machine.clone(), cpu),
-        Guest::Direct { cpu } => (Lane::KvmDirect, None, cpu),
-        Guest::Under { cpu, .. } => (Lane::Kvm, None, cpu),
+pub fn case(
+    asked: &Asked,
+    qemu: &Arc<Qemu>,
+    config: &Config,
+    host: Option<&Arc<EmulatedHost>>,
+) -> Result<Case, String> {
+    let (lane, starter, machine, cpu) = match &asked.guest {
+        Guest::Kvm => (Lane::LAB, Starter::Nobody, Some("-"), SUPPORTED),
+        Guest::Qemu { lane, machine, cpu } => (*lane, Starter::Qemu, machine.as_deref(), &**cpu),
+        Guest::Direct { cpu } => (Lane::LAB, Starter::Harness, None, &**cpu),
+        Guest::Under { cpu, .. } => (Lane::LAB, Starter::Qemu, None, &**cpu),
     };
-    let newest = || qemu.offers.newest_machine().map(str::to_owned);
-    let machine = match machine.or_else(newest) {
+    let machine = match machine.or_else(|| qemu.newest_machine()) {
         Some(machine) => machine,
         // No QEMU runs, and no definition is looked up.
-        None if cpu == SUPPORTED && lane == Lane::KvmDirect => "-".to_owned(),
+        None if cpu == SUPPORTED && starter == Starter::Harness => "-",
         None => return Err(format!("{} has no q35 machine type", qemu.path.display())),
     };
-    let model = cpu.split(',').next().unwrap_or(cpu);
-    Ok(Some(Case {
-        spared: config.spared(lane, &qemu.label, model),
-        qemu: Arc::clone(qemu),
-        lane,
-        machine,
-        cpu: cpu.clone(),
-        smp: Topology::single(),
-        linux: None,
-    }))
+    let mut case = Case::new(qemu, lane, machine, cpu);
+    case.run_as.starter = starter;
+    case.host = host.cloned();
+    case.skipped_phases = config.skipped_phases(lane, &qemu.label, case.model());
+    Ok(case)
 }
 
 /// What it shows; `None` where the run was cancelled. Waivers do not count: what was wrong at the good end is known there.
-pub fn look(engine: &Engine, case: Option<&Case>) -> Option<Outcome> {
-    let outcome = match case {
-        None => kvm(engine),
-        Some(case) => guest(engine, case),
-    };
-    (!engine.cancelled()).then_some(outcome)
+pub fn look(engine: &Engine, case: &Case) -> Option<Outcome> {
+    let outcome = outcome(engine, case);
+    (!engine.bench.cancelled()).then_some(outcome)
 }
 
-fn kvm(engine: &Engine) -> Outcome {
-    match kvm_lines(engine) {
-        Ok(lines) => Outcome::Seen {
-            lines: text(&lines),
-            own: Vec::new(),
-            command: shown(engine),
-        },
-        Err(reason) => Outcome::Broken {
-            reason,
-            command: Vec::new(),
-        },
-    }
-}
-
-/// The command line that shows what the lab's KVM says.
-fn shown(engine: &Engine) -> Vec<String> {
-    let words = ["cpuid-fidelity", "dump", "--view", "kvm"].map(str::to_owned);
-    words.into_iter().chain(engine.kernel.clone()).collect()
-}
-
-fn guest(engine: &Engine, case: &Case) -> Outcome {
-    match &*engine.observe(case) {
-        Err(broken) => Outcome::Broken {
+fn outcome(engine: &Engine, case: &Case) -> Outcome {
+    let Gathered { guest, evidence } = engine.gather(case);
+    if let Some(Err(broken)) = guest.as_deref() {
+        return Outcome::Broken {
             reason: broken.reason.clone(),
             command: broken.command.clone(),
-        },
-        Ok(seen) => match layered::findings(engine, case, seen) {
-            Err(reason) => Outcome::Broken {
-                reason,
-                command: seen.command.clone(),
-            },
-            Ok(changes) => Outcome::Seen {
-                lines: text(&seen.lines),
-                own: changes,
-                command: seen.command.clone(),
-            },
-        },
+        };
     }
+    let command = match guest.as_deref() {
+        Some(Ok(seen)) => seen.command.clone(),
+        _ => command_of_kvm(case),
+    };
+    let (evidence, lane) = match (evidence, engine.lane(case)) {
+        (Ok(evidence), Ok(lane)) => (evidence, lane),
+        (Err(problem), _) => {
+            let reason = problem.to_string();
+            return Outcome::Broken { reason, command };
+        }
+        (_, Err(broken)) => {
+            let reason = broken.reason;
+            return Outcome::Broken { reason, command };
+        }
+    };
+    // What KVM offers is compared with the good end's, not with the emulated processor.
+    let own = match guest {
+        Some(_) => all(&evidence, engine.rules()),
+        None => Vec::new(),
+    };
+    Outcome::Seen {
+        lines: text(&lane.lines(&engine.bench, case, &evidence)),
+        own: own.iter().map(Finding::from).collect(),
+        command,
+    }
+}
+
+/// The command line that shows what the KVM of the case's machine reports.
+fn command_of_kvm(case: &Case) -> Vec<String> {
+    let arguments = ["cpuid-fidelity", "dump", "--view", "kvm"].map(str::to_owned);
+    let host = case.host.iter().flat_map(|host| host.kernel.arguments());
+    arguments.into_iter().chain(host).collect()
 }

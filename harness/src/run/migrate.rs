@@ -9,7 +9,8 @@ use rayon::prelude::*;
 
 use self::stopped::{Stopped, stopped};
 use super::engine::Engine;
-use super::judge::{Verdict, held, judged, result};
+use super::judge::{Verdict, expected, judged, result};
+use crate::case::Trial;
 use crate::case::guest::{Case, Qemu};
 use crate::case::migration::Migration;
 use crate::case::migration::pair;
@@ -17,11 +18,10 @@ use crate::check::crossing;
 use crate::check::crossing::{Binary, By, Crossed, Crossing};
 use crate::check::groups::{Models, shifted};
 use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
-use crate::check::{CaseResult, CheckId, Finding, Groups, Kind, Outcome, Passage, Status, compare};
+use crate::check::{CaseResult, Change, Groups, Kind, Outcome, Passage, Status, compare};
 use crate::cpuid::assemble::assemble;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
-use crate::plan::trial::Trial;
 use crate::vmm::migrate::told::{Migrated, Stage};
 
 /// Migrates the guests of a trial.
@@ -44,6 +44,7 @@ pub(super) fn judge(
         (result, changes)
     };
     let ran: Vec<_> = engine
+        .bench
         .pool()
         .install(|| trial.cases.par_iter().map(run).collect());
     let mut groups = Groups::default();
@@ -59,7 +60,7 @@ pub(super) fn judge(
         .iter()
         .flat_map(|case| models(case, migration))
         .collect();
-    let all = Models::new(all, &engine.store.sets);
+    let all = Models::new(all, &engine.bench.store.sets);
     Verdict {
         results: ran.into_iter().map(|(result, _)| result).collect(),
         observed: whole.then(|| groups.render(&all)),
@@ -96,7 +97,7 @@ pub fn lacking(case: &Case, migration: &Migration) -> Option<String> {
 }
 
 /// What a migration tells of two releases; nothing where it stayed within one, or broke off for a reason that says nothing of either.
-fn crossing(passage: &Passage, changes: &[Finding]) -> Option<Crossing> {
+fn crossing(passage: &Passage, changes: &[Change]) -> Option<Crossing> {
     if passage.from.path == passage.to.path {
         return None;
     }
@@ -145,14 +146,14 @@ struct Seen {
     before: Vec<Line>,
     after: Vec<Line>,
     /// What changed with the migration.
-    changes: Vec<Finding>,
+    changes: Vec<Change>,
     /// What is wrong after it: a vCPU that is no twin, a reset that is none.
-    later: Vec<Finding>,
+    later: Vec<Change>,
 }
 
 impl Tried<'_> {
     /// The result, and where the guest was seen on both sides what changed with the migration.
-    fn judged(&self) -> (CaseResult, Option<Vec<Finding>>) {
+    fn judged(&self) -> (CaseResult, Option<Vec<Change>>) {
         if let Some(reason) = lacking(self.case, self.migration) {
             return (
                 self.finished(
@@ -162,7 +163,7 @@ impl Tried<'_> {
                 None,
             );
         }
-        let ran = match self.engine.migrate(self.case, self.migration) {
+        let ran = match self.engine.bench.migrate(self.case, self.migration) {
             Err(problem) => {
                 let result = result(self.trial, &self.shown, Status::Error, &problem.to_string());
                 return (self.finished(result, self.passage()), None);
@@ -177,7 +178,11 @@ impl Tried<'_> {
         }
         let seen = match ran.stage {
             Stage::Done => self.seen(&ran),
-            _ => Err(stopped(&ran, &self.case.cpu, self.engine.options.timeout)),
+            _ => Err(stopped(
+                &ran,
+                &self.case.cpu,
+                self.engine.bench.options.timeout,
+            )),
         };
         let (result, changes) = match seen {
             Ok(seen) => {
@@ -214,7 +219,7 @@ impl Tried<'_> {
     }
 
     fn seen(&self, ran: &Migrated) -> Result<Seen, Stopped> {
-        let store = &self.engine.store;
+        let store = &self.engine.bench.store;
         let lines = |dump: &Dump| running(dump, &store.table, &store.volatile);
         let before = whole(&ran.before, "on the source")?;
         let after = whole(&ran.after, "on the destination")?;
@@ -267,8 +272,8 @@ impl Tried<'_> {
                 let changes = seen.changes.iter().chain(&seen.later).cloned();
                 judged(engine, trial, &self.shown, changes.collect())
             }
-            false => held(engine, trial, &self.shown, |expected| {
-                let all = Models::new(models(case, self.migration), &engine.store.sets);
+            false => expected(engine, trial, &self.shown, |expected| {
+                let all = Models::new(models(case, self.migration), &engine.bench.store.sets);
                 let groups = Groups::parse(expected, &all).map_err(|error| error.to_string())?;
                 let expected = shifted(&seen.before, &groups.changes(model(case)));
                 let mut changes = compare(&expected, &seen.after, LAYER);
@@ -288,8 +293,8 @@ impl Tried<'_> {
             return result(self.trial, &self.shown, *status, reason);
         }
         let kind = Kind::Lost;
-        let change = Finding::new(
-            CheckId::Migration,
+        let change = Change::told(
+            "migration",
             kind,
             "migration",
             "completed",
@@ -307,10 +312,7 @@ impl Tried<'_> {
     fn again(&self) -> Vec<String> {
         let Migration { to, journey } = self.migration;
         let (case, path) = (self.case, |qemu: &Qemu| qemu.path.display().to_string());
-        let lane = match self.engine.lab() {
-            Some(_) => "lab",
-            None => case.lane.name(),
-        };
+        let lane = case.lane.name();
         let words = [
             "cpuid-fidelity",
             "migrate",
@@ -330,7 +332,8 @@ impl Tried<'_> {
             lane,
         ];
         let mut line: Vec<String> = words.into_iter().chain(more).map(str::to_owned).collect();
-        line.extend(self.engine.kernel.iter().cloned());
+        let host = case.host.iter();
+        line.extend(host.flat_map(|host| host.kernel.arguments()));
         if journey.way == crate::case::migration::Way::File {
             line.push(match &journey.file {
                 Some(file) => format!("--save={}", file.display()),

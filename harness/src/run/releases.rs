@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::engine::{Broken, Engine, Observation};
+use super::engine::Engine;
 use super::judge::{LAYER, Verdict, broken, judged, result};
+use crate::case::Trial;
 use crate::case::guest::Case;
 use crate::case::pair::Pair;
 use crate::check::crossing::{Binary, By, Crossed, Crossing, Outcome};
 use crate::check::groups::{Models, shifted};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::releases::{Cells, Scope};
-use crate::check::{Finding, Releases, Shift, compare, compare_with_emptied};
+use crate::check::{Change, Releases, Shift, compare, compare_with_emptied};
 use crate::cpuid::line::{Line, Place};
 use crate::expectation::store::{Expected, Store};
-use crate::plan::trial::Trial;
+use crate::lanes::{Broken, Observation};
 
 /// What a pair is expected to change: files, each of which holds on top of those before.
 #[derive(Debug, Default)]
@@ -33,22 +34,17 @@ struct Expectations {
 pub(super) fn judge(
     engine: &Engine,
     trial: &Trial,
+    pair: &Pair,
     done: &(dyn Fn(&CaseResult) + Sync),
 ) -> Verdict {
-    let Some(pair) = &trial.pair else {
-        return Verdict {
-            results: Vec::new(),
-            observed: None,
-        };
-    };
     let scope = Scope {
         machines: pair.machines().map(str::to_owned).collect(),
         models: Models::new(
             pair.models().map(str::to_owned).collect(),
-            &engine.store.sets,
+            &engine.bench.store.sets,
         ),
     };
-    let expectations = Expectations::read(&engine.store, trial, pair, &scope);
+    let expectations = Expectations::read(&engine.bench.store, trial, pair, &scope);
     let run = |case: &Case| {
         let ran = match &expectations {
             Ok(expectations) => one(engine, trial, pair, case, expectations),
@@ -58,6 +54,7 @@ pub(super) fn judge(
         ran
     };
     let ran: Vec<Ran> = engine
+        .bench
         .pool()
         .install(|| trial.cases.par_iter().map(run).collect());
     let observed = expectations
@@ -100,11 +97,11 @@ fn one(
         });
         return skipped.into();
     }
-    if engine.cancelled() {
+    if engine.bench.cancelled() {
         return result(trial, case, Status::Miss, "cancelled before it ran").into();
     }
     let earlier = pair.before(case);
-    let seen = [&earlier, case].map(|case| engine.boot(case, &engine.options));
+    let seen = [&earlier, case].map(|case| engine.boot(case, &engine.bench.options));
     match seen {
         [Ok(old), Ok(new)] => compared(engine, trial, pair, case, expectations, &old, &new),
         [old, new] => {
@@ -136,7 +133,7 @@ fn compared(
     let unexpected = compare(&expectations.applied(&before, case), &new.lines, LAYER);
     let own = compare_with_emptied(&before, &new.lines, LAYER);
     let all = compare(&old.lines, &new.lines, LAYER);
-    let told = |change: &Finding| Crossed::of(change, expectations.title(change, case));
+    let told = |change: &Change| Crossed::of(change, expectations.title(change, case));
     let outcome = match all.is_empty() {
         true => Outcome::Safe,
         false => Outcome::Changes,
@@ -234,7 +231,7 @@ impl Expectations {
     }
 
     /// The title of the group that a change belongs to; of a way with several steps the first that has it.
-    fn title(&self, change: &Finding, case: &Case) -> &str {
+    fn title(&self, change: &Change, case: &Case) -> &str {
         let files = || self.own.iter().chain(&self.before);
         let mut shifts = Shift::halves(change);
         let held =

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::engine::{Engine, Observation};
+use super::engine::Engine;
 use crate::case::guest::{Case, Qemu};
 use crate::case::offers::model_version;
-use crate::check::{Finding, Layer, compare};
+use crate::check::{Change, compare};
 use crate::host::site::Site as _;
+use crate::lanes::Observation;
 use crate::vmm::guest::Options;
 use crate::vmm::monitor::command;
 
@@ -21,7 +22,7 @@ pub struct Step {
     /// The model after.
     pub to: String,
     /// What the guest sees differently.
-    pub changes: Vec<Finding>,
+    pub changes: Vec<Change>,
     /// What QEMU's expansion of the model says differently, with its value before and after: features that this lane does not show a
     /// guest are among it, such as those of MSRs.
     pub properties: Vec<(String, String, String)>,
@@ -59,7 +60,7 @@ pub fn steps(engine: &Engine, case: &Case, way: &[String]) -> Result<Vec<Step>, 
     let options = Options {
         view: true,
         expand: true,
-        ..engine.options.clone()
+        ..engine.bench.options.clone()
     };
     let boot = |name: &String| {
         let case = Case {
@@ -69,14 +70,16 @@ pub fn steps(engine: &Engine, case: &Case, way: &[String]) -> Result<Vec<Step>, 
         let seen = engine.boot(&case, &options);
         seen.map_err(|broken| format!("{name}: {}", broken.reason))
     };
-    let seen: Result<Vec<Observation>, String> =
-        engine.pool().install(|| way.par_iter().map(boot).collect());
+    let seen: Result<Vec<Observation>, String> = engine
+        .bench
+        .pool()
+        .install(|| way.par_iter().map(boot).collect());
     let seen = seen?;
     let pairs = way.windows(2).zip(seen.windows(2));
     let step = |(names, guests): (&[String], &[Observation])| Step {
         from: names[0].clone(),
         to: names[1].clone(),
-        changes: compare(&guests[0].lines, &guests[1].lines, Layer::Unknown),
+        changes: compare(&guests[0].lines, &guests[1].lines, ""),
         properties: properties(&guests[0], &guests[1]),
     };
     Ok(pairs.map(step).collect())
@@ -123,13 +126,19 @@ pub fn resolved(engine: &Engine, qemu: &Qemu, name: &str) -> Result<Resolved, St
     let commands = [command("query-cpu-definitions")];
     let ask = |machine: &&String| {
         let with = format!("{machine},accel=tcg");
-        let timeout = engine.options.timeout;
-        let answer =
-            crate::host::site::Here.ask(&qemu.path, &with, &commands, timeout, engine.cancel());
+        let timeout = engine.bench.options.timeout;
+        let answer = crate::host::site::Here.ask(
+            &qemu.path,
+            &with,
+            &commands,
+            timeout,
+            engine.bench.cancel(),
+        );
         Some(((*machine).clone(), alias(&answer.ok()?, name)))
     };
     // A machine type that does not start without further options is passed over.
     let asked: Vec<(String, Option<String>)> = engine
+        .bench
         .pool()
         .install(|| machines.par_iter().filter_map(ask).collect());
     if asked.is_empty() {

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::case::Accelerator;
 use crate::case::guest::Case;
-use crate::case::kernel::Accelerator;
 
 /// Where the parts of the guest are.
 #[derive(Clone, Debug)]
@@ -70,22 +70,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::case::guest::{Lane, Qemu};
     use crate::case::offers::Offers;
+    use crate::case::{Lane, Qemu};
 
     fn case(lane: Lane, smp: &str) -> Case {
+        let qemu = Arc::new(Qemu {
+            path: "/opt/qemu".into(),
+            label: "qemu-10.0".to_owned(),
+            offers: Arc::new(Offers::default()),
+        });
         Case {
-            qemu: Arc::new(Qemu {
-                path: "/opt/qemu".into(),
-                label: "qemu-10.0".to_owned(),
-                offers: Arc::new(Offers::default()),
-            }),
-            lane,
-            machine: "q35".to_owned(),
-            cpu: "EPYC-v4".to_owned(),
             smp: smp.parse().expect("a topology"),
-            spared: Vec::new(),
-            linux: None,
+            ..Case::new(&qemu, lane, "q35", "EPYC-v4")
         }
     }
 
@@ -107,7 +103,7 @@ mod tests {
     #[test]
     fn the_definition_lane_forces_features() {
         assert_eq!(
-            line(Lane::Definition, "1"),
+            line(Lane::DEFINITION, "1"),
             "/opt/qemu -nodefaults -no-user-config -display none -machine q35,memory-backend=ram \
              -object memory-backend-file,id=ram,share=on,mem-path=/proc/self/fd/9,size=32M -m 32M \
              -accel tcg,thread=single -cpu EPYC-v4,x-force-features=on \
@@ -117,7 +113,7 @@ mod tests {
 
     #[test]
     fn other_lanes_leave_the_model_alone() {
-        assert!(line(Lane::Tcg, "4,cores=4").contains("-accel tcg -cpu EPYC-v4 -smp 4,cores=4 "));
+        assert!(line(Lane::TCG, "4,cores=4").contains("-accel tcg -cpu EPYC-v4 -smp 4,cores=4 "));
     }
 
     #[test]

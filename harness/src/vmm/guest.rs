@@ -15,8 +15,8 @@ use super::failure::StartError;
 use super::memory::{GuestMemory, Slot};
 use super::monitor::{Gone, Monitor, command as command_named};
 use super::view::{RawView, expansions};
+use crate::case::Accelerator;
 use crate::case::guest::Case;
-use crate::case::kernel::Accelerator;
 use crate::util::cancel::Cancel;
 use crate::util::process::{Ending, Process};
 use crate::vmm::kvm::access::host_supports_xsave;
@@ -213,7 +213,7 @@ pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
     let phases = options
         .phases
         .iter()
-        .filter(|phase| !case.spared.contains(phase));
+        .filter(|phase| !case.skipped_phases.contains(phase));
     let mut ranges = [(0, 0); config::MAX_RANGES];
     for (slot, range) in ranges.iter_mut().zip(&options.sweep) {
         *slot = *range;

@@ -30,7 +30,7 @@ fn an_error_in_the_configuration_is_told_with_line_and_column() {
         ),
         ("timeout = \"long\"\n", "line 1, column 11", "invalid type"),
         (
-            "[[spared]]\nlanes = [\"nested\"]\n",
+            "[[skip-phase]]\nlanes = [\"nested\"]\n",
             "line 2, column 10",
             "unknown variant `nested`",
         ),

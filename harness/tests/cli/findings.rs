@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cpuid_fidelity::plan::trial::Trial;
+use cpuid_fidelity::case::trial::Trial;
 use serde_json::{Value, json};
 
 use super::world::{Ended, World};

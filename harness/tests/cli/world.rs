@@ -6,14 +6,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cpuid_fidelity::case::Trial;
 use cpuid_fidelity::case::guest::Qemu;
+use cpuid_fidelity::case::trial::Filter;
+use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::expectation::store::Store;
 use cpuid_fidelity::expectation::{Expected, Files};
+use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
-use cpuid_fidelity::plan::config::{Config, Profile};
-use cpuid_fidelity::plan::trial::Filter;
+use cpuid_fidelity::plan::{Inventory, inventory};
+use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::judge::judge;
-use cpuid_fidelity::run::{Engine, inventory};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
 use serde_json::Value;
@@ -121,7 +124,7 @@ impl World {
         let path = self.path("fidelity.toml");
         let text = std::fs::read_to_string(path).expect("the configuration");
         self.configure(&format!(
-            "{text}[[spared]]\nlanes = [\"definition\"]\nmodels = {models:?}\nphase = \"os-enabled\"\n\
+            "{text}[[skip-phase]]\nlanes = [\"definition\"]\nmodels = {models:?}\nphase = \"os-enabled\"\n\
              reason = \"hangs for ever once CR4.OSXSAVE is set\"\n"
         ));
     }
@@ -170,7 +173,7 @@ impl World {
     }
 
     /// Takes what the real QEMU shows now for what is expected; returns the trials.
-    pub fn record_expectations(&self) -> Vec<plan::Trial> {
+    pub fn record_expectations(&self) -> Vec<Trial> {
         let config = Config::read(&self.path("fidelity.toml")).expect("the configuration");
         let cancel = Cancel::new().expect("an eventfd");
         let store = Store::open(&config).expect("the tables");
@@ -179,24 +182,26 @@ impl World {
             ..Options::default()
         };
         let engine = Engine::new(store, options, 0, cancel).expect("an engine");
-        let trials = plan::plan(
-            &[self.offers()],
-            &config,
-            Profile::Default,
-            &Filter::default(),
-        );
+        let inventory = Inventory {
+            qemus: vec![self.offers()],
+            ..Inventory::default()
+        };
+        let registry = Registry::default();
+        let filter = Filter::default();
+        let trials = plan::plan(&registry, &inventory, &config, Profile::Default, &filter);
+        let trials = trials.expect("a plan");
         for trial in &trials {
             let path = config.expectations.join(&trial.expectation);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         }
-        let record = |trial: &plan::Trial| {
+        let record = |trial: &Trial| {
             if let Some(observed) = judge(&engine, trial, &|_| ()).observed {
                 let path = config.expectations.join(&trial.expectation);
                 std::fs::write(path, format!("---\nsource: a test\n---\n{observed}\n"))
                     .expect("a file");
             }
         };
-        engine.pool().install(|| {
+        engine.bench.pool().install(|| {
             use rayon::prelude::*;
             trials.par_iter().for_each(record);
         });

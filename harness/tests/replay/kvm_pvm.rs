@@ -1,12 +1,12 @@
 //! A KVM without hardware virtualization (kvm_pvm), which adds host features to every table it is given: records/kvm-pvm.
 
 use cpuid_fidelity::check::{
-    CheckId, Finding, given_and_kept, given_and_seen, host_cpus, supported_by_hardware,
+    Change, given_and_kept, given_and_seen, host_cpus, supported_by_hardware,
 };
 use cpuid_fidelity::cpuid::table::Table;
+use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::host::HostLayer;
 use cpuid_fidelity::host::kvm::KvmLayer;
-use cpuid_fidelity::run::direct::DirectRecord;
 use serde::de::DeserializeOwned;
 
 const FEATURES: &str = include_str!("../../../expectations/features.tsv");
@@ -44,34 +44,30 @@ fn table() -> Table {
     Table::parse("features.tsv", FEATURES).expect("the feature table")
 }
 
-fn sentences(changes: &[Finding]) -> Vec<String> {
+fn sentences(changes: &[Change]) -> Vec<String> {
     let text =
-        |change: &Finding| format!("{} {} ({})", change.kind.name(), change.name, change.layer);
+        |change: &Change| format!("{} {} ({})", change.kind.word(), change.name, change.layer);
     changes.iter().map(text).collect()
 }
 
 #[test]
 fn a_486_sees_what_it_was_not_given() {
-    let record: DirectRecord = read(GUEST_486);
-    let changes = given_and_seen(&record.given, &record.dump, &table());
+    let record: Evidence = read(GUEST_486);
+    let changes = given_and_seen(&record.given, &record.guest, &table());
     let leaked = LEAKED_ECX.iter().chain(&LEAKED_EDX);
     let expected: Vec<String> = leaked.map(|name| format!("gained {name} (kvm)")).collect();
     assert_eq!(sentences(&changes), expected);
-    assert!(
-        changes
-            .iter()
-            .all(|change| change.check == CheckId::KvmGiven)
-    );
-    assert_eq!(changes[0].place.to_string(), "CPUID.01H.00H:ECX[0]");
+    assert!(changes.iter().all(|change| change.check == "kvm-given"));
+    assert_eq!(changes[0].place, "CPUID.01H.00H:ECX[0]");
 }
 
 #[test]
 fn the_table_is_changed_when_it_is_set() {
-    let record: DirectRecord = read(GUEST_486);
+    let record: Evidence = read(GUEST_486);
     let kept = given_and_kept(&record.given[0], &record.kept[0], &table());
     let (kept, seen) = (
         sentences(&kept),
-        sentences(&given_and_seen(&record.given, &record.dump, &table())),
+        sentences(&given_and_seen(&record.given, &record.guest, &table())),
     );
     assert_eq!(kept[..seen.len()], seen);
     // Leaf 0DH is added as well, out of reach of a processor whose last leaf is 1.
@@ -83,8 +79,8 @@ fn the_table_is_changed_when_it_is_set() {
 
 #[test]
 fn even_kvms_own_table_is_changed() {
-    let record: DirectRecord = read(GUEST_SUPPORTED);
-    let changes = sentences(&given_and_seen(&record.given, &record.dump, &table()));
+    let record: Evidence = read(GUEST_SUPPORTED);
+    let changes = sentences(&given_and_seen(&record.given, &record.guest, &table()));
     assert_eq!(changes.len(), 46);
     assert!(
         changes.contains(&"gained avx512f (kvm)".to_owned()),
@@ -114,7 +110,7 @@ fn an_offer_that_nobody_has_is_found() {
     row.regs[2] |= 1 << 2;
     let changes = supported_by_hardware(&kvm.supported, &host, &table());
     assert_eq!(sentences(&changes), ["gained svm (kvm)"]);
-    assert_eq!(changes[0].place.to_string(), "CPUID.80000001H.00H:ECX[2]");
+    assert_eq!(changes[0].place, "CPUID.80000001H.00H:ECX[2]");
 }
 
 #[test]

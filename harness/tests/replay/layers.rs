@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use cpuid_fidelity::check::{Rules, checked};
 use cpuid_fidelity::cpuid::answers::Key;
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::table::Table;
-use cpuid_fidelity::run::record::Record;
+use cpuid_fidelity::evidence::Evidence;
 use fidelity_protocol::frame::Phase;
 
 const AVX512F: u32 = 1 << 16;
@@ -22,8 +23,8 @@ fn table() -> Table {
     Table::parse("features.tsv", &text).expect("a table")
 }
 
-fn skylake() -> Record {
-    Record::read(&folder().join("qemu-11.1-tcg-Skylake-Server-v4.json")).expect("a record")
+fn skylake() -> Evidence {
+    Evidence::read(&folder().join("qemu-11.1-tcg-Skylake-Server-v4.json")).expect("a record")
 }
 
 /// CPUID.07H.00H:EBX as first seen.
@@ -32,13 +33,18 @@ fn flip(dump: &mut Dump, bit: u32) {
     reset.cpuid.get_mut(&Key::new(7, 0)).expect("leaf 7")[1] ^= bit;
 }
 
-fn findings(record: &Record) -> Vec<String> {
-    let all = record.findings(&table()).expect("all layers");
-    let sentence = |change: &cpuid_fidelity::check::Finding| {
+fn findings(record: &Evidence) -> Vec<String> {
+    let table = table();
+    let rules = Rules {
+        table: &table,
+        linux: None,
+    };
+    let all = checked(record, rules).expect("all layers");
+    let sentence = |change: &cpuid_fidelity::check::Change| {
         format!(
             "{}: {} {} at {}",
             change.check,
-            change.kind.name(),
+            change.kind.word(),
             change.name,
             change.place
         )
@@ -70,14 +76,14 @@ fn a_filtered_bit_that_the_guest_sees_is_found() {
 fn a_record_reads_back_as_written() {
     let record = skylake();
     let text = serde_json::to_string(&record).expect("a text");
-    let read = Record::parse(Path::new("again"), &text).expect("a record");
+    let read = Evidence::parse(Path::new("again"), &text).expect("a record");
     assert_eq!(read, record);
 }
 
 #[test]
 fn a_malformed_record_is_told_with_file_and_position() {
     let error = |text: &str| {
-        let read = Record::parse(Path::new("bad.json"), text);
+        let read = Evidence::parse(Path::new("bad.json"), text);
         read.expect_err("no record").to_string()
     };
     assert_eq!(

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use cpuid_fidelity::bisect::{Asked, Guest, Outcome};
+use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::case::guest::SUPPORTED;
-use cpuid_fidelity::case::guest::{Lane, Qemu};
-use cpuid_fidelity::run::inventory;
+use cpuid_fidelity::plan::inventory;
 use cpuid_fidelity::run::look::{case, look};
 
 use super::arguments::LabWords;
 use crate::cli::common::kernel::Kernel;
-use crate::cli::common::place::Place;
+use crate::cli::common::place::emulated_host;
 use crate::cli::{Context, NotRun};
 
 /// What all candidates of a bisect have in common.
@@ -70,8 +70,8 @@ impl<'a> Looker<'a> {
             Ok(qemu) => Arc::new(qemu),
             Err(reason) => return broken(reason),
         };
-        match case(self.asked, &qemu, config) {
-            Ok(case) => Ok(look(&self.context.engine()?, case.as_ref())),
+        match case(self.asked, &qemu, config, None) {
+            Ok(case) => Ok(look(&self.context.engine()?, &case)),
             Err(reason) => broken(reason),
         }
     }
@@ -91,20 +91,13 @@ impl<'a> Looker<'a> {
         };
         let none = Arc::new(Qemu::none());
         let qemu = self.qemu.as_ref().unwrap_or(&none);
-        let inside = match &self.asked.guest {
-            Guest::Under { .. } => vec![Arc::clone(qemu)],
-            _ => Vec::new(),
-        };
-        let case = case(self.asked, qemu, &self.context.config).map_err(NotRun)?;
-        let place = Place::new(self.context, Lane::Lab, &kernel, &inside)?;
-        Ok(match place.engine() {
-            Ok(engine) => look(engine, case.as_ref()),
-            Err(_) if self.context.cancel.thrown() => None,
-            Err(reason) => Some(Outcome::Broken {
-                reason: reason.to_string(),
-                command: Vec::new(),
-            }),
-        })
+        let host = emulated_host(self.context, &kernel)?;
+        let case = case(self.asked, qemu, &self.context.config, host.as_ref()).map_err(NotRun)?;
+        let engine = self.context.engine()?;
+        if let Some(host) = &host {
+            engine.bench.labs.take_along(host, qemu);
+        }
+        Ok(look(&engine, &case))
     }
 }
 

@@ -7,7 +7,7 @@ use cpuid_fidelity::bisect::build::{Build, Built};
 use cpuid_fidelity::bisect::git::Repo;
 use cpuid_fidelity::bisect::question::{Hunt, told};
 use cpuid_fidelity::bisect::{Outcome, Question, State, Step as Done, Verdict};
-use cpuid_fidelity::host::tool;
+use cpuid_fidelity::util::tool;
 
 use super::arguments::Step;
 use super::candidate::{Looker, lab_words};
@@ -93,7 +93,7 @@ fn by_hand(global: &Global, arguments: &Step) -> anyhow::Result<Verdict> {
         reference,
         known: Vec::new(),
         feature: ends::feature(&context, &arguments.hunted)?,
-        layer: asked.layer(),
+        layer: asked.layer().to_owned(),
         hunt,
     };
     let outcome = match made(&context, arguments, path)? {

@@ -2,11 +2,10 @@
 
 use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
-use cpuid_fidelity::case::guest::Lane;
-use cpuid_fidelity::plan::config::Profile;
-use cpuid_fidelity::plan::trial::Filter;
-
-use super::global::Accel;
+use cpuid_fidelity::case::trial::Filter;
+use cpuid_fidelity::case::{Accelerator, Lane};
+use cpuid_fidelity::config::Profile;
+use cpuid_fidelity::lanes::Registry;
 
 /// Which of the planned cases.
 #[derive(Clone, Debug, Args)]
@@ -42,23 +41,27 @@ impl Choice {
     }
 
     /// As the plan takes it.
-    pub fn filter(&self, accel: Option<Accel>) -> Filter {
+    pub fn filter(&self, accel: Option<Accelerator>) -> Filter {
         let mut lanes = self.lanes.clone();
-        let of_accel: &[Lane] = match accel {
-            None => &[],
-            Some(Accel::Tcg) => &[Lane::Definition, Lane::Tcg, Lane::Linux, Lane::Libvirt],
-            Some(Accel::Kvm) => &[Lane::Kvm, Lane::KvmDirect, Lane::Linux],
-        };
-        if !of_accel.is_empty() {
-            lanes.retain(|lane| of_accel.contains(lane));
+        if let Some(accelerator) = accel {
+            let of_accelerator: Vec<Lane> = Registry::default()
+                .iter()
+                .filter(|lane| lane.runs_here_on(accelerator))
+                .map(|lane| lane.lane())
+                .collect();
+            lanes.retain(|lane| of_accelerator.contains(lane));
             if self.lanes.is_empty() {
-                lanes = of_accel.to_vec();
+                lanes = of_accelerator;
             }
         }
+        let append = self.append.iter();
+        let append = append.flat_map(|line| line.split_whitespace());
         Filter {
             lanes,
             machines: self.machines.clone(),
             models: self.models.clone(),
+            accelerator: accel,
+            kernel_parameters: append.map(str::to_owned).collect(),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use cpuid_fidelity::case::Accelerator;
 
 /// Options of every verb.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub struct Global {
     pub qemu: Vec<PathBuf>,
     /// Accelerator: restricts `run` and `list` to the lanes that use it
     #[arg(long, global = true, value_name = "ACCEL", env = "ACCEL")]
-    pub accel: Option<Accel>,
+    pub accel: Option<Accelerator>,
     /// Guests at once, 0 for one a core [default: of the configuration]
     #[arg(long, global = true, value_name = "N", env = "CPUID_FIDELITY_JOBS")]
     pub jobs: Option<usize>,
@@ -30,15 +31,6 @@ pub struct Global {
     /// Tell every case, not only those that did not pass
     #[arg(short, long, global = true)]
     pub verbose: bool,
-}
-
-/// Accelerators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Accel {
-    /// Lanes `definition`, `tcg` and `libvirt`, and Linux guests under TCG
-    Tcg,
-    /// Lanes `kvm` and `kvm-direct`, and Linux guests under KVM
-    Kvm,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

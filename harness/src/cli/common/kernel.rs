@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cpuid_fidelity::case::guest::{Lane, SUPPORTED};
+use cpuid_fidelity::case::LabKernel;
+use cpuid_fidelity::lanes::lab::kernel;
+use cpuid_fidelity::lanes::linux::with_parameters;
 
 /// A kernel for a lab, or for a Linux guest.
 #[derive(Clone, Debug, Default, Args)]
@@ -28,18 +30,25 @@ pub struct Kernel {
     pub memory: Option<u64>,
 }
 
-/// The lane that a guest has in its place: `lab` is `kvm` there, or `kvm-direct` where the table is KVM's own.
-pub fn lane_of(lane: Lane, cpu: &str, arguments: &Kernel) -> anyhow::Result<Lane> {
-    match (lane, &arguments.kernel) {
-        (Lane::Lab, None) => anyhow::bail!("--lane lab wants --kernel PATH"),
-        (Lane::Lab, Some(_)) if cpu == SUPPORTED => Ok(Lane::KvmDirect),
-        (Lane::Lab, Some(_)) => Ok(Lane::Kvm),
-        (Lane::Kvm | Lane::KvmDirect | Lane::Linux, _) | (_, None) => Ok(lane),
-        (lane, Some(_)) => {
-            anyhow::bail!(
-                "lane {lane} has no KVM: --kernel goes with lanes lab, linux, kvm and kvm-direct"
-            )
-        }
+impl Kernel {
+    /// The kernel that the command line describes, with its parameters; `None` where it names none. Its expectations are those of its
+    /// version, whatever parameters it is given.
+    ///
+    /// # Errors
+    /// There is no kernel at that path, or its modules are another's.
+    pub fn named(&self) -> anyhow::Result<Option<LabKernel>> {
+        let Some(path) = &self.kernel else {
+            return Ok(None);
+        };
+        let plain = kernel(path, self.modules.as_deref(), &[]).map_err(anyhow::Error::msg)?;
+        let line = self.cmdline.iter().flat_map(|line| line.split_whitespace());
+        let parameters = line
+            .map(str::to_owned)
+            .chain(self.module_param.iter().cloned());
+        Ok(Some(with_parameters(
+            &plain,
+            &parameters.collect::<Vec<_>>(),
+        )))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use cpuid_fidelity::case::guest::Lane;
 use cpuid_fidelity::host::{Ability, libvirt};
 use cpuid_fidelity::run::Engine;
 
@@ -11,7 +10,7 @@ use crate::cli::context::Context;
 
 /// An engine, where libvirt can be run.
 pub fn ready(context: &Context) -> anyhow::Result<Engine> {
-    let able = Ability::of_this_host().lane(Lane::Libvirt);
+    let able = Ability::of_this_host().libvirt();
     able.map_err(|unable| NotRun(unable.to_string()))?;
     context.engine()
 }

@@ -8,8 +8,8 @@ use cpuid_fidelity::cpuid::line::Line;
 use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::expectation::store::snapshot_content;
-use cpuid_fidelity::run::record::Record;
 
 use crate::cli::context::Context;
 
@@ -18,8 +18,8 @@ pub fn lines(context: &Context, path: &Path, volatile: &Volatile) -> anyhow::Res
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {name}"))?;
     if text.trim_start().starts_with('{') {
-        if Record::is_one(&text) {
-            let record = Record::parse(path, &text)?;
+        if Evidence::is_record(&text) {
+            let record = Evidence::parse(path, &text)?;
             return Ok(render(&record.guest, &context.store.table, volatile));
         }
         let dump: Dump = serde_json::from_str(&text)

@@ -1,106 +1,92 @@
-//! Where a verb runs its guest: on this host, or in a lab.
+//! The one guest that a verb runs: its case, and the engine that runs it.
 
 use std::sync::Arc;
 
-use cpuid_fidelity::case::guest::{Lane, Qemu};
-use cpuid_fidelity::case::kernel::LabKernel;
-use cpuid_fidelity::check::Waivers;
-use cpuid_fidelity::run::Engine;
-use cpuid_fidelity::run::lab::{Labs, emulator, kernel};
+use cpuid_fidelity::case::{Case, EmulatedHost, Lane, Qemu, Topology};
+use cpuid_fidelity::host::lab::DEFAULT_EMULATOR;
+use cpuid_fidelity::lanes::linux::guest_kernels;
+use cpuid_fidelity::lanes::{PlacingError, Registry, Wanted, scope};
 
 use super::exit::NotRun;
 use super::kernel::Kernel;
 use super::qemu::installed;
 use crate::cli::context::Context;
 
-/// Where a verb runs its guest: in the lab of `--kernel`, else on this host.
-pub struct Place {
-    outer: Engine,
-    labs: Labs,
-    label: Option<String>,
+/// A guest by what the command line says of it.
+pub struct Guest<'a> {
+    /// The QEMU that runs it.
+    pub qemu: Arc<Qemu>,
+    /// The lane.
+    pub lane: Lane,
+    /// The `-machine` argument.
+    pub machine: &'a str,
+    /// The `-cpu` argument.
+    pub cpu: &'a str,
+    /// The `-smp` argument.
+    pub smp: &'a Topology,
+    /// The kernel, and on which machine.
+    pub kernel: &'a Kernel,
 }
 
-impl Place {
-    /// The lab is not yet opened. `inside` are the QEMUs that run in it. In lane `linux` the kernel is the guest's.
-    pub fn new(
-        context: &Context,
-        lane: Lane,
-        arguments: &Kernel,
-        inside: &[Arc<Qemu>],
-    ) -> anyhow::Result<Place> {
-        let (labs, label) = match &arguments.kernel {
-            Some(_) if lane != Lane::Linux => {
-                labs(context, arguments, inside).map(|(labs, label)| (labs, Some(label)))?
-            }
-            _ => (Labs::default(), None),
-        };
-        Ok(Place {
-            outer: context.engine()?,
-            labs,
-            label,
-        })
-    }
-
-    /// Lets no waiver hold.
-    pub fn without_waivers(&mut self) {
-        self.outer.store.waivers = Waivers::default();
-    }
-
-    /// The kernel of the lab, as trials name it; `None` for this host.
-    pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
-    }
-
-    /// The engine whose guests run there; a lab starts when it is first asked something.
-    pub fn engine(&self) -> Result<&Engine, NotRun> {
-        match &self.label {
-            Some(label) => self.labs.open(label, &self.outer).map_err(NotRun),
-            None => Ok(&self.outer),
+/// The case of the guest.
+///
+/// # Errors
+/// The lane has no use for what is named, or lacks what it needs.
+pub fn case(context: &Context, guest: &Guest<'_>) -> anyhow::Result<Case> {
+    let plain = Case {
+        smp: guest.smp.clone(),
+        ..Case::new(&guest.qemu, guest.lane, guest.machine, guest.cpu)
+    };
+    let registry = Registry::default();
+    let Some(lane) = registry.get(guest.lane) else {
+        anyhow::bail!("no lane {}", guest.lane);
+    };
+    let placed = lane.place(plain, &wanted(context, guest.kernel)?);
+    placed.map_err(|error| {
+        if error.is_missing() {
+            NotRun(error.to_string()).into()
+        } else {
+            error.into()
         }
-    }
-}
-
-/// The kernel that the command line describes. It is held against the expectations of its version, whatever words it is given.
-pub fn wanted(arguments: &Kernel) -> anyhow::Result<LabKernel> {
-    let path = arguments.kernel.clone().unwrap_or_default();
-    let modules = arguments.modules.as_deref();
-    let found = |words: &[String]| kernel(&path, modules, words).map_err(anyhow::Error::msg);
-    let plain = found(&[])?;
-    let line = arguments
-        .cmdline
-        .iter()
-        .flat_map(|line| line.split_whitespace());
-    let words: Vec<String> = line
-        .map(str::to_owned)
-        .chain(arguments.module_param.iter().cloned())
-        .collect();
-    Ok(LabKernel {
-        expectations: plain.expectations,
-        ..found(&words)?
     })
 }
 
-/// The lab that the command line describes, not yet opened, and its label.
-pub fn labs(
+fn wanted(context: &Context, arguments: &Kernel) -> anyhow::Result<Wanted> {
+    let kernel = arguments.named()?;
+    let append = arguments.append.iter();
+    let append = append.flat_map(|line| line.split_whitespace());
+    Ok(Wanted {
+        emulator: kernel.is_some().then(|| emulator(context)).flatten(),
+        guest_kernel: guest_kernels(&context.config).0.pop(),
+        append: append.map(str::to_owned).collect(),
+        megabytes: arguments.memory,
+        accelerator: context.accel,
+        kernel,
+    })
+}
+
+/// The QEMU that emulates hosts: one of the configuration, whatever `--qemu` names.
+pub fn emulator(context: &Context) -> Option<Arc<Qemu>> {
+    scope::emulator(&context.config, &installed(context).qemus)
+}
+
+/// The emulated host that `--kernel` describes; `None` where it names none.
+///
+/// # Errors
+/// There is no such kernel, or no emulator.
+pub fn emulated_host(
     context: &Context,
     arguments: &Kernel,
-    inside: &[Arc<Qemu>],
-) -> anyhow::Result<(Labs, String)> {
-    let kernel = wanted(arguments)?;
-    let label = kernel.label.clone();
-    let emulator = emulator_of(context)?;
-    let mut labs = Labs::default();
-    labs.add(kernel, emulator, inside.to_vec(), arguments.memory);
-    Ok((labs, label))
-}
-
-pub fn emulator_of(context: &Context) -> anyhow::Result<Arc<Qemu>> {
-    let found = emulator(&context.config, &installed(context).qemus);
-    found.ok_or_else(|| {
-        NotRun(
-            "no QEMU to emulate the host with: run `scripts/setup`, or name one in fidelity.toml"
-                .to_owned(),
-        )
-        .into()
-    })
+) -> anyhow::Result<Option<Arc<EmulatedHost>>> {
+    let Some(kernel) = arguments.named()? else {
+        return Ok(None);
+    };
+    let qemu = emulator(context);
+    let qemu = qemu.ok_or_else(|| NotRun(PlacingError::NoEmulator.to_string()))?;
+    Ok(Some(Arc::new(EmulatedHost {
+        emulator: DEFAULT_EMULATOR.to_owned(),
+        qemu,
+        kernel,
+        megabytes: arguments.memory,
+    })))
 }

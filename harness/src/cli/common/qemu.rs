@@ -7,7 +7,7 @@ use anyhow::bail;
 use cpuid_fidelity::case::guest::{HOST_MODEL, Qemu};
 use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::explain::near::near;
-use cpuid_fidelity::run::{Inventory, inventory};
+use cpuid_fidelity::plan::{Inventory, inventory};
 
 use super::exit::{NotRun, USAGE};
 use crate::cli::context::Context;
@@ -20,6 +20,7 @@ pub fn one_qemu(inventory: &Inventory) -> anyhow::Result<Arc<Qemu>> {
     let newest = inventory.qemus.last().cloned();
     newest.ok_or_else(|| anyhow::anyhow!("no QEMU (exit status {USAGE})"))
 }
+
 /// The QEMUs of the configuration, whatever `--qemu` names.
 pub fn installed(context: &Context) -> Inventory {
     let config = &context.config;

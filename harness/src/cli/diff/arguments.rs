@@ -2,7 +2,7 @@
 
 use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
-use cpuid_fidelity::case::guest::{Lane, Topology};
+use cpuid_fidelity::case::{Lane, Topology};
 
 /// `diff`.
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub struct Diff {
     #[arg(long, value_name = "GLOB")]
     pub cpu: Vec<Glob>,
     /// How guests are run
-    #[arg(long, value_enum, default_value_t = Lane::Definition)]
+    #[arg(long, value_enum, default_value_t = Lane::DEFINITION)]
     pub lane: Lane,
     /// `-smp` argument
     #[arg(long, value_name = "S", default_value = "1")]

@@ -28,14 +28,11 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
     let models: Vec<&str> = qemu.offers.compared_models().filter(wanted).collect();
     anyhow::ensure!(!models.is_empty(), "{} has no such CPU model", qemu.label);
     let one = |model: &&str| {
+        let lane = arguments.lane;
         let case = Case {
-            qemu: Arc::clone(qemu),
-            lane: arguments.lane,
-            machine: other.to_owned(),
-            cpu: (*model).to_owned(),
             smp: arguments.smp.clone(),
-            spared: context.config.spared(arguments.lane, &qemu.label, model),
-            linux: None,
+            skipped_phases: context.config.skipped_phases(lane, &qemu.label, model),
+            ..Case::new(qemu, lane, other, model)
         };
         (
             (*model).to_owned(),
@@ -43,6 +40,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         )
     };
     let measured: Vec<(String, Result<Caused, String>)> = engine
+        .bench
         .pool()
         .install(|| models.par_iter().map(one).collect());
     let (mut groups, mut broken) = (Groups::new(), false);

@@ -23,17 +23,14 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         ends.push(versioned(&engine, qemu, name, &machine)?);
     }
     let way = way(qemu, &ends[0], &ends[1]);
+    let lane = arguments.lane;
+    let skipped = way
+        .iter()
+        .flat_map(|name| context.config.skipped_phases(lane, &qemu.label, name));
     let case = Case {
-        qemu: Arc::clone(qemu),
-        lane: arguments.lane,
-        machine: machine.clone(),
-        cpu: String::new(),
         smp: arguments.smp.clone(),
-        spared: way
-            .iter()
-            .flat_map(|name| context.config.spared(arguments.lane, &qemu.label, name))
-            .collect(),
-        linux: None,
+        skipped_phases: skipped.collect(),
+        ..Case::new(qemu, lane, &machine, "")
     };
     let steps = steps(&engine, &case, &way).map_err(NotRun)?;
     print(&format!(

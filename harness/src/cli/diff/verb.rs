@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use cpuid_fidelity::case::guest::Lane;
-use cpuid_fidelity::check::{Finding, Layer, compare};
+use cpuid_fidelity::case::Lane;
+use cpuid_fidelity::check::compare;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 
 use super::arguments::Diff;
@@ -27,15 +27,18 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let unmasked = Volatile::default();
     let a = lines(context, Path::new(&arguments.a), &unmasked)?;
     let b = lines(context, Path::new(&arguments.b), &unmasked)?;
-    let changes = compare(&a, &b, Layer::Unknown);
-    let text: String = changes.iter().map(Finding::diff).collect();
+    let changes = compare(&a, &b, "");
+    let text: String = changes
+        .iter()
+        .map(cpuid_fidelity::check::Change::diff)
+        .collect();
     print(&text);
     Ok(u8::from(!changes.is_empty()))
 }
 
 /// Two names of something that the newest QEMU offers.
 fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
-    if !matches!(arguments.lane, Lane::Definition | Lane::Tcg | Lane::Kvm) {
+    if !matches!(arguments.lane, Lane::DEFINITION | Lane::TCG | Lane::KVM) {
         anyhow::bail!("CPU models and machine types are compared in lanes definition, tcg and kvm");
     }
     let inventory = context.inventory()?;

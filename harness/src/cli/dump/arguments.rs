@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use cpuid_fidelity::case::guest::{Lane, Topology};
+use cpuid_fidelity::case::{Lane, Topology};
 
 use crate::cli::common::kernel::Kernel;
 
@@ -20,7 +20,7 @@ pub struct Dump {
     #[arg(long, value_name = "FILE", conflicts_with = "cpu")]
     pub table: Option<PathBuf>,
     /// How the guest is run
-    #[arg(long, value_enum, default_value_t = Lane::Definition)]
+    #[arg(long, value_enum, default_value_t = Lane::DEFINITION)]
     pub lane: Lane,
     /// `-smp` argument
     #[arg(long, value_name = "S", default_value = "1")]

@@ -1,11 +1,10 @@
 //! `dump`: what one guest sees.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use cpuid_fidelity::case::guest::SUPPORTED;
-use cpuid_fidelity::case::guest::{Case, Lane, Qemu};
+use cpuid_fidelity::case::{Accelerator, Case, Lane, Qemu, Starter};
 use cpuid_fidelity::cpuid::dump::Dump as Seen;
 use cpuid_fidelity::cpuid::etallen;
 use cpuid_fidelity::cpuid::line::Register;
@@ -14,7 +13,7 @@ use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
-use cpuid_fidelity::run::direct::table_of;
+use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::run::judge::text;
 use cpuid_fidelity::vmm::guest::Options;
 use cpuid_fidelity::vmm::kvm::table::CpuidTable;
@@ -24,11 +23,9 @@ use fidelity_protocol::frame::{MODE_LINUX, Phase};
 use super::arguments::{Dump, DumpFormat, View};
 use super::view;
 use crate::cli::common::exit::{NOT_RUN, print};
-use crate::cli::common::kernel::lane_of;
-use crate::cli::common::place::Place;
+use crate::cli::common::place::{self, Guest};
 use crate::cli::common::qemu::one_qemu;
 use crate::cli::context::Context;
-use crate::cli::linux;
 
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
 pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
@@ -38,19 +35,23 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     }
     let case = case(context, arguments)?;
     let options = options(context, arguments)?;
-    let inside = match case.lane {
-        Lane::KvmDirect | Lane::Linux => Vec::new(),
-        _ => vec![Arc::clone(&case.qemu)],
-    };
-    let place = Place::new(context, case.lane, &arguments.kernel, &inside)?;
-    let engine = place.engine()?;
+    let engine = context.engine()?;
+    if let Some(host) = &case.host {
+        engine.bench.labs.take_along(host, &case.qemu);
+    }
     match arguments.view {
         View::Guest => {}
-        View::Qemu => return view::run(engine, &case, &options, arguments.format),
-        View::Kvm => return view::kvm(engine, arguments.format),
+        View::Qemu => return view::run(&engine, &case, &options, arguments.format),
+        View::Kvm => return view::kvm(&engine, &case, arguments.format),
     }
     let observed = match &arguments.table {
-        Some(file) => engine.boot_table(&case, &table(file)?, &options),
+        Some(file) => {
+            let table = table(file)?;
+            let bench = &engine.bench;
+            bench
+                .pool()
+                .install(|| bench.boot_table(&case, &table, &options))
+        }
         None => engine.boot(&case, &options),
     };
     match observed {
@@ -89,30 +90,33 @@ fn table(file: &Path) -> anyhow::Result<CpuidTable> {
 
 fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
     let lane = match arguments.view {
-        View::Kvm => Lane::KvmDirect,
-        _ => lane_of(arguments.lane, &arguments.cpu, &arguments.kernel)?,
+        View::Kvm => Lane::KVM_DIRECT,
+        _ => arguments.lane,
     };
-    if arguments.table.is_some() && lane != Lane::KvmDirect {
+    let alone = lane.run_as().starter == Starter::Harness;
+    if arguments.table.is_some() && !alone {
         anyhow::bail!("--table goes with --lane kvm-direct");
     }
-    let no_qemu = arguments.view == View::Kvm
-        || lane == Lane::KvmDirect && (arguments.table.is_some() || arguments.cpu == SUPPORTED);
+    let given = arguments.table.is_some() || arguments.cpu == SUPPORTED;
+    let no_qemu =
+        arguments.view == View::Kvm || given && lane.run_as().accelerator == Accelerator::Kvm;
     let qemu = match no_qemu {
         true => Qemu::none().into(),
         false => one_qemu(&context.inventory()?)?,
     };
-    Ok(Case {
+    let file = arguments
+        .table
+        .as_ref()
+        .map(|file| file.display().to_string());
+    let guest = Guest {
         qemu,
         lane,
-        machine: arguments.machine.clone(),
-        cpu: match &arguments.table {
-            Some(file) => file.display().to_string(),
-            None => arguments.cpu.clone(),
-        },
-        smp: arguments.smp.clone(),
-        spared: Vec::new(),
-        linux: linux::guest(context, lane, &arguments.kernel)?,
-    })
+        machine: &arguments.machine,
+        cpu: file.as_ref().unwrap_or(&arguments.cpu),
+        smp: &arguments.smp,
+        kernel: &arguments.kernel,
+    };
+    place::case(context, &guest)
 }
 
 fn options(context: &Context, arguments: &Dump) -> anyhow::Result<Options> {

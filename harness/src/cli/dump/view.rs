@@ -1,10 +1,10 @@
 //! `dump --view qemu|kvm`: what QEMU says of a CPU, and what KVM supports.
 
-use cpuid_fidelity::case::guest::{Case, Lane};
+use cpuid_fidelity::case::{Case, Starter};
 use cpuid_fidelity::explain::flags::model;
+use cpuid_fidelity::lanes::lab::kvm_lines;
 use cpuid_fidelity::report::view::{object, text};
 use cpuid_fidelity::run::Engine;
-use cpuid_fidelity::run::lab::kvm_lines;
 use cpuid_fidelity::vmm::guest::Options;
 
 use super::arguments::DumpFormat;
@@ -18,7 +18,7 @@ pub fn run(
     options: &Options,
     format: DumpFormat,
 ) -> anyhow::Result<u8> {
-    if case.lane == Lane::KvmDirect {
+    if case.run_as.starter == Starter::Harness {
         anyhow::bail!("there is no QEMU in lane kvm-direct, and so no view of it");
     }
     if format == DumpFormat::Raw {
@@ -38,28 +38,28 @@ pub fn run(
         eprintln!("ERROR {broken}");
         return Ok(NOT_RUN);
     };
-    let unavailable = engine.unavailable(case);
+    let unavailable = engine.bench.unavailable(case);
     layer.unavailable = unavailable.get(model(&case.cpu)).cloned();
     match format {
-        DumpFormat::Json => print(&format!("{}\n", object(case, &layer, &engine.store.table))),
-        DumpFormat::Text | DumpFormat::Raw => print(&text(case, &layer, &engine.store.table)),
+        DumpFormat::Json => print(&format!(
+            "{}\n",
+            object(case, &layer, &engine.bench.store.table)
+        )),
+        DumpFormat::Text | DumpFormat::Raw => print(&text(case, &layer, &engine.bench.store.table)),
     }
     Ok(0)
 }
 
 /// Prints what KVM says of itself; the exit status.
-pub fn kvm(engine: &Engine, format: DumpFormat) -> anyhow::Result<u8> {
+pub fn kvm(engine: &Engine, case: &Case, format: DumpFormat) -> anyhow::Result<u8> {
     match format {
         DumpFormat::Text => {
-            let lines = kvm_lines(engine).map_err(NotRun)?;
+            let lines = kvm_lines(&engine.bench, case).map_err(NotRun)?;
             lines.iter().for_each(|line| print(&format!("{line}\n")));
         }
         DumpFormat::Json => {
-            let layer = engine
-                .site()
-                .kvm_layer()
-                .map_err(|error| NotRun(error.to_string()))?;
-            print(&format!("{}\n", serde_json::to_string(&layer)?));
+            let layer = engine.bench.kvm_layer(case).map_err(NotRun)?;
+            print(&format!("{}\n", serde_json::to_string(&*layer)?));
         }
         DumpFormat::Raw => anyhow::bail!("--view kvm is printed as text or json"),
     }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::case::guest::{Case, Lane, Topology};
+use cpuid_fidelity::case::{Case, Lane};
 use cpuid_fidelity::cpuid::dump::Dump;
+use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::run::libvirt::answers;
 use cpuid_fidelity::run::libvirt::answers::Tried;
-use cpuid_fidelity::run::record::Record;
 use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
 
 use crate::cli::common::exit::{NOT_RUN, NotRun, print};
@@ -32,7 +32,7 @@ pub struct Answers {
 /// Asks and tries; the exit status.
 pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
     let engine = ready(context)?;
-    let map = engine.libvirt().map().map_err(NotRun)?;
+    let map = engine.bench.libvirt.map().map_err(NotRun)?;
     let hosts: anyhow::Result<Vec<GuestCpu>> = arguments
         .hosts
         .iter()
@@ -97,15 +97,7 @@ fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
     };
     let case = |machine: &String| {
         machine_offered(&qemu, machine)?;
-        Ok(Case {
-            qemu: qemu.clone(),
-            lane: Lane::Libvirt,
-            machine: machine.clone(),
-            cpu: "custom".to_owned(),
-            smp: Topology::single(),
-            spared: Vec::new(),
-            linux: None,
-        })
+        Ok(Case::new(&qemu, Lane::LIBVIRT, machine, "custom"))
     };
     names.iter().map(case).collect()
 }
@@ -118,8 +110,8 @@ fn host(map: &CpuMap, file: &Path) -> anyhow::Result<GuestCpu> {
         let read = DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
         return read.cpu.with_context(|| format!("{name} has no <cpu>"));
     }
-    let dump: Dump = match Record::is_one(&text) {
-        true => Record::parse(file, &text)?.guest,
+    let dump: Dump = match Evidence::is_record(&text) {
+        true => Evidence::parse(file, &text)?.guest,
         false => serde_json::from_str(&text)
             .with_context(|| format!("failed to read the dump in {name}"))?,
     };

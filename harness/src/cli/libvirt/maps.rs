@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use cpuid_fidelity::case::guest::Qemu;
-use cpuid_fidelity::run::libvirt::maps;
+use cpuid_fidelity::lanes::libvirt::maps;
 
 use crate::cli::common::exit::{NotRun, print};
 use crate::cli::common::libvirt::map_folder;
@@ -32,7 +32,11 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
     let inventory = context.inventory()?;
     let engine = context.engine()?;
     let version = match arguments.check {
-        true => engine.libvirt().version(&engine).map_err(NotRun)?,
+        true => engine
+            .bench
+            .libvirt
+            .version(&context.cancel)
+            .map_err(NotRun)?,
         false => String::new(),
     };
     let mut status = 0;

@@ -2,7 +2,8 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::run::libvirt::{maps, policies};
+use cpuid_fidelity::lanes::libvirt::maps;
+use cpuid_fidelity::run::libvirt::policies;
 
 use crate::cli::common::exit::{NOT_RUN, NotRun, print};
 use crate::cli::common::libvirt::ready;
@@ -28,7 +29,11 @@ pub fn run(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
         lines.iter().for_each(|line| print(&format!("{line}\n")));
         return Ok(u8::from(lines.iter().any(|line| line.contains("ERROR"))) * NOT_RUN);
     }
-    let version = engine.libvirt().version(&engine).map_err(NotRun)?;
+    let version = engine
+        .bench
+        .libvirt
+        .version(&context.cancel)
+        .map_err(NotRun)?;
     let path = policies::expectation(&version, &case.qemu);
     match maps::unexpected(&context.store, &path, &lines).map_err(NotRun)? {
         None => {

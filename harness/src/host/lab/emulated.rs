@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Where the parts of L1 are.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,15 @@ pub struct Parts<'a> {
     pub console: &'a str,
     /// Number of the inherited socket that is the second serial port.
     pub doorbell: i32,
+}
+
+/// The emulated host of labs that name none.
+pub const DEFAULT_EMULATOR: &str = "svm";
+
+/// The emulated host of that name, with the program that emulates it; `None` where there is none.
+pub fn emulator(name: &str, program: &Path) -> Option<Arc<dyn EmulatedHost>> {
+    let qemu = program.to_owned();
+    (name == DEFAULT_EMULATOR).then(|| Arc::new(super::tcg::TcgSvm { qemu }) as _)
 }
 
 /// An emulated host. Implementations build a command line and know what their processor needs; nothing here starts a process.

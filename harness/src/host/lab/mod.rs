@@ -19,7 +19,7 @@ pub mod session;
 pub mod tcg;
 pub mod wire;
 
-pub use emulated::EmulatedHost;
+pub use emulated::{DEFAULT_EMULATOR, EmulatedHost, emulator};
 pub use error::LabError;
 pub use image::{Image, ImageError};
 pub use plan::Plan;

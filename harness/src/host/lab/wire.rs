@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::Unusable;
-use crate::case::guest::{Case, Lane, Qemu, Topology};
 use crate::case::migration::Journey;
 use crate::case::offers::Offers;
+use crate::case::{Case, Lane, Qemu, RunAs, Topology};
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::site::SiteError;
@@ -234,10 +234,11 @@ pub struct FarCase {
     qemu: PathBuf,
     label: String,
     lane: Lane,
+    run_as: RunAs,
     machine: String,
     cpu: String,
     smp: Topology,
-    spared: Vec<Phase>,
+    skipped_phases: Vec<Phase>,
 }
 
 impl From<&Case> for FarCase {
@@ -246,10 +247,11 @@ impl From<&Case> for FarCase {
             qemu: case.qemu.path.clone(),
             label: case.qemu.label.clone(),
             lane: case.lane,
+            run_as: case.run_as,
             machine: case.machine.clone(),
             cpu: case.cpu.clone(),
             smp: case.smp.clone(),
-            spared: case.spared.clone(),
+            skipped_phases: case.skipped_phases.clone(),
         }
     }
 }
@@ -264,10 +266,12 @@ impl FarCase {
                 offers: Arc::new(Offers::default()),
             }),
             lane: self.lane,
+            run_as: self.run_as,
             machine: self.machine,
             cpu: self.cpu,
             smp: self.smp,
-            spared: self.spared,
+            skipped_phases: self.skipped_phases,
+            host: None,
             linux: None,
         }
     }

@@ -9,14 +9,15 @@ use crate::host::{Found, HostLayer};
 
 impl Gatherer<'_> {
     pub(super) fn host(&self) -> HostEvidence {
-        let layer = self.engine.site().host_layer().unwrap_or_default();
-        let kvm = self.engine.site().kvm_layer();
+        let nothing = HostLayer::default();
+        let layer = self.host.as_deref().unwrap_or(&nothing);
+        let kvm = &self.kvm;
         let flag = self.field.aliases_of("linux").next();
         let words = layer.kernel.command_line.value();
         HostEvidence {
-            hardware: self.hardware(&layer),
-            kernel: cpuinfo(&layer, flag),
-            kvm: match &kvm {
+            hardware: self.hardware(layer),
+            kernel: cpuinfo(layer, flag),
+            kvm: match kvm {
                 Ok(kvm) => self.kvm(kvm),
                 Err(error) => Claim::unknown(error.to_string()),
             },
@@ -28,7 +29,7 @@ impl Gatherer<'_> {
                 let owner = owner(self.field)?;
                 option(&layer.kernel.modules, owner)
             }),
-            emulated: kvm.is_ok_and(|kvm| {
+            emulated: kvm.as_ref().is_ok_and(|kvm| {
                 let table = kvm.emulated.value();
                 table.is_some_and(|table| self.in_table(table) == Some(true))
             }),

@@ -1,11 +1,10 @@
 //! What the kernel of a Linux guest shows.
 
 use crate::case::guest::Case;
-use crate::check::linux::Loss;
+use crate::check::linux::{Guest, Loss};
 use crate::cpuid::table::Field;
 use crate::explain::{Cause, Claim, State};
 use crate::run::engine::Engine;
-use crate::run::linux::reported;
 
 /// What /proc/cpuinfo says of the feature, why it does not show what the guest has (`guest`), and why the guest could not be run.
 pub(super) fn rung(
@@ -14,25 +13,25 @@ pub(super) fn rung(
     field: &Field,
     guest: State,
 ) -> ((Claim, Option<Cause>), Option<String>) {
-    let seen = engine.observe(case);
     let unseen = |reason: String| {
-        (
-            (Claim::unknown(format!("not run: {reason}")), None),
-            Some(reason),
-        )
+        let claim = Claim::unknown(format!("not run: {reason}"));
+        ((claim, None), Some(reason))
     };
-    let seen = match &*seen {
-        Ok(seen) => seen,
-        Err(broken) => return unseen(broken.reason.clone()),
+    let evidence = match engine.gather(case).evidence {
+        Ok(evidence) => evidence,
+        Err(reason) => return unseen(reason.to_string()),
     };
-    let reported = match reported(engine, case, seen) {
-        Ok(reported) => reported,
-        Err(reason) => return unseen(reason),
+    let (Some(report), Some(names)) = (evidence.linux_report(), &evidence.kernel_names) else {
+        return unseen("the guest reported no /proc/cpuinfo".to_owned());
     };
-    let held = reported.guest(engine, seen);
-    let release = &held.report.release;
-    let info = &held.report.cpuinfo;
-    let vmx = held.report.vmx_flags();
+    let guest_seen = Guest {
+        report: &report,
+        dump: &evidence.guest,
+        names,
+        table: &engine.bench.store.table,
+        rules: &engine.bench.store.linux,
+    };
+    let (release, info, vmx) = (&report.release, &report.cpuinfo, report.vmx_flags());
     let flags: Vec<&str> = field.aliases_of("linux").collect();
     let shown = flags
         .iter()
@@ -53,6 +52,6 @@ pub(super) fn rung(
         State::Absent,
         format!("/proc/cpuinfo of Linux {release} has no flag {flag}"),
     );
-    let loss: Option<Loss> = missing.then(|| held.loss(flag));
+    let loss: Option<Loss> = missing.then(|| guest_seen.loss(flag));
     ((claim, loss.map(|loss| Cause::GuestKernel { loss })), None)
 }

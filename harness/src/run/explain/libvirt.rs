@@ -1,13 +1,13 @@
 //! What libvirt makes of a feature.
 
-use crate::case::guest::{Case, Lane};
+use crate::case::{Case, Starter};
 use crate::check::libvirt_map::spot;
 use crate::cpuid::table::Field;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::layer::LibvirtLayer;
 use crate::explain::{Cause, Claim, State};
+use crate::lanes::Observed;
 use crate::run::Engine;
-use crate::run::engine::Observed;
 
 /// Its claim, and why it takes the feature where it does; `None` in other lanes.
 pub(super) fn word(
@@ -16,10 +16,10 @@ pub(super) fn word(
     field: &Field,
     observed: &Observed,
 ) -> Option<(Claim, Option<Cause>)> {
-    if case.lane != Lane::Libvirt {
+    if case.run_as.starter != Starter::Libvirt {
         return None;
     }
-    let map = match engine.libvirt().map() {
+    let map = match engine.bench.libvirt.map() {
         Ok(map) => map,
         Err(reason) => return Some((Claim::unknown(reason), None)),
     };

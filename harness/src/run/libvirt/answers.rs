@@ -2,13 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::guests::{boot_domain, domain, read_capabilities, run};
-use crate::case::guest::{Case, Lane};
-use crate::check::{Finding, Layer, compare, libvirt_live};
+use crate::case::{Case, Lane};
+use crate::check::{Change, compare, libvirt_live};
 use crate::cpuid::line::{Line, Register};
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::domain::DomainXml;
 use crate::evidence::libvirt::layer::claims;
+use crate::lanes::libvirt::guests::{boot_domain, domain, read_capabilities, run};
 use crate::run::Engine;
 use crate::vmm::libvirt::domain::GuestCpu;
 
@@ -37,9 +37,10 @@ impl Tried {
         if self.seen.is_empty() || other.seen.is_empty() {
             return Vec::new();
         }
-        let changes = compare(&self.seen, &other.seen, Layer::Unknown);
-        let is_flag = |change: &&Finding| {
-            change.line().is_some_and(|line| {
+        let changes = compare(&self.seen, &other.seen, "machine");
+        let is_flag = |change: &&Change| {
+            let line = change.minus.as_ref().or(change.plus.as_ref());
+            line.is_some_and(|line| {
                 line.place.register == Register::Cpuid
                     && line.value().is_none()
                     && line.text != "zero"
@@ -62,18 +63,14 @@ impl Tried {
 /// # Errors
 /// libvirt does not answer.
 pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
-    let capabilities = read_capabilities(engine, case)?;
+    let capabilities = read_capabilities(&engine.bench, case)?;
     let known: Vec<_> = capabilities
         .models
         .iter()
         .filter_map(|(model, usable)| Some((model, (*usable)?)))
         .collect();
     let wrong = |(model, usable): &(&String, bool)| {
-        let strict = Case {
-            lane: Lane::Tcg,
-            cpu: format!("{model},enforce"),
-            ..case.clone()
-        };
+        let strict = case.in_lane(Lane::TCG).with_cpu(format!("{model},enforce"));
         let problem = match (&*engine.observe(&strict), usable) {
             (Ok(_), true) => return None,
             (Ok(_), false) => "not usable, says libvirt, and starts with enforce".to_owned(),
@@ -86,6 +83,7 @@ pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
         Some(format!("{model}: {problem}"))
     };
     let wrong: Vec<String> = engine
+        .bench
         .pool()
         .install(|| known.par_iter().filter_map(wrong).collect());
     let count = known.iter().filter(|(_, usable)| *usable).count();
@@ -101,7 +99,7 @@ pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
 /// # Errors
 /// libvirt does not answer.
 pub fn host_model(engine: &Engine, case: &Case) -> Result<Tried, String> {
-    let capabilities = read_capabilities(engine, case)?;
+    let capabilities = read_capabilities(&engine.bench, case)?;
     let cpu = capabilities
         .host_model
         .ok_or("libvirt has no host-model for this QEMU")?;
@@ -150,7 +148,7 @@ pub fn baseline(engine: &Engine, case: &Case, hosts: &[GuestCpu]) -> Result<Vec<
             (None, false) => continue,
         };
         let command = format!("{command} {} {options} {qemu}", file.path().display());
-        let answer = match run(engine, &command) {
+        let answer = match run(&engine.bench, &command) {
             Ok(answer) => answer,
             Err(reason) => {
                 let answer = format!("{name}: no answer");
@@ -192,7 +190,7 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
         file.path().display(),
         of(case)
     );
-    let said = match run(engine, &command) {
+    let said = match run(&engine.bench, &command) {
         // virsh tells an incompatible CPU as a failure, and what it means by it in a sentence.
         Ok(said) | Err(said) => said,
     };
@@ -201,9 +199,14 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
         check: Some("full".to_owned()),
         ..host.clone()
     };
-    let seen = engine
-        .pool()
-        .install(|| boot_domain(engine, case, domain(case, strict.xml()), &engine.options));
+    let seen = engine.bench.pool().install(|| {
+        boot_domain(
+            &engine.bench,
+            case,
+            domain(case, strict.xml()),
+            &engine.bench.options,
+        )
+    });
     let model = host.model.as_deref().unwrap_or("no model");
     let verdict = if compatible {
         "compatible"
@@ -213,7 +216,7 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
     let wrong = match (compatible, &seen) {
         (true, Err(broken)) => vec![format!(
             "compatible, says libvirt, and the guest is refused: {}",
-            broken.last_words()
+            broken.last_message()
         )],
         (false, Ok(_)) => {
             vec!["incompatible, says libvirt, and the guest gets all of it".to_owned()]
@@ -230,9 +233,10 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
 fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried {
     let domain = domain(case, cpu.xml());
     let seen = engine
+        .bench
         .pool()
-        .install(|| boot_domain(engine, case, domain, &engine.options));
-    let (seen, map) = match (seen, engine.libvirt().map()) {
+        .install(|| boot_domain(&engine.bench, case, domain, &engine.bench.options));
+    let (seen, map) = match (seen, engine.bench.libvirt.map()) {
         (Err(broken), _) => {
             let wrong = format!("no guest of it starts: {}", broken.reason);
             return Tried::said(answer, vec![wrong]);
@@ -244,7 +248,7 @@ fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried 
         return Tried::said(answer, vec!["libvirt said nothing of the guest".to_owned()]);
     };
     layer.claims = claims(&map, cpu);
-    let changes = libvirt_live::live(&layer, &seen.dump, &engine.store.table, false);
+    let changes = libvirt_live::live(&layer, &seen.dump, &engine.bench.store.table, false);
     Tried {
         answer,
         wrong: changes.iter().map(sentence).collect(),
@@ -252,8 +256,8 @@ fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried 
     }
 }
 
-fn sentence(change: &Finding) -> String {
-    let Finding {
+fn sentence(change: &Change) -> String {
+    let Change {
         kind,
         name,
         place,
@@ -262,7 +266,7 @@ fn sentence(change: &Finding) -> String {
         ..
     } = change;
     let expected = expected.replace("by the live XML", "by the answer");
-    format!("{} {name} at {place}: {expected}, {actual}", kind.name())
+    format!("{} {name} at {place}: {expected}, {actual}", kind.word())
 }
 
 /// The options that say for which QEMU.

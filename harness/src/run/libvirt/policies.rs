@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::guests::{boot_domain, domain};
-use crate::case::guest::{Case, Lane, Qemu, Topology};
+use crate::case::{Case, Lane, Qemu};
 use crate::cpuid::dump::Dump;
 use crate::evidence::libvirt::cpu_map::Spot;
+use crate::lanes::Observed;
+use crate::lanes::libvirt::{boot_domain, domain, maps};
 use crate::run::Engine;
-use crate::run::engine::Observed;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
 /// Values of `check`.
@@ -32,20 +32,17 @@ const SUBJECTS: [(&str, &str, &str); 4] = [
 
 /// Where the table is tried: the newest machine type of a QEMU.
 pub fn case(qemu: &Arc<Qemu>) -> Option<Case> {
-    Some(Case {
-        qemu: Arc::clone(qemu),
-        lane: Lane::Libvirt,
-        machine: qemu.offers.newest_machine()?.to_owned(),
-        cpu: "custom".to_owned(),
-        smp: Topology::single(),
-        spared: Vec::new(),
-        linux: None,
-    })
+    Some(Case::new(
+        qemu,
+        Lane::LIBVIRT,
+        qemu.newest_machine()?,
+        "custom",
+    ))
 }
 
 /// Its expectation, below the folder of all.
 pub fn expectation(version: &str, qemu: &Qemu) -> PathBuf {
-    let folder = super::maps::folder(version).join(qemu.release_folder());
+    let folder = maps::folder(version).join(qemu.release_folder());
     folder.join("policies.snap")
 }
 
@@ -78,6 +75,7 @@ pub fn table(engine: &Engine, case: &Case) -> Vec<String> {
         row(&way.name(), &outcomes)
     };
     let rows: Vec<String> = engine
+        .bench
         .pool()
         .install(|| ways.par_iter().map(tried).collect());
     lines.extend(rows);
@@ -142,18 +140,16 @@ impl Way {
                     ..GuestCpu::custom(model)
                 };
                 let domain = domain(case, cpu.xml());
-                boot_domain(engine, case, domain, &engine.options)
+                boot_domain(&engine.bench, case, domain, &engine.bench.options)
             }
             Way::Qemu { on, enforce } => {
                 let value = if *on { "on" } else { "off" };
                 let enforce = if *enforce { ",enforce" } else { "" };
                 engine.boot(
-                    &Case {
-                        lane: Lane::Tcg,
-                        cpu: format!("{model},{feature}={value}{enforce}"),
-                        ..case.clone()
-                    },
-                    &engine.options,
+                    &case
+                        .in_lane(Lane::TCG)
+                        .with_cpu(format!("{model},{feature}={value}{enforce}")),
+                    &engine.bench.options,
                 )
             }
         };
@@ -162,7 +158,7 @@ impl Way {
 }
 
 fn outcome(engine: &Engine, observed: &Observed, feature: &str, notes: &Notes) -> String {
-    let map = engine.libvirt().map().ok();
+    let map = engine.bench.libvirt.map().ok();
     let spot = map.and_then(|map| map.feature(feature)?.spots.first().copied());
     match (observed, spot) {
         (Ok(seen), Some(spot)) => match has(&seen.dump, spot) {

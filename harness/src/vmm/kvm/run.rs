@@ -218,7 +218,7 @@ mod tests {
     use fidelity_protocol::slot::DONE;
 
     use super::*;
-    use crate::case::guest::{Lane, Qemu};
+    use crate::case::{Lane, Qemu};
     use crate::require::{Capability, require};
 
     /// A guest with KVM's own table, cancelled beforehand at will; skipped on a host without KVM.
@@ -227,13 +227,8 @@ mod tests {
         let kvm = crate::vmm::kvm::open().expect("KVM");
         let table = crate::vmm::kvm::access::supported(&kvm).expect("KVM's own table");
         let case = Case {
-            qemu: Qemu::none().into(),
-            lane: Lane::KvmDirect,
-            machine: "-".to_owned(),
-            cpu: "supported".to_owned(),
             smp: smp.parse().expect("a topology"),
-            spared: Vec::new(),
-            linux: None,
+            ..Case::new(&Qemu::none().into(), Lane::KVM_DIRECT, "-", "supported")
         };
         let cancel = Cancel::new().expect("an eventfd");
         if cancelled {

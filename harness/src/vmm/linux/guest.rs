@@ -123,7 +123,7 @@ fn run(
 }
 
 /// How long a Linux guest may take.
-pub fn patience(options: &Options) -> std::time::Duration {
+pub fn boot_timeout(options: &Options) -> std::time::Duration {
     options.timeout * PATIENCE
 }
 
@@ -148,7 +148,7 @@ fn command_line(case: &Case, config: &Config) -> String {
         "{} memmap={slot_size:#x}${slot_base:#x} fidelity.area={slot_base:x},{slot_size:x}",
         WORDS.join(" ")
     );
-    for word in case.linux.iter().flat_map(|guest| &guest.kernel.words) {
+    for word in case.linux.iter().flat_map(|guest| &guest.parameters) {
         line.push(' ');
         line.push_str(word);
     }

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use object::elf::{FileHeader64, PT_LOAD};
 use object::endian::LittleEndian;
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
+use serde::{Deserialize, Serialize};
 
 /// Names by number: word × 32 + bit.
 pub type Numbers = BTreeMap<u16, String>;
 
 /// The tables of one kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// `flags`: bits of CPUID registers, and words of the kernel's own.
     pub flags: Numbers,

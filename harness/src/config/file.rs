@@ -3,11 +3,14 @@
 use crate::case::glob::Glob;
 use crate::util::path::in_path;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fidelity_protocol::frame::Phase;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::case::guest::Lane;
+use super::section;
+use crate::case::lane::Lane;
 
 /// Which set of cases: what `cargo test` and `run` take, or the whole matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -17,6 +20,16 @@ pub enum Profile {
     Default,
     /// `[nightly]`.
     Nightly,
+}
+
+impl Profile {
+    /// As the file names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Default => "default",
+            Profile::Nightly => "nightly",
+        }
+    }
 }
 
 /// The file, with its folder.
@@ -34,21 +47,38 @@ pub struct Config {
     pub expectations: PathBuf,
     /// Folder for what can be had again.
     pub cache: PathBuf,
-    /// Phases that certain guests are spared.
-    pub spared: Vec<Spared>,
+    /// Phases that are skipped for certain guests.
+    pub skipped_phases: Vec<SkippedPhase>,
     /// Kernels for labs.
-    pub kernels: Vec<super::labs::Entry>,
+    pub kernels: Vec<KernelEntry>,
     /// Release of the QEMU that emulates the host of labs.
     pub emulator: String,
-    default: Selection,
-    nightly: Selection,
+    /// The text, whose sections lanes read for themselves.
+    text: Arc<str>,
+    /// Its name, for messages.
+    name: String,
 }
 
-/// A phase left out for guests that are known to hang or die in it, with the reason. What was left out shows in the
-/// expectation's `phases` line.
+/// A kernel: `[[kernel]]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelEntry {
+    /// Folder of an unpacked package, a build tree, or an image; with wildcards, all that match.
+    pub path: String,
+    /// The folder of its modules, where it is not found beside the image.
+    #[serde(default)]
+    pub modules: Option<PathBuf>,
+    /// Further parameters of its command line, parameters of modules as `kvm_amd.nested=0` among them. A kernel with parameters has
+    /// expectations of its own.
+    #[serde(default)]
+    pub cmdline: String,
+}
+
+/// A phase of the agent that is skipped for guests that are known to hang or die in it, with the reason: `[[skip-phase]]`. What was
+/// skipped shows in the expectation's `phases` line.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spared {
+pub struct SkippedPhase {
     /// Lanes it holds for.
     pub lanes: Vec<Lane>,
     /// Globs over QEMU labels, as `qemu-7.2`; left out, every QEMU.
@@ -65,98 +95,17 @@ pub struct Spared {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
-    spared: Vec<Spared>,
-    kernel: Vec<super::labs::Entry>,
+    #[serde(rename = "skip-phase", alias = "spared")]
+    skipped_phases: Vec<SkippedPhase>,
+    kernel: Vec<KernelEntry>,
     emulator: Option<String>,
     qemu: Option<Vec<String>>,
     timeout: Option<u64>,
     jobs: Option<usize>,
     expectations: Option<PathBuf>,
     cache: Option<PathBuf>,
-    default: Selection,
-    nightly: Selection,
-}
-
-/// What to run of everything the QEMUs offer.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Selection {
-    /// Lane `definition`.
-    pub definition: DefinitionSet,
-    /// Lane `tcg`.
-    pub tcg: ModelSet,
-    /// Lane `kvm`.
-    pub kvm: ModelSet,
-    /// Lane `kvm-direct`; `supported` is what KVM itself supports.
-    #[serde(rename = "kvm-direct")]
-    pub kvm_direct: ModelSet,
-    /// Lane `lab`.
-    pub lab: super::labs::LabSet,
-    /// Lane `libvirt`.
-    pub libvirt: LibvirtSet,
-    /// Lane `linux`.
-    pub linux: super::linux::LinuxSet,
-    /// Guests taken from one QEMU to another.
-    pub migration: super::migrations::MigrationSet,
-    /// Pairs of releases.
-    pub compat: Vec<super::compat::CompatSet>,
-}
-
-/// Lane `libvirt`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LibvirtSet {
-    /// Globs over the names that QEMU has for CPU models without a version, which are libvirt's names; `max` and `host-model`.
-    pub models: Vec<Glob>,
-    /// Globs over versioned machine types beside the newest q35 one.
-    pub machines: Vec<Glob>,
-    /// Globs over the labels of QEMUs.
-    pub qemus: Vec<Glob>,
-}
-
-impl Default for LibvirtSet {
-    fn default() -> Self {
-        LibvirtSet {
-            models: vec![Glob::any()],
-            machines: Vec::new(),
-            qemus: vec![Glob::any()],
-        }
-    }
-}
-
-/// Lane `definition`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DefinitionSet {
-    /// Globs over versioned CPU models, each held on the newest machine type.
-    pub models: Vec<Glob>,
-    /// Globs over versioned machine types, each held over those models.
-    pub machines: Vec<Glob>,
-}
-
-/// A lane over models.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModelSet {
-    /// Globs over CPU models, versioned or not.
-    pub models: Vec<Glob>,
-}
-
-impl Default for DefinitionSet {
-    fn default() -> Self {
-        DefinitionSet {
-            models: vec![Glob::any()],
-            machines: vec![Glob::any()],
-        }
-    }
-}
-
-impl Default for ModelSet {
-    fn default() -> Self {
-        ModelSet {
-            models: vec![Glob::any()],
-        }
-    }
+    default: IgnoredAny,
+    nightly: IgnoredAny,
 }
 
 /// Why there is no configuration.
@@ -175,7 +124,7 @@ pub enum ConfigError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// TOML's own words.
+        /// What TOML's parser reports.
         message: String,
     },
 }
@@ -193,14 +142,10 @@ impl Config {
             path: path.to_owned(),
             error,
         })?;
-        let file = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
-            path: path.to_owned(),
-            message: error.to_string(),
-        })?;
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        Ok(Self::from_file(file, folder.unwrap_or(Path::new("."))))
+        Self::parse(&text, path, folder.unwrap_or(Path::new(".")))
     }
 
     /// The configuration of a folder that has no file: the project's own, as it was when the program was built.
@@ -208,52 +153,80 @@ impl Config {
     /// # Errors
     /// None that a test would have let pass.
     pub fn built_in(folder: &Path) -> Result<Config, ConfigError> {
-        let file = toml::from_str(include_str!("../../../fidelity.toml"));
-        let file = file.map_err(|error: toml::de::Error| ConfigError::Malformed {
-            path: "built-in fidelity.toml".into(),
-            message: error.to_string(),
-        })?;
-        Ok(Self::from_file(file, folder))
+        let text = include_str!("../../../fidelity.toml");
+        Self::parse(text, Path::new("built-in fidelity.toml"), folder)
     }
 
-    fn from_file(file: File, folder: &Path) -> Config {
+    fn parse(text: &str, path: &Path, folder: &Path) -> Result<Config, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| ConfigError::Malformed {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
         let under = |path: Option<PathBuf>, default: &str| {
             folder.join(path.unwrap_or_else(|| PathBuf::from(default)))
         };
-        Config {
+        Ok(Config {
             qemu: file.qemu.unwrap_or_else(|| QEMU.map(str::to_owned).into()),
             timeout: file.timeout.unwrap_or(20),
             jobs: file.jobs.unwrap_or(0),
             expectations: under(file.expectations, "expectations"),
             cache: under(file.cache, ".cache"),
-            spared: file.spared,
+            skipped_phases: file.skipped_phases,
             kernels: file.kernel,
             emulator: file.emulator.unwrap_or_default(),
-            default: file.default,
-            nightly: file.nightly,
+            text: text.into(),
+            name: path.display().to_string(),
             folder: folder.to_owned(),
+        })
+    }
+
+    /// A section of a profile, as `[default.tcg]`; the section's own defaults where the file has none.
+    ///
+    /// # Errors
+    /// The section has another form; the message shows line and column.
+    pub fn section<T: DeserializeOwned + Default>(
+        &self,
+        profile: Profile,
+        name: &str,
+    ) -> Result<T, ConfigError> {
+        let section = section::section(&self.text, profile.name(), name);
+        let section = section.map_err(|error| ConfigError::Malformed {
+            path: self.name.clone().into(),
+            message: error.to_string(),
+        })?;
+        Ok(section.unwrap_or_default())
+    }
+
+    /// An error of this file.
+    pub fn error(&self, message: String) -> ConfigError {
+        ConfigError::Malformed {
+            path: self.name.clone().into(),
+            message,
         }
     }
 
-    /// The selection of a profile.
-    pub fn selection(&self, profile: Profile) -> &Selection {
-        match profile {
-            Profile::Default => &self.default,
-            Profile::Nightly => &self.nightly,
-        }
+    /// The names of a profile's sections.
+    ///
+    /// # Errors
+    /// The file is malformed.
+    pub fn sections(&self, profile: Profile) -> Result<Vec<String>, ConfigError> {
+        section::keys(&self.text, profile.name()).map_err(|error| ConfigError::Malformed {
+            path: self.name.clone().into(),
+            message: error.to_string(),
+        })
     }
 
-    /// The phases that a guest of this lane, QEMU label and model is spared.
-    pub fn spared(&self, lane: Lane, qemu: &str, model: &str) -> Vec<Phase> {
-        let holds = |spared: &&Spared| {
-            spared.lanes.contains(&lane)
-                && (spared.qemus.is_empty() || Glob::matches(&spared.qemus, qemu))
-                && Glob::matches(&spared.models, model)
+    /// The phases that are skipped for a guest of this lane, QEMU label and model.
+    pub fn skipped_phases(&self, lane: Lane, qemu: &str, model: &str) -> Vec<Phase> {
+        let holds = |skipped: &&SkippedPhase| {
+            skipped.lanes.contains(&lane)
+                && (skipped.qemus.is_empty() || Glob::matches(&skipped.qemus, qemu))
+                && Glob::matches(&skipped.models, model)
         };
-        self.spared
+        self.skipped_phases
             .iter()
             .filter(holds)
-            .map(|spared| spared.phase)
+            .map(|skipped| skipped.phase)
             .collect()
     }
 
@@ -298,16 +271,18 @@ mod tests {
     #[test]
     fn the_built_in_file_is_sound() {
         let config = Config::built_in(Path::new(".")).expect("a configuration");
-        let spared = |qemu| config.spared(Lane::Tcg, qemu, "Opteron_G5-v1");
-        assert_eq!(spared("qemu-11.1"), [Phase::Enabled]);
-        assert!(spared("qemu-5.2").is_empty());
+        let skipped = |qemu| config.skipped_phases(Lane::TCG, qemu, "Opteron_G5-v1");
+        assert_eq!(skipped("qemu-11.1"), [Phase::Enabled]);
+        assert!(skipped("qemu-5.2").is_empty());
     }
 
     #[test]
     fn an_empty_file_is_all_defaults() {
         let config = read("").expect("a configuration");
-        let models = &config.selection(Profile::Default).definition.models;
-        assert!(Glob::matches(models, "EPYC-v1"));
+        assert_eq!(
+            config.sections(Profile::Default).expect("sections"),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
@@ -315,11 +290,5 @@ mod tests {
         let error = read("timeout = 5\ntimeuot = 3\n").expect_err("an error");
         assert!(error.contains("line 2, column 1"), "{error}");
         assert!(error.contains("timeuot"), "{error}");
-    }
-
-    #[test]
-    fn a_bad_glob_is_told() {
-        let error = read("[default]\ntcg.models = [\"[\"]\n").expect_err("an error");
-        assert!(error.contains("bad glob"), "{error}");
     }
 }

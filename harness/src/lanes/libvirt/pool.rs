@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::maps;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::host::libvirt::map_folder;
-use crate::run::Engine;
+use crate::lanes::Bench;
+use crate::util::cancel::Cancel;
 use crate::vmm::libvirt::guest::PATIENCE;
 use crate::vmm::libvirt::session::{Session, SessionError};
 
@@ -21,7 +22,7 @@ pub struct Libvirt {
 
 impl Libvirt {
     /// Nothing is started yet. What libvirt finds out about QEMU binaries is kept in the folder `cache`.
-    pub(in crate::run) fn new(cache: PathBuf) -> Libvirt {
+    pub fn new(cache: PathBuf) -> Libvirt {
         Libvirt {
             cache,
             idle: Mutex::default(),
@@ -48,11 +49,9 @@ impl Libvirt {
     ///
     /// # Errors
     /// There is no virsh.
-    pub fn version(&self, engine: &Engine) -> Result<String, String> {
-        let ask = || {
-            crate::vmm::libvirt::session::version(engine.cancel())
-                .map_err(|error| error.to_string())
-        };
+    pub fn version(&self, cancel: &Cancel) -> Result<String, String> {
+        let ask =
+            || crate::vmm::libvirt::session::version(cancel).map_err(|error| error.to_string());
         self.version.get_or_init(ask).clone()
     }
 
@@ -63,7 +62,7 @@ impl Libvirt {
     /// It cannot be started, or what `work` tells.
     pub fn with<T>(
         &self,
-        engine: &Engine,
+        bench: &Bench,
         work: impl FnOnce(&mut Session) -> Result<T, SessionError>,
     ) -> Result<T, SessionError> {
         let idle = self
@@ -74,8 +73,8 @@ impl Libvirt {
         let mut session = match idle {
             Some(session) => session,
             None => {
-                let deadline = engine.options.timeout + PATIENCE;
-                Session::start(&self.cache, deadline, engine.cancel())?
+                let deadline = bench.options.timeout + PATIENCE;
+                Session::start(&self.cache, deadline, bench.cancel())?
             }
         };
         let done = work(&mut session);

@@ -1,16 +1,17 @@
 //! Guests that libvirt starts.
 
-use crate::case::guest::{Case, Lane};
+use crate::case::{Accelerator, Case};
 use crate::check::libvirt_map::spot;
 use crate::evidence::libvirt::answers::Capabilities;
 use crate::evidence::libvirt::layer::LibvirtLayer;
 use crate::evidence::libvirt::translate::{Translated, to_libvirt};
-use crate::run::Engine;
-use crate::run::engine::{Broken, Observed};
+use crate::lanes::backend::dump_command;
+use crate::lanes::{Bench, Broken, Observed};
 use crate::vmm::guest::Options;
 use crate::vmm::libvirt;
 use crate::vmm::libvirt::domain::Domain;
 use crate::vmm::libvirt::guest::PATIENCE;
+use crate::vmm::libvirt::session::SessionError;
 
 /// Start of the names of domains.
 const NAME: &str = "cpuid-fidelity";
@@ -19,9 +20,9 @@ const NAME: &str = "cpuid-fidelity";
 ///
 /// # Errors
 /// libvirt cannot express the argument, refuses it, or the guest did not run to its end.
-pub fn observe(engine: &Engine, case: &Case, options: &Options) -> Observed {
-    let map = engine.libvirt().map().map_err(Broken::before)?;
-    let table = &engine.store.table;
+pub fn boot(bench: &Bench, case: &Case, options: &Options) -> Observed {
+    let map = bench.libvirt.map().map_err(Broken::not_started)?;
+    let table = &bench.store.table;
     let Translated { value, lost } =
         to_libvirt(&case.cpu, &map, |name| table.named(name).map(spot));
     if !lost.is_empty() {
@@ -30,9 +31,9 @@ pub fn observe(engine: &Engine, case: &Case, options: &Options) -> Observed {
             case.cpu,
             lost.join("; ")
         );
-        return Err(Broken::before(reason));
+        return Err(Broken::not_started(reason));
     }
-    boot_domain(engine, case, domain(case, value.xml()), options)
+    boot_domain(bench, case, domain(case, value.xml()), options)
 }
 
 /// The domain of a case with this `<cpu>`, under TCG.
@@ -52,62 +53,63 @@ pub fn domain(case: &Case, cpu: String) -> Domain {
 ///
 /// # Errors
 /// libvirt refuses it, or the guest did not run to its end.
-pub fn boot_domain(engine: &Engine, case: &Case, domain: Domain, options: &Options) -> Observed {
-    let map = engine.libvirt().map().map_err(Broken::before)?;
+pub fn boot_domain(bench: &Bench, case: &Case, domain: Domain, options: &Options) -> Observed {
+    let map = bench.libvirt.map().map_err(Broken::not_started)?;
     // What the host's KVM lacks the agent is told.
-    let of_kvm = Case {
-        lane: if domain.kind == "kvm" {
-            Lane::Kvm
-        } else {
-            case.lane
-        },
-        ..case.clone()
-    };
-    let started = engine.libvirt().with(engine, |session| {
-        libvirt::boot(session, &domain, &of_kvm, engine.rom(), options)
+    let mut of_kvm = case.clone();
+    if domain.kind == "kvm" {
+        of_kvm.run_as.accelerator = Accelerator::Kvm;
+    }
+    let started = bench.libvirt.with(bench, |session| {
+        libvirt::boot(session, &domain, &of_kvm, bench.rom(), options)
     });
-    let started = started?;
+    let started = started.map_err(|error| broken(&error))?;
     let command = started.boot.command.clone();
     let layer = LibvirtLayer::read(&map, &domain.cpu, &started.live, &command);
-    let mut seen = engine.observation(started.boot, Vec::new(), Vec::new(), options)?;
-    let layer = layer.map_err(|error| Broken::before(format!("libvirt's live XML: {error}")))?;
+    let mut seen = bench.observation(started.boot, Vec::new(), Vec::new(), options)?;
+    let layer =
+        layer.map_err(|error| Broken::not_started(format!("libvirt's live XML: {error}")))?;
     seen.libvirt = Some(layer);
-    seen.command = engine.again(case);
+    seen.command = dump_command(case);
     Ok(seen)
+}
+
+fn broken(error: &SessionError) -> Broken {
+    Broken {
+        cancelled: *error == SessionError::Cancelled,
+        ..Broken::not_started(error.to_string())
+    }
 }
 
 /// `domcapabilities` for the QEMU and the machine type of `case`, under TCG.
 ///
 /// # Errors
 /// libvirt refuses, or cannot be started.
-pub fn capabilities(engine: &Engine, case: &Case) -> Result<String, String> {
+pub fn capabilities(bench: &Bench, case: &Case) -> Result<String, String> {
     let domain = domain(case, String::new());
     let command = format!(
         "domcapabilities --virttype qemu --emulatorbin {} --machine {}",
         domain.emulator.display(),
         case.machine
     );
-    run(engine, &command)
+    run(bench, &command)
 }
 
 /// The same, read.
 ///
 /// # Errors
 /// As [`capabilities`], and an answer that cannot be read.
-pub fn read_capabilities(engine: &Engine, case: &Case) -> Result<Capabilities, String> {
-    Capabilities::read(&capabilities(engine, case)?)
+pub fn read_capabilities(bench: &Bench, case: &Case) -> Result<Capabilities, String> {
+    Capabilities::read(&capabilities(bench, case)?)
 }
 
 /// A command of virsh's.
-pub(super) fn run(engine: &Engine, command: &str) -> Result<String, String> {
-    let deadline = engine.options.timeout + PATIENCE;
+pub fn run(bench: &Bench, command: &str) -> Result<String, String> {
+    let deadline = bench.options.timeout + PATIENCE;
     let ask = || {
-        engine
-            .libvirt()
-            .with(engine, |session| session.run(command, deadline))
+        bench
+            .libvirt
+            .with(bench, |session| session.run(command, deadline))
     };
-    engine
-        .pool()
-        .install(ask)
-        .map_err(|error| error.to_string())
+    bench.pool().install(ask).map_err(|error| error.to_string())
 }

@@ -9,9 +9,12 @@ use std::time::Duration;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::case::guest::Qemu;
 use crate::case::offers::Offers;
-use crate::plan::config::Config;
+use crate::case::{Filter, LabKernel, Qemu};
+use crate::config::{Config, Profile};
+use crate::lanes::lab::{self, Unusable};
+use crate::lanes::linux::guest_kernels;
+use crate::lanes::{Scope, scope};
 use crate::plan::identity;
 use crate::util::cancel::Cancel;
 use crate::vmm::{monitor, qmp};
@@ -23,15 +26,53 @@ pub struct Inventory {
     pub qemus: Vec<Arc<Qemu>>,
     /// Binaries that were named and cannot be used.
     pub unusable: Vec<Unusable>,
+    /// Kernels that labs are made of, in natural order.
+    pub kernels: Vec<LabKernel>,
+    /// Kernels that guests can boot, in natural order.
+    pub guest_kernels: Vec<LabKernel>,
+    /// Kernels that were named and cannot be used, and why there is none for guests.
+    pub unusable_kernels: Vec<Unusable>,
+    /// The QEMU that emulates hosts.
+    pub emulator: Option<Arc<Qemu>>,
 }
 
-/// A binary that cannot be used.
-#[derive(Debug)]
-pub struct Unusable {
-    /// The binary.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: String,
+impl Inventory {
+    /// Adds the kernels of the configuration. Where `emulator` is `None`, one of the QEMUs found emulates hosts.
+    #[must_use]
+    pub fn with_kernels(self, config: &Config, emulator: Option<Arc<Qemu>>) -> Inventory {
+        let (kernels, unusable) = lab::kernels(config);
+        let (guest_kernels, no_guests) = guest_kernels(config);
+        let unusable_kernels = if guest_kernels.is_empty() {
+            no_guests
+        } else {
+            unusable
+        };
+        Inventory {
+            emulator: emulator.or_else(|| scope::emulator(config, &self.qemus)),
+            kernels,
+            guest_kernels,
+            unusable_kernels,
+            ..self
+        }
+    }
+
+    /// What lanes plan from.
+    pub fn scope<'a>(
+        &'a self,
+        config: &'a Config,
+        profile: Profile,
+        filter: &'a Filter,
+    ) -> Scope<'a> {
+        Scope {
+            config,
+            profile,
+            filter,
+            qemus: &self.qemus,
+            kernels: &self.kernels,
+            guest_kernels: &self.guest_kernels,
+            emulator: self.emulator.as_ref(),
+        }
+    }
 }
 
 /// A file of the cache.

@@ -1,0 +1,183 @@
+//! All checks over one case. Each rule runs where its inputs are there, whoever gathered them: a run, a record, a bug report.
+
+use super::agreement::{Layers, agreement};
+use super::compare::Change;
+use super::kvm_given::{given_and_kept, given_and_seen};
+use super::kvm_supported::supported_by_hardware;
+use super::linux::{Guest, linux};
+use super::user_space::user_space_and_agent;
+use super::{host_cpus, libvirt_live, self_consistency};
+use crate::case::guest::{HOST, SUPPORTED};
+use crate::case::{Accelerator, Topology};
+use crate::cpuid::{LinuxRules, Table};
+use crate::evidence::Evidence;
+
+/// The tables that rules are about.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The feature table.
+    pub table: &'a Table,
+    /// What Linux makes of CPUID; `None` where no Linux guest is to be checked.
+    pub linux: Option<&'a LinuxRules>,
+}
+
+/// A rule: what the layers of a case contradict one another in; nothing where it has no inputs.
+type Rule = fn(&Evidence, Rules<'_>) -> Vec<Change>;
+
+/// Every rule over one case, in the order of reports.
+const RULES: [Rule; 7] = [
+    of_qemu,
+    of_the_guest_itself,
+    of_a_given_table,
+    of_kvm_and_hardware,
+    of_the_host,
+    of_libvirt,
+    of_linux,
+];
+
+/// Everything that the layers of a case contradict one another in.
+pub fn all(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    RULES
+        .iter()
+        .flat_map(|rule| rule(evidence, rules))
+        .collect()
+}
+
+/// What QEMU reports over QMP and on stderr, and what the guest has. Where features are forced nothing is filtered.
+fn of_qemu(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    let Some(qemu) = evidence
+        .qemu
+        .as_ref()
+        .filter(|_| is_agent_of_qemu(evidence))
+    else {
+        return Vec::new();
+    };
+    // Under KVM QEMU adds and removes features by default (kvm_default_props), so the definition is no measure there.
+    let uses_kvm = evidence.case.uses_kvm();
+    agreement(Layers {
+        definition: evidence.definition.as_ref().filter(|_| !uses_kvm),
+        guest: &evidence.guest,
+        below: if uses_kvm { "kvm" } else { "qemu" },
+        qemu,
+        table: rules.table,
+    })
+}
+
+/// The guest's CPUID and MSRs against its `-smp`, its vendor's manual and themselves. A table that QEMU did not choose need not agree with
+/// itself, what is forced may well contradict itself, and libvirt has no hand in it.
+fn of_the_guest_itself(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    let smp: Option<Topology> = evidence.case.smp.parse().ok();
+    let Some(smp) = smp.filter(|_| is_agent_of_qemu(evidence)) else {
+        return Vec::new();
+    };
+    self_consistency::all(&evidence.guest, evidence.case.run_as, &smp, rules.table)
+}
+
+/// Whether QEMU chose the CPUID of the agent's guest, and could filter it.
+fn is_agent_of_qemu(evidence: &Evidence) -> bool {
+    let run_as = evidence.case.run_as;
+    let by_qemu = run_as.starter == crate::case::Starter::Qemu && !run_as.forced_features;
+    by_qemu && !evidence.is_linux()
+}
+
+/// What KVM made of the CPUID table that it was given.
+fn of_a_given_table(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    if evidence.given.is_empty() {
+        return Vec::new();
+    }
+    let mut changes = given_and_seen(&evidence.given, &evidence.guest, rules.table);
+    for (given, kept) in evidence.given.iter().zip(&evidence.kept) {
+        changes.extend(given_and_kept(given, kept, rules.table));
+    }
+    changes
+}
+
+/// What KVM calls supported, and the hardware below it.
+fn of_kvm_and_hardware(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    let asked = evidence.case.cpu == SUPPORTED;
+    let Some(host) = evidence.host.as_deref().filter(|_| asked) else {
+        return Vec::new();
+    };
+    let kvm = evidence.kvm.value().map(|kvm| &kvm.supported);
+    let supported = evidence.given.first().or(kvm);
+    let check = |supported| supported_by_hardware(supported, host, rules.table);
+    supported.map(check).unwrap_or_default()
+}
+
+/// The processors of a host against one another.
+fn of_the_host(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    let asked = evidence.case.cpu == HOST && evidence.guest.vcpus.is_empty();
+    let host = evidence.host.as_deref().filter(|_| asked);
+    host.map(|host| host_cpus::differences(host, rules.table))
+        .unwrap_or_default()
+}
+
+/// libvirt's live XML and the guest.
+fn of_libvirt(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    let layer = evidence.libvirt.as_ref();
+    layer
+        .map(|layer| libvirt_live::all(layer, &evidence.guest, rules.table))
+        .unwrap_or_default()
+}
+
+/// What the kernel of a Linux guest shows, and CPUID of the same guest; its user space, and the agent on the same CPU.
+fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+    let Some(report) = evidence.linux_report() else {
+        return Vec::new();
+    };
+    let mut changes = Vec::new();
+    if let (Some(names), Some(linux_rules)) = (&evidence.kernel_names, rules.linux) {
+        changes.extend(linux(Guest {
+            report: &report,
+            dump: &evidence.guest,
+            names,
+            table: rules.table,
+            rules: linux_rules,
+        }));
+    }
+    if let Some(agent) = &evidence.bare_metal {
+        changes.extend(user_space_and_agent(&evidence.guest, agent, rules.table));
+    }
+    changes
+}
+
+/// Everything that the layers of a record contradict one another in.
+///
+/// # Errors
+/// A layer that its rules need is missing.
+pub fn checked(evidence: &Evidence, rules: Rules<'_>) -> Result<Vec<Change>, Lacking> {
+    complete(evidence)?;
+    Ok(all(evidence, rules))
+}
+
+/// Why a case cannot be checked from its evidence: a layer that every guest of its kind has is missing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record holds no {0}")]
+pub struct Lacking(&'static str);
+
+/// Refuses evidence without a layer that its rules need: a check that has no inputs would pass unseen.
+///
+/// # Errors
+/// The layer that is missing.
+pub fn complete(evidence: &Evidence) -> Result<(), Lacking> {
+    let case = &evidence.case;
+    let tcg = case.run_as.accelerator == Accelerator::Tcg;
+    if is_agent_of_qemu(evidence) && !evidence.guest.vcpus.is_empty() {
+        if evidence.qemu.is_none() {
+            return Err(Lacking("QEMU layer"));
+        }
+        if tcg && evidence.definition.is_none() {
+            return Err(Lacking("definition"));
+        }
+        if case.smp.parse::<Topology>().is_err() {
+            return Err(Lacking("-smp"));
+        }
+    }
+    if case.run_as.starter == crate::case::Starter::Libvirt && evidence.libvirt.is_none() {
+        return Err(Lacking("libvirt layer"));
+    }
+    if evidence.is_linux() && evidence.bare_metal.is_none() {
+        return Err(Lacking("dump without an operating system"));
+    }
+    Ok(())
+}

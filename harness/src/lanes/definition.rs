@@ -1,0 +1,97 @@
+//! Lane `definition`: TCG with `x-force-features=on`. Nothing is filtered, so that a guest shows the whole definition of its model on any
+//! host. Its trials are the models, and the machine types by what they change in each model.
+
+use super::backend::{Backend, Before, Place};
+use super::bench::Bench;
+use super::gather::{self, GatherError};
+use super::observation::Observation;
+use super::scope::{Scope, expectation};
+use crate::case::glob::Glob;
+use crate::case::{Case, Lane, Subject, Trial};
+use crate::config::ConfigError;
+use crate::evidence::Evidence;
+use crate::host::{Ability, Unable};
+use serde::Deserialize;
+
+/// The lane's section of a selection.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Set {
+    /// Globs over versioned CPU models, each compared whole on the newest machine type.
+    models: Vec<Glob>,
+    /// Globs over versioned machine types, each compared over those models.
+    machines: Vec<Glob>,
+}
+
+impl Default for Set {
+    fn default() -> Self {
+        Set {
+            models: vec![Glob::any()],
+            machines: vec![Glob::any()],
+        }
+    }
+}
+
+/// The lane.
+pub struct Definition;
+
+impl Backend for Definition {
+    fn lane(&self) -> Lane {
+        Lane::DEFINITION
+    }
+
+    fn available(&self, _: &Ability, _: &Case) -> Result<(), Unable> {
+        Ok(())
+    }
+
+    fn plan(&self, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
+        let set: Set = scope.section(self.lane())?;
+        let mut trials = Vec::new();
+        for (qemu, newest) in scope.with_newest() {
+            let filter = scope.filter;
+            let versioned = qemu.offers.versioned_models();
+            let chosen = |name: &&str| Glob::matches(&set.models, name) && filter.model(name);
+            if filter.machine(newest) {
+                trials.extend(versioned.filter(chosen).map(|model| {
+                    let case = scope.case(qemu, self.lane(), newest, model);
+                    scope.model_trial(Subject::Whole, case, expectation(qemu, "models", model))
+                }));
+            }
+            let older = qemu.offers.versioned_machines();
+            let older = older.filter(|name| *name != newest && Glob::matches(&set.machines, name));
+            for machine in older.filter(|name| filter.machine(name)) {
+                let models = qemu.offers.compared_models().filter(chosen);
+                trials.push(Trial {
+                    name: format!("{}/{}/{machine}", self.lane(), qemu.label),
+                    subject: Subject::Machine,
+                    expectation: expectation(qemu, "machines", machine),
+                    cases: models
+                        .map(|model| scope.case(qemu, self.lane(), machine, model))
+                        .collect(),
+                });
+            }
+        }
+        trials.retain(|trial| !trial.cases.is_empty());
+        Ok(trials)
+    }
+
+    fn places(&self, _: &Scope<'_>) -> Vec<Place> {
+        vec![Place {
+            releases: "releases".into(),
+            ..Place::here(self.lane())
+        }]
+    }
+
+    fn gather(
+        &self,
+        _: &Bench,
+        case: &Case,
+        seen: &Observation,
+        _: &Before,
+    ) -> Result<Evidence, GatherError> {
+        Ok(Evidence {
+            definition: Some(seen.dump.clone()),
+            ..gather::of_guest(case, seen)
+        })
+    }
+}

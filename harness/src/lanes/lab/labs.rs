@@ -1,0 +1,106 @@
+//! Emulated hosts, each started when it is first needed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::case::host::EmulatedHostId;
+use crate::case::{EmulatedHost, Qemu, Subject, Trial};
+use crate::host::lab::program::Program;
+use crate::host::lab::{self, Image, Lab, Plan};
+use crate::lanes::Bench;
+use crate::vmm::linux::Kernel;
+
+/// How long L1 may take to come up, at the least: on a busy machine it takes ten times what it takes on an idle one.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Labs by their emulated host.
+#[derive(Default)]
+pub struct Labs(Mutex<BTreeMap<EmulatedHostId, Arc<Entry>>>);
+
+#[derive(Default)]
+struct Entry {
+    /// QEMUs to take along, by their path.
+    qemus: Mutex<BTreeMap<PathBuf, Arc<Qemu>>>,
+    opened: OnceLock<Result<Arc<Lab>, String>>,
+}
+
+impl Labs {
+    fn entry(&self, host: &EmulatedHost) -> Arc<Entry> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(host.id()).or_default())
+    }
+
+    /// Has the QEMU taken along to the host, where that is not yet started.
+    pub fn take_along(&self, host: &EmulatedHost, qemu: &Arc<Qemu>) {
+        if qemu.path.as_os_str().is_empty() {
+            return;
+        }
+        let entry = self.entry(host);
+        let mut qemus = entry.qemus.lock().unwrap_or_else(PoisonError::into_inner);
+        qemus.insert(qemu.path.clone(), Arc::clone(qemu));
+    }
+
+    /// Has every QEMU that these trials start on emulated hosts taken along.
+    pub fn prepare<'a>(&self, trials: impl IntoIterator<Item = &'a Trial>) {
+        for trial in trials {
+            for case in &trial.cases {
+                let Some(host) = &case.host else { continue };
+                if case.run_as.starter == crate::case::Starter::Qemu {
+                    self.take_along(host, &case.qemu);
+                }
+                match &trial.subject {
+                    Subject::Migration(migration) => self.take_along(host, &migration.to),
+                    Subject::Releases(pair) => self.take_along(host, &pair.old),
+                    Subject::Whole | Subject::Layers | Subject::Machine => {}
+                }
+            }
+        }
+    }
+
+    /// The lab of the host, made with the first call.
+    ///
+    /// # Errors
+    /// It cannot be made; the same reason each time.
+    pub fn open(&self, host: &EmulatedHost, bench: &Bench) -> Result<Arc<Lab>, String> {
+        let entry = self.entry(host);
+        let open = || {
+            let qemus = entry.qemus.lock().unwrap_or_else(PoisonError::into_inner);
+            let qemus: Vec<Arc<Qemu>> = qemus.values().cloned().collect();
+            make(host, &qemus, bench).map(Arc::new)
+        };
+        entry.opened.get_or_init(open).clone()
+    }
+}
+
+fn make(host: &EmulatedHost, qemus: &[Arc<Qemu>], bench: &Bench) -> Result<Lab, String> {
+    let kernel = Kernel::find(&host.kernel.path, host.kernel.modules.as_deref());
+    let kernel = kernel.map_err(|error| error.to_string())?;
+    let machine = lab::emulator(&host.emulator, &host.qemu.path)
+        .ok_or_else(|| format!("no emulator “{}” for a lab", host.emulator))?;
+    let timeout = bench.options.timeout;
+    let program = |qemu: &Arc<Qemu>| {
+        let program = Program::qemu(&qemu.path, timeout, bench.cancel());
+        program.map(|program| (qemu.path.clone(), program))
+    };
+    let programs: Result<Vec<_>, _> = qemus.iter().map(program).collect();
+    let programs = programs.map_err(|error| error.to_string())?;
+    let image = Image {
+        kernel: &kernel,
+        host: &*machine,
+        qemus: &programs,
+    };
+    let initramfs = image.file(&bench.store.cache.join("lab"));
+    let initramfs = initramfs.map_err(|error| error.to_string())?;
+    let plan = Plan {
+        host: machine,
+        kernel,
+        parameters: host.kernel.parameters.clone(),
+        initramfs,
+        megabytes: host.megabytes,
+        timeout: START_TIMEOUT.max(timeout),
+    };
+    Lab::new(plan, bench.cancel().clone())
+        .map_err(|error| format!("failed to start a thread for the lab: {error}"))
+}

@@ -1,0 +1,116 @@
+//! What KVM reports of itself, as expectation lines, and who is responsible where it offers something else.
+
+use std::sync::Arc;
+
+use crate::case::guest::SUPPORTED;
+use crate::case::{Case, EmulatedHost, Lane, Qemu, Starter, Trial};
+use crate::check::Change;
+use crate::cpuid::{Field, Key, Line, Table, parse};
+use crate::evidence::Evidence;
+use crate::expectation::store::Expected;
+use crate::explain::host::{number, option, owner, word};
+use crate::explain::{Cause, Step};
+use crate::host::HostLayer;
+use crate::host::kvm_lines::{kvm, kvm_layer};
+use crate::lanes::Bench;
+use crate::lanes::backend::Comparable;
+
+/// The name of the line with the emulated host on which KVM was asked: what KVM offers depends on the processor.
+const EMULATED_HOST: &str = "emulated-host";
+
+/// The layer that is responsible where KVM offers something else, and no layer below it shows that it is.
+pub const LAYER: &str = "kvm";
+
+/// The case in which the KVM of an emulated host is asked; no guest runs.
+pub fn case(host: &Arc<EmulatedHost>) -> Case {
+    let mut case = Case::new(&Qemu::none().into(), Lane::LAB, "-", SUPPORTED);
+    case.run_as.starter = Starter::Nobody;
+    case.host = Some(Arc::clone(host));
+    case
+}
+
+/// What KVM of the case's machine reports of itself, as expectation lines.
+///
+/// # Errors
+/// The emulated host did not come up, or KVM cannot be used there.
+pub fn kvm_lines(bench: &Bench, case: &Case) -> Result<Vec<Line>, String> {
+    let mut evidence = Evidence::new(case);
+    evidence.kvm = crate::host::Found::Value(bench.kvm_layer(case)?);
+    Ok(lines(bench, case, &evidence))
+}
+
+/// The same, of evidence.
+pub fn lines(bench: &Bench, case: &Case, evidence: &Evidence) -> Vec<Line> {
+    let store = &bench.store;
+    let Some(layer) = evidence.kvm.value() else {
+        return Vec::new();
+    };
+    let mut lines = kvm_layer(layer, &store.table, &store.volatile);
+    if let Some(host) = &case.host {
+        lines.push(kvm(EMULATED_HOST, &host.qemu.release_folder()));
+    }
+    lines.sort_by_cached_key(ToString::to_string);
+    lines
+}
+
+/// Whether the lines are of the emulated host on which the expectation was recorded.
+pub fn comparable(bench: &Bench, trial: &Trial, lines: &[Line]) -> Comparable {
+    let Ok(Expected::Text(expected)) = bench.store.expectation(&trial.expectation) else {
+        return Comparable::Yes;
+    };
+    let expected = parse::lines(&expected).unwrap_or_default();
+    match other_host(&expected, lines) {
+        Some(reason) => Comparable::No(reason),
+        None => Comparable::Yes,
+    }
+}
+
+/// Why lines of two emulated hosts cannot be compared.
+fn other_host(expected: &[Line], seen: &[Line]) -> Option<String> {
+    let host = |lines: &[Line]| {
+        let mut lines = lines.iter().filter(|line| line.name() == EMULATED_HOST);
+        Some(lines.next()?.value()?.to_owned())
+    };
+    let (then, now) = (host(expected)?, host(seen)?);
+    (then != now).then(|| {
+        format!("what KVM offers was recorded on the processor that {then} emulates, and this is {now}: name that release as `emulator` in fidelity.toml")
+    })
+}
+
+/// Finds the layer that lost what KVM does not offer any more, and the cause, where the host shows one.
+pub fn attribute(change: &mut Change, host: &HostLayer, table: &Table) -> Option<String> {
+    let field = table.named(&change.name)?;
+    let line = change.minus.as_ref().filter(|_| change.plus.is_none())?;
+    let modules = &host.kernel.modules;
+    let by_option = option(modules, &field.name)
+        .or_else(|| option(modules, owner(field)?))
+        .map(|option| Cause::ModuleOption { option });
+    let flag = field.aliases_of("linux").next();
+    let taken = flag.and_then(|flag| {
+        let shown = host.cpuinfo.value()?.flags.contains(flag);
+        let words = host.kernel.command_line.value()?;
+        let word = word(words, flag, number(field)).map(str::to_owned);
+        (!shown && in_hardware(line, field, host)).then_some(word)
+    });
+    let (layer, cause) = match (taken, by_option) {
+        (Some(Some(word)), _) => (Step::HostKernel, Some(Cause::KernelCommandLine { word })),
+        (_, Some(cause)) => (Step::Kvm, Some(cause)),
+        (Some(None), None) => (Step::HostKernel, Some(Cause::LeftOutByHostKernel)),
+        (None, None) => return None,
+    };
+    change.layer = match layer {
+        Step::HostKernel => "host kernel",
+        _ => LAYER,
+    };
+    cause.map(|cause| format!("{}: {cause}", change.name))
+}
+
+/// Whether the emulated processor has the bit of a line of KVM's.
+fn in_hardware(line: &Line, field: &Field, host: &HostLayer) -> bool {
+    let cpuid = host.cpus.first().and_then(|cpu| cpu.cpuid.value());
+    let key = line.place.cpuid_key();
+    let regs = key
+        .zip(cpuid)
+        .and_then(|(key, cpuid): (Key, _)| cpuid.answers.get(&key));
+    regs.is_some_and(|regs| regs[usize::from(field.register)] >> field.low & 1 == 1)
+}

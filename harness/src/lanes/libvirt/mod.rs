@@ -1,0 +1,13 @@
+//! Lane `libvirt`: TCG guests that libvirt starts.
+//!
+//! [`lane`] is the lane, [`guests`] boots, [`pool`] keeps the private libvirts, [`maps`] compares libvirt's files of CPU models with
+//! QEMU's definitions.
+
+pub mod guests;
+pub mod lane;
+pub mod maps;
+pub mod pool;
+
+pub use guests::{boot_domain, capabilities, domain};
+pub use lane::LibvirtLane;
+pub use pool::Libvirt;

@@ -1,0 +1,108 @@
+//! What a lane plans its trials from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::case::glob::Glob;
+use crate::case::{Case, EmulatedHost, Filter, LabKernel, Lane, Qemu, Subject, Trial};
+use crate::config::{Config, ConfigError, Profile};
+
+/// The configuration, what there is on this machine, and what the command line leaves of it.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Which selection.
+    pub profile: Profile,
+    /// What the command line leaves.
+    pub filter: &'a Filter,
+    /// The QEMUs, oldest release first.
+    pub qemus: &'a [Arc<Qemu>],
+    /// Kernels that labs are made of, in natural order.
+    pub kernels: &'a [LabKernel],
+    /// Kernels that guests can boot, in natural order.
+    pub guest_kernels: &'a [LabKernel],
+    /// The QEMU that emulates hosts; without one there are no labs.
+    pub emulator: Option<&'a Arc<Qemu>>,
+}
+
+/// A selection of models.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSet {
+    /// Globs over CPU models, with a version or without.
+    pub models: Vec<Glob>,
+}
+
+impl Default for ModelSet {
+    fn default() -> Self {
+        ModelSet {
+            models: vec![Glob::any()],
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// The lane's section of the selection.
+    ///
+    /// # Errors
+    /// The section is malformed.
+    pub fn section<T: serde::de::DeserializeOwned + Default>(
+        &self,
+        lane: Lane,
+    ) -> Result<T, ConfigError> {
+        self.config.section(self.profile, lane.name())
+    }
+
+    /// Each QEMU with its newest q35 machine type; one without is passed over.
+    pub fn with_newest(&self) -> impl Iterator<Item = (&Arc<Qemu>, &str)> {
+        let qemus = self.qemus.iter();
+        qemus.filter_map(|qemu| Some((qemu, qemu.newest_machine()?)))
+    }
+
+    /// The emulated hosts of the configuration's kernels, one a kernel.
+    pub fn emulated_hosts(&self) -> Vec<Arc<EmulatedHost>> {
+        let Some(qemu) = self.emulator else {
+            return Vec::new();
+        };
+        let host = |kernel: &LabKernel| {
+            Arc::new(EmulatedHost {
+                emulator: crate::host::lab::DEFAULT_EMULATOR.to_owned(),
+                qemu: Arc::clone(qemu),
+                kernel: kernel.clone(),
+                megabytes: None,
+            })
+        };
+        self.kernels.iter().map(host).collect()
+    }
+
+    /// A case on this host, with the phases that the configuration skips.
+    pub fn case(&self, qemu: &Arc<Qemu>, lane: Lane, machine: &str, cpu: &str) -> Case {
+        let mut case = Case::new(qemu, lane, machine, cpu);
+        case.skipped_phases = self.config.skipped_phases(lane, &qemu.label, case.model());
+        case
+    }
+
+    /// A trial of one model on the newest machine type: `LANE/QEMU/-/MODEL`.
+    pub fn model_trial(&self, subject: Subject, case: Case, expectation: PathBuf) -> Trial {
+        let name = format!("{}/{}/-/{}", case.lane, case.qemu.label, case.cpu);
+        Trial::single(name, subject, expectation, case)
+    }
+}
+
+/// The QEMU that emulates hosts: of the release that the configuration names, for expectations hold on that one; else the newest.
+pub fn emulator(config: &Config, qemus: &[Arc<Qemu>]) -> Option<Arc<Qemu>> {
+    let named = qemus
+        .iter()
+        .rfind(|qemu| qemu.offers.release_name() == config.emulator);
+    named.or(qemus.last()).cloned()
+}
+
+/// `qemu-10.0/models/EPYC-v4.snap`: the file of a release's expectations.
+pub fn expectation(qemu: &Qemu, folder: &str, name: &str) -> PathBuf {
+    PathBuf::from(qemu.release_folder())
+        .join(folder)
+        .join(format!("{name}.snap"))
+}

@@ -1,0 +1,472 @@
+//! The trials of `cargo test`, for any registry of lanes.
+
+use std::collections::BTreeSet;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use cpuid_fidelity::case::trial::Trial as Planned;
+use cpuid_fidelity::case::{Filter, LabKernel, Lane, Qemu};
+use cpuid_fidelity::check::{CaseResult, Status};
+use cpuid_fidelity::config::{Config, Profile};
+use cpuid_fidelity::expectation::record::RecordError;
+use cpuid_fidelity::expectation::store::{Expected, RECORD, Store};
+use cpuid_fidelity::expectation::{Files, Recorder, store};
+use cpuid_fidelity::host::Ability;
+use cpuid_fidelity::lanes::libvirt::maps;
+use cpuid_fidelity::lanes::{Registry, linux};
+use cpuid_fidelity::plan;
+use cpuid_fidelity::plan::{Inventory, inventory};
+use cpuid_fidelity::report::changes;
+use cpuid_fidelity::results::class::HostClass;
+use cpuid_fidelity::results::{Row, file};
+use cpuid_fidelity::run::judge::{Verdict, judge, result};
+use cpuid_fidelity::run::libvirt::policies;
+use cpuid_fidelity::run::{Engine, catalogue, causes, vanished};
+use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::vmm::guest::Options;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Everything that is tested: the planned trials of these lanes, and what is measured beside them.
+///
+/// # Errors
+/// The configuration or a table is malformed, or a variable of the environment is no number.
+pub fn trials(arguments: &Arguments, registry: Registry) -> anyhow::Result<(Vec<Trial>, Files)> {
+    quiet_insta();
+    // At run time where there is one: an archive of nextest's is unpacked somewhere else.
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let root = root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    let config = Config::read(&root.join("fidelity.toml"))?;
+    let cancel = Cancel::new()?;
+    let named =
+        std::env::var_os("QEMU").map(|path| cpuid_fidelity::util::path::named(Path::new(&path)));
+    let paths = named.map_or_else(|| config.qemu_paths(), |path| vec![path]);
+    let inventory = inventory::inventory(&config, &paths, &cancel).with_kernels(&config, None);
+    let planned = plan::plan(
+        &registry,
+        &inventory,
+        &config,
+        profile()?,
+        &Filter::default(),
+    )?;
+    let options = Options {
+        timeout: Duration::from_secs_f64(number("TIMEOUT")?.unwrap_or(config.timeout as f64)),
+        ..Options::default()
+    };
+    let jobs = number("CPUID_FIDELITY_JOBS")?.map(|jobs| jobs as usize);
+    let jobs = arguments.test_threads.or(jobs).unwrap_or(config.jobs);
+    let mut engine = Engine::new(Store::open(&config)?, options, jobs, cancel)?;
+    engine.registry = registry;
+    engine.prepare(&planned);
+    let engine = Arc::new(engine);
+    let ability = Ability::of_this_host();
+    let mut trials: Vec<Trial> = lanes_without_trials(arguments, &engine, &planned, &inventory);
+    trials.extend(
+        planned
+            .into_iter()
+            .map(|trial| compared(arguments, &ability, &engine, trial)),
+    );
+    trials.extend(measured_beside(
+        arguments, &config, &engine, &ability, &inventory,
+    )?);
+    // A binary that is named and cannot be used is a failure with a name, not a shorter list.
+    let unusable = [
+        ("qemu", inventory.unusable),
+        ("kernel", inventory.unusable_kernels),
+    ];
+    for (kind, unusable) in unusable {
+        trials.extend(unusable.into_iter().map(|unusable| {
+            let name = format!("{kind}/{}", unusable.path.display());
+            Trial::test(name, move || Err(unusable.reason.into()))
+        }));
+    }
+    if inventory.qemus.is_empty() {
+        eprintln!("no QEMU found: run `scripts/setup`, or name one in fidelity.toml");
+    }
+    Ok((trials, engine.bench.store.files.clone()))
+}
+
+/// What is measured of each QEMU and kernel beside the planned trials.
+fn measured_beside(
+    arguments: &Arguments,
+    config: &Config,
+    engine: &Arc<Engine>,
+    ability: &Ability,
+    inventory: &Inventory,
+) -> anyhow::Result<Vec<Trial>> {
+    let mut trials = Vec::new();
+    let libvirt = libvirt_here(ability, engine);
+    for qemu in &inventory.qemus {
+        trials.push(offered(engine, qemu));
+        trials.push(measured(engine, qemu));
+        trials.push(mapped(arguments, libvirt.clone(), engine, qemu));
+        // 200 guests: too many for every run.
+        if profile()? == Profile::Nightly {
+            trials.push(policed(arguments, libvirt.clone(), engine, qemu));
+        }
+    }
+    if profile()? == Profile::Nightly {
+        let config = Arc::new(config.clone());
+        for qemu in &inventory.qemus {
+            trials.extend(caused(engine, &config, qemu, &inventory.qemus));
+        }
+    }
+    let kernels = inventory.guest_kernels.iter().cloned();
+    trials.extend(kernels.map(|kernel| names(engine, kernel)));
+    Ok(trials)
+}
+
+/// A skipped trial for each lane of which nothing can be run, with the reason.
+fn lanes_without_trials(
+    arguments: &Arguments,
+    engine: &Engine,
+    planned: &[Planned],
+    inventory: &Inventory,
+) -> Vec<Trial> {
+    let lane_of = |trial: &Planned| trial.cases.first().map(|case| case.lane);
+    let reason = inventory.unusable_kernels.first();
+    let other = "nothing of the selection is here: no QEMU or no kernel; scripts/setup brings them";
+    let reason = reason.map_or(other, |unusable| &unusable.reason);
+    let without = |lane: &Lane| !planned.iter().any(|trial| lane_of(trial) == Some(*lane));
+    let lanes = engine.registry.iter().map(|lane| lane.lane());
+    lanes
+        .filter(without)
+        .map(|lane| skipped(arguments, lane.name(), reason))
+        .collect()
+}
+
+/// A lane of which nothing can be run.
+fn skipped(arguments: &Arguments, lane: &str, reason: &str) -> Trial {
+    if !arguments.list {
+        eprintln!("SKIP {lane}: {reason}");
+    }
+    Trial::test(lane, || Ok(())).with_ignored_flag(true)
+}
+
+/// A planned trial as a test.
+fn compared(
+    arguments: &Arguments,
+    ability: &Ability,
+    engine: &Arc<Engine>,
+    planned: Planned,
+) -> Trial {
+    let skip = cpuid_fidelity::run::skip(engine, ability, &planned);
+    let runs = recording() && ability_allows(engine, ability, &planned);
+    let skip = skip.filter(|_| !runs);
+    if let Some(reason) = &skip
+        && !arguments.list
+    {
+        eprintln!("SKIP {}: {reason}", planned.name);
+        // The runner shows an ignored trial and drops the reason; the JSON lines keep it.
+        planned
+            .cases
+            .iter()
+            .for_each(|case| log(&result(&planned, case, Status::Skip, reason)));
+    }
+    let engine = Arc::clone(engine);
+    let name = planned.name.clone();
+    let trial = Trial::test(name, move || {
+        let verdict = judge(&engine, &planned, &log);
+        record(&engine, &planned, &verdict);
+        if recording() && verdict.observed.is_some() {
+            // What was seen is being written down for review; there is nothing yet to hold it against.
+            return Ok(());
+        }
+        verdict_of(&verdict.results)
+    });
+    trial.with_ignored_flag(skip.is_some())
+}
+
+/// Whether every case of a trial can run here, so that what it shows can be recorded.
+fn ability_allows(engine: &Engine, ability: &Ability, planned: &Planned) -> bool {
+    let lane = planned
+        .cases
+        .first()
+        .and_then(|case| engine.registry.get(case.lane));
+    lane.is_some_and(|lane| {
+        let able = |case| lane.available(ability, case).is_ok();
+        planned.cases.iter().all(able) && lane.skip(&engine.bench, planned).is_none()
+    })
+}
+
+/// Nothing that has an expectation has vanished from the release.
+fn offered(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
+    let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
+    Trial::test(format!("offers/{}", qemu.label), move || {
+        let gone = vanished(&engine.bench.store, &qemu)?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        Err(format!("expected and no longer offered:\n{}", gone.join("\n")).into())
+    })
+}
+
+/// The feature table agrees with what the properties of this QEMU move in a guest.
+fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
+    let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
+    Trial::test(format!("catalogue/{}", qemu.label), move || {
+        let measured = catalogue::measure(&engine, &qemu)?;
+        let wrong =
+            catalogue::disagreements(&measured, &engine.bench.store.table, qemu.offers.release());
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(format!("features.tsv and the guest disagree:\n{}", wrong.join("\n")).into())
+    })
+}
+
+/// What libvirt's files of CPUs and this QEMU disagree in is what was reviewed.
+fn mapped(
+    arguments: &Arguments,
+    able: Result<String, String>,
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+) -> Trial {
+    let expectation = |version: &str| {
+        maps::folder(version)
+            .join(qemu.release_folder())
+            .join("names.snap")
+    };
+    let name = format!("libvirt-map/{}", qemu.label);
+    let held = |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
+        let map = engine.bench.libvirt.map()?;
+        let report = maps::report(&engine.bench.store, &map, qemu)?;
+        let mut wrong = Vec::new();
+        for (path, lines) in report.parts(version, qemu) {
+            wrong.extend(reviewed(engine, &path, lines)?);
+        }
+        Ok(wrong)
+    };
+    let able = able.and_then(|version| looked_at(engine, &expectation(&version)).map(|()| version));
+    of_libvirt(arguments, name, able, engine, qemu, held)
+}
+
+/// What `check`, `match` and `policy` do is what was reviewed.
+fn policed(
+    arguments: &Arguments,
+    able: Result<String, String>,
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+) -> Trial {
+    let name = format!("libvirt-policies/{}", qemu.label);
+    let held = |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
+        let case = policies::case(qemu).ok_or("no versioned machine type")?;
+        let lines = policies::table(engine, &case);
+        reviewed(engine, &policies::expectation(version, qemu), &lines)
+    };
+    let able = able.and_then(|version| {
+        looked_at(engine, &policies::expectation(&version, qemu)).map(|()| version)
+    });
+    of_libvirt(arguments, name, able, engine, qemu, held)
+}
+
+/// The version of libvirt here, or why it cannot be run.
+fn libvirt_here(ability: &Ability, engine: &Engine) -> Result<String, String> {
+    let able = ability.libvirt();
+    able.map_err(|unable| unable.to_string())?;
+    engine.bench.libvirt.version(engine.bench.cancel())
+}
+
+/// Nobody has looked at this libvirt with this QEMU yet. Under CI that is a failure of its trial.
+fn looked_at(engine: &Engine, path: &Path) -> Result<(), String> {
+    let there = engine.bench.store.folder.join(path).exists();
+    match there || recording() || store::in_ci() {
+        true => Ok(()),
+        false => Err(format!("no expectation {} yet: {RECORD}", path.display())),
+    }
+}
+
+/// Lines that are gone or new.
+fn reviewed(engine: &Engine, path: &Path, lines: &[String]) -> Result<Vec<String>, String> {
+    keep(engine, path, &lines.join("\n"));
+    match maps::unexpected(&engine.bench.store, path, lines)? {
+        Some(wrong) => Ok(wrong),
+        None if recording() => Ok(Vec::new()),
+        None => Err(format!("no expectation {}: {RECORD}", path.display())),
+    }
+}
+
+fn of_libvirt(
+    arguments: &Arguments,
+    name: String,
+    able: Result<String, String>,
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+    held: impl Fn(&Engine, &Arc<Qemu>, &str) -> Result<Vec<String>, String> + Send + 'static,
+) -> Trial {
+    if let Err(reason) = &able
+        && !arguments.list
+    {
+        eprintln!("SKIP {name}: {reason}");
+    }
+    let unable = able.is_err();
+    let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
+    let trial = Trial::test(name, move || {
+        let wrong = held(&engine, &qemu, &able.clone()?)?;
+        match wrong.is_empty() || recording() {
+            true => Ok(()),
+            false => {
+                Err(format!("libvirt and QEMU disagree otherwise:\n{}", wrong.join("\n")).into())
+            }
+        }
+    });
+    trial.with_ignored_flag(unable)
+}
+
+/// The tables have every name that a kernel has, at its place.
+fn names(engine: &Arc<Engine>, kernel: LabKernel) -> Trial {
+    let engine = Arc::clone(engine);
+    Trial::test(format!("names/{}", kernel.label), move || {
+        let wrong = linux::misnamed(&engine.bench.kernels, &engine.bench.store, &kernel)?;
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(format!("names of the kernel's own:\n{}", wrong.join("\n")).into())
+    })
+}
+
+/// Every change that a machine type makes comes from the compat property that it came from.
+fn caused(
+    engine: &Arc<Engine>,
+    config: &Arc<Config>,
+    qemu: &Arc<Qemu>,
+    all: &[Arc<Qemu>],
+) -> Option<Trial> {
+    let path = PathBuf::from(qemu.release_folder()).join("causes.snap");
+    let known = engine.bench.store.expectation(&path);
+    if matches!(known, Ok(Expected::NewRelease)) && !recording() && !store::in_ci() {
+        return None;
+    }
+    let (engine, config, qemu) = (Arc::clone(engine), Arc::clone(config), Arc::clone(qemu));
+    let all = all.to_vec();
+    Some(Trial::test(format!("causes/{}", qemu.label), move || {
+        let measured = causes::of_expectations(&engine, &config, &qemu, &all)?;
+        keep(&engine, &path, &measured);
+        let expected = match engine.bench.store.expectation(&path)? {
+            _ if recording() => return Ok(()),
+            Expected::Text(text) => text,
+            Expected::Missing | Expected::NewRelease => String::new(),
+        };
+        let (expected, measured) = (lines(&expected), lines(&measured));
+        let gone = expected
+            .difference(&measured)
+            .map(|line| format!("-{line}"));
+        let come = measured
+            .difference(&expected)
+            .map(|line| format!("+{line}"));
+        let wrong: Vec<String> = gone.chain(come).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "{} and the guests disagree:\n{}",
+            path.display(),
+            wrong.join("\n")
+        )
+        .into())
+    }))
+}
+
+fn lines(text: &str) -> BTreeSet<&str> {
+    text.lines().filter(|line| !line.is_empty()).collect()
+}
+
+fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
+    let bad =
+        |result: &&CaseResult| matches!(result.status, Status::Fail | Status::Error | Status::Miss);
+    let texts: Vec<String> = results.iter().filter(bad).map(changes::explained).collect();
+    if texts.is_empty() {
+        return Ok(());
+    }
+    let count = texts.len();
+    let text = texts.concat();
+    Err(format!("{count} of {} cases\n{text}", results.len()).into())
+}
+
+/// Hands what was observed to insta, which writes it where it differs from the file, if it is told to.
+fn record(engine: &Engine, planned: &Planned, verdict: &Verdict) {
+    if let Some(observed) = &verdict.observed {
+        keep(engine, &planned.expectation, observed);
+    }
+}
+
+/// Notes what was observed. It is written at the end of the run, as a difference from what its base shows in the same run.
+fn keep(_engine: &Engine, expectation: &Path, observed: &str) {
+    RECORDER.note(expectation, observed);
+}
+
+static RECORDER: LazyLock<Recorder> = LazyLock::new(Recorder::default);
+
+/// Hands insta the files of what was observed. It writes `.snap.new` where one differs from the file that is there.
+pub fn write_recorded(files: &Files) -> Result<(), RecordError> {
+    for (path, content) in RECORDER.files(files)? {
+        let path = files.folder().join(path);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else {
+            continue;
+        };
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut settings = insta::Settings::new();
+        settings.set_snapshot_path(folder);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let name = name.to_string_lossy();
+        settings.bind(|| insta::assert_snapshot!(name.as_ref(), content));
+    }
+    Ok(())
+}
+
+/// insta keeps files; printing and judging are ours.
+fn quiet_insta() {
+    // SAFETY: called first in main, while there is one thread.
+    unsafe {
+        std::env::set_var("INSTA_OUTPUT", "none");
+        std::env::set_var("INSTA_FORCE_PASS", "1");
+        std::env::set_var("INSTA_WORKSPACE_ROOT", env!("CARGO_MANIFEST_DIR"));
+    }
+}
+
+/// Whether snapshots are being written on purpose.
+fn recording() -> bool {
+    std::env::var("INSTA_UPDATE")
+        .is_ok_and(|mode| ["always", "new", "unseen", "force"].contains(&mode.as_str()))
+}
+
+fn profile() -> anyhow::Result<Profile> {
+    match std::env::var("CPUID_FIDELITY_PROFILE").as_deref() {
+        Ok("nightly") => Ok(Profile::Nightly),
+        Ok("default" | "") | Err(_) => Ok(Profile::Default),
+        Ok(other) => {
+            anyhow::bail!("CPUID_FIDELITY_PROFILE is “{other}”, neither default nor nightly")
+        }
+    }
+}
+
+/// A number from the environment.
+fn number(name: &str) -> anyhow::Result<Option<f64>> {
+    let Ok(text) = std::env::var(name) else {
+        return Ok(None);
+    };
+    let number: f64 = text
+        .parse()
+        .map_err(|_| anyhow::anyhow!("{name} is “{text}”, not a number"))?;
+    anyhow::ensure!(number > 0.0, "{name} is {text}, not more than 0");
+    Ok(Some(number))
+}
+
+/// Appends a case to the JSON lines, if there is a file for them.
+fn log(result: &CaseResult) {
+    let Some(path) = std::env::var_os("CPUID_FIDELITY_JSON").map(PathBuf::from) else {
+        return;
+    };
+    static CLASS: LazyLock<String> = LazyLock::new(|| HostClass::of_this_host().id);
+    let line = file::line(&Row::of(result, &CLASS));
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
+    let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
+    if let Err(error) = written {
+        eprintln!("failed to append to the JSON lines: {error}");
+    }
+}
