@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use cpuid_fidelity::case::trial::{Filter, Subject, Trial};
 use cpuid_fidelity::case::{Lane, Qemu};
-use cpuid_fidelity::check::{CaseResult, Change, Status};
+use cpuid_fidelity::check::{CaseResult, Finding, Status};
 use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::table::{Format, Space};
@@ -131,12 +131,12 @@ fn tally(
     check: &'static str,
     mutants: &[&Mutant],
 ) -> anyhow::Result<Tally> {
-    let fates = |engine: &Engine, by: &(dyn Fn(&Change) -> bool + Sync)| -> Vec<Fate> {
+    let fates = |engine: &Engine, by: &(dyn Fn(&Finding) -> bool + Sync)| -> Vec<Fate> {
         let mutants = mutants.par_iter();
         let fates = mutants.map(|one| fate(engine, qemu, one, by));
         engine.bench.pool().install(|| fates.collect())
     };
-    let with = fates(engine, &|change| change.check == check);
+    let with = fates(engine, &|change| change.check.name() == check);
     let without = fates(&self::engine(config, Some(check))?, &|_| true);
     let counts = |fate: &&Fate| matches!(fate, Fate::Killed | Fate::Alive(_));
     let killed = |fate: &&Fate| matches!(fate, Fate::Killed);
@@ -179,7 +179,7 @@ fn fate(
     engine: &Engine,
     qemu: &Arc<Qemu>,
     mutant: &Mutant,
-    by: &(dyn Fn(&Change) -> bool + Sync),
+    by: &(dyn Fn(&Finding) -> bool + Sync),
 ) -> Fate {
     let real = trial_of(&mutant.trial, qemu);
     let Some(result) = judged(engine, &mutant.trial) else {
@@ -195,7 +195,7 @@ fn fate(
     if result.status == Status::Error {
         return Fate::Error(result.reason);
     }
-    let found = |result: CaseResult| -> Vec<Change> {
+    let found = |result: CaseResult| -> Vec<Finding> {
         let changes = result.changes.into_iter();
         changes.filter(|change| by(change)).collect()
     };

@@ -3,7 +3,7 @@
 use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::check::bits::Bits;
 use cpuid_fidelity::check::{
-    given_and_kept, given_and_seen, host_cpus, kvm_given, kvm_supported, msrs,
+    CheckId, Layer, given_and_kept, given_and_seen, host_cpus, kvm_given, kvm_supported, msrs,
     supported_by_hardware,
 };
 use cpuid_fidelity::cpuid::answers::Answers;
@@ -65,8 +65,8 @@ pub fn direct(tables: &Tables, name: &str, record: &Evidence) -> Vec<Tally> {
         .run(tables.every)
     };
     vec![
-        suite(kvm_given::CHECK, in_guest.collect(), &guest),
-        suite(kvm_given::KEPT, of_kept(record), &kept),
+        suite(CheckId::KvmGiven.name(), in_guest.collect(), &guest),
+        suite(CheckId::KvmKept.name(), of_kept(record), &kept),
     ]
 }
 
@@ -123,7 +123,7 @@ pub fn supported(tables: &Tables, name: &str, record: &Evidence, host: &HostLaye
         }
     }
     Suite {
-        check: kvm_supported::CHECK,
+        check: CheckId::KvmSupported.name(),
         of: name,
         record,
         mutants,
@@ -135,7 +135,7 @@ pub fn supported(tables: &Tables, name: &str, record: &Evidence, host: &HostLaye
 
 /// Check 6 where an MSR that is not announced must fault: under KVM.
 pub fn announced(tables: &Tables, name: &str, record: &Dump) -> Tally {
-    let findings = |dump: &Dump| msrs::msrs(dump, Accelerator::Kvm, "kvm", &tables.names);
+    let findings = |dump: &Dump| msrs::msrs(dump, Accelerator::Kvm, Layer::Kvm, &tables.names);
     Suite {
         check: "msrs",
         of: name,
@@ -173,7 +173,7 @@ pub fn host_processors(tables: &Tables, host: &HostLayer) -> Tally {
         }
     }
     Suite {
-        check: host_cpus::CHECK,
+        check: CheckId::HostCpus.name(),
         of: "kvm-pvm/host",
         record: host,
         mutants,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cpuid_fidelity::case::{Accelerator, Lane};
-use cpuid_fidelity::check::{Change, Kind, Rules, compare, self_consistency};
+use cpuid_fidelity::check::{CheckId, Finding, Kind, Layer, Rules, compare, self_consistency};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
@@ -98,7 +98,14 @@ fn decoder(tables: &Tables, name: &str, record: &Dump) -> Tally {
     let findings = |dump: &Dump| {
         let printed = text(dump);
         let noticed = printed != original && parse(&printed).as_ref() == Ok(dump);
-        let change = Change::told(CHECK, Kind::Changed, "text", "", "", "harness");
+        let change = Finding::new(
+            CheckId::from(CHECK),
+            Kind::Changed,
+            "text",
+            "",
+            "",
+            Layer::Harness,
+        );
         noticed.then_some(change).into_iter().collect()
     };
     Suite {
@@ -117,10 +124,10 @@ fn expectation(tables: &Tables, name: &str, record: &Dump) -> Tally {
     let lines = |dump: &Dump, masks: &Volatile| render(dump, &tables.names, masks);
     let original = lines(record, &tables.masks);
     let unmasked = lines(record, &Volatile::default());
-    let findings = |dump: &Dump| compare(&original, &lines(dump, &tables.masks), "qemu");
+    let findings = |dump: &Dump| compare(&original, &lines(dump, &tables.masks), Layer::Qemu);
     // The masks hide what they are for, and say why.
     let excused = |dump: &Dump| {
-        let changes = compare(&unmasked, &lines(dump, &Volatile::default()), "qemu");
+        let changes = compare(&unmasked, &lines(dump, &Volatile::default()), Layer::Qemu);
         let reasons = changes.iter().map(|change| match change.name.as_str() {
             // On a further vCPU a register that became 0 has one line for all of its fields.
             "zero" => Some("a masked register of a further vCPU that became 0"),

@@ -1,6 +1,6 @@
 //! Mutants of one kind, run against the checks, and what became of them.
 
-use cpuid_fidelity::check::Change;
+use cpuid_fidelity::check::Finding;
 use rayon::prelude::*;
 
 use super::dump::Mutant;
@@ -44,7 +44,7 @@ pub struct Suite<'a, T> {
     /// What is done to it.
     pub mutants: Vec<Mutant<'a, T>>,
     /// Every check that applies, made.
-    pub findings: &'a (dyn Fn(&T) -> Vec<Change> + Sync),
+    pub findings: &'a (dyn Fn(&T) -> Vec<Finding> + Sync),
     /// Why a survivor may be one, from the check's own tables.
     pub excused: &'a (dyn Fn(&T) -> Option<String> + Sync),
 }
@@ -61,13 +61,13 @@ impl<T: Clone + PartialEq + Sync> Suite<'_, T> {
                 let changed = mutant.of(self.record)?;
                 let found = (self.findings)(&changed);
                 // One that is gone is noticed too: a waiver of it has nothing to cover any more.
-                let differ = |of: &dyn Fn(&Change) -> bool| {
-                    let own = |all: &[Change]| all.iter().filter(|one| of(one)).cloned().collect();
-                    let (now, then): (Vec<Change>, Vec<Change>) = (own(&found), own(&before));
+                let differ = |of: &dyn Fn(&Finding) -> bool| {
+                    let own = |all: &[Finding]| all.iter().filter(|one| of(one)).cloned().collect();
+                    let (now, then): (Vec<Finding>, Vec<Finding>) = (own(&found), own(&before));
                     now != then
                 };
-                let killed = differ(&|change| change.check == self.check);
-                let others = differ(&|change| change.check != self.check);
+                let killed = differ(&|change| change.check.name() == self.check);
+                let others = differ(&|change| change.check.name() != self.check);
                 let excuse = (!killed).then(|| (self.excused)(&changed)).flatten();
                 Some((mutant, killed, others, excuse))
             })

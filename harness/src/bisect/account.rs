@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::git::Commit;
 use super::question::{Outcome, Question, told};
+use crate::check::{Finding, Layer};
 use crate::report::changes;
-use crate::results::Finding;
 use crate::util::shell::pasteable;
 
 /// Where it turned.
@@ -71,11 +71,11 @@ impl Account<'_> {
             let _ = writeln!(
                 text,
                 "  {} (layer: {})",
-                changes::told(finding),
+                changes::sentence(finding),
                 finding.layer
             );
         });
-        text.extend(self.findings.iter().map(changes::diff));
+        text.extend(self.findings.iter().map(Finding::diff));
         if let Outcome::Broken { reason, .. } = self.outcome {
             let _ = writeln!(text, "  {reason}");
         }
@@ -130,7 +130,7 @@ impl Account<'_> {
                 );
             }
             _ => {
-                let diffs: String = self.findings.iter().map(changes::diff).collect();
+                let diffs: String = self.findings.iter().map(Finding::diff).collect();
                 let _ = writeln!(
                     text,
                     "What {} differs in these lines (- before, + since):\n\n{}",
@@ -169,15 +169,15 @@ impl Account<'_> {
     }
 
     fn component(&self) -> &'static str {
-        match self.question.layer.as_str() {
-            "kvm" => "KVM: x86",
+        match self.question.layer {
+            Layer::Kvm => "KVM: x86",
             _ => "target/i386",
         }
     }
 
     fn seen_by(&self) -> &'static str {
-        match self.question.layer.as_str() {
-            "kvm" => "KVM offers, or its guest sees,",
+        match self.question.layer {
+            Layer::Kvm => "KVM offers, or its guest sees,",
             _ => "the guest sees",
         }
     }
@@ -195,20 +195,12 @@ fn indented(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::bisect::question::Hunt;
-    use crate::check::Kind;
+    use crate::cpuid::line::Line;
 
     fn finding(name: &str, bit: u8) -> Finding {
-        Finding {
-            check: "expectation".to_owned(),
-            kind: Kind::Lost,
-            place: format!("CPUID.07H.00H:EBX[{bit}]"),
-            name: name.to_owned(),
-            expected: name.to_owned(),
-            actual: String::new(),
-            layer: "qemu".to_owned(),
-            minus: Some(format!("cpuid 0x00000007.00 ebx[ {bit}]     {name}")),
-            plus: None,
-        }
+        let line = format!("cpuid 0x00000007.00 ebx[ {bit}]     {name}");
+        let line = Line::read(&line).expect("a line");
+        Finding::between_lines(Some(&line), None, Layer::Qemu).expect("a finding")
     }
 
     #[test]
@@ -217,7 +209,7 @@ mod tests {
             reference: String::new(),
             known: Vec::new(),
             feature: None,
-            layer: "qemu".to_owned(),
+            layer: Layer::Qemu,
             hunt: Hunt::These(vec![finding("avx2", 5), finding("bmi1", 3)]),
         };
         let outcome = Outcome::Seen {

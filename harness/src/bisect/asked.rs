@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::case::Lane;
+use crate::check::Layer;
 
 /// A case whose QEMU, or whose kernel, is what varies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,10 +128,11 @@ impl Asked {
     }
 
     /// Who is to blame where what was seen differs from what was expected.
-    pub fn layer(&self) -> &'static str {
-        match self.of_kernel() {
-            true => "kvm",
-            false => "qemu",
+    pub fn layer(&self) -> Layer {
+        if self.of_kernel() {
+            Layer::Kvm
+        } else {
+            Layer::Qemu
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::compare;
+use crate::check::{Finding, Layer, compare};
 use crate::cpuid::line::Line;
 use crate::cpuid::parse;
-use crate::results::Finding;
 
 /// What became of one commit or version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +84,7 @@ pub struct Question {
     /// The one feature that counts; `None` for all.
     pub feature: Option<String>,
     /// Who is to blame for a difference.
-    pub layer: String,
+    pub layer: Layer,
     /// What is hunted.
     pub hunt: Hunt,
 }
@@ -124,7 +123,7 @@ pub struct Ends<'a> {
     /// The one feature that counts.
     pub feature: Option<&'a str>,
     /// Who is to blame for a difference.
-    pub layer: &'a str,
+    pub layer: Layer,
     /// The good end.
     pub good: &'a Outcome,
     /// The bad end.
@@ -149,7 +148,7 @@ impl Ends<'_> {
             reference: self.expected.unwrap_or(lines).to_owned(),
             known: own.clone(),
             feature: self.feature.map(str::to_owned),
-            layer: self.layer.to_owned(),
+            layer: self.layer.clone(),
             hunt: Hunt::Anything,
         };
         let read = |outcome| question.findings(outcome).map_err(EndsError::Reference);
@@ -194,11 +193,8 @@ impl Question {
         let read = |text: &str| -> Result<Vec<Line>, String> {
             parse::lines(text).map_err(|error| error.to_string())
         };
-        let changes = compare(&read(&self.reference)?, &read(lines)?, "");
-        let mut findings: Vec<Finding> = changes.iter().map(Finding::from).collect();
-        for finding in &mut findings {
-            finding.layer.clone_from(&self.layer);
-        }
+        let layer = self.layer.clone();
+        let mut findings = compare(&read(&self.reference)?, &read(lines)?, layer);
         let new = own.iter().filter(|finding| !among(&self.known, finding));
         findings.extend(new.cloned());
         if let Some(feature) = &self.feature {
@@ -254,11 +250,12 @@ fn among(findings: &[Finding], one: &Finding) -> bool {
 pub fn told(findings: &[Finding]) -> String {
     const FEW: usize = 4;
     let words = |finding: &Finding| {
-        let place = match finding.place.as_str() {
-            "" => String::new(),
-            place => format!(" at {place}"),
+        let place = if finding.place.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", finding.place)
         };
-        format!("{} {}{place}", finding.kind.word(), finding.name)
+        format!("{} {}{place}", finding.kind.name(), finding.name)
     };
     let mut few: Vec<String> = findings.iter().take(FEW).map(words).collect();
     if findings.len() > FEW {
@@ -270,6 +267,7 @@ pub fn told(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::{CheckId, Kind};
 
     const BMI1: &str = "cpuid 0x00000007.00 ebx[ 3]     bmi1";
     const AVX2: &str = "cpuid 0x00000007.00 ebx[ 5]     avx2";
@@ -302,7 +300,7 @@ mod tests {
         good: &Outcome,
         bad: &Outcome,
     ) -> Result<Question, EndsError> {
-        let layer = "qemu";
+        let layer = Layer::Qemu;
         Ends {
             expected,
             feature,
@@ -368,17 +366,14 @@ mod tests {
     fn contradictions_of_the_good_end_are_not_hunted() {
         let own = |name: &str| Outcome::Seen {
             lines: BMI1.to_owned(),
-            own: vec![Finding {
-                check: "limits".to_owned(),
-                kind: crate::check::Kind::Gained,
-                place: String::new(),
-                name: name.to_owned(),
-                expected: String::new(),
-                actual: String::new(),
-                layer: "qemu".to_owned(),
-                minus: None,
-                plus: None,
-            }],
+            own: vec![Finding::new(
+                CheckId::Limits,
+                Kind::Gained,
+                name,
+                "",
+                "",
+                Layer::Qemu,
+            )],
             command: Vec::new(),
         };
         let error = question(None, None, &own("leaf"), &own("leaf")).expect_err("alike");

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::compare::{Change, Kind};
+use super::finding::{CheckId, Finding, Kind, Layer};
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::{Dump, Vcpu};
@@ -23,14 +23,14 @@ const FOLLOWING: [(&str, &str); 2] = [
 ];
 
 /// What is held against one another.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Layers<'a> {
     /// The model's definition: the same guest with features forced.
     pub definition: Option<&'a Dump>,
     /// The guest.
     pub guest: &'a Dump,
     /// Who stands between QEMU's words and the guest: QEMU itself under TCG, else KVM.
-    pub below: &'static str,
+    pub below: Layer,
     /// What QEMU said of it.
     pub qemu: &'a QemuLayer,
     /// Names.
@@ -38,16 +38,17 @@ pub struct Layers<'a> {
 }
 
 /// Every contradiction.
-pub fn agreement(layers: Layers<'_>) -> Vec<Change> {
+pub fn agreement(layers: Layers<'_>) -> Vec<Finding> {
     let Some(guest) = layers.guest.boot_processor() else {
         let (expected, actual) = ("a dump of the guest", "none");
-        return vec![Change::told(
-            "agreement",
+        let (check, layer) = (CheckId::Agreement, Layer::Harness);
+        return vec![Finding::new(
+            check,
             Kind::Lost,
             "dump",
             expected,
             actual,
-            "harness",
+            layer,
         )];
     };
     let definition = layers.definition.and_then(Dump::boot_processor);
@@ -61,7 +62,7 @@ pub fn agreement(layers: Layers<'_>) -> Vec<Change> {
 }
 
 /// QOM `feature-words` are what CPUID shows.
-fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Change> {
+fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Finding> {
     let mut changes = Vec::new();
     for (word, value) in &layers.qemu.words {
         // A leaf that the guest's level hides shows none of its word's bits.
@@ -76,13 +77,13 @@ fn guest_follows_words(layers: &Layers<'_>, guest: &Vcpu) -> Vec<Change> {
         {
             let claims = claimed.contains(bit);
             let kind = if claims { Kind::Lost } else { Kind::Gained };
-            let told = |has: bool| if has { "set" } else { "clear" };
-            let expected = format!("{} in QMP's feature-words", told(claims));
-            let actual = format!("{} in the guest", told(!claims));
-            changes.push(Change {
-                layer: layers.below,
-                ..Change::bit(
-                    "feature-words",
+            let state = |has: bool| if has { "set" } else { "clear" };
+            let expected = format!("{} in QMP's feature-words", state(claims));
+            let actual = format!("{} in the guest", state(!claims));
+            changes.push(Finding {
+                layer: layers.below.clone(),
+                ..Finding::about_bit(
+                    CheckId::FeatureWords,
                     kind,
                     *bit,
                     layers.table,
@@ -100,7 +101,7 @@ fn losses_are_filtered(
     layers: &Layers<'_>,
     definition: Option<&Vcpu>,
     guest: &Vcpu,
-) -> Vec<Change> {
+) -> Vec<Finding> {
     let filtered: BTreeSet<Bit> = layers.qemu.filtered_bits().collect();
     let has = |vcpu: &Vcpu, bit: Bit| regs(vcpu, bit.key).is_some_and(|regs| bit.is_set(regs));
     let mut changes = Vec::new();
@@ -115,9 +116,9 @@ fn losses_are_filtered(
                 has(guest, bit),
                 filtered.contains(&bit),
             );
-            let mut tell = |kind, expected: &str, actual: &str| {
-                changes.push(Change::bit(
-                    "filtered-features",
+            let mut note = |kind, expected: &str, actual: &str| {
+                changes.push(Finding::about_bit(
+                    CheckId::FilteredFeatures,
                     kind,
                     bit,
                     layers.table,
@@ -126,13 +127,13 @@ fn losses_are_filtered(
                 ));
             };
             match (defined, seen, gone) {
-                (_, true, true) => tell(Kind::Gained, "filtered, says QMP", "set in the guest"),
-                (true, false, false) => tell(
+                (_, true, true) => note(Kind::Gained, "filtered, says QMP", "set in the guest"),
+                (true, false, false) => note(
                     Kind::Lost,
                     "in the model and not filtered, says QMP",
                     "clear in the guest",
                 ),
-                (false, true, false) => tell(Kind::Gained, "not in the model", "set in the guest"),
+                (false, true, false) => note(Kind::Gained, "not in the model", "set in the guest"),
                 _ => {}
             }
         }
@@ -141,16 +142,16 @@ fn losses_are_filtered(
 }
 
 /// Every filtered feature was warned of, and nothing else.
-fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
+fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Finding> {
     let warned = &layers.qemu.warnings.features;
     let mut changes = Vec::new();
     for bit in layers.qemu.filtered_bits() {
         // What needs a feature that is not there is warned of in other words, and marked as filtered too.
-        let mut told = warned.iter().chain(&layers.qemu.warnings.dependent);
-        if !told.any(|warned| speaks_of(warned, bit)) {
+        let mut named = warned.iter().chain(&layers.qemu.warnings.dependent);
+        if !named.any(|warned| speaks_of(warned, bit)) {
             let (expected, actual) = ("a warning on stderr: QMP says it is filtered", "no warning");
-            changes.push(Change::bit(
-                "warnings",
+            changes.push(Finding::about_bit(
+                CheckId::Warnings,
                 Kind::Lost,
                 bit,
                 layers.table,
@@ -164,13 +165,13 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
         if !filtered.iter().any(|bit| speaks_of(warned, *bit)) {
             let name = &warned.name;
             let (expected, actual) = ("filtered, as stderr says", "not in QMP's filtered-features");
-            changes.push(Change::told(
-                "warnings",
+            changes.push(Finding::new(
+                CheckId::Warnings,
                 Kind::Gained,
                 name,
                 expected,
                 actual,
-                "qemu",
+                Layer::Qemu,
             ));
         }
     }
@@ -178,7 +179,7 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Change> {
 }
 
 /// `unavailable-features` names exactly what was filtered.
-fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
+fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Finding> {
     let Some(unavailable) = &layers.qemu.unavailable else {
         return Vec::new();
     };
@@ -201,8 +202,8 @@ fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
     for bit in &filtered {
         if !unavailable.iter().any(|name| same(name, *bit)) {
             let actual = "missing from unavailable-features";
-            changes.push(Change::bit(
-                "unavailable-features",
+            changes.push(Finding::about_bit(
+                CheckId::UnavailableFeatures,
                 Kind::Lost,
                 *bit,
                 layers.table,
@@ -230,13 +231,13 @@ fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
                 "filtered, as unavailable-features says",
                 "not in QMP's filtered-features",
             );
-            changes.push(Change::told(
-                "unavailable-features",
+            changes.push(Finding::new(
+                CheckId::UnavailableFeatures,
                 Kind::Gained,
                 name,
                 expected,
                 actual,
-                "qemu",
+                Layer::Qemu,
             ));
         }
     }
@@ -244,7 +245,7 @@ fn unavailable_is_filtered(layers: &Layers<'_>) -> Vec<Change> {
 }
 
 /// `enforce` refuses exactly the guests with something filtered (check 3).
-fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Change> {
+fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Finding> {
     let filtered = layers.qemu.filtered_bits().count();
     let msrs = layers
         .qemu
@@ -268,30 +269,35 @@ fn enforce_refuses_the_filtered(layers: &Layers<'_>) -> Option<Change> {
         ),
         _ => return None,
     };
-    Some(Change::told(
-        "enforce", kind, "enforce", expected, actual, "qemu",
+    Some(Finding::new(
+        CheckId::Enforce,
+        kind,
+        "enforce",
+        expected,
+        actual,
+        Layer::Qemu,
     ))
 }
 
 /// Nothing that QEMU said was passed over.
-fn nothing_is_unread(layers: &Layers<'_>) -> Vec<Change> {
+fn nothing_is_unread(layers: &Layers<'_>) -> Vec<Finding> {
     let unread = layers
         .qemu
         .warnings
         .unknown
         .iter()
         .chain(&layers.qemu.unreadable);
-    let tell = |line: &String| {
-        Change::told(
-            "unread",
+    let finding = |line: &String| {
+        Finding::new(
+            CheckId::Unread,
             Kind::Gained,
             "unknown message",
             "a known form",
             line,
-            "qemu",
+            Layer::Qemu,
         )
     };
-    unread.map(tell).collect()
+    unread.map(finding).collect()
 }
 
 fn regs(vcpu: &Vcpu, key: Key) -> Option<Regs> {

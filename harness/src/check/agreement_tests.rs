@@ -55,13 +55,13 @@ fn told(qemu: &QemuLayer, guest: u32) -> Vec<String> {
     let table = Table::parse("features.tsv", TABLE).expect("a table");
     let layers = Layers {
         definition: Some(&dump(AVX2 | AVX512F)),
-        below: "qemu",
+        below: Layer::Qemu,
         guest: &dump(guest),
         qemu,
         table: &table,
     };
-    let sentence = |change: &Change| {
-        let Change {
+    let sentence = |change: &Finding| {
+        let Finding {
             check,
             kind,
             name,
@@ -69,7 +69,7 @@ fn told(qemu: &QemuLayer, guest: u32) -> Vec<String> {
             actual,
             ..
         } = change;
-        format!("{check}: {} {name}: {expected}; {actual}", kind.word())
+        format!("{check}: {} {name}: {expected}; {actual}", kind.name())
     };
     agreement(layers).iter().map(sentence).collect()
 }

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::{Change, Kind, compare};
+use super::compare::compare;
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::{Location, Side};
 use crate::cpuid::answers::Answers;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
@@ -15,12 +17,9 @@ use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
 use crate::vmm::kvm::table::CpuidTable;
 
-/// Name of the check.
-pub const CHECK: &str = "host-baseline";
-
 /// What a guest saw then and sees now.
-pub fn guests(then: &[Line], now: &[Line]) -> Vec<Change> {
-    checked(compare(then, now, "host"))
+pub fn guests(then: &[Line], now: &[Line]) -> Vec<Finding> {
+    checked(compare(then, now, Layer::Host))
 }
 
 /// What the host and its KVM offered then and offer now.
@@ -28,19 +27,31 @@ pub fn hosts(
     (then, kvm_then): (&HostLayer, &Found<KvmLayer>),
     (now, kvm_now): (&HostLayer, &Found<KvmLayer>),
     table: &Table,
-) -> Vec<Change> {
-    let mut changes = compare(&hardware(then, table), &hardware(now, table), "hardware");
+) -> Vec<Finding> {
+    let mut changes = compare(
+        &hardware(then, table),
+        &hardware(now, table),
+        Layer::Hardware,
+    );
     let flags = |host: &HostLayer| {
         let info = host.cpuinfo.value().cloned().unwrap_or_default();
         let all = info.flags.iter().map(|flag| format!("flags {flag}"));
         all.chain(info.bugs.iter().map(|bug| format!("bugs {bug}")))
             .collect()
     };
-    changes.extend(sets("/proc/cpuinfo", "kernel", &flags(then), &flags(now)));
+    changes.extend(sets(&Layer::Kernel, &flags(then), &flags(now)));
     match (kvm_then.value(), kvm_now.value()) {
         (Some(then), Some(now)) => changes.extend(kvms(then, now, table)),
-        (Some(_), None) => changes.push(one(Kind::Lost, "/dev/kvm", "it opens", "", "kvm")),
-        (None, Some(_)) => changes.push(one(Kind::Gained, "/dev/kvm", "", "it opens", "kvm")),
+        (Some(_), None) => {
+            changes.push(finding(Kind::Lost, "/dev/kvm", "it opens", "", &Layer::Kvm))
+        }
+        (None, Some(_)) => changes.push(finding(
+            Kind::Gained,
+            "/dev/kvm",
+            "",
+            "it opens",
+            &Layer::Kvm,
+        )),
         (None, None) => {}
     }
     checked(changes)
@@ -48,10 +59,10 @@ pub fn hosts(
 
 /// What may be the cause: each thing that is not as it was, in a sentence.
 pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
-    let mut told = Vec::new();
-    let mut tell = |what: &str, then: String, now: String| {
+    let mut context = Vec::new();
+    let mut note = |what: &str, then: String, now: String| {
         if then != now {
-            told.push(format!("{what} was {then}, is {now}"));
+            context.push(format!("{what} was {then}, is {now}"));
         }
     };
     let text = |found: &Found<String>| {
@@ -60,12 +71,12 @@ pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
             .cloned()
             .unwrap_or_else(|| "unknown".to_owned())
     };
-    tell(
+    note(
         "the kernel",
         text(&then.kernel.release),
         text(&now.kernel.release),
     );
-    tell("the microcode", text(&then.microcode), text(&now.microcode));
+    note("the microcode", text(&then.microcode), text(&now.microcode));
     let words = |host: &HostLayer| {
         let line = host
             .kernel
@@ -75,7 +86,7 @@ pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
             .unwrap_or_default();
         line.join(" ")
     };
-    tell("the kernel's command line", words(then), words(now));
+    note("the kernel's command line", words(then), words(now));
     let options = |host: &HostLayer| -> BTreeMap<String, String> {
         let modules = host.kernel.modules.iter();
         let options = modules.flat_map(|(module, options)| {
@@ -95,16 +106,14 @@ pub fn context(then: &HostLayer, now: &HostLayer) -> Vec<String> {
                 .cloned()
                 .unwrap_or_else(|| "absent".to_owned())
         };
-        tell(name, value(&then), value(&now));
+        note(name, value(&then), value(&now));
     }
-    told
+    context
 }
 
-fn checked(mut changes: Vec<Change>) -> Vec<Change> {
-    for change in &mut changes {
-        change.check = CHECK;
-    }
-    changes
+fn checked(changes: Vec<Finding>) -> Vec<Finding> {
+    let checked = |finding: Finding| finding.found_by(CheckId::HostBaseline);
+    changes.into_iter().map(checked).collect()
 }
 
 fn hardware(host: &HostLayer, table: &Table) -> Vec<Line> {
@@ -120,25 +129,20 @@ fn lines(answers: Answers, table: &Table) -> Vec<Line> {
     render(&Dump::of_answers(answers), table, &Volatile::default())
 }
 
-fn kvms(then: &KvmLayer, now: &KvmLayer, table: &Table) -> Vec<Change> {
-    let told = |what: &str, then: &CpuidTable, now: &CpuidTable| {
+fn kvms(then: &KvmLayer, now: &KvmLayer, table: &Table) -> Vec<Finding> {
+    let compared = |side, then: &CpuidTable, now: &CpuidTable| {
         let of = |kvm: &CpuidTable| {
             let mut answers = kvm.0.iter().map(|row| (row.key, row.regs)).collect();
             super::host_cpus::erase_per_cpu(&mut answers);
             lines(answers, table)
         };
-        let changes = compare(&of(then), &of(now), "kvm").into_iter();
-        changes
-            .map(|change| Change {
-                place: format!("{what} {}", change.place),
-                ..change
-            })
-            .collect::<Vec<_>>()
+        let changes = compare(&of(then), &of(now), Layer::Kvm).into_iter();
+        changes.map(|change| change.on(side)).collect::<Vec<_>>()
     };
     let table_of = |found: &Found<CpuidTable>| found.value().cloned().unwrap_or_default();
-    let mut changes = told("KVM_GET_SUPPORTED_CPUID", &then.supported, &now.supported);
+    let mut changes = compared(Side::KvmSupported, &then.supported, &now.supported);
     let (before, after) = (table_of(&then.emulated), table_of(&now.emulated));
-    changes.extend(told("KVM_GET_EMULATED_CPUID", &before, &after));
+    changes.extend(compared(Side::KvmEmulated, &before, &after));
     let facts = |kvm: &KvmLayer| -> BTreeMap<String, String> {
         let capabilities = kvm.capabilities.iter();
         let mut facts: BTreeMap<String, String> = capabilities
@@ -165,35 +169,29 @@ fn kvms(then: &KvmLayer, now: &KvmLayer, table: &Table) -> Vec<Change> {
         }
         facts
     };
-    changes.extend(maps("kvm", &facts(then), &facts(now)));
+    changes.extend(maps(&Layer::Kvm, &facts(then), &facts(now)));
     changes
 }
 
-fn sets(
-    place: &str,
-    layer: &'static str,
-    then: &BTreeSet<String>,
-    now: &BTreeSet<String>,
-) -> Vec<Change> {
+/// Words that a list of /proc/cpuinfo has lost or gained.
+fn sets(layer: &Layer, then: &BTreeSet<String>, now: &BTreeSet<String>) -> Vec<Finding> {
     let lost = then
         .difference(now)
-        .map(|name| one(Kind::Lost, name, name, "", layer));
+        .map(|name| finding(Kind::Lost, name, name, "", layer));
     let gained = now
         .difference(then)
-        .map(|name| one(Kind::Gained, name, "", name, layer));
+        .map(|name| finding(Kind::Gained, name, "", name, layer));
     lost.chain(gained)
-        .map(|change| Change {
-            place: place.to_owned(),
-            ..change
-        })
+        .map(|finding| finding.at(Location::Cpuinfo(None)))
         .collect()
 }
 
+/// Facts that were lost, gained or changed.
 fn maps(
-    layer: &'static str,
+    layer: &Layer,
     then: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,
-) -> Vec<Change> {
+) -> Vec<Finding> {
     let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
     let change = |name: &String| {
         let (before, after) = (then.get(name), now.get(name));
@@ -204,13 +202,13 @@ fn maps(
             _ => Kind::Changed,
         };
         let text = |value: Option<&String>| value.cloned().unwrap_or_default();
-        Some(one(kind, name, &text(before), &text(after), layer))
+        Some(finding(kind, name, &text(before), &text(after), layer))
     };
     names.into_iter().filter_map(change).collect()
 }
 
-fn one(kind: Kind, name: &str, then: &str, now: &str, layer: &'static str) -> Change {
-    Change::told(CHECK, kind, name, then, now, layer)
+fn finding(kind: Kind, name: &str, then: &str, now: &str, layer: &Layer) -> Finding {
+    Finding::new(CheckId::HostBaseline, kind, name, then, now, layer.clone())
 }
 
 #[cfg(test)]
@@ -246,20 +244,20 @@ mod tests {
     fn what_kvm_lost_is_named_with_its_ioctl() {
         let host = HostLayer::default();
         let changes = hosts((&host, &kvm(0x20)), (&host, &kvm(0)), &table());
-        let told: Vec<_> = changes
+        let found: Vec<_> = changes
             .iter()
             .map(|change| {
                 format!(
                     "{} {} {} {}",
                     change.check,
-                    change.kind.word(),
+                    change.kind.name(),
                     change.name,
                     change.place
                 )
             })
             .collect();
         assert_eq!(
-            told,
+            found,
             [
                 "host-baseline lost avx2 KVM_GET_SUPPORTED_CPUID CPUID.07H.00H:EBX[5]",
                 "host-baseline changed feature MSR 0x10a "

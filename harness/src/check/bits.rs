@@ -35,7 +35,7 @@ pub const fn bits(
 }
 
 /// Output registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Register {
     /// EAX.
@@ -46,6 +46,26 @@ pub enum Register {
     Ecx = 2,
     /// EDX.
     Edx = 3,
+}
+
+impl Register {
+    /// All four.
+    pub const ALL: [Register; 4] = [Register::Eax, Register::Ebx, Register::Ecx, Register::Edx];
+
+    /// As manuals have it.
+    pub fn name(self) -> &'static str {
+        ["EAX", "EBX", "ECX", "EDX"][self as usize]
+    }
+
+    /// By its number, of which the two lowest bits count.
+    pub fn from_index(index: u8) -> Register {
+        Self::ALL[usize::from(index & 3)]
+    }
+
+    /// By [`Register::name`].
+    pub fn from_name(name: &str) -> Option<Register> {
+        Self::ALL.into_iter().find(|own| own.name() == name)
+    }
 }
 
 /// One bit.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Change, Kind};
+use super::finding::{Finding, Kind};
+use super::place::Place;
 use crate::case::guest::Qemu;
 
 /// A QEMU, as results name it.
@@ -77,7 +78,7 @@ pub struct Crossed {
     pub name: String,
     /// As manuals write it.
     #[serde(rename = "where")]
-    pub place: String,
+    pub place: Place,
     /// Its text before, empty where nothing was there.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub before: String,
@@ -91,7 +92,7 @@ pub struct Crossed {
 
 impl Crossed {
     /// Of a difference that compares before with after.
-    pub fn of(change: &Change, review: &str) -> Crossed {
+    pub fn of(change: &Finding, review: &str) -> Crossed {
         Crossed {
             kind: change.kind,
             name: change.name.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
-use super::Change;
+use super::Finding;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::table::Table;
@@ -62,9 +62,9 @@ pub(super) fn vendor(limit: u32, name: &str) -> Row {
 }
 
 /// Findings as one line each.
-pub(super) fn told(changes: &[Change]) -> Vec<String> {
-    let sentence = |change: &Change| {
-        let Change {
+pub(super) fn told(changes: &[Finding]) -> Vec<String> {
+    let sentence = |change: &Finding| {
+        let Finding {
             check,
             kind,
             place,
@@ -75,7 +75,7 @@ pub(super) fn told(changes: &[Change]) -> Vec<String> {
         } = change;
         format!(
             "{check}: {} {name} {place}: {expected}; {actual}",
-            kind.word()
+            kind.name()
         )
     };
     changes.iter().map(sentence).collect()

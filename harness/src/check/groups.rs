@@ -16,7 +16,7 @@ use std::fmt;
 pub use models::{Models, Sets, listed};
 pub(crate) use names::fold;
 
-use super::compare::Change;
+use super::finding::Finding;
 use crate::cpuid::line::Line;
 use crate::cpuid::line::Place;
 
@@ -39,7 +39,7 @@ pub struct Shift {
 
 impl Shift {
     /// The two halves of a change.
-    pub fn halves(change: &Change) -> impl Iterator<Item = Shift> {
+    pub fn halves(change: &Finding) -> impl Iterator<Item = Shift> {
         let half = |sign, line: &Option<Line>| {
             line.as_ref().map(|line| Shift {
                 place: line.place.to_string(),
@@ -109,7 +109,7 @@ pub struct Groups(BTreeMap<Shift, BTreeSet<String>>);
 
 impl Groups {
     /// Notes the changes of one model.
-    pub fn add(&mut self, model: &str, changes: &[Change]) {
+    pub fn add(&mut self, model: &str, changes: &[Finding]) {
         for shift in changes.iter().flat_map(Shift::halves) {
             self.0.entry(shift).or_default().insert(model.to_owned());
         }

@@ -3,7 +3,9 @@
 
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, bits, mask, span};
-use super::compare::{Change, Kind, compare};
+use super::compare::compare;
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::{Place, Side};
 use crate::cpuid::answers::Answers;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
@@ -11,9 +13,6 @@ use crate::cpuid::render::render;
 use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 use crate::host::HostLayer;
-
-/// Name of the check.
-pub const CHECK: &str = "host-cpus";
 
 /// What must differ from processor to processor. (Intel SDM vol. 2 "CPUID"; AMD APM vol. 3 appendix E.)
 pub const PER_CPU: &[Bits] = &[
@@ -27,7 +26,7 @@ pub const PER_CPU: &[Bits] = &[
 ];
 
 /// Every difference of a processor from the first one, in CPUID and in /proc/cpuinfo.
-pub fn differences(host: &HostLayer, table: &Table) -> Vec<Change> {
+pub fn differences(host: &HostLayer, table: &Table) -> Vec<Finding> {
     let mut changes = Vec::new();
     let Some(first) = host.cpus.first() else {
         return changes;
@@ -43,13 +42,14 @@ pub fn differences(host: &HostLayer, table: &Table) -> Vec<Change> {
         let found = compare(
             &lines(expected.clone(), table),
             &lines(actual, table),
-            "hardware",
+            Layer::Hardware,
         );
-        changes.extend(found.into_iter().map(|change| Change {
-            check: CHECK,
-            place: format!("cpu{} {}", cpu.cpu, change.place),
-            ..change
-        }));
+        let side = Side::HostCpu(cpu.cpu);
+        changes.extend(
+            found
+                .into_iter()
+                .map(|finding| finding.found_by(CheckId::HostCpus).on(side)),
+        );
     }
     changes.extend(cpuinfo(host));
     changes
@@ -81,31 +81,25 @@ fn lines(cpuid: Answers, table: &Table) -> Vec<Line> {
     render(&Dump::of_answers(cpuid), table, &Volatile::default())
 }
 
-fn cpuinfo(host: &HostLayer) -> Vec<Change> {
+fn cpuinfo(host: &HostLayer) -> Vec<Finding> {
     let differences = host
         .cpuinfo
         .value()
         .into_iter()
         .flat_map(|info| &info.differences);
-    let one = |difference: &crate::host::cpuinfo::Difference| {
-        let change = |kind, word: &String| Change {
-            check: CHECK,
-            kind,
-            place: format!("cpu{} /proc/cpuinfo {}", difference.cpu, difference.field),
-            name: word.clone(),
-            expected: if kind == Kind::Lost {
-                word.clone()
-            } else {
-                String::new()
-            },
-            actual: if kind == Kind::Gained {
-                word.clone()
-            } else {
-                String::new()
-            },
-            layer: "host kernel",
-            minus: None,
-            plus: None,
+    let findings = |difference: &crate::host::cpuinfo::Difference| {
+        let side = difference
+            .cpu
+            .parse()
+            .map_or(Side::default(), Side::HostCpu);
+        let place = Place::of_cpuinfo(&difference.field).on(side);
+        let change = |kind, name: &String| {
+            let (expected, actual) = match kind {
+                Kind::Lost => (name.as_str(), ""),
+                _ => ("", name.as_str()),
+            };
+            let (check, layer) = (CheckId::HostCpus, Layer::HostKernel);
+            Finding::new(check, kind, name, expected, actual, layer).at(place.clone())
         };
         let lost = difference.lost.iter().map(|word| change(Kind::Lost, word));
         let gained = difference
@@ -114,7 +108,7 @@ fn cpuinfo(host: &HostLayer) -> Vec<Change> {
             .map(|word| change(Kind::Gained, word));
         lost.chain(gained).collect::<Vec<_>>()
     };
-    differences.flat_map(one).collect()
+    differences.flat_map(findings).collect()
 }
 
 #[cfg(test)]
@@ -146,10 +140,10 @@ mod tests {
         let names = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\t-\n";
         let table = Table::parse("features.tsv", names).expect("a table");
         let changes = differences(&host, &table);
-        let text = |change: &Change| {
+        let text = |change: &Finding| {
             format!(
                 "{} {} {} ({})",
-                change.kind.word(),
+                change.kind.name(),
                 change.name,
                 change.place,
                 change.layer

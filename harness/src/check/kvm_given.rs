@@ -6,7 +6,8 @@ use fidelity_protocol::frame::Phase;
 
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, bit, bits, mask, span};
-use super::compare::{Change, compare};
+use super::compare::compare;
+use super::finding::{CheckId, Finding, Layer};
 use super::kvm_answer::{answer, redirected};
 use crate::cpuid::answers::{Answers, Key, Regs, walk};
 use crate::cpuid::dump::{Dump, PhaseDump};
@@ -16,12 +17,8 @@ use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 use crate::vmm::kvm::table::CpuidTable;
 
-/// Name of the check.
-pub const CHECK: &str = "kvm-given";
-/// Name of the check on what KVM_GET_CPUID2 answers.
-pub const KEPT: &str = "kvm-kept";
-/// Who breaks its word where it fails: nobody else stands between the table and the guest.
-pub const LAYER: &str = "kvm";
+/// The layer that is to blame: nothing else stands between the table and the guest.
+const LAYER: Layer = Layer::Kvm;
 
 /// The bits that KVM may change under a running guest. All sources are arch/x86/kvm/cpuid.c where no other file is named.
 pub const RUN_TIME: &[Bits] = &[
@@ -113,7 +110,7 @@ pub const RUN_TIME: &[Bits] = &[
 
 /// Every difference between what KVM was given (`given`, a table a vCPU, in the dump's order) and what the guest saw in any
 /// phase. A bit is told once: not again for the OS-enabled state, nor for every out-of-range leaf that repeats its leaf.
-pub fn given_and_seen(given: &[CpuidTable], dump: &Dump, table: &Table) -> Vec<Change> {
+pub fn given_and_seen(given: &[CpuidTable], dump: &Dump, table: &Table) -> Vec<Finding> {
     let (mut promised, mut seen) = (dump.clone(), dump.clone());
     for ((promised, seen), given) in promised.vcpus.iter_mut().zip(&mut seen.vcpus).zip(given) {
         let settled = seen
@@ -144,7 +141,7 @@ pub fn given_and_seen(given: &[CpuidTable], dump: &Dump, table: &Table) -> Vec<C
 
 /// Every difference between what a vCPU was given and what KVM_GET_CPUID2 says it kept. A finding here says that KVM changes
 /// the table when it is set; one of [`given_and_seen`] without it, that KVM answers from elsewhere.
-pub fn given_and_kept(given: &CpuidTable, kept: &CpuidTable, table: &Table) -> Vec<Change> {
+pub fn given_and_kept(given: &CpuidTable, kept: &CpuidTable, table: &Table) -> Vec<Finding> {
     let kept = answers(kept);
     let given = answers(given).into_iter().map(|(key, regs)| {
         let kept = kept.get(&key).copied().unwrap_or(regs);
@@ -153,10 +150,7 @@ pub fn given_and_kept(given: &CpuidTable, kept: &CpuidTable, table: &Table) -> V
     let lines = |answers| render(&Dump::of_answers(answers), table, &Volatile::default());
     let changes = compare(&lines(given.collect()), &lines(kept), LAYER).into_iter();
     changes
-        .map(|change| Change {
-            check: KEPT,
-            ..change
-        })
+        .map(|change| change.found_by(CheckId::KvmKept))
         .collect()
 }
 
@@ -191,9 +185,9 @@ fn probed(given: &CpuidTable, settled: &Answers, seen: &Answers) -> Answers {
 }
 
 /// Names the check, and drops what the OS-enabled state only repeats.
-fn once(changes: Vec<Change>) -> Vec<Change> {
-    let of = |change: &Change| {
-        let line = change.minus.as_ref().or(change.plus.as_ref())?;
+fn once(changes: Vec<Finding>) -> Vec<Finding> {
+    let of = |change: &Finding| {
+        let line = change.line()?;
         Some((
             line.place.vcpu,
             line.place.address.clone(),
@@ -201,24 +195,22 @@ fn once(changes: Vec<Change>) -> Vec<Change> {
             change.kind,
         ))
     };
-    let is = |change: &Change, register| {
-        let line = change.minus.as_ref().or(change.plus.as_ref());
-        line.is_some_and(|line| line.place.register == register)
+    let is = |change: &Finding, register| {
+        change
+            .line()
+            .is_some_and(|line| line.place.register == register)
     };
     let first: BTreeSet<_> = changes
         .iter()
         .filter(|change| is(change, Line::Cpuid))
         .filter_map(of)
         .collect();
-    let repeats = |change: &Change| {
+    let repeats = |change: &Finding| {
         is(change, Line::Os) && of(change).is_some_and(|place| first.contains(&place))
     };
     let kept = changes.into_iter().filter(|change| !repeats(change));
-    kept.map(|change| Change {
-        check: CHECK,
-        ..change
-    })
-    .collect()
+    kept.map(|change| change.found_by(CheckId::KvmGiven))
+        .collect()
 }
 
 /// `given` with the run-time bits of `seen`.
@@ -273,8 +265,8 @@ mod tests {
         };
         let table = Table::parse("features.tsv", NAMES).expect("a table");
         let changes = given_and_seen(&[CpuidTable::of_answers(given)], &dump, &table);
-        let text = |change: &Change| {
-            let Change {
+        let text = |change: &Finding| {
+            let Finding {
                 check,
                 kind,
                 name,
@@ -282,7 +274,7 @@ mod tests {
                 layer,
                 ..
             } = change;
-            format!("{check}: {} {name} {place} by {layer}", kind.word())
+            format!("{check}: {} {name} {place} by {layer}", kind.name())
         };
         changes.iter().map(text).collect()
     }
@@ -353,7 +345,7 @@ mod tests {
             let table = Table::parse("features.tsv", NAMES).expect("a table");
             let changes =
                 given_and_seen(&[CpuidTable::of_answers(&answers(XSAVE, 0))], &dump, &table);
-            changes.iter().map(Change::diff).collect::<String>()
+            changes.iter().map(Finding::diff).collect::<String>()
         };
         let leaked = "+cpuid 0x00000007.00 ebx[ 5]     avx2\n";
         assert_eq!(told(&probes), leaked);
@@ -373,7 +365,10 @@ mod tests {
         let [change] = &changes[..] else {
             panic!("{changes:?}")
         };
-        assert_eq!((change.check, change.name.as_str()), ("kvm-kept", "avx2"));
+        assert_eq!(
+            (&change.check, change.name.as_str()),
+            (&CheckId::KvmKept, "avx2")
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
 use super::bits::{Bits, Register, bit, bits, mask};
-use super::compare::{Change, compare};
+use super::compare::compare;
+use super::finding::{CheckId, Finding, Layer};
 use crate::cpuid::answers::{Answers, Key};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::render::render;
@@ -10,11 +11,6 @@ use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 use crate::host::HostLayer;
 use crate::vmm::kvm::table::CpuidTable;
-
-/// Name of the check.
-pub const CHECK: &str = "kvm-supported";
-/// Who breaks its word where it fails.
-pub const LAYER: &str = "kvm";
 
 /// The words of flags that KVM answers for (arch/x86/kvm/reverse_cpuid.h, reverse_cpuid): leaf, subleaf, register.
 pub const WORDS: [(u32, u32, Register); 25] = [
@@ -150,7 +146,7 @@ pub fn supported_by_hardware(
     supported: &CpuidTable,
     host: &HostLayer,
     table: &Table,
-) -> Vec<Change> {
+) -> Vec<Finding> {
     let Some(hardware) = host.cpus.first().and_then(|cpu| cpu.cpuid.value()) else {
         return Vec::new();
     };
@@ -166,12 +162,9 @@ pub fn supported_by_hardware(
         held.entry(key).or_default()[index] = row.regs[index] & allowed;
         offered.entry(key).or_default()[index] = row.regs[index];
     }
-    let changes = compare(&lines(held, table), &lines(offered, table), LAYER).into_iter();
+    let changes = compare(&lines(held, table), &lines(offered, table), Layer::Kvm).into_iter();
     changes
-        .map(|change| Change {
-            check: CHECK,
-            ..change
-        })
+        .map(|change| change.found_by(CheckId::KvmSupported))
         .collect()
 }
 
@@ -212,7 +205,7 @@ mod tests {
         let changes = supported_by_hardware(&supported, &host, &table);
         changes
             .iter()
-            .map(|change| format!("{} {} {}", change.kind.word(), change.name, change.place))
+            .map(|change| format!("{} {} {}", change.kind.name(), change.name, change.place))
             .collect()
     }
 

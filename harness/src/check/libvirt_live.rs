@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::compare::{Change, Kind};
+use super::finding::{CheckId, Finding, Kind, Layer};
 use super::libvirt_map::{field, spot};
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::{Dump, Reading};
@@ -20,7 +20,7 @@ use fidelity_protocol::frame::Phase;
 const FOLLOWING: [&str; 2] = ["osxsave", "ospke"];
 
 /// All checks of this file, as far as the layer's accelerator lets them be held.
-pub fn all(layer: &LibvirtLayer, guest: &Dump, table: &Table) -> Vec<Change> {
+pub fn all(layer: &LibvirtLayer, guest: &Dump, table: &Table) -> Vec<Finding> {
     let kvm = layer.command.iter().any(|word| word == "kvm");
     let mut changes = live(layer, guest, table, kvm);
     changes.extend(command(layer));
@@ -28,7 +28,7 @@ pub fn all(layer: &LibvirtLayer, guest: &Dump, table: &Table) -> Vec<Change> {
 }
 
 /// Feature by feature, both ways. `msrs` says whether feature MSRs can be held, too: under TCG they read 0 whatever QEMU was told.
-pub fn live(layer: &LibvirtLayer, guest: &Dump, table: &Table, msrs: bool) -> Vec<Change> {
+pub fn live(layer: &LibvirtLayer, guest: &Dump, table: &Table, msrs: bool) -> Vec<Finding> {
     let mut changes = Vec::new();
     for claim in &layer.claims {
         if FOLLOWING.contains(&claim.feature.as_str()) {
@@ -50,10 +50,9 @@ pub fn live(layer: &LibvirtLayer, guest: &Dump, table: &Table, msrs: bool) -> Ve
                 "clear in the guest"
             };
             let name = field(table, *spot).map_or(claim.feature.as_str(), |field| &field.name);
-            changes.push(Change {
-                place: spot.to_string(),
-                ..Change::told("libvirt-live", kind, name, &expected, actual, "libvirt")
-            });
+            let check = CheckId::LibvirtLive;
+            let finding = Finding::new(check, kind, name, expected, actual, Layer::Libvirt);
+            changes.push(finding.at(*spot));
         }
     }
     changes
@@ -95,12 +94,13 @@ const ADDED: [&str; 1] = ["migratable"];
 
 /// The `-cpu` argument that libvirt made asks for the model and the features that the XML asked for, and for nothing else. `optional` leaves it to
 /// libvirt.
-pub fn command(layer: &LibvirtLayer) -> Vec<Change> {
-    let tell = |kind, name: &str, expected: &str, actual: &str| {
-        Change::told("libvirt-command", kind, name, expected, actual, "libvirt")
+pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
+    let finding = |kind, name: &str, expected: &str, actual: &str| {
+        let check = CheckId::LibvirtCommand;
+        Finding::new(check, kind, name, expected, actual, Layer::Libvirt)
     };
     let Some(argument) = layer.cpu_argument() else {
-        return vec![tell(Kind::Lost, "-cpu", "an argument of QEMU", "none")];
+        return vec![finding(Kind::Lost, "-cpu", "an argument of QEMU", "none")];
     };
     let mut words = argument.split(',');
     let model = words.next().unwrap_or_default();
@@ -108,7 +108,7 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Change> {
     if let Some(wanted) = &layer.model
         && wanted != model
     {
-        changes.push(tell(Kind::Changed, "model", wanted, model));
+        changes.push(finding(Kind::Changed, "model", wanted, model));
     }
     let words: BTreeSet<(&str, &str)> = words
         .map(|word| word.split_once('=').unwrap_or((word, "")))
@@ -127,7 +127,7 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Change> {
                 request.feature,
                 request.policy.name()
             );
-            changes.push(tell(Kind::Lost, &request.feature, &expected, argument));
+            changes.push(finding(Kind::Lost, &request.feature, &expected, argument));
         }
     }
     // Without a model in the XML (`host-model`) all that follows is libvirt's choice.
@@ -140,7 +140,7 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Change> {
                 && !requests.any(|request| request.names.iter().any(|own| own == name))
         });
         changes.extend(unasked.map(|(name, value)| {
-            tell(
+            finding(
                 Kind::Gained,
                 name,
                 "not asked for",
@@ -208,9 +208,9 @@ mod tests {
         Dump::of_answers([(Key::new(7, 0), [0, ebx, 0, 0])].into())
     }
 
-    fn told(changes: &[Change]) -> Vec<String> {
-        let text = |change: &Change| {
-            let Change {
+    fn told(changes: &[Finding]) -> Vec<String> {
+        let text = |change: &Finding| {
+            let Finding {
                 kind,
                 name,
                 place,
@@ -218,7 +218,7 @@ mod tests {
                 actual,
                 ..
             } = change;
-            format!("{} {name} {place}: {expected} / {actual}", kind.word())
+            format!("{} {name} {place}: {expected} / {actual}", kind.name())
         };
         changes.iter().map(text).collect()
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::{Change, Kind};
+use super::finding::{CheckId, Finding, Kind, Layer};
 use super::groups::Groups;
 use crate::cpuid::answers::Key;
 use crate::cpuid::bit::Bit;
@@ -155,7 +155,7 @@ pub fn differences(
     table: &Table,
     model: &crate::evidence::libvirt::cpu_map::Model,
     definition: &[Line],
-) -> Vec<Change> {
+) -> Vec<Finding> {
     let claimed: BTreeSet<Bit> = model
         .features
         .iter()
@@ -176,11 +176,11 @@ pub fn differences(
         let expected = format!("{} in libvirt's model", told(claims));
         let actual = format!("{} in the guest", told(shows));
         let kind = if claims { Kind::Lost } else { Kind::Gained };
-        (claims != shows).then(|| Change {
+        (claims != shows).then(|| Finding {
             minus: claims.then(|| line.clone()),
             plus: shows.then(|| line.clone()),
-            layer: "libvirt",
-            ..Change::bit("libvirt-map", kind, *bit, table, &expected, &actual)
+            layer: Layer::Libvirt,
+            ..Finding::about_bit(CheckId::LibvirtMap, kind, *bit, table, &expected, &actual)
         })
     };
     watched.iter().filter(told).filter_map(change).collect()

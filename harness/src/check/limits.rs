@@ -8,27 +8,22 @@
 use fidelity_protocol::frame::Phase;
 use fidelity_protocol::leaves::{self, MAX_LEAVES, RANGES};
 
-use super::compare::{Change, Kind};
-use super::view::{Teller, View, hex};
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::{CpuidState, Place};
+use super::view::{Rule, View, hex};
 use crate::case::Accelerator;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::{Dump, Vcpu};
 use crate::cpuid::render::settled;
 use crate::cpuid::table::Table;
 
-const CHECK: &str = "limits";
 /// Subleaves past the last of these repeat their number and the x2APIC id (SDM vol. 2, "CPUID", leaf 0BH; QEMU and KVM alike).
 const ECHOING: [u32; 3] = [0xB, 0x1F, 0x8000_0026];
 
 /// What a limit is broken by.
-pub fn limits(
-    dump: &Dump,
-    accelerator: Accelerator,
-    layer: &'static str,
-    table: &Table,
-) -> Vec<Change> {
-    let tell = Teller {
-        check: CHECK,
+pub fn limits(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Limits,
         layer,
         table,
     };
@@ -37,10 +32,10 @@ pub fn limits(
     };
     let mut changes = Vec::new();
     if let Some(view) = View::of(vcpu, Phase::Reset, table) {
-        changes.extend(every_leaf_is_there(&view, &tell));
-        changes.extend(no_leaf_is_beyond(&view, &tell));
+        changes.extend(every_leaf_is_there(&view, &rule));
+        changes.extend(no_leaf_is_beyond(&view, &rule));
     }
-    changes.extend(probes(vcpu, accelerator, &tell));
+    changes.extend(probes(vcpu, accelerator, &rule));
     changes
 }
 
@@ -55,7 +50,7 @@ fn last_of(view: &View<'_>, base: u32) -> Option<u32> {
     (base..=base + MAX_LEAVES).contains(&last).then_some(last)
 }
 
-fn every_leaf_is_there(view: &View<'_>, tell: &Teller<'_>) -> Vec<Change> {
+fn every_leaf_is_there(view: &View<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     let leaves = |base| {
         let last = last_of(view, base);
         last.map(|last| base..=last).into_iter().flatten()
@@ -64,41 +59,29 @@ fn every_leaf_is_there(view: &View<'_>, tell: &Teller<'_>) -> Vec<Change> {
         .into_iter()
         .flat_map(leaves)
         .filter(|leaf| view.regs(*leaf, 0).is_none());
-    let tell = |leaf| {
-        let place = format!("CPUID.{leaf:02X}H.00H");
-        tell.at(
-            Kind::Lost,
-            place,
-            "leaf",
-            "within the limit: an answer",
-            "none",
-        )
+    let finding = |leaf| {
+        let finding = rule.finding(Kind::Lost, "leaf", "within the limit: an answer", "none");
+        finding.at(Place::of_leaf(Key::new(leaf, 0)))
     };
-    missing.map(tell).collect()
+    missing.map(finding).collect()
 }
 
-fn no_leaf_is_beyond(view: &View<'_>, tell: &Teller<'_>) -> Vec<Change> {
+fn no_leaf_is_beyond(view: &View<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     let beyond = |key: &&Key| range(view, key.leaf).is_none_or(|(_, last)| last < key.leaf);
-    let tell = |key: &Key| {
-        let place = format!("CPUID.{:02X}H.{:02X}H", key.leaf, key.subleaf);
-        tell.at(
-            Kind::Gained,
-            place,
-            "leaf",
-            "none beyond the limit",
-            "an answer",
-        )
+    let finding = |key: &Key| {
+        let finding = rule.finding(Kind::Gained, "leaf", "none beyond the limit", "an answer");
+        finding.at(Place::of_leaf(*key))
     };
-    view.answers.keys().filter(beyond).map(tell).collect()
+    view.answers.keys().filter(beyond).map(finding).collect()
 }
 
-fn probes(vcpu: &Vcpu, accelerator: Accelerator, tell: &Teller<'_>) -> Vec<Change> {
+fn probes(vcpu: &Vcpu, accelerator: Accelerator, rule: &Rule<'_>) -> Vec<Finding> {
     let (Some(probes), Some(answers)) = (vcpu.phase(Phase::Probes), settled(vcpu)) else {
         return Vec::new();
     };
     let view = View {
         answers,
-        table: tell.table,
+        table: rule.table,
     };
     let judge = |(key, regs): (&Key, &Regs)| {
         // A leaf that the walk reached is no probe of a limit.
@@ -107,8 +90,8 @@ fn probes(vcpu: &Vcpu, accelerator: Accelerator, tell: &Teller<'_>) -> Vec<Chang
         }
         let (name, expected) = due(&view, *key, accelerator, vcpu.apic_id)?;
         (expected != *regs).then(|| {
-            let place = format!("PROBE:CPUID.{:02X}H.{:02X}H", key.leaf, key.subleaf);
-            tell.at(Kind::Changed, place, name, hex(expected), hex(*regs))
+            let finding = rule.finding(Kind::Changed, name, hex(expected), hex(*regs));
+            finding.at(Place::of_cpuid(CpuidState::Probe, *key))
         })
     };
     probes.cpuid.iter().filter_map(judge).collect()
@@ -154,7 +137,12 @@ mod tests {
         let mut boot = vcpu(3, &[vendor(4, name), (1, 0, [1, 2, 3, 4]), (2, 0, [0; 4])]);
         answer(&mut boot, Phase::Reset, &[(3, 0, [0; 4]), (4, 0, LAST)]);
         answer(&mut boot, Phase::Probes, probes);
-        told(&limits(&dump(vec![boot]), accelerator, "qemu", &table()))
+        told(&limits(
+            &dump(vec![boot]),
+            accelerator,
+            Layer::Qemu,
+            &table(),
+        ))
     }
 
     #[test]
@@ -214,7 +202,7 @@ mod tests {
             told(&limits(
                 &dump(vec![boot]),
                 Accelerator::Tcg,
-                "qemu",
+                Layer::Qemu,
                 &table()
             )),
             [
@@ -234,7 +222,7 @@ mod tests {
             told(&limits(
                 &dump(vec![boot]),
                 Accelerator::Tcg,
-                "qemu",
+                Layer::Qemu,
                 &table()
             )),
             [
@@ -251,7 +239,7 @@ mod tests {
             told(&limits(
                 &dump(vec![boot]),
                 Accelerator::Tcg,
-                "qemu",
+                Layer::Qemu,
                 &table()
             )),
             [

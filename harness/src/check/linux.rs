@@ -10,7 +10,8 @@ use std::fmt;
 use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Change, Kind};
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::Place;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::{Dump, Reading};
@@ -20,9 +21,8 @@ use crate::evidence::linux_report::LinuxReport;
 use crate::host::words::{FEATURE_WORDS, word};
 use crate::vmm::linux::names::Names;
 
-const CHECK: &str = "linux";
-/// Who broke its word.
-pub const LAYER: &str = "guest kernel";
+/// The layer that is to blame where flags do not follow from CPUID.
+pub const LAYER: Layer = Layer::GuestKernel;
 
 /// A Linux guest, and what it is held against.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,7 @@ impl fmt::Display for Loss {
 }
 
 /// Everything that the guest's kernel shows and should not, or the other way round.
-pub fn linux(guest: Guest<'_>) -> Vec<Change> {
+pub fn linux(guest: Guest<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
     for (number, name) in &guest.names.flags {
         changes.extend(match bit_of(*number) {
@@ -123,12 +123,12 @@ impl Guest<'_> {
     }
 
     /// A flag that is one bit.
-    fn copied(&self, name: &str, bit: Bit) -> Option<Change> {
+    fn copied(&self, name: &str, bit: Bit) -> Option<Finding> {
         match (self.is_set(bit), self.shows(name)) {
             (true, false) => match self.loss(name) {
                 Loss::Unnamed => {
                     let expected = format!("{bit} is set");
-                    Some(told(
+                    Some(finding(
                         Kind::Lost,
                         "flags",
                         name,
@@ -143,7 +143,7 @@ impl Guest<'_> {
                     && self.rule(RowKind::Gained, name) != Some(Truth::Maybe) =>
             {
                 let expected = format!("{bit} is clear");
-                Some(told(
+                Some(finding(
                     Kind::Gained,
                     "flags",
                     name,
@@ -186,7 +186,7 @@ impl Guest<'_> {
     }
 
     /// A word of `flags` or `bugs` that a rule alone decides.
-    fn ruled(&self, kind: RowKind, name: &str) -> Option<Change> {
+    fn ruled(&self, kind: RowKind, name: &str) -> Option<Finding> {
         let (list, shown) = match kind {
             RowKind::Bug => ("bugs", self.report.cpuinfo.bugs.contains(name)),
             _ => ("flags", self.shows(name)),
@@ -194,7 +194,7 @@ impl Guest<'_> {
         let row = match self.rules.row(kind, name) {
             Some(row) => row,
             None if shown => {
-                return Some(told(
+                return Some(finding(
                     Kind::Gained,
                     list,
                     name,
@@ -207,8 +207,8 @@ impl Guest<'_> {
         let source = &row.source;
         match (self.truth(&row.rule), shown) {
             (Truth::Yes, false) if self.taken(kind, name) => None,
-            (Truth::Yes, false) => Some(told(Kind::Lost, list, name, source, "not shown")),
-            (Truth::No, true) => Some(told(
+            (Truth::Yes, false) => Some(finding(Kind::Lost, list, name, source, "not shown")),
+            (Truth::No, true) => Some(finding(
                 Kind::Gained,
                 list,
                 name,
@@ -225,7 +225,7 @@ impl Guest<'_> {
     }
 
     /// A word of `vmx flags`: its MSR bit by alias, or a rule.
-    fn vmx(&self, name: &str) -> Option<Change> {
+    fn vmx(&self, name: &str) -> Option<Finding> {
         let shown = self.report.vmx_flags().contains(name);
         let row = self.rules.row(RowKind::Vmx, name);
         let of_alias = || Some(self.feature(&of_msr(self.table, name)?.name));
@@ -233,19 +233,16 @@ impl Guest<'_> {
             Some(row) => self.truth(&row.rule),
             None => of_alias().unwrap_or(Truth::Maybe),
         };
-        let truth = match self.shows("vmx") {
-            true => truth,
-            false => Truth::No,
-        };
+        let truth = if self.shows("vmx") { truth } else { Truth::No };
         match (truth, shown) {
-            (Truth::Yes, false) => Some(told(
+            (Truth::Yes, false) => Some(finding(
                 Kind::Lost,
                 "vmx flags",
                 name,
                 "its bit is set in the VMX MSRs",
                 "not shown",
             )),
-            (Truth::No, true) => Some(told(
+            (Truth::No, true) => Some(finding(
                 Kind::Gained,
                 "vmx flags",
                 name,
@@ -257,7 +254,7 @@ impl Guest<'_> {
     }
 
     /// Words that the kernel's tables do not have.
-    fn unknown(&self) -> Vec<Change> {
+    fn unknown(&self) -> Vec<Finding> {
         let lists = [
             ("flags", &self.report.cpuinfo.flags, &self.names.flags),
             ("bugs", &self.report.cpuinfo.bugs, &self.names.bugs),
@@ -268,7 +265,7 @@ impl Guest<'_> {
             let known: BTreeSet<&String> = names.values().collect();
             let extra = shown.iter().filter(|name| !known.contains(name));
             changes.extend(extra.map(|name| {
-                told(
+                finding(
                     Kind::Gained,
                     list,
                     name,
@@ -406,11 +403,8 @@ fn bit_of(number: u16) -> Option<Bit> {
     })
 }
 
-fn told(kind: Kind, list: &str, name: &str, expected: &str, actual: &str) -> Change {
-    Change {
-        place: format!("/proc/cpuinfo {list}"),
-        ..Change::told(CHECK, kind, name, expected, actual, LAYER)
-    }
+fn finding(kind: Kind, list: &str, name: &str, expected: &str, actual: &str) -> Finding {
+    Finding::new(CheckId::Linux, kind, name, expected, actual, LAYER).at(Place::of_cpuinfo(list))
 }
 
 #[cfg(test)]

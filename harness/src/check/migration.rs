@@ -9,7 +9,8 @@ use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 use fidelity_protocol::leaves::MARKS;
 
-use super::compare::{Change, compare};
+use super::compare::compare;
+use super::finding::{CheckId, Finding, Layer};
 use super::vcpus::vcpus;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::line::Line;
@@ -17,13 +18,8 @@ use crate::cpuid::render::render;
 use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 
-/// The names of the checks, as findings have them.
-const MIGRATION: &str = "migration";
-const RESET: &str = "migration-reset";
-const PLUG: &str = "migration-hot-plug";
-
-/// Who is to blame where the guest's CPU changes under it: QEMU makes CPUID from machine type and model.
-pub const LAYER: &str = "qemu";
+/// The layer that is to blame where the guest's CPU changes under it: QEMU makes CPUID from machine type and model.
+pub const LAYER: Layer = Layer::Qemu;
 
 /// A running guest as lines: what each vCPU sees with control state as an operating system sets it. That is all that a dump on the
 /// destination can show, for the guest is past its reset.
@@ -60,15 +56,15 @@ fn settled(vcpu: &Vcpu) -> Vcpu {
 }
 
 /// What is different on the destination.
-pub fn migrated(before: &[Line], after: &[Line]) -> Vec<Change> {
-    told(MIGRATION, compare(before, after, LAYER))
+pub fn migrated(before: &[Line], after: &[Line]) -> Vec<Finding> {
+    found_by(&CheckId::Migration, compare(before, after, LAYER))
 }
 
 /// In what a guest that was reset on the destination differs from one that was started there, `fresh`.
-pub fn after_reset(fresh: &Dump, reset: &Dump, table: &Table, volatile: &Volatile) -> Vec<Change> {
+pub fn after_reset(fresh: &Dump, reset: &Dump, table: &Table, volatile: &Volatile) -> Vec<Finding> {
     let lines = |dump: &Dump| render(&unmarked(dump), table, volatile);
     let changes = compare(&lines(fresh), &lines(&only(reset, fresh)), LAYER);
-    told(RESET, changes)
+    found_by(&CheckId::MigrationReset, changes)
 }
 
 /// Where a vCPU that was plugged in is no twin of the others, and what its coming changed for them; `count` is how many there are now.
@@ -78,7 +74,7 @@ pub fn after_plug(
     count: u32,
     table: &Table,
     volatile: &Volatile,
-) -> Vec<Change> {
+) -> Vec<Finding> {
     let mut twins = unmarked(plugged);
     // Who came through the stream keeps the control state that the source offered; who starts here sets what is offered here.
     for phase in twins
@@ -92,7 +88,7 @@ pub fn after_plug(
     let others = only(plugged, after);
     let lines = |dump: &Dump| running(dump, table, volatile);
     changes.extend(compare(&lines(after), &lines(&others), LAYER));
-    told(PLUG, changes)
+    found_by(&CheckId::MigrationHotPlug, changes)
 }
 
 /// Without the MSRs that the boot processor alone was given values of its own in.
@@ -122,9 +118,9 @@ fn only(dump: &Dump, those: &Dump) -> Dump {
     }
 }
 
-fn told(check: &'static str, changes: Vec<Change>) -> Vec<Change> {
-    let named = |change: Change| Change { check, ..change };
-    changes.into_iter().map(named).collect()
+fn found_by(check: &CheckId, findings: Vec<Finding>) -> Vec<Finding> {
+    let named = |finding: Finding| finding.found_by(check.clone());
+    findings.into_iter().map(named).collect()
 }
 
 #[cfg(test)]

@@ -6,14 +6,12 @@
 
 use fidelity_protocol::frame::Phase;
 
-use super::compare::{Change, Kind};
-use super::view::{Teller, View};
-use super::xsave::of_vcpu;
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::{Place, Side};
+use super::view::{Rule, View};
 use crate::case::Accelerator;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::table::{Space, Table};
-
-const CHECK: &str = "msrs";
 
 /// What is due of an MSR that no feature announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +24,7 @@ enum Otherwise {
 use Otherwise::{Faults, Whatever};
 
 /// An MSR, the features of which one announces it, and what is due where none does.
-struct Rule {
+struct Announced {
     first: u32,
     last: u32,
     name: &'static str,
@@ -34,13 +32,13 @@ struct Rule {
     otherwise: Otherwise,
 }
 
-const fn rule(
+const fn announced(
     index: u32,
     name: &'static str,
     features: &'static [&'static str],
     otherwise: Otherwise,
-) -> Rule {
-    Rule {
+) -> Announced {
+    Announced {
         first: index,
         last: index,
         name,
@@ -52,9 +50,9 @@ const fn rule(
 /// Sources: SDM vol. 4 table 2-2, APM vol. 2 appendix A, Documentation/virt/kvm/x86/msr.rst; for [`Whatever`] kvm_get_msr_common, and
 /// guest_pv_has for KVM's own MSRs, which holds everyone to have them unless KVM_CAP_ENFORCE_PV_FEATURE_CPUID is on. Not here:
 /// IA32_FLUSH_CMD, which is write-only, and AMD's MSRs of no CPUID bit.
-const RULES: [Rule; 24] = [
+const ANNOUNCED: [Announced; 24] = [
     // guest_has_spec_ctrl_msr in arch/x86/kvm/cpuid.h; Intel's STIBP and SSBD live in the same MSR.
-    rule(
+    announced(
         0x48,
         "IA32_SPEC_CTRL",
         &[
@@ -67,69 +65,69 @@ const RULES: [Rule; 24] = [
         ],
         Faults,
     ),
-    rule(0xCF, "IA32_CORE_CAPABILITIES", &["core-capability"], Faults),
-    rule(0xFE, "IA32_MTRRCAP", &["mtrr"], Whatever),
-    rule(
+    announced(0xCF, "IA32_CORE_CAPABILITIES", &["core-capability"], Faults),
+    announced(0xFE, "IA32_MTRRCAP", &["mtrr"], Whatever),
+    announced(
         0x10A,
         "IA32_ARCH_CAPABILITIES",
         &["arch-capabilities"],
         Faults,
     ),
-    rule(0x122, "IA32_TSX_CTRL", &["tsx-ctrl"], Faults),
-    rule(0x179, "IA32_MCG_CAP", &["mca"], Whatever),
-    rule(0x277, "IA32_PAT", &["pat"], Whatever),
-    rule(0x345, "IA32_PERF_CAPABILITIES", &["pdcm"], Faults),
+    announced(0x122, "IA32_TSX_CTRL", &["tsx-ctrl"], Faults),
+    announced(0x179, "IA32_MCG_CAP", &["mca"], Whatever),
+    announced(0x277, "IA32_PAT", &["pat"], Whatever),
+    announced(0x345, "IA32_PERF_CAPABILITIES", &["pdcm"], Faults),
     // 48BH to 493H are announced by bits of these, not by CPUID.
-    Rule {
+    Announced {
         first: 0x480,
         last: 0x48A,
-        ..rule(0, "VMX capability MSR", &["vmx"], Faults)
+        ..announced(0, "VMX capability MSR", &["vmx"], Faults)
     },
-    rule(0xDA0, "IA32_XSS", &["xsaves"], Faults),
-    rule(0x6A0, "IA32_U_CET", &["cet-ss", "cet-ibt"], Faults),
-    rule(0x6A2, "IA32_S_CET", &["cet-ss", "cet-ibt"], Faults),
-    rule(
+    announced(0xDA0, "IA32_XSS", &["xsaves"], Faults),
+    announced(0x6A0, "IA32_U_CET", &["cet-ss", "cet-ibt"], Faults),
+    announced(0x6A2, "IA32_S_CET", &["cet-ss", "cet-ibt"], Faults),
+    announced(
         0x4B56_4D00,
         "MSR_KVM_WALL_CLOCK_NEW",
         &["kvmclock-clocksource2"],
         Whatever,
     ),
-    rule(
+    announced(
         0x4B56_4D01,
         "MSR_KVM_SYSTEM_TIME_NEW",
         &["kvmclock-clocksource2"],
         Whatever,
     ),
-    rule(
+    announced(
         0x4B56_4D02,
         "MSR_KVM_ASYNC_PF_EN",
         &["kvm-asyncpf"],
         Whatever,
     ),
-    rule(
+    announced(
         0x4B56_4D03,
         "MSR_KVM_STEAL_TIME",
         &["kvm-steal-time"],
         Whatever,
     ),
-    rule(0x4B56_4D04, "MSR_KVM_PV_EOI_EN", &["kvm-pv-eoi"], Whatever),
-    rule(
+    announced(0x4B56_4D04, "MSR_KVM_PV_EOI_EN", &["kvm-pv-eoi"], Whatever),
+    announced(
         0x4B56_4D05,
         "MSR_KVM_POLL_CONTROL",
         &["kvm-poll-control"],
         Whatever,
     ),
-    rule(
+    announced(
         0x4B56_4D08,
         "MSR_KVM_MIGRATION_CONTROL",
         &["kvm-migration-control"],
         Whatever,
     ),
-    rule(0xC000_0080, "IA32_EFER", &["syscall", "lm", "nx"], Whatever),
-    rule(0xC000_0102, "IA32_KERNEL_GS_BASE", &["lm"], Whatever),
-    rule(0xC000_0103, "IA32_TSC_AUX", &["rdtscp", "rdpid"], Faults),
-    rule(0xC000_0104, "AMD TSC_RATIO", &["tsc-scale"], Whatever),
-    rule(0xC001_011F, "AMD VIRT_SPEC_CTRL", &["virt-ssbd"], Faults),
+    announced(0xC000_0080, "IA32_EFER", &["syscall", "lm", "nx"], Whatever),
+    announced(0xC000_0102, "IA32_KERNEL_GS_BASE", &["lm"], Whatever),
+    announced(0xC000_0103, "IA32_TSC_AUX", &["rdtscp", "rdpid"], Faults),
+    announced(0xC000_0104, "AMD TSC_RATIO", &["tsc-scale"], Whatever),
+    announced(0xC001_011F, "AMD VIRT_SPEC_CTRL", &["virt-ssbd"], Faults),
 ];
 
 /// What is due of an MSR of the boot processor: that it is readable, or that it faults; `None` where no rule says it.
@@ -137,12 +135,12 @@ pub fn due(dump: &Dump, index: u32, accelerator: Accelerator, table: &Table) -> 
     let vcpu = dump.boot_processor()?;
     let view = View::of(vcpu, Phase::Reset, table)?;
     let msrs = vcpu.phase(Phase::Msrs)?;
-    let covers = |rule: &&Rule| (rule.first..=rule.last).contains(&index);
-    let rule = RULES.iter().find(covers)?;
-    let mut features = rule.features.iter();
-    let announced = features.any(|feature| announces(&view, msrs, feature));
-    let strict = rule.otherwise == Faults && !emulated(accelerator);
-    (announced || strict).then_some(announced)
+    let covers = |row: &&Announced| (row.first..=row.last).contains(&index);
+    let row = ANNOUNCED.iter().find(covers)?;
+    let mut features = row.features.iter();
+    let is_announced = features.any(|feature| announces(&view, msrs, feature));
+    let strict = row.otherwise == Faults && !emulated(accelerator);
+    (is_announced || strict).then_some(is_announced)
 }
 
 /// TCG answers for MSRs that it does not know.
@@ -151,53 +149,48 @@ fn emulated(accelerator: Accelerator) -> bool {
 }
 
 /// Where the MSRs and CPUID of any vCPU contradict one another.
-pub fn msrs(
-    dump: &Dump,
-    accelerator: Accelerator,
-    layer: &'static str,
-    table: &Table,
-) -> Vec<Change> {
-    let tell = Teller {
-        check: CHECK,
+pub fn msrs(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Msrs,
         layer,
         table,
     };
     let each = dump.vcpus.iter().enumerate();
     let found = each.flat_map(|(index, vcpu)| {
-        let changes = of_one(vcpu, accelerator, &tell).into_iter();
-        changes.map(move |change| of_vcpu(index, change))
+        let changes = of_one(vcpu, accelerator, &rule).into_iter();
+        changes.map(move |change| change.on(Side::Vcpu(index)))
     });
     found.collect()
 }
 
-fn of_one(vcpu: &Vcpu, accelerator: Accelerator, tell: &Teller<'_>) -> Vec<Change> {
+fn of_one(vcpu: &Vcpu, accelerator: Accelerator, rule: &Rule<'_>) -> Vec<Finding> {
     let (Some(view), Some(msrs)) = (
-        View::of(vcpu, Phase::Reset, tell.table),
+        View::of(vcpu, Phase::Reset, rule.table),
         vcpu.phase(Phase::Msrs),
     ) else {
         return Vec::new();
     };
     let mut changes = Vec::new();
-    for rule in &RULES {
-        let announcing = rule.features.iter();
+    for row in &ANNOUNCED {
+        let announcing = row.features.iter();
         let by = announcing
             .copied()
             .find(|feature| announces(&view, msrs, feature));
-        for (index, reading) in msrs.msrs.range(rule.first..=rule.last) {
-            let place = format!("MSR.{index:02X}H");
+        for (index, reading) in msrs.msrs.range(row.first..=row.last) {
             let readable = matches!(reading, Reading::Value(_));
-            let strict = rule.otherwise == Faults && !emulated(accelerator);
-            changes.extend(match (by, readable) {
+            let strict = row.otherwise == Faults && !emulated(accelerator);
+            let finding = match (by, readable) {
                 (Some(feature), false) => {
                     let expected = format!("readable: CPUID announces {feature}");
-                    Some(tell.at(Kind::Lost, place, rule.name, expected, told(*reading)))
+                    Some(rule.finding(Kind::Lost, row.name, expected, shown(*reading)))
                 }
                 (None, true) if strict => {
-                    let expected = format!("#GP: CPUID announces no {}", rule.features.join(", "));
-                    Some(tell.at(Kind::Gained, place, rule.name, expected, told(*reading)))
+                    let expected = format!("#GP: CPUID announces no {}", row.features.join(", "));
+                    Some(rule.finding(Kind::Gained, row.name, expected, shown(*reading)))
                 }
                 _ => None,
-            });
+            };
+            changes.extend(finding.map(|finding| finding.at(Place::of_msr(*index))));
         }
     }
     changes
@@ -214,7 +207,7 @@ fn announces(view: &View<'_>, msrs: &PhaseDump, name: &str) -> bool {
     }
 }
 
-fn told(reading: Reading) -> String {
+fn shown(reading: Reading) -> String {
     match reading {
         Reading::Value(value) => format!("value = {value:#x}"),
         Reading::Fault(13) => "#GP".to_owned(),
@@ -233,13 +226,13 @@ mod tests {
         let mut boot = vcpu(0, &[vendor(7, "GenuineIntel"), (7, 0, [0, 0, 0, edx])]);
         let phase = boot.phases.entry(Phase::Msrs).or_default();
         phase.msrs = readings.iter().copied().collect();
-        told(&msrs(&dump(vec![boot]), accelerator, "kvm", &table()))
+        told(&msrs(&dump(vec![boot]), accelerator, Layer::Kvm, &table()))
     }
 
     #[test]
     fn names_are_the_tables() {
         let table = table();
-        let names = RULES.iter().flat_map(|rule| rule.features);
+        let names = ANNOUNCED.iter().flat_map(|row| row.features);
         let unknown: Vec<_> = names.filter(|name| table.named(name).is_none()).collect();
         assert!(unknown.is_empty(), "{unknown:?}");
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::Change;
 use super::crossing::Crossing;
+use super::finding::Finding;
 use super::passage::Passage;
 use crate::evidence::flow::Step;
 
@@ -79,7 +79,7 @@ pub struct CaseResult {
     /// The exact command line.
     pub command: Vec<String>,
     /// Every difference that no waiver covers; all of them where the case is waived.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Finding>,
     /// Names of the waivers that covered something.
     pub waivers: BTreeSet<String>,
     /// CRC-32 of the lines that the guest showed, in hexadecimal; `None` where it did not run to its end.

@@ -1,7 +1,7 @@
 //! All checks over one case. Each rule runs where its inputs are there, whoever gathered them: a run, a record, a bug report.
 
 use super::agreement::{Layers, agreement};
-use super::compare::Change;
+use super::finding::{Finding, Layer};
 use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
@@ -22,7 +22,7 @@ pub struct Rules<'a> {
 }
 
 /// A rule: what the layers of a case contradict one another in; nothing where it has no inputs.
-type Rule = fn(&Evidence, Rules<'_>) -> Vec<Change>;
+type Rule = fn(&Evidence, Rules<'_>) -> Vec<Finding>;
 
 /// Every rule over one case, in the order of reports.
 const RULES: [Rule; 7] = [
@@ -36,7 +36,7 @@ const RULES: [Rule; 7] = [
 ];
 
 /// Everything that the layers of a case contradict one another in.
-pub fn all(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+pub fn all(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     RULES
         .iter()
         .flat_map(|rule| rule(evidence, rules))
@@ -44,7 +44,7 @@ pub fn all(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
 }
 
 /// What QEMU reports over QMP and on stderr, and what the guest has. Where features are forced nothing is filtered.
-fn of_qemu(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+fn of_qemu(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let Some(qemu) = evidence
         .qemu
         .as_ref()
@@ -57,7 +57,7 @@ fn of_qemu(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
     agreement(Layers {
         definition: evidence.definition.as_ref().filter(|_| !uses_kvm),
         guest: &evidence.guest,
-        below: if uses_kvm { "kvm" } else { "qemu" },
+        below: if uses_kvm { Layer::Kvm } else { Layer::Qemu },
         qemu,
         table: rules.table,
     })
@@ -65,7 +65,7 @@ fn of_qemu(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
 
 /// The guest's CPUID and MSRs against its `-smp`, its vendor's manual and themselves. A table that QEMU did not choose need not agree with
 /// itself, what is forced may well contradict itself, and libvirt has no hand in it.
-fn of_the_guest_itself(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+fn of_the_guest_itself(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let smp: Option<Topology> = evidence.case.smp.parse().ok();
     let Some(smp) = smp.filter(|_| is_agent_of_qemu(evidence)) else {
         return Vec::new();
@@ -81,7 +81,7 @@ fn is_agent_of_qemu(evidence: &Evidence) -> bool {
 }
 
 /// What KVM made of the CPUID table that it was given.
-fn of_a_given_table(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+fn of_a_given_table(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     if evidence.given.is_empty() {
         return Vec::new();
     }
@@ -93,7 +93,7 @@ fn of_a_given_table(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
 }
 
 /// What KVM calls supported, and the hardware below it.
-fn of_kvm_and_hardware(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+fn of_kvm_and_hardware(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let asked = evidence.case.cpu == SUPPORTED;
     let Some(host) = evidence.host.as_deref().filter(|_| asked) else {
         return Vec::new();
@@ -105,7 +105,7 @@ fn of_kvm_and_hardware(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
 }
 
 /// The processors of a host against one another.
-fn of_the_host(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+fn of_the_host(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let asked = evidence.case.cpu == HOST && evidence.guest.vcpus.is_empty();
     let host = evidence.host.as_deref().filter(|_| asked);
     host.map(|host| host_cpus::differences(host, rules.table))
@@ -113,7 +113,7 @@ fn of_the_host(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
 }
 
 /// libvirt's live XML and the guest.
-fn of_libvirt(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+fn of_libvirt(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let layer = evidence.libvirt.as_ref();
     layer
         .map(|layer| libvirt_live::all(layer, &evidence.guest, rules.table))
@@ -121,7 +121,7 @@ fn of_libvirt(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
 }
 
 /// What the kernel of a Linux guest shows, and CPUID of the same guest; its user space, and the agent on the same CPU.
-fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
+fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let Some(report) = evidence.linux_report() else {
         return Vec::new();
     };
@@ -145,7 +145,7 @@ fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Change> {
 ///
 /// # Errors
 /// A layer that its rules need is missing.
-pub fn checked(evidence: &Evidence, rules: Rules<'_>) -> Result<Vec<Change>, Lacking> {
+pub fn checked(evidence: &Evidence, rules: Rules<'_>) -> Result<Vec<Finding>, Lacking> {
     complete(evidence)?;
     Ok(all(evidence, rules))
 }

@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fidelity_protocol::frame::Phase;
 
-use super::compare::{Change, Kind};
-use super::view::{Teller, View};
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::Side;
+use super::view::{Rule, View};
 use crate::case::parts::Parts;
 use crate::case::parts::width;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 
-const CHECK: &str = "topology";
 /// Fields of the lists of levels: leaves 0BH, 1FH, 0x80000026.
 const LEVELS: [Levels; 3] = [
     Levels {
@@ -84,14 +84,9 @@ impl Shape {
 }
 
 /// Where a topology leaf contradicts `parts`, or another leaf. Without `parts` the leaves are held against one another alone.
-pub fn topology(
-    dump: &Dump,
-    parts: Option<&Parts>,
-    layer: &'static str,
-    table: &Table,
-) -> Vec<Change> {
-    let tell = Teller {
-        check: CHECK,
+pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Topology,
         layer,
         table,
     };
@@ -105,25 +100,25 @@ pub fn topology(
     let Some(shape) = shape.or_else(|| Shape::of_leaf_b(&view)) else {
         return Vec::new();
     };
-    let mut changes = logical_count(&view, shape, &tell);
+    let mut changes = logical_count(&view, shape, &rule);
     for levels in &LEVELS {
-        changes.extend(level_list(&view, levels, shape, &tell));
+        changes.extend(level_list(&view, levels, shape, &rule));
     }
     for caches in CACHES {
-        changes.extend(sharing(&view, caches, shape, &tell));
+        changes.extend(sharing(&view, caches, shape, &rule));
     }
-    changes.extend(amd_sizes(&view, shape, &tell));
-    changes.extend(core_ids(dump, shape, &tell));
-    changes.extend(packages(dump, parts, shape, &tell));
+    changes.extend(amd_sizes(&view, shape, &rule));
+    changes.extend(core_ids(dump, shape, &rule));
+    changes.extend(packages(dump, parts, shape, &rule));
     changes
 }
 
 /// Leaf 1 and, by the package's core ids, leaf 4. Intel counts ids and lets the reader round up, AMD counts processors.
-fn logical_count(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
+fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
     if shape.per_package > 1 && !view.has("ht") {
         let expected = format!("set: {} logical processors a package", shape.per_package);
-        changes.push(tell.field("ht", 0, expected, "clear"));
+        changes.push(rule.field_differs("ht", 0, expected, "clear"));
     }
     if view.has("ht") && shape.per_package > 1 {
         let name = "max-logical-ids";
@@ -139,7 +134,7 @@ fn logical_count(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change
             } else {
                 due
             };
-            changes.extend(tell.unless_equal(name, 0, due, Some(said)));
+            changes.extend(rule.unless_equal(name, 0, due, Some(said)));
         }
     }
     // Every cache repeats it (SDM vol. 2, "CPUID", leaf 04H, EAX[31:26]).
@@ -149,14 +144,14 @@ fn logical_count(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change
         let due = shape.package_bits.saturating_sub(shape.thread_bits);
         if width(ids) != due.min(6) {
             let due = (1 << due.min(6)) - 1;
-            changes.extend(tell.unless_equal("cache-core-ids", index, due, Some(ids - 1)));
+            changes.extend(rule.unless_equal("cache-core-ids", index, due, Some(ids - 1)));
         }
     }
     changes
 }
 
 /// A list of levels numbers itself, ascends, starts at the core's threads and ends at the package.
-fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
+fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let at = |name, level| view.at(name, level).unwrap_or(0);
     let there = |level: &u32| view.at(levels.kind, *level).is_some_and(|kind| kind != 0);
     let last = (0..64).take_while(there).last();
@@ -165,7 +160,7 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, tell: &Teller<'_>)
     };
     let mut changes = Vec::new();
     for level in 0..=last {
-        changes.extend(tell.unless_equal(
+        changes.extend(rule.unless_equal(
             levels.level,
             level,
             level,
@@ -178,7 +173,7 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, tell: &Teller<'_>)
             let (before, now) = (at(name, level - 1), at(name, level));
             if now < before || (now == before && name == levels.kind) {
                 let expected = format!("{name} above {before}, the level before");
-                changes.push(tell.field(name, level, expected, format!("{name} = {now}")));
+                changes.push(rule.field_differs(name, level, expected, format!("{name} = {now}")));
             }
         }
     }
@@ -191,7 +186,7 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, tell: &Teller<'_>)
     ] {
         // A list of the one level that a core has ends there.
         if last > 0 || package == threads {
-            changes.extend(tell.unless_equal(name, level, due, Some(at(name, level))));
+            changes.extend(rule.unless_equal(name, level, due, Some(at(name, level))));
         }
     }
     changes
@@ -202,8 +197,8 @@ fn sharing(
     view: &View<'_>,
     (kind, level, name): (&str, &str, &str),
     shape: Shape,
-    tell: &Teller<'_>,
-) -> Vec<Change> {
+    rule: &Rule<'_>,
+) -> Vec<Finding> {
     let there = |index: &u32| view.at(kind, *index).is_some_and(|kind| kind != 0);
     let caches = (0..64).take_while(there);
     let mut widest: BTreeMap<u32, u32> = BTreeMap::new();
@@ -221,7 +216,12 @@ fn sharing(
         let rounded = ids.next_power_of_two();
         if rounded < least || rounded > most {
             let expected = format!("{name} between {} and {}", least - 1, most - 1);
-            changes.push(tell.field(name, index, expected, format!("{name} = {}", ids - 1)));
+            changes.push(rule.field_differs(
+                name,
+                index,
+                expected,
+                format!("{name} = {}", ids - 1),
+            ));
         }
         widest
             .entry(depth)
@@ -233,19 +233,19 @@ fn sharing(
 
 /// 0x80000008 ECX and 0x8000001E EBX. Reserved on Intel, where older machine types fill the former all the same: held to it
 /// where it is not 0.
-fn amd_sizes(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
+fn amd_sizes(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
     let (cores, bits) = (view.value("cores-minus-1"), view.value("apic-id-size"));
     if view.is_amd() || cores.unwrap_or(0) + bits.unwrap_or(0) > 0 {
         let due = shape.per_package.saturating_sub(1);
-        changes.extend(tell.unless_equal("cores-minus-1", 0, due, cores));
+        changes.extend(rule.unless_equal("cores-minus-1", 0, due, cores));
         // 0: the count of cores stands for it.
         let bits = bits.filter(|bits| *bits != 0 || !shape.per_package.is_power_of_two());
-        changes.extend(tell.unless_equal("apic-id-size", 0, shape.package_bits, bits));
+        changes.extend(rule.unless_equal("apic-id-size", 0, shape.package_bits, bits));
     }
     if view.has("topoext") {
         let name = "threads-per-core-minus-1";
-        changes.extend(tell.unless_equal(
+        changes.extend(rule.unless_equal(
             name,
             0,
             shape.threads.saturating_sub(1),
@@ -256,12 +256,12 @@ fn amd_sizes(view: &View<'_>, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
 }
 
 /// Threads of one core have one core id in 0x8000001E, other cores of the node have others.
-fn core_ids(dump: &Dump, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
+fn core_ids(dump: &Dump, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let mut cores: BTreeMap<(u32, u32, u32), u32> = BTreeMap::new();
     let mut changes = Vec::new();
     for (index, vcpu) in dump.vcpus.iter().enumerate() {
         let Some(view) =
-            View::of(vcpu, Phase::Reset, tell.table).filter(|view| view.has("topoext"))
+            View::of(vcpu, Phase::Reset, rule.table).filter(|view| view.has("topoext"))
         else {
             continue;
         };
@@ -275,15 +275,15 @@ fn core_ids(dump: &Dump, shape: Shape, tell: &Teller<'_>) -> Vec<Change> {
             let id = first << shape.thread_bits;
             let expected = "a core id of its own in its node";
             let actual = format!("core-id = {core_id}, as the core of APIC id {id} has");
-            let change = tell.field("core-id", 0, expected, actual);
-            changes.push(super::xsave::of_vcpu(index, change));
+            let change = rule.field_differs("core-id", 0, expected, actual);
+            changes.push(change.on(Side::Vcpu(index)));
         }
     }
     changes
 }
 
 /// The vCPUs fill as many packages as there are sockets for them.
-fn packages(dump: &Dump, parts: Option<&Parts>, shape: Shape, tell: &Teller<'_>) -> Option<Change> {
+fn packages(dump: &Dump, parts: Option<&Parts>, shape: Shape, rule: &Rule<'_>) -> Option<Finding> {
     let vcpus = u32::try_from(dump.vcpus.len()).ok()?;
     let due = vcpus.div_ceil(shape.per_package.max(1));
     let seen: BTreeSet<u32> = dump
@@ -291,16 +291,11 @@ fn packages(dump: &Dump, parts: Option<&Parts>, shape: Shape, tell: &Teller<'_>)
         .iter()
         .map(|vcpu| vcpu.apic_id >> shape.package_bits)
         .collect();
-    let told = |count| format!("{count} packages");
+    let packages = |count| format!("{count} packages");
     let differ = parts.is_some() && usize::try_from(due) != Ok(seen.len());
     differ.then(|| {
-        tell.at(
-            Kind::Changed,
-            String::new(),
-            "packages",
-            told(due),
-            told(u32::try_from(seen.len()).unwrap_or(u32::MAX)),
-        )
+        let seen = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+        rule.finding(Kind::Changed, "packages", packages(due), packages(seen))
     })
 }
 
@@ -342,7 +337,7 @@ mod tests {
             .expect("a topology")
             .parts();
         let dump = dump((0..4).map(of).collect());
-        told(&topology(&dump, parts.as_ref(), "qemu", &table()))
+        told(&topology(&dump, parts.as_ref(), Layer::Qemu, &table()))
     }
 
     const SMP: &str = "4,sockets=1,cores=2,threads=2";

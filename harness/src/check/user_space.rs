@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use fidelity_protocol::frame::Phase;
 
 use super::bits::{Bits, Register, bit, bits, mask, span};
-use super::compare::{Change, Kind};
+use super::finding::{CheckId, Finding, Kind};
 use crate::cpuid::answers::Key;
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
-
-const CHECK: &str = "linux-cpuid";
 
 /// Bits in which user space may see CPUID otherwise than the agent does, which sets control state by itself.
 const OF_THE_SYSTEM: [Bits; 5] = [
@@ -47,7 +45,7 @@ const OF_THE_SYSTEM: [Bits; 5] = [
 ];
 
 /// CPUID as the guest's user space sees it is what the agent saw without an operating system, but for what a system changes.
-pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Change> {
+pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Finding> {
     let answers = |dump: &Dump| {
         let boot = dump.boot_processor()?;
         let enabled = boot
@@ -79,19 +77,14 @@ pub fn user_space_and_agent(user: &Dump, agent: &Dump, table: &Table) -> Vec<Cha
                             bit,
                         };
                         let set = user.get(key).is_some_and(|regs| bit.is_set(*regs));
-                        let (kind, expected, actual) = match set {
-                            true => (
-                                Kind::Gained,
-                                "clear, as the agent saw it",
-                                "set in user space",
-                            ),
-                            false => (
-                                Kind::Lost,
-                                "set, as the agent saw it",
-                                "clear in user space",
-                            ),
+                        let (kind, expected, actual) = if set {
+                            let expected = "clear, as the agent saw it";
+                            (Kind::Gained, expected, "set in user space")
+                        } else {
+                            let expected = "set, as the agent saw it";
+                            (Kind::Lost, expected, "clear in user space")
                         };
-                        Change::bit(CHECK, kind, bit, table, expected, actual)
+                        Finding::about_bit(CheckId::LinuxCpuid, kind, bit, table, expected, actual)
                     }),
             );
         }

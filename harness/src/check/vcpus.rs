@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
-use super::compare::{Change, Kind};
-use super::view::{Teller, View, place};
-use super::xsave::of_vcpu;
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::{Place, Side};
+use super::view::{Rule, View};
 use crate::cpuid::answers::Key;
 use crate::cpuid::bit::Bit;
 use crate::cpuid::delta;
@@ -18,7 +18,6 @@ use crate::cpuid::delta::delta;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::table::{Space, Table};
 
-const CHECK: &str = "vcpus";
 /// IA32_APIC_BASE.BSP.
 const BSP: u64 = 1 << 8;
 
@@ -65,51 +64,51 @@ const IDS: [(&str, u32); 5] = [
 ];
 
 /// Where a vCPU is not what it should be; `vcpus` is how many there should be.
-pub fn vcpus(dump: &Dump, vcpus: u32, layer: &'static str, table: &Table) -> Vec<Change> {
-    let tell = Teller {
-        check: CHECK,
+pub fn vcpus(dump: &Dump, vcpus: u32, layer: Layer, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Vcpus,
         layer,
         table,
     };
-    let mut changes: Vec<Change> = count(dump, vcpus, &tell).into_iter().collect();
-    changes.extend(unique(dump, &tell));
+    let mut changes: Vec<Finding> = count(dump, vcpus, &rule).into_iter().collect();
+    changes.extend(unique(dump, &rule));
     for (index, vcpu) in dump.vcpus.iter().enumerate() {
-        let mut found = names_agree(vcpu, &tell);
+        let mut found = names_agree(vcpu, &rule);
         if index > 0 {
-            found.extend(twins(&dump.vcpus[0], vcpu, &tell));
+            found.extend(twins(&dump.vcpus[0], vcpu, &rule));
         }
-        changes.extend(found.into_iter().map(|change| of_vcpu(index, change)));
+        changes.extend(found.into_iter().map(|change| change.on(Side::Vcpu(index))));
     }
     changes
 }
 
-fn count(dump: &Dump, wanted: u32, tell: &Teller<'_>) -> Option<Change> {
+fn count(dump: &Dump, wanted: u32, rule: &Rule<'_>) -> Option<Finding> {
     let seen = dump.vcpus.len();
     let differ = usize::try_from(wanted) != Ok(seen);
-    differ.then(|| tell.at(Kind::Changed, String::new(), "vcpus", wanted, seen))
+    differ.then(|| rule.finding(Kind::Changed, "vcpus", wanted, seen))
 }
 
-fn unique(dump: &Dump, tell: &Teller<'_>) -> Vec<Change> {
+fn unique(dump: &Dump, rule: &Rule<'_>) -> Vec<Finding> {
     let mut seen = BTreeMap::new();
     let mut changes = Vec::new();
     for (index, vcpu) in dump.vcpus.iter().enumerate() {
         if let Some(first) = seen.insert(vcpu.apic_id, index) {
             let actual = format!("{} is vCPU {first}'s too", vcpu.apic_id);
-            let place = format!("vcpu{index}");
-            changes.push(tell.at(Kind::Changed, place, "apic-id", "an id of its own", actual));
+            let finding = rule.finding(Kind::Changed, "apic-id", "an id of its own", actual);
+            changes.push(finding.on(Side::Vcpu(index)));
         }
     }
     changes
 }
 
 /// Every leaf that names the vCPU names the same.
-fn names_agree(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
-    let Some(view) = View::of(vcpu, Phase::Reset, tell.table) else {
+fn names_agree(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
+    let Some(view) = View::of(vcpu, Phase::Reset, rule.table) else {
         return Vec::new();
     };
     let mut changes = Vec::new();
     for (name, mask) in IDS {
-        let Some(field) = tell.table.named(name) else {
+        let Some(field) = rule.table.named(name) else {
             continue;
         };
         let subleaves = Key::new(field.leaf, 0)..=Key::new(field.leaf, u32::MAX);
@@ -118,30 +117,30 @@ fn names_agree(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
             let id = (*regs != [0; 4])
                 .then(|| view.at(name, key.subleaf))
                 .flatten();
-            changes.extend(tell.unless_equal(name, key.subleaf, vcpu.apic_id & mask, id));
+            changes.extend(rule.unless_equal(name, key.subleaf, vcpu.apic_id & mask, id));
         }
     }
     changes
 }
 
 /// What differs from the boot processor and has no reason to.
-fn twins(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+fn twins(boot: &Vcpu, vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
     for phase in [Phase::Reset, Phase::Enabled] {
-        let views = [boot, vcpu].map(|vcpu| View::of(vcpu, phase, tell.table));
+        let views = [boot, vcpu].map(|vcpu| View::of(vcpu, phase, rule.table));
         if let [Some(boot), Some(own)] = views {
             for (key, change) in delta(boot.answers, own.answers) {
-                changes.extend(cpuid(&boot, key, change, tell));
+                changes.extend(cpuid(&boot, key, change, rule));
             }
         }
     }
-    changes.extend(msrs(boot, vcpu, tell));
-    changes.extend(control(boot, vcpu, tell));
+    changes.extend(msrs(boot, vcpu, rule));
+    changes.extend(control(boot, vcpu, rule));
     changes
 }
 
 /// Control state as reset left it, and as the agent set it: the same on every vCPU, but for APIC_BASE.BSP.
-fn control(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+fn control(boot: &Vcpu, vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
     for phase in [Phase::Reset, Phase::Enabled] {
         let [Some(first), Some(own)] = [boot, vcpu].map(|vcpu| vcpu.phase(phase)) else {
@@ -159,15 +158,15 @@ fn control(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
             let (due, seen) = (read(first), read(own));
             if due != seen {
                 let name = control.name();
-                let place = format!("state.{}.{name}", phase.name());
-                changes.push(tell.at(Kind::Changed, place, name, said(due), said(seen)));
+                let finding = rule.finding(Kind::Changed, name, shown(due), shown(seen));
+                changes.push(finding.at(Place::of_control(phase, name)));
             }
         }
     }
     changes
 }
 
-fn said(reading: Option<Reading>) -> String {
+fn shown(reading: Option<Reading>) -> String {
     match reading {
         Some(Reading::Value(value)) => format!("value = {value:#x}"),
         Some(Reading::Fault(vector)) => format!("exception {vector}"),
@@ -175,28 +174,19 @@ fn said(reading: Option<Reading>) -> String {
     }
 }
 
-fn cpuid(boot: &View<'_>, key: Key, change: delta::Change, tell: &Teller<'_>) -> Vec<Change> {
-    let leaf = format!("CPUID.{:02X}H.{:02X}H", key.leaf, key.subleaf);
+fn cpuid(boot: &View<'_>, key: Key, change: delta::Change, rule: &Rule<'_>) -> Vec<Finding> {
     let (register, value) = match change {
         delta::Change::Register(register, value) => (register, value),
         // The agent walks 0x8000001E and its like on all vCPUs alike.
         delta::Change::New(_) => {
-            return vec![tell.at(
-                Kind::Gained,
-                leaf,
-                "leaf",
-                "as on the boot processor: none",
-                "an answer",
-            )];
+            let expected = "as on the boot processor: none";
+            let finding = rule.finding(Kind::Gained, "leaf", expected, "an answer");
+            return vec![finding.at(Place::of_leaf(key))];
         }
         delta::Change::Absent => {
-            return vec![tell.at(
-                Kind::Lost,
-                leaf,
-                "leaf",
-                "as on the boot processor: an answer",
-                "none",
-            )];
+            let expected = "as on the boot processor: an answer";
+            let finding = rule.finding(Kind::Lost, "leaf", expected, "none");
+            return vec![finding.at(Place::of_leaf(key))];
         }
     };
     let before = boot.regs(key.leaf, key.subleaf).unwrap_or_default()[usize::from(register)];
@@ -205,26 +195,27 @@ fn cpuid(boot: &View<'_>, key: Key, change: delta::Change, tell: &Teller<'_>) ->
     while left != 0 {
         let bit = u8::try_from(left.trailing_zeros()).unwrap_or(0);
         let bit = Bit { key, register, bit };
-        let field = bit.field(tell.table);
+        let field = bit.field(rule.table);
         let mask = field.map_or(1 << bit.bit, |field| field.mask());
-        let name = bit.name(tell.table);
+        let name = bit.name(rule.table);
         left &= !u32::try_from(mask).unwrap_or(u32::MAX);
         if OWN_FIELDS.iter().any(|(own, _)| *own == name) {
             continue;
         }
-        let place = field.map_or(bit.to_string(), |field| place(field, key.subleaf));
-        let shown = |value: u32| {
+        let place = field.map(|field| Place::of_field(field, key.subleaf));
+        let value_of = |value: u32| {
             format!(
                 "{name} = {}",
                 (u64::from(value) & mask) >> mask.trailing_zeros()
             )
         };
-        changes.push(tell.at(Kind::Changed, place, name, shown(before), shown(value)));
+        let finding = rule.finding(Kind::Changed, name, value_of(before), value_of(value));
+        changes.push(finding.at(place.unwrap_or_else(|| bit.into())));
     }
     changes
 }
 
-fn msrs(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+fn msrs(boot: &Vcpu, vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
     let [Some(boot), Some(own)] = [boot, vcpu].map(|vcpu| vcpu.phase(Phase::Msrs)) else {
         return Vec::new();
     };
@@ -242,10 +233,10 @@ fn msrs(boot: &Vcpu, vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
             (one, other) => one != other,
         };
         differ.then(|| {
-            let mut fields = tell.table.register(Space::Msr, *index, 0, 0);
+            let mut fields = rule.table.register(Space::Msr, *index, 0, 0);
             let name = fields.next().map_or("msr", |field| &field.name);
-            let place = format!("MSR.{index:02X}H");
-            tell.at(Kind::Changed, place, name, said(one), said(other))
+            let finding = rule.finding(Kind::Changed, name, shown(one), shown(other));
+            finding.at(Place::of_msr(*index))
         })
     };
     let all: BTreeSet<&u32> = boot.msrs.keys().chain(own.msrs.keys()).collect();
@@ -271,7 +262,7 @@ mod tests {
     }
 
     fn found(vcpus: Vec<Vcpu>, wanted: u32) -> Vec<String> {
-        told(&super::vcpus(&dump(vcpus), wanted, "qemu", &table()))
+        told(&super::vcpus(&dump(vcpus), wanted, Layer::Qemu, &table()))
     }
 
     #[test]
@@ -362,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn an_msr_that_one_vcpu_did_not_read_is_told() {
+    fn an_msr_that_one_vcpu_did_not_read_is_found() {
         let mut boot = vcpu(0);
         let msrs = boot.phases.entry(Phase::Msrs).or_default();
         msrs.msrs.insert(0xFE, Reading::Value(8));

@@ -7,12 +7,12 @@
 
 use fidelity_protocol::frame::Phase;
 
-use super::compare::{Change, Kind};
-use super::view::{Teller, View, own_subleaf, place};
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::Place;
+use super::view::{Rule, View, own_subleaf};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 
-const CHECK: &str = "vendor";
 const INTEL: &str = "GenuineIntel";
 const AMD: [&str; 2] = ["AuthenticAMD", "HygonGenuine"];
 const CENTAUR: [&str; 2] = ["CentaurHauls", "  Shanghai  "];
@@ -145,15 +145,15 @@ pub fn foreign(vendor: &str) -> impl Iterator<Item = &'static str> {
 }
 
 /// Every feature that the vendor cannot have.
-pub fn vendor(dump: &Dump, layer: &'static str, table: &Table) -> Vec<Change> {
+pub fn vendor(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
     let view = dump
         .boot_processor()
         .and_then(|boot| View::of(boot, Phase::Reset, table));
     let Some(view) = view else {
         return Vec::new();
     };
-    let tell = Teller {
-        check: CHECK,
+    let rule = Rule {
+        check: CheckId::Vendor,
         layer,
         table,
     };
@@ -164,13 +164,13 @@ pub fn vendor(dump: &Dump, layer: &'static str, table: &Table) -> Vec<Change> {
     let features =
         strange.flat_map(|group| group.features.iter().map(|name| (*name, group.reason)));
     let found = features.filter(|(name, _)| view.has(name));
-    let told = found.filter_map(|(name, reason)| {
+    let findings = found.filter_map(|(name, reason)| {
         let field = table.named(name)?;
-        let place = place(field, own_subleaf(field));
         let expected = format!("clear on {vendor}: {reason}");
-        Some(tell.at(Kind::Gained, place, name, expected, "set"))
+        let finding = rule.finding(Kind::Gained, name, expected, "set");
+        Some(finding.at(Place::of_field(field, own_subleaf(field))))
     });
-    told.collect()
+    findings.collect()
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
     fn found(name: &str, rows: &[Row]) -> Vec<String> {
         let mut all = vec![crate::check::fixture::vendor(7, name)];
         all.extend(rows);
-        told(&vendor(&dump(vec![vcpu(0, &all)]), "qemu", &table()))
+        told(&vendor(&dump(vec![vcpu(0, &all)]), Layer::Qemu, &table()))
     }
 
     const SVM: Row = (0x8000_0001, 0, [0, 0, 1 << 2, 0]);

@@ -1,14 +1,14 @@
-//! CPUID answers read by the names of the feature table, and findings worded alike: what the checks over one record share.
+//! CPUID answers read by the names of the feature table, and findings made alike: what the checks over one guest share.
 
 use std::fmt::Display;
 
 use fidelity_protocol::frame::Phase;
 
-use super::compare::{Change, Kind};
-use crate::cpuid::answers::Answers;
-use crate::cpuid::answers::{Key, Regs};
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::Place;
+use crate::cpuid::answers::{Answers, Key, Regs};
 use crate::cpuid::dump::Vcpu;
-use crate::cpuid::table::{Field, Space, Subleaves, Table};
+use crate::cpuid::table::{Field, Subleaves, Table};
 use crate::host::kind;
 
 /// One phase's CPUID of one vCPU, with names.
@@ -59,53 +59,58 @@ impl<'a> View<'a> {
     }
 }
 
-/// A check's way of telling.
-#[derive(Clone, Copy)]
-pub(super) struct Teller<'a> {
-    pub check: &'static str,
-    pub layer: &'static str,
+/// What all findings of one check over one guest have in common.
+#[derive(Clone)]
+pub(super) struct Rule<'a> {
+    pub check: CheckId,
+    pub layer: Layer,
     pub table: &'a Table,
 }
 
-impl Teller<'_> {
-    /// About a named field in one subleaf of its leaf.
-    pub fn field(
+impl Rule<'_> {
+    /// A named field has another value than it should, in one subleaf of its leaf.
+    pub fn field_differs(
         &self,
         name: &str,
         subleaf: u32,
         expected: impl Display,
         actual: impl Display,
-    ) -> Change {
+    ) -> Finding {
         let field = self.table.named(name);
-        let place = field.map(|field| place(field, subleaf)).unwrap_or_default();
-        self.at(Kind::Changed, place, name, expected, actual)
+        let place = field.map(|field| Place::of_field(field, subleaf));
+        let finding = self.finding(Kind::Changed, name, expected, actual);
+        finding.at(place.unwrap_or_default())
     }
 
     /// About anything.
-    pub fn at(
+    pub fn finding(
         &self,
         kind: Kind,
-        place: String,
         name: &str,
         expected: impl Display,
         actual: impl Display,
-    ) -> Change {
-        let (expected, actual) = (expected.to_string(), actual.to_string());
-        let told = Change::told(self.check, kind, name, &expected, &actual, self.layer);
-        Change { place, ..told }
+    ) -> Finding {
+        Finding::new(
+            self.check.clone(),
+            kind,
+            name,
+            expected,
+            actual,
+            self.layer.clone(),
+        )
     }
 
-    /// `None` where both are the same.
+    /// `None` where a field has the value that it should have, or none at all.
     pub fn unless_equal(
         &self,
         name: &str,
         subleaf: u32,
         expected: u32,
         actual: Option<u32>,
-    ) -> Option<Change> {
+    ) -> Option<Finding> {
         let actual = actual.filter(|actual| *actual != expected)?;
-        let say = |value| format!("{name} = {value}");
-        Some(self.field(name, subleaf, say(expected), say(actual)))
+        let value = |value| format!("{name} = {value}");
+        Some(self.field_differs(name, subleaf, value(expected), value(actual)))
     }
 }
 
@@ -115,19 +120,6 @@ pub(super) fn own_subleaf(field: &Field) -> u32 {
         Subleaves::One(subleaf) | Subleaves::From(subleaf) => subleaf,
         Subleaves::None | Subleaves::All => 0,
     }
-}
-
-/// `CPUID.07H.00H:EBX[5]`, `MSR.10AH[7]`.
-pub(super) fn place(field: &Field, subleaf: u32) -> String {
-    let bits = match (field.high, field.low) {
-        (high, low) if high == low => format!("[{low}]"),
-        (high, low) => format!("[{high}:{low}]"),
-    };
-    if field.space == Space::Msr {
-        return format!("MSR.{:02X}H{bits}", field.leaf);
-    }
-    let register = ["EAX", "EBX", "ECX", "EDX"][usize::from(field.register)];
-    format!("CPUID.{:02X}H.{subleaf:02X}H:{register}{bits}", field.leaf)
 }
 
 /// `00000040 000003c0 00000000 00000000`.

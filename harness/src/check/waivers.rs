@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::compare::Change;
+use super::finding::Finding;
 use super::outcome::{CaseResult, Status};
 use crate::case::glob::Glob;
 use crate::host::HostKind;
@@ -106,7 +106,7 @@ impl Waivers {
             .iter()
             .filter(|waiver| waiver.speaks_of(result))
             .collect();
-        let covering = |change: &Change| scoped.iter().find(|waiver| waiver.accepts(change));
+        let covering = |change: &Finding| scoped.iter().find(|waiver| waiver.accepts(change));
         let mut left = Vec::new();
         for change in &result.changes {
             match covering(change) {
@@ -166,10 +166,10 @@ impl Waiver {
             && fits(&self.cases, &result.case)
     }
 
-    fn accepts(&self, change: &Change) -> bool {
-        fits(&self.checks, change.check)
+    fn accepts(&self, change: &Finding) -> bool {
+        fits(&self.checks, change.check.name())
             && fits(&self.findings, &change.name)
-            && fits(&self.places, &change.place)
+            && fits(&self.places, &change.place.to_string())
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::case::offers::Offers;
     use crate::case::{Case, Lane, Qemu};
-    use crate::check::Kind;
+    use crate::check::finding::{CheckId, Kind, Layer};
 
     const FILE: &str = "[[waiver]]\nname = \"leak\"\nreason = \"PVM executes CPUID natively\"\nlink = \"README\"\n\
                         expires = 2030-01-31\nhost_modules = [\"kvm_pvm\"]\nlanes = [\"kvm*\"]\nchecks = [\"kvm-given\"]\n";
@@ -202,9 +202,16 @@ mod tests {
         Waivers::parse(FILE, &host(modules, "AuthenticAMD"), today).expect("a file")
     }
 
-    fn result(lane: Lane, checks: &[&'static str]) -> CaseResult {
-        let change = |check: &&'static str| {
-            Change::told(check, Kind::Gained, "sse4.1", "clear", "set", "kvm")
+    fn result(lane: Lane, checks: &[CheckId]) -> CaseResult {
+        let change = |check: &CheckId| {
+            Finding::new(
+                check.clone(),
+                Kind::Gained,
+                "sse4.1",
+                "clear",
+                "set",
+                Layer::Kvm,
+            )
         };
         CaseResult {
             trial: "kvm/qemu-11.1/-/486-v1".to_owned(),
@@ -247,7 +254,7 @@ mod tests {
     #[test]
     fn a_covered_finding_is_waived() {
         let waivers = waivers(&["kvm_pvm"], TODAY);
-        let result = covered(&waivers, result(Lane::KVM, &["kvm-given"]));
+        let result = covered(&waivers, result(Lane::KVM, &[CheckId::KvmGiven]));
         assert_eq!(
             (result.status, result.reason.as_str()),
             (Status::Waived, "waived: leak")
@@ -259,7 +266,7 @@ mod tests {
     fn a_further_finding_still_fails() {
         let result = covered(
             &waivers(&["kvm_pvm"], TODAY),
-            result(Lane::KVM, &["kvm-given", "feature-words"]),
+            result(Lane::KVM, &[CheckId::KvmGiven, CheckId::FeatureWords]),
         );
         assert_eq!((result.status, result.changes.len()), (Status::Fail, 1));
     }
@@ -268,12 +275,12 @@ mod tests {
     fn another_host_or_lane_is_not_covered() {
         let elsewhere = covered(
             &waivers(&["kvm_intel"], TODAY),
-            result(Lane::KVM, &["kvm-given"]),
+            result(Lane::KVM, &[CheckId::KvmGiven]),
         );
         assert_eq!(elsewhere.status, Status::Fail);
         let other = covered(
             &waivers(&["kvm_pvm"], TODAY),
-            result(Lane::TCG, &["kvm-given"]),
+            result(Lane::TCG, &[CheckId::KvmGiven]),
         );
         assert_eq!(other.status, Status::Fail);
     }
@@ -283,7 +290,7 @@ mod tests {
         let file = format!("{FILE}host_vendors = [\"GenuineIntel\"]\n");
         let status = |vendor: &str| {
             let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], vendor), TODAY);
-            let found = result(Lane::KVM, &["kvm-given"]);
+            let found = result(Lane::KVM, &[CheckId::KvmGiven]);
             covered(&waivers.expect("a file"), found).status
         };
         assert_eq!(status("GenuineIntel"), Status::Waived);
@@ -293,7 +300,7 @@ mod tests {
     #[test]
     fn an_expired_waiver_covers_nothing_and_is_told() {
         let waivers = waivers(&["kvm_pvm"], (2030, 2, 1));
-        let result = covered(&waivers, result(Lane::KVM, &["kvm-given"]));
+        let result = covered(&waivers, result(Lane::KVM, &[CheckId::KvmGiven]));
         assert_eq!(result.status, Status::Fail);
         let told = waivers.outlived(&[result], false);
         assert_eq!(
@@ -335,7 +342,7 @@ mod tests {
         for (cases, status) in [("kvm/*/486-*", Status::Waived), ("lab/*", Status::Fail)] {
             let file = format!("{FILE}cases = [\"{cases}\"]\n");
             let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], ""), TODAY).expect("a file");
-            let mut result = result(Lane::KVM, &["kvm-given"]);
+            let mut result = result(Lane::KVM, &[CheckId::KvmGiven]);
             waivers.cover(&mut result);
             assert_eq!(result.status, status, "{cases}");
             // Nothing of what it speaks of has run, so it is not unused either.

@@ -10,45 +10,36 @@
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
-use super::compare::{Change, Kind};
-use super::view::{Teller, View};
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::{Place, Side};
+use super::view::{Rule, View};
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::table::Table;
 
-const CHECK: &str = "xsave";
 /// Bytes of the legacy region and the header, which hold x87 and SSE (SDM vol. 1 §13.4).
 const LEGACY: u32 = 576;
 /// CPUID bits that mirror a bit of CR4, and the feature they belong to.
 const MIRRORS: [(&str, &str, u32); 2] = [("osxsave", "xsave", 18), ("ospke", "pku", 22)];
 
 /// What does not add up on any vCPU.
-pub fn xsave(dump: &Dump, layer: &'static str, table: &Table) -> Vec<Change> {
-    let tell = Teller {
-        check: CHECK,
+pub fn xsave(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Xsave,
         layer,
         table,
     };
     let mut changes = Vec::new();
     if let Some(boot) = dump.boot_processor() {
-        changes.extend(components(boot, &tell));
+        changes.extend(components(boot, &rule));
     }
     for (index, vcpu) in dump.vcpus.iter().enumerate() {
         let found = [Phase::Reset, Phase::Enabled]
             .into_iter()
-            .flat_map(|phase| follows_control(vcpu, phase, &tell))
-            .chain(turned_on(vcpu, &tell));
-        changes.extend(found.map(|change| of_vcpu(index, change)));
+            .flat_map(|phase| follows_control(vcpu, phase, &rule))
+            .chain(turned_on(vcpu, &rule));
+        changes.extend(found.map(|change| change.on(Side::Vcpu(index))));
     }
     changes
-}
-
-/// Says which vCPU it was, but for the boot processor.
-pub(super) fn of_vcpu(index: usize, change: Change) -> Change {
-    let place = match index {
-        0 => change.place,
-        index => format!("vcpu{index} {}", change.place),
-    };
-    Change { place, ..change }
 }
 
 /// The bits of the components that users and supervisors are offered.
@@ -68,8 +59,8 @@ fn size(view: &View<'_>, components: u64) -> u32 {
         .fold(LEGACY, u32::max)
 }
 
-fn components(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
-    let view = View::of(vcpu, Phase::Reset, tell.table);
+fn components(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
+    let view = View::of(vcpu, Phase::Reset, rule.table);
     let Some((view, (user, supervisor))) = view.and_then(|view| Some((view, offered(&view)?)))
     else {
         return Vec::new();
@@ -85,14 +76,14 @@ fn components(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
         }
         if view.at("xstate-size", component).unwrap_or(0) == 0 {
             let (expected, actual) = ("offered: a size", "xstate-size = 0");
-            changes.push(tell.field("xstate-size", component, expected, actual));
+            changes.push(rule.field_differs("xstate-size", component, expected, actual));
         }
         let kind = u32::from(supervisor == 1);
-        let said = view.at("xstate-supervisor", component);
-        changes.extend(tell.unless_equal("xstate-supervisor", component, kind, said));
+        let shown = view.at("xstate-supervisor", component);
+        changes.extend(rule.unless_equal("xstate-supervisor", component, kind, shown));
     }
     let max = size(&view, user);
-    changes.extend(tell.unless_equal("xsave-size-max", 0, max, view.value("xsave-size-max")));
+    changes.extend(rule.unless_equal("xsave-size-max", 0, max, view.value("xsave-size-max")));
     changes
 }
 
@@ -103,15 +94,15 @@ fn control(phase: &PhaseDump, control: Control) -> Option<u64> {
     }
 }
 
-fn follows_control(vcpu: &Vcpu, phase: Phase, tell: &Teller<'_>) -> Vec<Change> {
-    let (Some(state), Some(view)) = (vcpu.phase(phase), View::of(vcpu, phase, tell.table)) else {
+fn follows_control(vcpu: &Vcpu, phase: Phase, rule: &Rule<'_>) -> Vec<Finding> {
+    let (Some(state), Some(view)) = (vcpu.phase(phase), View::of(vcpu, phase, rule.table)) else {
         return Vec::new();
     };
     let mut changes = Vec::new();
     if let Some(cr4) = control(state, Control::Cr4) {
         for (mirror, feature, bit) in MIRRORS {
             let set = u32::from(view.has(feature) && cr4 >> bit & 1 == 1);
-            changes.extend(tell.unless_equal(mirror, 0, set, view.value(mirror)));
+            changes.extend(rule.unless_equal(mirror, 0, set, view.value(mirror)));
         }
     }
     // XCR0 is 1 until somebody writes it (SDM vol. 3, "Processor state after reset").
@@ -122,13 +113,13 @@ fn follows_control(vcpu: &Vcpu, phase: Phase, tell: &Teller<'_>) -> Vec<Change> 
     {
         let expected = size(&view, xcr0);
         let actual = view.value("xsave-size-enabled");
-        changes.extend(tell.unless_equal("xsave-size-enabled", 0, expected, actual));
+        changes.extend(rule.unless_equal("xsave-size-enabled", 0, expected, actual));
     }
     changes
 }
 
 /// What CPUID announces was turned on when the agent tried.
-fn turned_on(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
+fn turned_on(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
     let Some(state) = vcpu.phase(Phase::Enabled).filter(|phase| phase.complete) else {
         return Vec::new();
     };
@@ -145,9 +136,9 @@ fn turned_on(vcpu: &Vcpu, tell: &Teller<'_>) -> Vec<Change> {
             Reading::Value(value) => format!("{name} = {value:#x}"),
             Reading::Fault(vector) => format!("exception {vector}"),
         };
-        let place = format!("state.os-enabled.{name}");
         let expected = format!("{name} = {wanted:#x}, as CPUID offers");
-        Some(tell.at(Kind::Changed, place, name, expected, actual))
+        let finding = rule.finding(Kind::Changed, name, expected, actual);
+        Some(finding.at(Place::of_control(Phase::Enabled, name)))
     };
     pairs.into_iter().filter_map(judge).collect()
 }
@@ -162,7 +153,7 @@ mod tests {
     const AVX: Row = (0xD, 2, [256, 576, 0, 0]);
 
     fn found(vcpus: Vec<Vcpu>) -> Vec<String> {
-        told(&xsave(&dump(vcpus), "qemu", &table()))
+        told(&xsave(&dump(vcpus), Layer::Qemu, &table()))
     }
 
     /// A processor with AVX state, as reset leaves it.

@@ -123,7 +123,7 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let layer = seen.libvirt.context("libvirt said nothing of the guest")?;
     let changes = libvirt_live::all(&layer, &seen.dump, &engine.bench.store.table);
     for change in &changes {
-        let (kind, name, place) = (change.kind.word(), &change.name, &change.place);
+        let (kind, name, place) = (change.kind.name(), &change.name, &change.place);
         print(&format!(
             "FAIL {kind} {name} {place}: {}, {}\n",
             change.expected, change.actual

@@ -12,6 +12,9 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::answers::Key;
 
 /// Column at which the text starts.
@@ -104,7 +107,8 @@ impl Register {
         )
     }
 
-    fn from_word(word: &str) -> Option<Register> {
+    /// By [`Register::word`].
+    pub fn from_word(word: &str) -> Option<Register> {
         let mut all = Self::ALL.iter();
         all.find(|(_, known)| *known == word)
             .map(|(register, _)| *register)
@@ -122,16 +126,6 @@ pub struct Place {
     pub address: String,
     /// `ebx[16]`, `[31: 0]`, or nothing.
     pub bits: String,
-}
-
-impl Place {
-    /// Leaf and subleaf of `0x00000007.00`; `None` where the place is no CPUID leaf.
-    pub fn cpuid_key(&self) -> Option<Key> {
-        let (leaf, subleaf) = self.address.split_once('.')?;
-        let leaf = u32::from_str_radix(leaf.strip_prefix("0x")?, 16).ok()?;
-        let subleaf = u32::from_str_radix(subleaf, 16).ok()?;
-        Some(Key::new(leaf, subleaf))
-    }
 }
 
 /// A line.
@@ -235,46 +229,50 @@ pub(super) fn bits(register: &str, high: u8, low: u8) -> String {
     }
 }
 
-/// `CPUID.07H.00H:EBX[5]` or `MSR.10AH[0]`, as manuals and the JSON output write it.
-pub fn manual_style(place: &Place) -> String {
-    let bits = place.bits.replace(' ', "").to_uppercase();
-    let hex = |digits: &str| {
-        let digits = digits.trim_start_matches("0x").trim_start_matches('0');
-        format!("{:0>2}H", digits.to_uppercase())
-    };
-    let vcpu = match place.vcpu {
-        0 => String::new(),
-        vcpu => format!("vcpu{vcpu} "),
-    };
-    let tail = match place.register {
-        Register::Msr => format!("MSR.{}{bits}", hex(&place.address)),
-        Register::Bugs | Register::Flags | Register::VmxFlags | Register::Info => {
-            let list = match place.register {
-                Register::Bugs => "bugs",
-                Register::Flags => "flags",
-                Register::VmxFlags => "vmx flags",
-                _ => &place.address,
-            };
-            format!("/proc/cpuinfo {list}")
-        }
-        word if !word.has_bits() => format!("{}.{}", word.word(), place.address),
-        register => {
-            let (leaf, subleaf) = place
-                .address
-                .split_once('.')
-                .unwrap_or((&place.address, "00"));
-            let word = match register {
-                Register::Os => "OS:CPUID",
-                Register::Probe => "PROBE:CPUID",
-                Register::Emulated => "EMULATED:CPUID",
-                Register::HyperV => "HYPERV:CPUID",
-                _ => "CPUID",
-            };
-            let colon = if bits.is_empty() { "" } else { ":" };
-            format!("{word}.{}.{}{colon}{bits}", hex(leaf), hex(subleaf))
-        }
-    };
-    format!("{vcpu}{tail}")
+impl Place {
+    /// Leaf and subleaf, where the place is CPUID's.
+    pub fn cpuid_key(&self) -> Option<Key> {
+        let (leaf, subleaf) = self.address.split_once('.')?;
+        let leaf = u32::from_str_radix(leaf.strip_prefix("0x")?, 16).ok()?;
+        let subleaf = u32::from_str_radix(subleaf, 16).ok()?;
+        self.register.has_bits().then_some(Key { leaf, subleaf })
+    }
+
+    /// Index of the MSR, where the place is an MSR's.
+    pub fn msr(&self) -> Option<u32> {
+        let index = self.address.strip_prefix("0x")?;
+        let index = u32::from_str_radix(index, 16).ok()?;
+        (self.register == Register::Msr).then_some(index)
+    }
+
+    /// 0 to 3 for EAX to EDX, where the place names one.
+    pub fn output_register(&self) -> Option<u8> {
+        let (name, _) = self.bits.split_once('[')?;
+        let all = ["eax", "ebx", "ecx", "edx"].into_iter().zip(0..);
+        all.into_iter()
+            .find_map(|(own, index)| (own == name).then_some(index))
+    }
+
+    /// The highest and the lowest bit, where the place names any.
+    pub fn bit_range(&self) -> Option<(u8, u8)> {
+        let (_, range) = self.bits.strip_suffix(']')?.split_once('[')?;
+        let (high, low) = range.split_once(':').unwrap_or((range, range));
+        Some((high.trim().parse().ok()?, low.trim().parse().ok()?))
+    }
+}
+
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Line, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || D::Error::custom(format_args!("not an expectation line: {text}"));
+        Line::read(&text).ok_or_else(wrong)
+    }
 }
 
 #[cfg(test)]
@@ -312,12 +310,19 @@ mod tests {
     }
 
     #[test]
-    fn places_print_as_manuals_write_them() {
-        let place = |line: &str| manual_style(&Line::read(line).expect("a line").place);
+    fn a_place_tells_its_parts() {
+        let place = |line: &str| Line::read(line).expect("a line").place;
+        let (leaf, msr) = (place(LINES[2]), place(LINES[5]));
         assert_eq!(
-            place("cpuid 0x00000007.00 ebx[ 5]     avx2"),
-            "CPUID.07H.00H:EBX[5]"
+            leaf.cpuid_key().map(|key| (key.leaf, key.subleaf)),
+            Some((0xB, 0))
         );
-        assert_eq!(place(LINES[4]), "MSR.10AH[0]");
+        assert_eq!(
+            (leaf.output_register(), leaf.bit_range()),
+            (Some(3), Some((31, 0)))
+        );
+        assert_eq!((msr.msr(), msr.bit_range()), (Some(0x480), Some((63, 32))));
+        assert_eq!((msr.cpuid_key(), leaf.msr()), (None, None));
+        assert_eq!(place(LINES[9]).cpuid_key(), None);
     }
 }

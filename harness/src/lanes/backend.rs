@@ -11,7 +11,7 @@ use super::placing::{self, PlacingError, Wanted};
 use super::scope::Scope;
 use crate::case::glob::Glob;
 use crate::case::{Accelerator, Case, EmulatedHost, Lane, Qemu, RunAs, Trial};
-use crate::check::Change;
+use crate::check::{Finding, Layer};
 use crate::config::ConfigError;
 use crate::cpuid::Line;
 use crate::evidence::Evidence;
@@ -249,12 +249,17 @@ pub trait Backend: Send + Sync {
     }
 
     /// The layer that differs where the guest is not as expected.
-    fn layer(&self) -> &'static str {
-        "qemu"
+    fn layer(&self) -> Layer {
+        Layer::Qemu
     }
 
     /// Finds the layer that is responsible for a difference from the expectation, and the cause, where the evidence shows one.
-    fn attribute(&self, bench: &Bench, evidence: &Evidence, change: &mut Change) -> Option<String> {
+    fn attribute(
+        &self,
+        bench: &Bench,
+        evidence: &Evidence,
+        change: &mut Finding,
+    ) -> Option<String> {
         let _ = (bench, evidence, change);
         None
     }

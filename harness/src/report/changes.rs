@@ -1,16 +1,11 @@
 //! Differences as people read them.
 
-use crate::check::{CaseResult, Change};
-use crate::results::{Finding, Row};
+use crate::check::{CaseResult, Finding};
+use crate::results::Row;
 use crate::util::shell::pasteable;
 
 /// `lost avx2 at CPUID.07H.00H:EBX[5]`, `changed stepping 4 → 5 at …`.
-pub fn sentence(change: &Change) -> String {
-    told(&Finding::from(change))
-}
-
-/// The same of a finding that was read from a file.
-pub fn told(finding: &Finding) -> String {
+pub fn sentence(finding: &Finding) -> String {
     let value = |text: &str| {
         text.split_once(" = ")
             .map_or(text, |(_, value)| value)
@@ -23,18 +18,12 @@ pub fn told(finding: &Finding) -> String {
         ("", _) | (_, "") => String::new(),
         (before, after) => format!(" {before} → {after}"),
     };
-    let place = match finding.place.as_str() {
-        "" => String::new(),
-        place => format!(" at {place}"),
+    let place = if finding.place.is_empty() {
+        String::new()
+    } else {
+        format!(" at {}", finding.place)
     };
-    format!("{} {}{middle}{place}", finding.kind.word(), finding.name)
-}
-
-/// Both lines as `git diff` would show them.
-pub fn diff(finding: &Finding) -> String {
-    let side = |sign, line: &Option<String>| line.as_ref().map(|line| format!("{sign}{line}\n"));
-    let lines = [side('-', &finding.minus), side('+', &finding.plus)];
-    lines.into_iter().flatten().collect()
+    format!("{} {}{middle}{place}", finding.kind.name(), finding.name)
 }
 
 /// What a failed or broken case says of itself: the reason, the layer, the diff in expectation lines, and the command.
@@ -49,11 +38,15 @@ pub fn account(row: &Row) -> String {
         text.push_str(&format!("  {}\n", row.reason));
     }
     for finding in &row.changes {
-        text.push_str(&format!("  {} (layer: {})\n", told(finding), finding.layer));
+        text.push_str(&format!(
+            "  {} (layer: {})\n",
+            sentence(finding),
+            finding.layer
+        ));
     }
     row.changes
         .iter()
-        .for_each(|finding| text.push_str(&diff(finding)));
+        .for_each(|finding| text.push_str(&finding.diff()));
     if !row.command.is_empty() {
         text.push_str(&format!("  {}\n", pasteable(&row.command)));
     }

@@ -106,7 +106,7 @@ fn named(names: &BTreeMap<Kind, BTreeSet<String>>) -> String {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        format!("{} {}{more}", kind.word(), shown.join(", "))
+        format!("{} {}{more}", kind.name(), shown.join(", "))
     };
     names.iter().map(kind).collect::<Vec<_>>().join("; ")
 }
@@ -239,7 +239,7 @@ mod tests {
         let change = Crossed {
             kind: Kind::Gained,
             name: "x2apic".to_owned(),
-            place: "CPUID.01H.00H:ECX[21]".to_owned(),
+            place: "CPUID.01H.00H:ECX[21]".parse().expect("a place"),
             before: String::new(),
             after: "x2apic".to_owned(),
             review: review.to_owned(),

@@ -1,10 +1,9 @@
 //! Markdown, for a comment on a merge request: short, the causes first, the rest folded away.
 
-use crate::check::Status;
+use crate::check::{Finding, Status};
 use crate::results::history::Compared;
 use crate::results::{Cluster, RunFile, clusters};
 
-use super::changes::diff;
 use super::summary::{counts, since, trends};
 use crate::util::shell::pasteable;
 
@@ -75,7 +74,7 @@ fn cause(cluster: &Cluster<'_>, compared: Option<&Compared>) -> String {
     let Some(row) = cluster.rows.first() else {
         return text;
     };
-    let lines: String = row.changes.iter().map(diff).collect();
+    let lines: String = row.changes.iter().map(Finding::diff).collect();
     let lines: Vec<&str> = lines.lines().take(LINES).collect();
     text.push_str(&format!("<details><summary>{}</summary>\n", row.case));
     if !lines.is_empty() {

@@ -1,6 +1,6 @@
 //! A migration as people read it: what became of it first, then what changed.
 
-use super::changes::{diff, told as sentence};
+use super::changes::sentence;
 use crate::check::{Outcome, Status};
 use crate::results::Row;
 use crate::results::row::Migration;
@@ -32,7 +32,7 @@ pub fn told(row: &Row) -> String {
     }
     row.changes
         .iter()
-        .for_each(|finding| text.push_str(&diff(finding)));
+        .for_each(|finding| text.push_str(&finding.diff()));
     if row.status != Status::Pass && !row.command.is_empty() {
         text.push_str(&format!("  {}\n", pasteable(&row.command)));
     }

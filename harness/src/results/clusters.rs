@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::row::{Finding, Key, Row};
+use super::row::{Key, Row};
 use super::words::{Names, machines, models, plain};
 use crate::check::Status;
+use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::place::Place;
 
 /// Most features that a cluster's line names.
 const NAMED: usize = 8;
@@ -19,10 +21,10 @@ pub struct Cluster<'a> {
     pub status: Status,
     /// `avx512f, avx512dq lost`, `stepping 4 → 5`, or the reason of an ERROR.
     pub cause: String,
-    /// The layer that broke its word; empty where that is not known.
-    pub layer: String,
-    /// The check.
-    pub check: String,
+    /// The layer that is to blame, as far as that is known.
+    pub layer: Layer,
+    /// The check; `None` of a case that could not be run.
+    pub check: Option<CheckId>,
     /// Where, as words: models, machine types, lanes and QEMUs, hosts.
     pub places: Vec<String>,
     /// The cases, in the order of the run.
@@ -32,8 +34,8 @@ pub struct Cluster<'a> {
 impl Cluster<'_> {
     /// `FAIL avx512f lost (layer qemu): Skylake-Server-v1..5 · pc-q35-6.1 and older · definition qemu-11.1`.
     pub fn sentence(&self) -> String {
-        let layer = match self.layer.as_str() {
-            "" => String::new(),
+        let layer = match &self.layer {
+            Layer::Unknown => String::new(),
             layer => format!(" (layer {layer})"),
         };
         let places = self.places.join(" · ");
@@ -47,10 +49,10 @@ impl Cluster<'_> {
 }
 
 /// A cause, but for the feature's name.
-type Shape<'a> = (Status, &'a str, &'a str, String);
+type Shape<'a> = (Status, Option<&'a CheckId>, &'a Layer, String);
 
 /// A feature's name and place.
-type Name<'a> = (&'a str, &'a str);
+type Name<'a> = (&'a str, Option<&'a Place>);
 
 /// The failures of a run, the most frequent first; what passed is in none.
 pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
@@ -74,8 +76,8 @@ pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
         Cluster {
             status,
             cause: cause(names, &tail),
-            layer: layer.to_owned(),
-            check: check.to_owned(),
+            layer: layer.clone(),
+            check: check.cloned(),
             places: all.places(&rows),
             rows,
         }
@@ -94,13 +96,8 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
         Status::Fail if !row.changes.is_empty() => {
             let cause = |finding| {
                 let tail = tail(finding);
-                let shape = (
-                    row.status,
-                    finding.check.as_str(),
-                    finding.layer.as_str(),
-                    tail,
-                );
-                (shape, (finding.name.as_str(), finding.place.as_str()))
+                let shape = (row.status, Some(&finding.check), &finding.layer, tail);
+                (shape, (finding.name.as_str(), Some(&finding.place)))
             };
             row.changes.iter().map(cause).collect()
         }
@@ -112,7 +109,7 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
                 Status::Waived => reason.trim_start_matches("waived: ").to_owned(),
                 _ => reason.replace(&row.cpu, "…"),
             };
-            vec![((status, "", "", reason), ("", ""))]
+            vec![((status, None, &Layer::Unknown, reason), ("", None))]
         }
     }
 }
@@ -139,7 +136,7 @@ fn tail(finding: &Finding) -> String {
     match (before.as_str(), after.as_str()) {
         ("", after) if after != finding.name => format!("gained, {after}"),
         (before, "") if before != finding.name => format!("lost, {before}"),
-        ("", _) | (_, "") => finding.kind.word().to_owned(),
+        ("", _) | (_, "") => finding.kind.name().to_owned(),
         (before, after) => format!("{before} → {after}"),
     }
 }
@@ -156,7 +153,7 @@ fn cause(names: &BTreeSet<Name<'_>>, tail: &str) -> String {
     let separator = if shown.is_empty() { "" } else { " " };
     // Of one feature there is room for the place.
     let place = match names.first() {
-        Some((_, place)) if names.len() == 1 && !place.is_empty() => format!(" at {place}"),
+        Some((_, Some(place))) if names.len() == 1 && !place.is_empty() => format!(" at {place}"),
         _ => String::new(),
     };
     format!("{shown}{more}{separator}{tail}{place}")

@@ -211,7 +211,7 @@ mod tests {
         let change = |name: &&str| Crossed {
             kind: Kind::Lost,
             name: (*name).to_owned(),
-            place: "CPUID.07H.00H:EBX[5]".to_owned(),
+            place: "CPUID.07H.00H:EBX[5]".parse().expect("a place"),
             before: (*name).to_owned(),
             after: String::new(),
             review: String::new(),
@@ -246,7 +246,7 @@ mod tests {
         let kinds: Vec<&str> = entry
             .changes
             .iter()
-            .map(|change| change.kind.word())
+            .map(|change| change.kind.name())
             .collect();
         format!("{} {}", entry.outcome.word(), kinds.join(" "))
             .trim_end()

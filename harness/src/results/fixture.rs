@@ -2,8 +2,9 @@
 
 use super::class::HostClass;
 use super::head::{Head, PlanId, RUN, VERSION};
-use super::row::{Finding, Row};
-use crate::check::{Kind, Status};
+use super::row::Row;
+use crate::check::{Finding, Layer, Status};
+use crate::cpuid::line::Line;
 
 /// The head of a run that planned `cases`.
 pub fn head(cases: &[&str]) -> Head {
@@ -50,19 +51,11 @@ pub fn row(case: &str, status: Status) -> Row {
 
 /// A row that lost these features.
 pub fn lost(case: &str, features: &[&str]) -> Row {
-    let finding = |name: &&str| Finding {
-        check: "expectation".to_owned(),
-        kind: Kind::Lost,
-        place: format!("CPUID.07H.00H:EBX[{}]", name.len()),
-        name: (*name).to_owned(),
-        expected: (*name).to_owned(),
-        actual: String::new(),
-        layer: "qemu".to_owned(),
-        minus: Some(format!(
-            "cpuid 0x00000007.00 ebx[ {}]     {name}",
-            name.len()
-        )),
-        plus: None,
+    let finding = |name: &&str| {
+        let bit = name.len();
+        let line = format!("cpuid 0x00000007.00 ebx[{bit:>2}]     {name}");
+        let line = Line::read(&line).expect("a line");
+        Finding::between_lines(Some(&line), None, Layer::Qemu).expect("a finding")
     };
     Row {
         changes: features.iter().map(finding).collect(),

@@ -8,11 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::file::RunFile;
 use super::head::{Head, PlanId};
-use super::row::{Finding, Key, Row};
-use crate::check::{Kind, Status};
-
-/// The check that findings about hosts that disagree belong to.
-pub const HOST_INDEPENDENCE: &str = "host-independence";
+use super::row::{Key, Row};
+use crate::check::{CheckId, Finding, Kind, Layer, Status};
 
 /// Why files cannot be joined.
 #[derive(Debug, thiserror::Error)]
@@ -136,17 +133,19 @@ fn disagreed(row: Row, views: &BTreeMap<String, Vec<&str>>) -> Row {
         format!("{hash} on {}", hosts.join(", "))
     };
     let mut views = views.iter().map(told);
-    let finding = Finding {
-        check: HOST_INDEPENDENCE.to_owned(),
-        kind: Kind::Changed,
-        place: String::new(),
-        name: "what the guest saw".to_owned(),
-        expected: views.next().unwrap_or_default(),
-        actual: views.collect::<Vec<_>>().join("; "),
-        layer: "host".to_owned(),
-        minus: None,
-        plus: None,
-    };
+    let (expected, actual) = (
+        views.next().unwrap_or_default(),
+        views.collect::<Vec<_>>().join("; "),
+    );
+    let (check, kind) = (CheckId::HostIndependence, Kind::Changed);
+    let finding = Finding::new(
+        check,
+        kind,
+        "what the guest saw",
+        expected,
+        actual,
+        Layer::Host,
+    );
     let mut changes = row.changes.clone();
     changes.push(finding);
     Row {
@@ -260,7 +259,7 @@ mod tests {
         let merged = merge(&[part(1, &[row(PLAN[0], Status::Pass)]), there]).expect("one plan");
         assert_eq!(merged.rows[0].status, Status::Fail);
         let finding = &merged.rows[0].changes[0];
-        assert_eq!(finding.check, HOST_INDEPENDENCE);
+        assert_eq!(finding.check, CheckId::HostIndependence);
         assert_eq!(finding.expected, "12345678 on this/host");
         assert_eq!(finding.actual, "87654321 on other/host");
     }

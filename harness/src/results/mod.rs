@@ -27,4 +27,4 @@ pub use compat::Matrix;
 pub use file::{FileError, RunFile};
 pub use head::{Head, PlanId};
 pub use merge::{MergeError, merge};
-pub use row::{Finding, Row};
+pub use row::Row;

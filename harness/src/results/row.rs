@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::Lane;
 use crate::case::migration::Way;
 use crate::check::outcome::LinuxSeen;
-use crate::check::{CaseResult, Change, Crossing, Kind, Outcome, Passage, Status};
+use crate::check::{CaseResult, Crossing, Finding, Outcome, Passage, Status};
 use crate::evidence::flow::Step;
 
 /// One line of a run's results.
@@ -118,52 +118,6 @@ impl From<&Passage> for Migration {
 
 pub use crate::check::crossing::Binary;
 
-/// One difference.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Finding {
-    /// The check that found it.
-    pub check: String,
-    /// Which way.
-    pub kind: Kind,
-    /// As manuals write it: `CPUID.07H.00H:EBX[5]`.
-    #[serde(rename = "where", default)]
-    pub place: String,
-    /// Name of the feature or field.
-    pub name: String,
-    /// The expected line's text, empty where nothing was expected.
-    #[serde(default)]
-    pub expected: String,
-    /// The text seen, empty where nothing was there.
-    #[serde(default)]
-    pub actual: String,
-    /// The layer that broke its word.
-    #[serde(default)]
-    pub layer: String,
-    /// The expectation line that was expected, whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minus: Option<String>,
-    /// The expectation line that was seen, whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plus: Option<String>,
-}
-
-impl From<&Change> for Finding {
-    fn from(change: &Change) -> Finding {
-        let line = |line: &Option<crate::cpuid::line::Line>| line.as_ref().map(ToString::to_string);
-        Finding {
-            check: change.check.to_owned(),
-            kind: change.kind,
-            place: change.place.clone(),
-            name: change.name.clone(),
-            expected: change.expected.clone(),
-            actual: change.actual.clone(),
-            layer: change.layer.to_owned(),
-            minus: line(&change.minus),
-            plus: line(&change.plus),
-        }
-    }
-}
-
 impl Row {
     /// Of a result; `class` is the name of this host's class.
     pub fn of(result: &CaseResult, class: &str) -> Row {
@@ -181,7 +135,7 @@ impl Row {
             reason: result.reason.clone(),
             duration_ms: result.duration.as_secs_f64() * 1000.0,
             command: result.command.clone(),
-            changes: result.changes.iter().map(Finding::from).collect(),
+            changes: result.changes.clone(),
             waivers: result.waivers.iter().cloned().collect(),
             host: (!case.host_independent()).then(|| class.to_owned()),
             seen: result.seen.clone(),

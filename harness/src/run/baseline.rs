@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::engine::Engine;
 use super::record::record;
 use crate::case::Trial;
-use crate::check::{Change, baseline};
+use crate::check::{Finding, baseline};
 use crate::evidence::record::VERSION;
 use crate::evidence::{Evidence, RecordError};
 use crate::expectation::Store;
@@ -84,7 +84,7 @@ impl Baseline {
     }
 
     /// What a case shows now and did not then, or the other way round: the host itself, or a guest; nothing where it was not recorded.
-    pub fn since(&self, store: &Store, case: &str, now: &Evidence) -> Vec<Change> {
+    pub fn since(&self, store: &Store, case: &str, now: &Evidence) -> Vec<Finding> {
         if now.guest.vcpus.is_empty() {
             return self.host_since(store, now);
         }
@@ -95,7 +95,7 @@ impl Baseline {
         baseline::guests(&lines(then), &lines(now))
     }
 
-    fn host_since(&self, store: &Store, now: &Evidence) -> Vec<Change> {
+    fn host_since(&self, store: &Store, now: &Evidence) -> Vec<Finding> {
         let Some(host) = now.host.as_deref() else {
             return Vec::new();
         };

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::engine::Engine;
 use crate::case::{Case, Lane, Qemu};
 use crate::check::groups::Models;
-use crate::check::{Change, Groups, Shift, compare_with_emptied};
+use crate::check::{Finding, Groups, Layer, Shift, compare_with_emptied};
 use crate::config::Config;
 use crate::cpuid::line::Line;
 use crate::expectation::store::Expected;
@@ -108,7 +108,7 @@ pub fn between(
 #[derive(Clone, Debug)]
 pub struct Caused {
     /// What the guest sees differently.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Finding>,
     /// The properties that make a line go or come, each on its own.
     pub by: BTreeMap<Shift, BTreeSet<CompatProperty>>,
     /// Of a line that no property makes alone: those without any of which it does not come.
@@ -147,7 +147,7 @@ pub fn caused(
         ..case.clone()
     };
     let (base, other) = (on(case)?, on(&there)?);
-    let changes = compare_with_emptied(&base, &other, "");
+    let changes = compare_with_emptied(&base, &other, Layer::Unknown);
     let wanted: BTreeSet<Shift> = changes.iter().flat_map(Shift::halves).collect();
     let mut by: BTreeMap<Shift, BTreeSet<CompatProperty>> = BTreeMap::new();
     if wanted.is_empty() {
@@ -172,7 +172,7 @@ pub fn caused(
             ..case.clone()
         };
         let lines = on(&case).ok()?;
-        let changes = compare_with_emptied(&base, &lines, "");
+        let changes = compare_with_emptied(&base, &lines, Layer::Unknown);
         Some(changes.iter().flat_map(Shift::halves).collect())
     };
     let known: Vec<(&CompatProperty, BTreeSet<Shift>)> = engine.bench.pool().install(|| {

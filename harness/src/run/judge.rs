@@ -11,7 +11,7 @@ use super::engine::{Engine, Gathered};
 use crate::case::{Case, Qemu, Subject, Trial};
 use crate::check::groups::{Models, shifted};
 use crate::check::outcome::{CaseResult, LinuxSeen, Status};
-use crate::check::{Change, Groups, all, compare, compare_with_emptied};
+use crate::check::{Finding, Groups, Layer, all, compare, compare_with_emptied};
 use crate::cpuid::{Line, parse};
 use crate::evidence::flow::Step;
 use crate::evidence::{Evidence, way};
@@ -20,7 +20,7 @@ use crate::lanes::backend::Comparable;
 use crate::lanes::{Backend, Broken, Observation, Observed};
 
 /// The layer that is responsible where a guest under TCG does not see what the model promised: nothing but QEMU had a hand in it.
-pub(super) const LAYER: &str = "qemu";
+pub(super) const LAYER: Layer = Layer::Qemu;
 
 /// A trial that has been run.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ fn by_layers(
     trial: &Trial,
     case: &Case,
     evidence: &Evidence,
-    mut changes: Vec<Change>,
+    mut changes: Vec<Finding>,
 ) -> CaseResult {
     let baseline = engine.baseline.as_ref();
     let name = trial.case_name(case);
@@ -162,9 +162,9 @@ pub(super) fn judged(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
-    mut changes: Vec<Change>,
+    mut changes: Vec<Finding>,
 ) -> CaseResult {
-    changes.retain(|change| !engine.without.contains(change.check));
+    changes.retain(|change| !engine.without.contains(change.check.name()));
     let status = if changes.is_empty() {
         Status::Pass
     } else {
@@ -232,7 +232,7 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
 
 /// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
 /// itself does not show here.
-fn differences(pair: &Pair<'_>) -> Result<Vec<Change>, Broken> {
+fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
     let newest = (*pair.newest).as_ref().map_err(|broken| Broken {
         reason: format!(
             "no definition to compare with: on the newest machine type {}",
@@ -283,7 +283,7 @@ pub(super) fn expected(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
-    compare: impl FnOnce(&str) -> Result<Vec<Change>, String>,
+    compare: impl FnOnce(&str) -> Result<Vec<Finding>, String>,
 ) -> CaseResult {
     let path = &trial.expectation;
     let shown = path.display();

@@ -9,7 +9,6 @@ use crate::case::guest::SUPPORTED;
 use crate::case::{Case, EmulatedHost, Lane, Qemu, Starter};
 use crate::check::all;
 use crate::config::Config;
-use crate::results::row::Finding;
 
 /// The guest that `asked` names, under `qemu` or with its recorded definitions; where it is KVM itself that is asked, no guest. `host` is
 /// the emulated host where a kernel is the candidate.
@@ -77,7 +76,7 @@ fn outcome(engine: &Engine, case: &Case) -> Outcome {
     };
     Outcome::Seen {
         lines: text(&lane.lines(&engine.bench, case, &evidence)),
-        own: own.iter().map(Finding::from).collect(),
+        own,
         command,
     }
 }

@@ -18,7 +18,7 @@ use crate::check::crossing;
 use crate::check::crossing::{Binary, By, Crossed, Crossing};
 use crate::check::groups::{Models, shifted};
 use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
-use crate::check::{CaseResult, Change, Groups, Kind, Outcome, Passage, Status, compare};
+use crate::check::{CaseResult, CheckId, Finding, Groups, Kind, Outcome, Passage, Status, compare};
 use crate::cpuid::assemble::assemble;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
@@ -97,7 +97,7 @@ pub fn lacking(case: &Case, migration: &Migration) -> Option<String> {
 }
 
 /// What a migration tells of two releases; nothing where it stayed within one, or broke off for a reason that says nothing of either.
-fn crossing(passage: &Passage, changes: &[Change]) -> Option<Crossing> {
+fn crossing(passage: &Passage, changes: &[Finding]) -> Option<Crossing> {
     if passage.from.path == passage.to.path {
         return None;
     }
@@ -146,14 +146,14 @@ struct Seen {
     before: Vec<Line>,
     after: Vec<Line>,
     /// What changed with the migration.
-    changes: Vec<Change>,
+    changes: Vec<Finding>,
     /// What is wrong after it: a vCPU that is no twin, a reset that is none.
-    later: Vec<Change>,
+    later: Vec<Finding>,
 }
 
 impl Tried<'_> {
     /// The result, and where the guest was seen on both sides what changed with the migration.
-    fn judged(&self) -> (CaseResult, Option<Vec<Change>>) {
+    fn judged(&self) -> (CaseResult, Option<Vec<Finding>>) {
         if let Some(reason) = lacking(self.case, self.migration) {
             return (
                 self.finished(
@@ -293,8 +293,8 @@ impl Tried<'_> {
             return result(self.trial, &self.shown, *status, reason);
         }
         let kind = Kind::Lost;
-        let change = Change::told(
-            "migration",
+        let change = Finding::new(
+            CheckId::Migration,
             kind,
             "migration",
             "completed",

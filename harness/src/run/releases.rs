@@ -14,7 +14,7 @@ use crate::check::crossing::{Binary, By, Crossed, Crossing, Outcome};
 use crate::check::groups::{Models, shifted};
 use crate::check::outcome::{CaseResult, Status};
 use crate::check::releases::{Cells, Scope};
-use crate::check::{Change, Releases, Shift, compare, compare_with_emptied};
+use crate::check::{Finding, Releases, Shift, compare, compare_with_emptied};
 use crate::cpuid::line::{Line, Place};
 use crate::expectation::store::{Expected, Store};
 use crate::lanes::{Broken, Observation};
@@ -133,7 +133,7 @@ fn compared(
     let unexpected = compare(&expectations.applied(&before, case), &new.lines, LAYER);
     let own = compare_with_emptied(&before, &new.lines, LAYER);
     let all = compare(&old.lines, &new.lines, LAYER);
-    let told = |change: &Change| Crossed::of(change, expectations.title(change, case));
+    let told = |change: &Finding| Crossed::of(change, expectations.title(change, case));
     let outcome = match all.is_empty() {
         true => Outcome::Safe,
         false => Outcome::Changes,
@@ -231,7 +231,7 @@ impl Expectations {
     }
 
     /// The title of the group that a change belongs to; of a way with several steps the first that has it.
-    fn title(&self, change: &Change, case: &Case) -> &str {
+    fn title(&self, change: &Finding, case: &Case) -> &str {
         let files = || self.own.iter().chain(&self.before);
         let mut shifts = Shift::halves(change);
         let held =

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::engine::Engine;
 use crate::case::guest::{Case, Qemu};
 use crate::case::offers::model_version;
-use crate::check::{Change, compare};
+use crate::check::{Finding, Layer, compare};
 use crate::host::site::Site as _;
 use crate::lanes::Observation;
 use crate::vmm::guest::Options;
@@ -22,7 +22,7 @@ pub struct Step {
     /// The model after.
     pub to: String,
     /// What the guest sees differently.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Finding>,
     /// What QEMU's expansion of the model says differently, with its value before and after: features that this lane does not show a
     /// guest are among it, such as those of MSRs.
     pub properties: Vec<(String, String, String)>,
@@ -79,7 +79,7 @@ pub fn steps(engine: &Engine, case: &Case, way: &[String]) -> Result<Vec<Step>, 
     let step = |(names, guests): (&[String], &[Observation])| Step {
         from: names[0].clone(),
         to: names[1].clone(),
-        changes: compare(&guests[0].lines, &guests[1].lines, ""),
+        changes: compare(&guests[0].lines, &guests[1].lines, Layer::Unknown),
         properties: properties(&guests[0], &guests[1]),
     };
     Ok(pairs.map(step).collect())

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use cpuid_fidelity::check::{Kind, Status};
+use cpuid_fidelity::check::{Finding, Layer, Status};
+use cpuid_fidelity::cpuid::line::Line;
 use cpuid_fidelity::evidence::flow::Step;
 use cpuid_fidelity::report::html;
-use cpuid_fidelity::results::{Finding, Head, Row, RunFile};
+use cpuid_fidelity::results::{Head, Row, RunFile};
 
 use super::require::{Capability, require, root, unpacked_qemus};
 use super::world::World;
@@ -31,17 +32,9 @@ fn page(count: usize) -> (tempfile::TempDir, PathBuf) {
         ];
         if number % 7 == 3 {
             row.status = Status::Fail;
-            row.changes.push(Finding {
-                check: "expectation".to_owned(),
-                kind: Kind::Lost,
-                place: "CPUID.07H.00H:EBX[5]".to_owned(),
-                name: "avx2".to_owned(),
-                expected: "avx2".to_owned(),
-                actual: String::new(),
-                layer: "qemu".to_owned(),
-                minus: Some("cpuid 0x00000007.00 ebx[ 5]     avx2".to_owned()),
-                plus: None,
-            });
+            let line = Line::read("cpuid 0x00000007.00 ebx[ 5]     avx2").expect("a line");
+            let finding = Finding::between_lines(Some(&line), None, Layer::Qemu);
+            row.changes.extend(finding);
             row.flow = Some(vec![Step {
                 layer: "guest".to_owned(),
                 present: 7,

@@ -1,7 +1,7 @@
 //! A KVM without hardware virtualization (kvm_pvm), which adds host features to every table it is given: records/kvm-pvm.
 
 use cpuid_fidelity::check::{
-    Change, given_and_kept, given_and_seen, host_cpus, supported_by_hardware,
+    CheckId, Finding, given_and_kept, given_and_seen, host_cpus, supported_by_hardware,
 };
 use cpuid_fidelity::cpuid::table::Table;
 use cpuid_fidelity::evidence::Evidence;
@@ -44,9 +44,9 @@ fn table() -> Table {
     Table::parse("features.tsv", FEATURES).expect("the feature table")
 }
 
-fn sentences(changes: &[Change]) -> Vec<String> {
+fn sentences(changes: &[Finding]) -> Vec<String> {
     let text =
-        |change: &Change| format!("{} {} ({})", change.kind.word(), change.name, change.layer);
+        |change: &Finding| format!("{} {} ({})", change.kind.name(), change.name, change.layer);
     changes.iter().map(text).collect()
 }
 
@@ -57,8 +57,12 @@ fn a_486_sees_what_it_was_not_given() {
     let leaked = LEAKED_ECX.iter().chain(&LEAKED_EDX);
     let expected: Vec<String> = leaked.map(|name| format!("gained {name} (kvm)")).collect();
     assert_eq!(sentences(&changes), expected);
-    assert!(changes.iter().all(|change| change.check == "kvm-given"));
-    assert_eq!(changes[0].place, "CPUID.01H.00H:ECX[0]");
+    assert!(
+        changes
+            .iter()
+            .all(|change| change.check == CheckId::KvmGiven)
+    );
+    assert_eq!(changes[0].place.to_string(), "CPUID.01H.00H:ECX[0]");
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn an_offer_that_nobody_has_is_found() {
     row.regs[2] |= 1 << 2;
     let changes = supported_by_hardware(&kvm.supported, &host, &table());
     assert_eq!(sentences(&changes), ["gained svm (kvm)"]);
-    assert_eq!(changes[0].place, "CPUID.80000001H.00H:ECX[2]");
+    assert_eq!(changes[0].place.to_string(), "CPUID.80000001H.00H:ECX[2]");
 }
 
 #[test]

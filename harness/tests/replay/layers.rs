@@ -40,11 +40,11 @@ fn findings(record: &Evidence) -> Vec<String> {
         linux: None,
     };
     let all = checked(record, rules).expect("all layers");
-    let sentence = |change: &cpuid_fidelity::check::Change| {
+    let sentence = |change: &cpuid_fidelity::check::Finding| {
         format!(
             "{}: {} {} at {}",
             change.check,
-            change.kind.word(),
+            change.kind.name(),
             change.name,
             change.place
         )

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cpuid_fidelity::check::compare;
+use cpuid_fidelity::check::{Layer, compare};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::table::Table;
@@ -27,7 +27,8 @@ fn survivors<'m>(
     let noticed = |changes: Vec<_>| !changes.is_empty();
     let killed = |dump: Dump| {
         let lines = render(&dump, table, masks);
-        noticed(compare(&original, &lines, "")) && noticed(compare(&lines, &original, ""))
+        noticed(compare(&original, &lines, Layer::Unknown))
+            && noticed(compare(&lines, &original, Layer::Unknown))
     };
     let tried = mutants
         .par_iter()
@@ -80,7 +81,7 @@ fn only_mutants_of_volatile_fields_survive_the_masks() {
                 &table,
                 &Volatile::default(),
             );
-            for change in compare(&original, &lines, "") {
+            for change in compare(&original, &lines, Layer::Unknown) {
                 let volatile = masks.placeholder(&change.name).is_some();
                 // On a further vCPU a register that became 0 has one line for all of its fields.
                 assert!(

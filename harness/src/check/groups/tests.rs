@@ -15,7 +15,7 @@ fn groups(models: &[&str]) -> Groups {
     let changes = compare(
         &line("cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 46"),
         &line("cpuid 0x80000008.00 eax[ 7: 0]  phys-bits = 40"),
-        "qemu",
+        crate::check::Layer::Qemu,
     );
     let mut groups = Groups::default();
     for model in models {
@@ -67,7 +67,7 @@ proptest! {
         let mut all: BTreeSet<String> = there.into_iter().map(str::to_owned).collect();
         let mut groups = Groups::default();
         for (minus, plus, models) in changes {
-            let changes = compare(&line(minus), &line(plus), "qemu");
+            let changes = compare(&line(minus), &line(plus), crate::check::Layer::Qemu);
             for model in models {
                 all.insert(model.to_owned());
                 groups.add(model, &changes);

@@ -67,7 +67,7 @@ fn machine_types_are_folded() {
 
 fn shift(line: &str) -> Shift {
     let before = Line::read(line).expect("a line");
-    let change = compare(&[before], &[], "qemu").remove(0);
+    let change = compare(&[before], &[], crate::check::Layer::Qemu).remove(0);
     assert_eq!(change.kind, Kind::Lost);
     Shift::halves(&change).next().expect("a half")
 }

@@ -93,7 +93,7 @@ fn by_hand(global: &Global, arguments: &Step) -> anyhow::Result<Verdict> {
         reference,
         known: Vec::new(),
         feature: ends::feature(&context, &arguments.hunted)?,
-        layer: asked.layer().to_owned(),
+        layer: asked.layer(),
         hunt,
     };
     let outcome = match made(&context, arguments, path)? {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cpuid_fidelity::case::Lane;
-use cpuid_fidelity::check::compare;
+use cpuid_fidelity::check::{Finding, Layer, compare};
 use cpuid_fidelity::cpuid::volatile::Volatile;
 
 use super::arguments::Diff;
@@ -27,11 +27,8 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let unmasked = Volatile::default();
     let a = lines(context, Path::new(&arguments.a), &unmasked)?;
     let b = lines(context, Path::new(&arguments.b), &unmasked)?;
-    let changes = compare(&a, &b, "");
-    let text: String = changes
-        .iter()
-        .map(cpuid_fidelity::check::Change::diff)
-        .collect();
+    let changes = compare(&a, &b, Layer::Unknown);
+    let text: String = changes.iter().map(Finding::diff).collect();
     print(&text);
     Ok(u8::from(!changes.is_empty()))
 }

@@ -8,7 +8,7 @@ use super::offer;
 use crate::case::glob::Glob;
 use crate::case::guest::SUPPORTED;
 use crate::case::{Accelerator, Case, EmulatedHost, Lane, Qemu, Starter, Subject, Trial};
-use crate::check::Change;
+use crate::check::{Finding, Layer};
 use crate::config::ConfigError;
 use crate::cpuid::Line;
 use crate::evidence::Evidence;
@@ -167,11 +167,16 @@ impl Backend for Lab {
         offer::comparable(bench, trial, lines)
     }
 
-    fn layer(&self) -> &'static str {
+    fn layer(&self) -> Layer {
         offer::LAYER
     }
 
-    fn attribute(&self, bench: &Bench, evidence: &Evidence, change: &mut Change) -> Option<String> {
+    fn attribute(
+        &self,
+        bench: &Bench,
+        evidence: &Evidence,
+        change: &mut Finding,
+    ) -> Option<String> {
         offer::attribute(change, evidence.host.as_deref()?, &bench.store.table)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::case::guest::SUPPORTED;
 use crate::case::{Case, EmulatedHost, Lane, Qemu, Starter, Trial};
-use crate::check::Change;
+use crate::check::{Finding, Layer};
 use crate::cpuid::{Field, Key, Line, Table, parse};
 use crate::evidence::Evidence;
 use crate::expectation::store::Expected;
@@ -19,7 +19,7 @@ use crate::lanes::backend::Comparable;
 const EMULATED_HOST: &str = "emulated-host";
 
 /// The layer that is responsible where KVM offers something else, and no layer below it shows that it is.
-pub const LAYER: &str = "kvm";
+pub const LAYER: Layer = Layer::Kvm;
 
 /// The case in which the KVM of an emulated host is asked; no guest runs.
 pub fn case(host: &Arc<EmulatedHost>) -> Case {
@@ -78,7 +78,7 @@ fn other_host(expected: &[Line], seen: &[Line]) -> Option<String> {
 }
 
 /// Finds the layer that lost what KVM does not offer any more, and the cause, where the host shows one.
-pub fn attribute(change: &mut Change, host: &HostLayer, table: &Table) -> Option<String> {
+pub fn attribute(change: &mut Finding, host: &HostLayer, table: &Table) -> Option<String> {
     let field = table.named(&change.name)?;
     let line = change.minus.as_ref().filter(|_| change.plus.is_none())?;
     let modules = &host.kernel.modules;
@@ -99,7 +99,7 @@ pub fn attribute(change: &mut Change, host: &HostLayer, table: &Table) -> Option
         (None, None) => return None,
     };
     change.layer = match layer {
-        Step::HostKernel => "host kernel",
+        Step::HostKernel => Layer::HostKernel,
         _ => LAYER,
     };
     cause.map(|cause| format!("{}: {cause}", change.name))

@@ -9,8 +9,8 @@ use super::attribute::attribute;
 use super::kernels::with_parameters;
 use crate::case::glob::Glob;
 use crate::case::{Accelerator, Case, LabKernel, Lane, Qemu, Subject, Trial};
-use crate::check::Change;
 use crate::check::linux::{Guest, LAYER};
+use crate::check::{Finding, Layer};
 use crate::config::ConfigError;
 use crate::cpuid::{Line, Register, parse};
 use crate::evidence::Evidence;
@@ -191,11 +191,16 @@ impl Backend for Linux {
         }
     }
 
-    fn layer(&self) -> &'static str {
+    fn layer(&self) -> Layer {
         LAYER
     }
 
-    fn attribute(&self, bench: &Bench, evidence: &Evidence, change: &mut Change) -> Option<String> {
+    fn attribute(
+        &self,
+        bench: &Bench,
+        evidence: &Evidence,
+        change: &mut Finding,
+    ) -> Option<String> {
         let report = evidence.linux_report()?;
         let guest = Guest {
             report: &report,

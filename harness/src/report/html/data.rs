@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::check::Status;
-use crate::report::changes::told;
+use crate::check::{Finding, Status};
+use crate::cpuid::line::Line;
+use crate::report::changes::sentence;
 use crate::results::history::{Compared, Trend};
-use crate::results::{Cluster, Finding, Row};
+use crate::results::{Cluster, Row};
 
 /// Texts, each once.
 #[derive(Default)]
@@ -46,10 +47,12 @@ pub fn pack(rows: &[Row], causes: &[Cluster<'_>], compared: Option<&Compared>) -
             .iter()
             .map(|finding| {
                 *known.entry(finding).or_insert_with(|| {
-                    let line = |line: &'_ Option<String>| line.clone().unwrap_or_default();
+                    let line = |line: &Option<Line>| {
+                        line.as_ref().map(Line::to_string).unwrap_or_default()
+                    };
                     findings.push(json!([
-                        strings.of(told(finding)),
-                        strings.of(finding.layer.as_str()),
+                        strings.of(sentence(finding)),
+                        strings.of(finding.layer.name()),
                         strings.of(line(&finding.minus)),
                         strings.of(line(&finding.plus)),
                     ]));

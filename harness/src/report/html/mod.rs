@@ -7,7 +7,7 @@ mod data;
 
 use askama::Template;
 
-use crate::check::Status;
+use crate::check::{Layer, Status};
 use crate::results::history::{Compared, History};
 use crate::results::{RunFile, clusters};
 
@@ -80,8 +80,8 @@ pub fn run(
             .iter()
             .map(|cluster| CauseRow {
                 status: cluster.status.word(),
-                text: match cluster.layer.as_str() {
-                    "" => cluster.cause.clone(),
+                text: match &cluster.layer {
+                    Layer::Unknown => cluster.cause.clone(),
                     layer => format!("{} (layer {layer})", cluster.cause),
                 },
                 places: cluster.places.join(" · "),

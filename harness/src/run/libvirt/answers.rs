@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::case::{Case, Lane};
-use crate::check::{Change, compare, libvirt_live};
+use crate::check::{Finding, Layer, compare, libvirt_live};
 use crate::cpuid::line::{Line, Register};
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::domain::DomainXml;
@@ -37,10 +37,9 @@ impl Tried {
         if self.seen.is_empty() || other.seen.is_empty() {
             return Vec::new();
         }
-        let changes = compare(&self.seen, &other.seen, "machine");
-        let is_flag = |change: &&Change| {
-            let line = change.minus.as_ref().or(change.plus.as_ref());
-            line.is_some_and(|line| {
+        let changes = compare(&self.seen, &other.seen, Layer::Unknown);
+        let is_flag = |change: &&Finding| {
+            change.line().is_some_and(|line| {
                 line.place.register == Register::Cpuid
                     && line.value().is_none()
                     && line.text != "zero"
@@ -256,8 +255,8 @@ fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried 
     }
 }
 
-fn sentence(change: &Change) -> String {
-    let Change {
+fn sentence(change: &Finding) -> String {
+    let Finding {
         kind,
         name,
         place,
@@ -266,7 +265,7 @@ fn sentence(change: &Change) -> String {
         ..
     } = change;
     let expected = expected.replace("by the live XML", "by the answer");
-    format!("{} {name} at {place}: {expected}, {actual}", kind.word())
+    format!("{} {name} at {place}: {expected}, {actual}", kind.name())
 }
 
 /// The options that say for which QEMU.

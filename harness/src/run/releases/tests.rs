@@ -79,7 +79,7 @@ fn what_changes_on_the_boot_processor_changes_on_the_others_that_tell_it() {
         line("vcpu   2: state os-enabled.cr4            cr4 = 0x20"),
     ];
     let after = [line("state os-enabled.xcr0           xcr0 = 0x7")];
-    let changes = compare(&lines[..1], &after, "qemu");
+    let changes = compare(&lines[..1], &after, crate::check::Layer::Qemu);
     let shifts: Vec<Shift> = changes.iter().flat_map(Shift::halves).collect();
     let all = everywhere(&shifts.iter().collect(), &lines);
     let told: Vec<String> = shifted(&lines, &all.iter().collect())
