@@ -33,7 +33,7 @@ const TAKEN: usize = 8;
 /// Features that are added, spread over those that it has not.
 const ADDED: usize = 3;
 
-/// Features without which TCG hangs for ever once CR4.OSXSAVE is set (expectations/README.md, item 2): noticed, after the deadline.
+/// Features without which TCG hangs for ever once CR4.OSXSAVE is set (docs/findings/02-osxsave-hangs-opteron-g4-g5.md): noticed, after the deadline.
 const HANGS: [&str; 1] = ["xsaveopt"];
 
 /// Values that are no features. QEMU refuses some on some models, which are then no mutants.

@@ -54,7 +54,7 @@ fn findings(record: &Evidence) -> Vec<String> {
 
 #[test]
 fn recorded_layers_agree() {
-    // What QEMU 11.1 really does (expectations/README.md, item 1), and nothing else.
+    // What QEMU 11.1 really does (docs/findings/01-xsave-subleaves-of-absent-components.md), and nothing else.
     assert_eq!(findings(&skylake()), [HOLE]);
 }
 
