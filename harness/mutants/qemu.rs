@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use cpuid_fidelity::case::trial::{Filter, Subject, Trial};
 use cpuid_fidelity::case::{Lane, Qemu};
-use cpuid_fidelity::check::{CaseResult, Finding, Status};
+use cpuid_fidelity::check::Finding;
 use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::table::{Format, Space};
@@ -17,6 +17,7 @@ use cpuid_fidelity::lanes::Observed;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::Inventory;
+use cpuid_fidelity::results::{Row, Status};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::judge::judge;
 use cpuid_fidelity::util::cancel::Cancel;
@@ -195,7 +196,7 @@ fn fate(
     if result.status == Status::Error {
         return Fate::Error(result.reason);
     }
-    let found = |result: CaseResult| -> Vec<Finding> {
+    let found = |result: Row| -> Vec<Finding> {
         let changes = result.changes.into_iter();
         changes.filter(|change| by(change)).collect()
     };
@@ -223,7 +224,7 @@ fn trial_of(trial: &Trial, qemu: &Arc<Qemu>) -> Trial {
 }
 
 /// The result of a trial of one case.
-fn judged(engine: &Engine, trial: &Trial) -> Option<CaseResult> {
+fn judged(engine: &Engine, trial: &Trial) -> Option<Row> {
     let mut results = judge(engine, trial, &|_| {}).results;
     let result = results.pop();
     result.filter(|_| results.is_empty())

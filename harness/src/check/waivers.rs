@@ -1,15 +1,14 @@
 //! `waivers.toml`: known findings that people have looked at and accept, for a while, for a reason, in a scope.
 //!
 //! A waiver covers a finding when every pattern it gives matches. A case all of whose findings are covered is WAIVED, one with
-//! any other finding FAILs with those. An expired waiver covers nothing and is told; so is one whose scope was run and that
-//! covered nothing: it has outlived what it accepted.
+//! any other finding FAILs with those. An expired waiver covers nothing, and a run names it; so it does with one whose scope was
+//! run and that covered nothing: it has outlived what it accepted.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use super::finding::Finding;
-use super::outcome::{CaseResult, Status};
 use crate::case::glob::Glob;
 use crate::host::HostKind;
 
@@ -57,6 +56,20 @@ pub struct Waiver {
     pub places: Vec<Glob>,
 }
 
+/// What is wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum WaiversError {
+    /// It is no TOML, or has a key that no waiver has; the source says line and column.
+    #[error(transparent)]
+    Form(#[from] toml::de::Error),
+    /// Nobody says why a finding is accepted.
+    #[error("waiver {0} has no reason")]
+    NoReason(String),
+    /// A name must be unique, for results name waivers.
+    #[error("the waiver name {0} is used twice")]
+    Twice(String),
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -75,16 +88,20 @@ impl Waivers {
     /// Reads the file's text. `host` is the one that runs the cases; `today` is (year, month, day).
     ///
     /// # Errors
-    /// TOML errors with line and column; a waiver without a reason, or with a name that another has.
-    pub fn parse(text: &str, host: &HostKind, today: (u16, u8, u8)) -> Result<Waivers, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    /// The text is no TOML of this form; a waiver has no reason, or a name that another has.
+    pub fn parse(
+        text: &str,
+        host: &HostKind,
+        today: (u16, u8, u8),
+    ) -> Result<Waivers, WaiversError> {
+        let file: File = toml::from_str(text)?;
         let mut names = BTreeSet::new();
         for waiver in &file.waiver {
             if waiver.reason.trim().is_empty() {
-                return Err(format!("waiver {} has no reason", waiver.name));
+                return Err(WaiversError::NoReason(waiver.name.clone()));
             }
             if !names.insert(waiver.name.clone()) {
-                return Err(format!("the waiver name {} is used twice", waiver.name));
+                return Err(WaiversError::Twice(waiver.name.clone()));
             }
         }
         let day = |date: &toml::value::Date| (date.year, date.month, date.day);
@@ -96,58 +113,74 @@ impl Waivers {
         Ok(Waivers { live, expired })
     }
 
-    /// Takes what is covered out of a result, and notes by which waivers.
-    pub fn cover(&self, result: &mut CaseResult) {
-        if result.status != Status::Fail || result.changes.is_empty() {
-            return;
-        }
-        let scoped: Vec<&Waiver> = self
-            .live
-            .iter()
-            .filter(|waiver| waiver.speaks_of(result))
-            .collect();
-        let covering = |change: &Finding| scoped.iter().find(|waiver| waiver.accepts(change));
-        let mut left = Vec::new();
-        for change in &result.changes {
-            match covering(change) {
-                Some(waiver) => drop(result.waivers.insert(waiver.name.clone())),
-                None => left.push(change.clone()),
+    /// Which findings of a case no waiver covers, and the names of the waivers that cover the others.
+    pub fn cover(&self, case: &Scope<'_>, findings: &[Finding]) -> Covered {
+        let live = self.live.iter();
+        let scoped: Vec<&Waiver> = live.filter(|waiver| waiver.covers_case(case)).collect();
+        let mut covered = Covered::default();
+        for finding in findings {
+            let mut scoped = scoped.iter();
+            match scoped.find(|waiver| waiver.accepts(finding)) {
+                Some(waiver) => drop(covered.waivers.insert(waiver.name.clone())),
+                None => covered.left.push(finding.clone()),
             }
         }
-        if left.is_empty() {
-            let names: Vec<_> = result.waivers.iter().cloned().collect();
-            result.status = Status::Waived;
-            result.reason = format!("waived: {}", names.join(", "));
-        } else {
-            result.changes = left;
-        }
+        covered
     }
 
-    /// The waivers that are over or covered nothing, a sentence each. `complete` says that everything planned was run: only
-    /// then can a waiver be known to be unused.
-    pub fn outlived(&self, results: &[CaseResult], complete: bool) -> Vec<String> {
-        let used: BTreeSet<&String> = results.iter().flat_map(|result| &result.waivers).collect();
+    /// The waivers that are over or covered nothing, a sentence each. `ran` are the cases that were run, with the waivers that covered
+    /// some finding of each. `complete` says that everything planned was run: only then can a waiver be known to be unused.
+    pub fn outlived<'a>(
+        &self,
+        ran: impl IntoIterator<Item = (Scope<'a>, &'a BTreeSet<String>)>,
+        complete: bool,
+    ) -> Vec<String> {
+        let ran: Vec<(Scope<'a>, &BTreeSet<String>)> = ran.into_iter().collect();
+        let used: BTreeSet<&String> = ran.iter().flat_map(|(_, waivers)| *waivers).collect();
         let over = |waiver: &Waiver| {
             format!(
                 "waiver {} expired on {}: {}",
                 waiver.name, waiver.expires, waiver.reason
             )
         };
-        let mut told: Vec<String> = self.expired.iter().map(over).collect();
+        let mut outlived: Vec<String> = self.expired.iter().map(over).collect();
         let idle = |waiver: &&Waiver| {
-            let ran =
-                |result: &&CaseResult| waiver.speaks_of(result) && result.status != Status::Skip;
-            complete && results.iter().any(|result| ran(&result)) && !used.contains(&waiver.name)
+            let in_scope = ran.iter().any(|(case, _)| waiver.covers_case(case));
+            complete && in_scope && !used.contains(&waiver.name)
         };
         let unused = self.live.iter().filter(idle);
-        told.extend(unused.map(|waiver| {
+        outlived.extend(unused.map(|waiver| {
             format!(
                 "waiver {} is unused: nothing in its scope was found",
                 waiver.name
             )
         }));
-        told
+        outlived
     }
+}
+
+/// A case, by the names that waivers use.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// Name of the lane.
+    pub lane: &'a str,
+    /// Label of the QEMU, `qemu-11.1`.
+    pub qemu: &'a str,
+    /// The machine type.
+    pub machine: &'a str,
+    /// The `-cpu` argument.
+    pub cpu: &'a str,
+    /// Name of the case.
+    pub case: &'a str,
+}
+
+/// Findings of a case, with waivers applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Findings that no waiver covers.
+    pub left: Vec<Finding>,
+    /// Names of the waivers that cover the others.
+    pub waivers: BTreeSet<String>,
 }
 
 impl Waiver {
@@ -157,19 +190,18 @@ impl Waiver {
             && fits(&self.host_vendors, &host.vendor)
     }
 
-    fn speaks_of(&self, result: &CaseResult) -> bool {
-        let case = &result.planned;
-        fits(&self.lanes, case.lane.name())
-            && fits(&self.qemus, &case.qemu.label)
-            && fits(&self.machines, &case.machine)
-            && fits(&self.models, &case.cpu)
-            && fits(&self.cases, &result.case)
+    fn covers_case(&self, case: &Scope<'_>) -> bool {
+        fits(&self.lanes, case.lane)
+            && fits(&self.qemus, case.qemu)
+            && fits(&self.machines, case.machine)
+            && fits(&self.models, case.cpu)
+            && fits(&self.cases, case.case)
     }
 
-    fn accepts(&self, change: &Finding) -> bool {
-        fits(&self.checks, change.check.name())
-            && fits(&self.findings, &change.name)
-            && fits(&self.places, &change.place.to_string())
+    fn accepts(&self, finding: &Finding) -> bool {
+        fits(&self.checks, finding.check.name())
+            && fits(&self.findings, &finding.name)
+            && fits(&self.places, &finding.place.to_string())
     }
 }
 
@@ -179,174 +211,5 @@ fn fits(globs: &[Glob], name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::case::offers::Offers;
-    use crate::case::{Case, Lane, Qemu};
-    use crate::check::finding::{CheckId, Kind, Layer};
-
-    const FILE: &str = "[[waiver]]\nname = \"leak\"\nreason = \"PVM executes CPUID natively\"\nlink = \"README\"\n\
-                        expires = 2030-01-31\nhost_modules = [\"kvm_pvm\"]\nlanes = [\"kvm*\"]\nchecks = [\"kvm-given\"]\n";
-
-    fn host(modules: &[&str], vendor: &str) -> HostKind {
-        HostKind {
-            modules: modules.iter().map(|module| (*module).to_owned()).collect(),
-            vendor: vendor.to_owned(),
-        }
-    }
-
-    fn waivers(modules: &[&str], today: (u16, u8, u8)) -> Waivers {
-        Waivers::parse(FILE, &host(modules, "AuthenticAMD"), today).expect("a file")
-    }
-
-    fn result(lane: Lane, checks: &[CheckId]) -> CaseResult {
-        let change = |check: &CheckId| {
-            Finding::new(
-                check.clone(),
-                Kind::Gained,
-                "sse4.1",
-                "clear",
-                "set",
-                Layer::Kvm,
-            )
-        };
-        CaseResult {
-            trial: "kvm/qemu-11.1/-/486-v1".to_owned(),
-            case: "kvm/qemu-11.1/-/486-v1".to_owned(),
-            planned: Case::new(
-                &Arc::new(Qemu {
-                    path: "qemu".into(),
-                    label: "qemu-11.1".to_owned(),
-                    offers: Arc::new(Offers::default()),
-                }),
-                lane,
-                "q35",
-                "486-v1",
-            ),
-            status: if checks.is_empty() {
-                Status::Pass
-            } else {
-                Status::Fail
-            },
-            reason: String::new(),
-            duration: Duration::ZERO,
-            command: Vec::new(),
-            changes: checks.iter().map(change).collect(),
-            waivers: BTreeSet::new(),
-            seen: None,
-            flow: None,
-            linux: None,
-            passage: None,
-            crossing: None,
-        }
-    }
-
-    const TODAY: (u16, u8, u8) = (2026, 11, 23);
-
-    fn covered(waivers: &Waivers, mut result: CaseResult) -> CaseResult {
-        waivers.cover(&mut result);
-        result
-    }
-
-    #[test]
-    fn a_covered_finding_is_waived() {
-        let waivers = waivers(&["kvm_pvm"], TODAY);
-        let result = covered(&waivers, result(Lane::KVM, &[CheckId::KvmGiven]));
-        assert_eq!(
-            (result.status, result.reason.as_str()),
-            (Status::Waived, "waived: leak")
-        );
-        assert!(waivers.outlived(&[result], true).is_empty());
-    }
-
-    #[test]
-    fn a_further_finding_still_fails() {
-        let result = covered(
-            &waivers(&["kvm_pvm"], TODAY),
-            result(Lane::KVM, &[CheckId::KvmGiven, CheckId::FeatureWords]),
-        );
-        assert_eq!((result.status, result.changes.len()), (Status::Fail, 1));
-    }
-
-    #[test]
-    fn another_host_or_lane_is_not_covered() {
-        let elsewhere = covered(
-            &waivers(&["kvm_intel"], TODAY),
-            result(Lane::KVM, &[CheckId::KvmGiven]),
-        );
-        assert_eq!(elsewhere.status, Status::Fail);
-        let other = covered(
-            &waivers(&["kvm_pvm"], TODAY),
-            result(Lane::TCG, &[CheckId::KvmGiven]),
-        );
-        assert_eq!(other.status, Status::Fail);
-    }
-
-    #[test]
-    fn a_host_of_another_vendor_is_not_covered() {
-        let file = format!("{FILE}host_vendors = [\"GenuineIntel\"]\n");
-        let status = |vendor: &str| {
-            let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], vendor), TODAY);
-            let found = result(Lane::KVM, &[CheckId::KvmGiven]);
-            covered(&waivers.expect("a file"), found).status
-        };
-        assert_eq!(status("GenuineIntel"), Status::Waived);
-        assert_eq!(status("AuthenticAMD"), Status::Fail);
-    }
-
-    #[test]
-    fn an_expired_waiver_covers_nothing_and_is_told() {
-        let waivers = waivers(&["kvm_pvm"], (2030, 2, 1));
-        let result = covered(&waivers, result(Lane::KVM, &[CheckId::KvmGiven]));
-        assert_eq!(result.status, Status::Fail);
-        let told = waivers.outlived(&[result], false);
-        assert_eq!(
-            told,
-            ["waiver leak expired on 2030-01-31: PVM executes CPUID natively"]
-        );
-    }
-
-    #[test]
-    fn an_unused_waiver_is_told_once_all_was_run() {
-        let waivers = waivers(&["kvm_pvm"], TODAY);
-        let passed = [result(Lane::KVM, &[])];
-        let unused = ["waiver leak is unused: nothing in its scope was found"];
-        assert_eq!(waivers.outlived(&passed, true), unused);
-        assert!(waivers.outlived(&passed, false).is_empty());
-        assert!(waivers.outlived(&[result(Lane::TCG, &[])], true).is_empty());
-    }
-
-    #[test]
-    fn a_malformed_file_is_told_with_its_place() {
-        let error = Waivers::parse("[[waiver]]\nname = 3\n", &HostKind::default(), TODAY)
-            .expect_err("an error");
-        assert!(error.contains("line 2, column 8"), "{error}");
-        let error = Waivers::parse(
-            &FILE.replace("PVM executes CPUID natively", " "),
-            &HostKind::default(),
-            TODAY,
-        );
-        assert_eq!(error.expect_err("an error"), "waiver leak has no reason");
-        let error = Waivers::parse(&format!("{FILE}{FILE}"), &HostKind::default(), TODAY);
-        assert_eq!(
-            error.expect_err("an error"),
-            "the waiver name leak is used twice"
-        );
-    }
-
-    #[test]
-    fn a_waiver_can_name_the_cases_that_it_speaks_of() {
-        for (cases, status) in [("kvm/*/486-*", Status::Waived), ("lab/*", Status::Fail)] {
-            let file = format!("{FILE}cases = [\"{cases}\"]\n");
-            let waivers = Waivers::parse(&file, &host(&["kvm_pvm"], ""), TODAY).expect("a file");
-            let mut result = result(Lane::KVM, &[CheckId::KvmGiven]);
-            waivers.cover(&mut result);
-            assert_eq!(result.status, status, "{cases}");
-            // Nothing of what it speaks of has run, so it is not unused either.
-            assert!(waivers.outlived(&[result], true).is_empty());
-        }
-    }
-}
+#[path = "waivers_tests.rs"]
+mod tests;

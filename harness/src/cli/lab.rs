@@ -91,7 +91,7 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     let rows: Vec<Row> = results
         .iter()
         .flatten()
-        .map(|result| Row::of(result, &class))
+        .map(|result| result.clone().on_host(&class))
         .collect();
     let file = RunFile {
         name: "this run".to_owned(),

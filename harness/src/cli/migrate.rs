@@ -11,7 +11,6 @@ use cpuid_fidelity::case::migration::pair;
 use cpuid_fidelity::case::migration::{Journey, Migration, Way};
 use cpuid_fidelity::case::trial::{Subject, Trial};
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
-use cpuid_fidelity::check::CaseResult;
 use cpuid_fidelity::plan::migrations::skipped_phases;
 use cpuid_fidelity::report::migration::told;
 use cpuid_fidelity::results::row::exit_status;
@@ -86,14 +85,14 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let mut head = Head::of(&trials, planned, None);
     let started = Instant::now();
-    let quiet = |_: &CaseResult| ();
+    let quiet = |_: &Row| ();
     let results = cpuid_fidelity::run::all(&engine, &references, &quiet);
     head.seconds = started.elapsed().as_secs_f64();
     let class = head.host.id.clone();
     let rows = results
         .iter()
         .flatten()
-        .map(|result| Row::of(result, &class));
+        .map(|result| result.clone().on_host(&class));
     let file = RunFile {
         name: "this run".to_owned(),
         head,

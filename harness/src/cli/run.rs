@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use clap::Args;
 use cpuid_fidelity::case::trial::Trial;
-use cpuid_fidelity::check::CaseResult;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::Inventory;
@@ -16,7 +15,7 @@ use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::journal;
 use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::results::{Head, Matrix, Row, RunFile};
+use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, row};
 use cpuid_fidelity::run::{Baseline, Engine};
 use cpuid_fidelity::util::files::write_whole;
 
@@ -92,7 +91,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         && arguments.choice.is_everything()
         && file.rows.len() == fresh.len();
     let complete = everything && !engine.bench.cancelled();
-    let outlived = engine.bench.store.waivers.outlived(&fresh, complete);
+    let outlived = row::outlived(&engine.bench.store.waivers, &fresh, complete);
     outputs.print(&file, started.elapsed(), &earlier);
     outlived
         .iter()
@@ -155,7 +154,7 @@ struct Ran {
     /// Everything, in the order of the plan.
     file: RunFile,
     /// The cases that ran now, and not in the interrupted run before.
-    fresh: Vec<CaseResult>,
+    fresh: Vec<Row>,
     /// What the run was kept in until its end.
     journal: Option<Journal>,
 }
@@ -200,11 +199,11 @@ fn run_all(
     let progress = Progress::new(open.iter().map(|trial| trial.cases.len()).sum());
     let unkept: OnceLock<std::io::Error> = OnceLock::new();
     let started = Instant::now();
-    let ended = |result: &CaseResult| {
+    let ended = |result: &Row| {
         // Kept before it is told: what was told is not lost.
         if let Some(journal) = &journal
             && !engine.bench.cancelled()
-            && let Err(error) = journal.add(&Row::of(result, &class))
+            && let Err(error) = journal.add(&result.clone().on_host(&class))
         {
             // A run whose results cannot be kept need not go on.
             let _ = unkept.set(error);
@@ -220,7 +219,7 @@ fn run_all(
     head.seconds = started.elapsed().as_secs_f64();
     let mut by_trial: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
     for (trial, results) in open.iter().zip(&fresh) {
-        let rows = results.iter().map(|result| Row::of(result, &class));
+        let rows = results.iter().map(|result| result.clone().on_host(&class));
         by_trial.insert(&trial.name, rows.collect());
     }
     let rows = trials.iter().flat_map(|trial| match done(trial) {

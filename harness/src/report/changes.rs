@@ -1,6 +1,6 @@
 //! Differences as people read them.
 
-use crate::check::{CaseResult, Finding};
+use crate::check::Finding;
 use crate::results::Row;
 use crate::util::shell::pasteable;
 
@@ -26,12 +26,7 @@ pub fn sentence(finding: &Finding) -> String {
     format!("{} {}{middle}{place}", finding.kind.name(), finding.name)
 }
 
-/// What a failed or broken case says of itself: the reason, the layer, the diff in expectation lines, and the command.
-pub fn explained(result: &CaseResult) -> String {
-    account(&Row::of(result, ""))
-}
-
-/// The same of a row.
+/// What is to be known of a failed or broken case: the reason, findings and layers, the diff in expectation lines, and the command.
 pub fn account(row: &Row) -> String {
     let mut text = format!("{} {}\n", row.status.word(), row.case);
     if !row.reason.is_empty() {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::{Table, presets};
 
 use crate::check::Kind;
-use crate::check::crossing::{By, Crossed, Outcome};
 use crate::results::Row;
 use crate::results::compat::{About, Entry, Matrix, Ways, crossings, ends};
+use crate::results::crossing::{By, Crossed, Outcome};
 use crate::results::words::{machines, models};
 use crate::util::order::natural;
 
@@ -231,8 +231,8 @@ fn table(matrix: &Matrix, cell: impl Fn(&str, &str) -> String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Status;
-    use crate::check::crossing::{Binary, Crossing};
+    use crate::results::Status;
+    use crate::results::crossing::{Binary, Crossing};
     use crate::results::fixture::row;
 
     fn crossed(machine: &str, model: &str, outcome: Outcome, review: &str) -> Row {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::changes::account;
-use crate::check::Status;
 use crate::results::Row;
+use crate::results::Status;
 
 /// The XML of a run.
 ///

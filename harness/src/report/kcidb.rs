@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::check::Status;
+use crate::results::Status;
 use crate::results::{Row, RunFile};
 
 use super::changes::account;

@@ -1,7 +1,7 @@
 //! KTAP version 1, as the kernel's selftests print it (Documentation/dev-tools/ktap.rst).
 
-use crate::check::Status;
 use crate::results::Row;
+use crate::results::Status;
 
 use super::changes::account;
 

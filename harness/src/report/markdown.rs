@@ -1,6 +1,7 @@
 //! Markdown, for a comment on a merge request: short, the causes first, the rest folded away.
 
-use crate::check::{Finding, Status};
+use crate::check::Finding;
+use crate::results::Status;
 use crate::results::history::Compared;
 use crate::results::{Cluster, RunFile, clusters};
 

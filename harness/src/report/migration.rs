@@ -1,9 +1,9 @@
 //! A migration as people read it: what became of it first, then what changed.
 
 use super::changes::sentence;
-use crate::check::{Outcome, Status};
 use crate::results::Row;
-use crate::results::row::Migration;
+use crate::results::migration::Migration;
+use crate::results::{Status, migration::Outcome};
 use crate::util::shell::pasteable;
 
 /// ```text

@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::changes::explained;
-use crate::check::{CaseResult, Status};
+use super::changes::account;
+use crate::results::{Row, Status};
 
 /// The progress of one run.
 pub struct Progress {
@@ -22,10 +22,10 @@ impl Progress {
     }
 
     /// A case has ended.
-    pub fn case(&self, result: &CaseResult, verbose: bool) {
+    pub fn case(&self, result: &Row, verbose: bool) {
         let quiet = matches!(result.status, Status::Pass | Status::Skip | Status::Miss);
         if !quiet || verbose {
-            let mut text = explained(result);
+            let mut text = account(result);
             if result.status == Status::Waived && !verbose {
                 // What people accept is told by name; -v tells every finding.
                 text = text

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::check::Status;
+use crate::results::Status;
 use crate::results::history::{Compared, Trend};
 use crate::results::{Cluster, Row, clusters};
 use crate::util::order::natural;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::row::{Key, Row};
 use super::words::{Names, machines, models, plain};
-use crate::check::Status;
 use crate::check::finding::{CheckId, Finding, Layer};
 use crate::check::place::Place;
+use crate::results::Status;
 
 /// Most features that a cluster's line names.
 const NAMED: usize = 8;

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::row::Row;
 use crate::case::pair::EVERY;
-use crate::check::Status;
-use crate::check::crossing::{By, Crossed, Crossing, Outcome};
+use crate::results::Status;
+use crate::results::crossing::{By, Crossed, Crossing, Outcome};
 use crate::util::order::natural;
 
 /// What a matrix is about.
@@ -203,7 +203,7 @@ fn both(row: &Row, crossing: &Crossing, (from, to): Way) -> Vec<(Way, Entry)> {
 mod tests {
     use super::*;
     use crate::check::Kind;
-    use crate::check::crossing::Binary;
+    use crate::results::crossing::Binary;
     use crate::results::fixture::row;
 
     /// A row from one release to another.

@@ -153,7 +153,7 @@ fn head(name: &str, line: &str) -> Result<Head, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Status;
+    use crate::results::Status;
     use crate::results::fixture::{head, row};
 
     fn whole() -> String {

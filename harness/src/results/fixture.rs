@@ -3,8 +3,9 @@
 use super::class::HostClass;
 use super::head::{Head, PlanId, RUN, VERSION};
 use super::row::Row;
-use crate::check::{Finding, Layer, Status};
+use crate::check::{Finding, Layer};
 use crate::cpuid::line::Line;
+use crate::results::Status;
 
 /// The head of a run that planned `cases`.
 pub fn head(cases: &[&str]) -> Head {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::clusters::Cluster;
 use super::file::{FileError, RunFile};
 use super::row::{Key, Row};
-use crate::check::Status;
+use crate::results::Status;
 
 /// Nights that are looked back on.
 pub const NIGHTS: usize = 30;

@@ -10,7 +10,7 @@ use super::file;
 use super::file::RunFile;
 use super::head::Head;
 use super::row::Row;
-use crate::check::Status;
+use crate::results::Status;
 
 /// A file of JSON lines that grows with the run, beside the file that will be the result.
 pub struct Journal {

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::file::RunFile;
 use super::head::{Head, PlanId};
 use super::row::{Key, Row};
-use crate::check::{CheckId, Finding, Kind, Layer, Status};
+use crate::check::{CheckId, Finding, Kind, Layer};
+use crate::results::Status;
 
 /// Why files cannot be joined.
 #[derive(Debug, thiserror::Error)]

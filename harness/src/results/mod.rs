@@ -11,14 +11,18 @@
 pub mod class;
 pub mod clusters;
 pub mod compat;
+pub mod crossing;
 pub mod file;
 #[cfg(test)]
 pub mod fixture;
 pub mod head;
 pub mod history;
 pub mod journal;
+pub mod linux;
 pub mod merge;
+pub mod migration;
 pub mod row;
+pub mod status;
 pub mod words;
 
 pub use class::HostClass;
@@ -28,3 +32,4 @@ pub use file::{FileError, RunFile};
 pub use head::{Head, PlanId};
 pub use merge::{MergeError, merge};
 pub use row::Row;
+pub use status::Status;

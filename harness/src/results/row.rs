@@ -1,12 +1,21 @@
 //! A case and what became of it, as JSON lines hold it. Fields may be added, never renamed.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use clap::ValueEnum as _;
+use fidelity_protocol::crc::crc32;
 use serde::{Deserialize, Serialize};
 
-use crate::case::Lane;
+use super::crossing::{Binary, Crossing};
+use super::linux::LinuxSeen;
+use super::migration::Migration;
+use super::status::Status;
 use crate::case::migration::Way;
-use crate::check::outcome::LinuxSeen;
-use crate::check::{CaseResult, Crossing, Finding, Outcome, Passage, Status};
+use crate::case::{Case, Lane};
+use crate::check::Finding;
+use crate::check::waivers::{Scope, Waivers};
+use crate::cpuid::line::Line;
 use crate::evidence::flow::Step;
 
 /// One line of a run's results.
@@ -35,7 +44,7 @@ pub struct Row {
     /// Why, where the status does not say it all.
     #[serde(default)]
     pub reason: String,
-    /// QEMU's life, in milliseconds.
+    /// Milliseconds from QEMU's start to its end.
     #[serde(default)]
     pub duration_ms: f64,
     /// The exact command line.
@@ -46,7 +55,7 @@ pub struct Row {
     pub changes: Vec<Finding>,
     /// Names of the waivers that covered something.
     #[serde(default)]
-    pub waivers: Vec<String>,
+    pub waivers: BTreeSet<String>,
     /// The host class it ran on, where that has a say in the result (the KVM lanes); `None` where it has none.
     #[serde(default)]
     pub host: Option<String>,
@@ -68,81 +77,96 @@ pub struct Row {
     pub crossing: Option<Crossing>,
 }
 
-/// A migration that was tried. `qemu` of its row is the source, labelled with the pair.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Migration {
-    /// The source.
-    pub from: Binary,
-    /// The destination.
-    pub to: Binary,
-    /// How the state travelled.
-    pub way: Way,
-    /// What became of it; null where it broke off for a reason that says nothing of either QEMU's promises, or was not tried.
-    pub outcome: Option<Outcome>,
-    /// Which sides refused or failed.
-    #[serde(default)]
-    pub sides: Vec<String>,
-    /// Their own words.
-    #[serde(default)]
-    pub message: String,
-    /// Milliseconds of the whole migration, as the source tells them.
-    #[serde(default)]
-    pub total_ms: Option<u64>,
-    /// Milliseconds during which the guest stood still.
-    #[serde(default)]
-    pub downtime_ms: Option<u64>,
-    /// Bytes of RAM in the stream.
-    #[serde(default)]
-    pub ram_bytes: Option<u64>,
-}
-
-impl From<&Passage> for Migration {
-    fn from(passage: &Passage) -> Migration {
-        Migration {
-            from: Binary::of(&passage.from),
-            to: Binary::of(&passage.to),
-            way: passage.way,
-            outcome: passage.outcome,
-            sides: passage
-                .sides
-                .iter()
-                .map(|side| (*side).to_owned())
-                .collect(),
-            message: passage.message.clone(),
-            total_ms: passage.total_ms,
-            downtime_ms: passage.downtime_ms,
-            ram_bytes: passage.ram_bytes,
-        }
-    }
-}
-
-pub use crate::check::crossing::Binary;
-
 impl Row {
-    /// Of a result; `class` is the name of this host's class.
-    pub fn of(result: &CaseResult, class: &str) -> Row {
-        let case = &result.planned;
+    /// A case and what became of it, and nothing more yet; `name` is unique within the plan.
+    ///
+    /// Where the host has a say in the result, `host` is empty until [`Row::on_host`] fills it.
+    pub fn new(trial: &str, name: String, case: &Case, status: Status, reason: &str) -> Row {
         Row {
-            case: result.case.clone(),
-            trial: result.trial.clone(),
+            case: name,
+            trial: trial.to_owned(),
             lane: case.lane,
             qemu: Binary::of(&case.qemu),
             machine: case.machine.clone(),
             cpu: case.cpu.clone(),
             resolved: case.resolved_model().map(str::to_owned),
             smp: case.smp.as_str().to_owned(),
-            status: result.status,
-            reason: result.reason.clone(),
-            duration_ms: result.duration.as_secs_f64() * 1000.0,
-            command: result.command.clone(),
-            changes: result.changes.clone(),
-            waivers: result.waivers.iter().cloned().collect(),
-            host: (!case.host_independent()).then(|| class.to_owned()),
-            seen: result.seen.clone(),
-            flow: result.flow.clone(),
-            linux: result.linux.clone(),
-            migration: result.passage.as_ref().map(Migration::from),
-            crossing: result.crossing.clone(),
+            status,
+            reason: reason.to_owned(),
+            duration_ms: 0.0,
+            command: Vec::new(),
+            changes: Vec::new(),
+            waivers: BTreeSet::new(),
+            host: (!case.host_independent()).then(String::new),
+            seen: None,
+            flow: None,
+            linux: None,
+            migration: None,
+            crossing: None,
+        }
+    }
+
+    /// The same, run on a host of that class.
+    #[must_use]
+    pub fn on_host(self, class: &str) -> Row {
+        Row {
+            host: self.host.map(|_| class.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same, with the time from QEMU's start to its end and with its command line.
+    #[must_use]
+    pub fn ran(self, duration: Duration, command: &[String]) -> Row {
+        Row {
+            duration_ms: duration.as_secs_f64() * 1000.0,
+            command: command.to_vec(),
+            ..self
+        }
+    }
+
+    /// The same, with features through the layers.
+    #[must_use]
+    pub fn through(self, flow: Option<Vec<Step>>) -> Row {
+        Row { flow, ..self }
+    }
+
+    /// The same, of a guest that ran to its end and showed `lines`.
+    #[must_use]
+    pub fn saw(self, lines: &[Line]) -> Row {
+        let text: Vec<String> = lines.iter().map(Line::to_string).collect();
+        let seen = crc32(&[text.join("\n").as_bytes()]);
+        Row {
+            seen: Some(format!("{seen:08x}")),
+            ..self
+        }
+    }
+
+    /// Takes what waivers cover out of the findings, and notes by which ones. A case all of whose findings are covered is WAIVED, and
+    /// keeps them all.
+    pub fn waive(&mut self, waivers: &Waivers) {
+        if self.status != Status::Fail || self.changes.is_empty() {
+            return;
+        }
+        let covered = waivers.cover(&self.waiver_scope(), &self.changes);
+        self.waivers.extend(covered.waivers);
+        if covered.left.is_empty() {
+            let names: Vec<&str> = self.waivers.iter().map(String::as_str).collect();
+            self.reason = format!("waived: {}", names.join(", "));
+            self.status = Status::Waived;
+        } else {
+            self.changes = covered.left;
+        }
+    }
+
+    /// The case as waivers name it.
+    fn waiver_scope(&self) -> Scope<'_> {
+        Scope {
+            lane: self.lane.name(),
+            qemu: &self.qemu.label,
+            machine: &self.machine,
+            cpu: &self.cpu,
+            case: &self.case,
         }
     }
 
@@ -177,7 +201,7 @@ impl Row {
             duration_ms: 0.0,
             command: Vec::new(),
             changes: Vec::new(),
-            waivers: Vec::new(),
+            waivers: BTreeSet::new(),
             seen: None,
             flow: None,
             linux: None,
@@ -199,6 +223,13 @@ impl Row {
     }
 }
 
+/// The waivers that are over or unused, a sentence each; see [`Waivers::outlived`].
+pub fn outlived(waivers: &Waivers, rows: &[Row], complete: bool) -> Vec<String> {
+    let ran = rows.iter().filter(|row| row.status != Status::Skip);
+    let ran = ran.map(|row| (row.waiver_scope(), &row.waivers));
+    waivers.outlived(ran, complete)
+}
+
 /// Case, and host class.
 pub type Key = (String, Option<String>);
 
@@ -208,4 +239,43 @@ pub fn exit_status<'a>(rows: impl IntoIterator<Item = &'a Row>) -> u8 {
         .map(|row| row.status.exit_status())
         .max()
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostKind;
+    use crate::results::fixture::{lost, row};
+
+    fn waivers(finding: &str) -> Waivers {
+        let text = format!(
+            "[[waiver]]\nname = \"known\"\nreason = \"r\"\nlink = \"l\"\nexpires = 2030-01-31\nfindings = [\"{finding}\"]\n"
+        );
+        Waivers::parse(&text, &HostKind::default(), (2026, 1, 1)).expect("a file")
+    }
+
+    #[test]
+    fn a_case_is_waived_where_all_of_its_findings_are_covered() {
+        let mut covered = lost("tcg/qemu-11.1/-/max", &["avx2", "avx"]);
+        covered.waive(&waivers("avx*"));
+        assert_eq!((covered.status, covered.changes.len()), (Status::Waived, 2));
+        assert_eq!(covered.reason, "waived: known");
+        assert!(outlived(&waivers("avx*"), &[covered], true).is_empty());
+    }
+
+    #[test]
+    fn a_case_with_a_further_finding_fails_with_that() {
+        let mut partly = lost("tcg/qemu-11.1/-/max", &["avx2", "sse"]);
+        partly.waive(&waivers("avx*"));
+        assert_eq!((partly.status, partly.changes.len()), (Status::Fail, 1));
+        assert_eq!(partly.waivers, ["known".to_owned()].into());
+    }
+
+    #[test]
+    fn a_skipped_case_leaves_its_waivers_unjudged() {
+        let skipped = [row("tcg/qemu-11.1/-/max", Status::Skip)];
+        assert!(outlived(&waivers("avx2"), &skipped, true).is_empty());
+        let passed = [row("tcg/qemu-11.1/-/max", Status::Pass)];
+        assert_eq!(outlived(&waivers("avx2"), &passed, true).len(), 1);
+    }
 }

@@ -7,17 +7,13 @@ use rayon::prelude::*;
 use super::engine::Engine;
 use super::judge::{judge, result};
 use crate::case::Trial;
-use crate::check::{CaseResult, Status};
 use crate::host::Ability;
+use crate::results::{Row, Status};
 
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
-pub fn all(
-    engine: &Engine,
-    trials: &[&Trial],
-    done: &(dyn Fn(&CaseResult) + Sync),
-) -> Vec<Vec<CaseResult>> {
+pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> Vec<Vec<Row>> {
     let ability = Ability::of_this_host();
-    let ended: Mutex<Vec<(usize, Vec<CaseResult>)>> = Mutex::default();
+    let ended: Mutex<Vec<(usize, Vec<Row>)>> = Mutex::default();
     let each = |(index, trial): (usize, &&Trial)| {
         let results = match unable(&ability, engine, trial) {
             Some(results) => {
@@ -56,7 +52,7 @@ pub fn skip(engine: &Engine, ability: &Ability, trial: &Trial) -> Option<String>
 }
 
 /// The results of a trial that is not run.
-fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<CaseResult>> {
+fn unable(ability: &Ability, engine: &Engine, trial: &Trial) -> Option<Vec<Row>> {
     let (status, reason) = match skip(engine, ability, trial) {
         Some(reason) => (Status::Skip, reason),
         None if engine.bench.cancelled() => (Status::Miss, "cancelled before it ran".to_owned()),

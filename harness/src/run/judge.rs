@@ -2,22 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use fidelity_protocol::crc::crc32;
 use rayon::prelude::*;
 
 use super::engine::{Engine, Gathered};
 use crate::case::{Case, Qemu, Subject, Trial};
 use crate::check::groups::{Models, shifted};
-use crate::check::outcome::{CaseResult, LinuxSeen, Status};
 use crate::check::{Finding, Groups, Layer, all, compare, compare_with_emptied};
 use crate::cpuid::{Line, parse};
-use crate::evidence::flow::Step;
 use crate::evidence::{Evidence, way};
 use crate::expectation::store::{Expected, RECORD, in_ci};
 use crate::lanes::backend::Comparable;
 use crate::lanes::{Backend, Broken, Observation, Observed};
+use crate::results::{Row, Status, linux::LinuxSeen};
 
 /// The layer that is responsible where a guest under TCG does not see what the model promised: nothing but QEMU had a hand in it.
 pub(super) const LAYER: Layer = Layer::Qemu;
@@ -26,14 +24,14 @@ pub(super) const LAYER: Layer = Layer::Qemu;
 #[derive(Debug)]
 pub struct Verdict {
     /// One a case.
-    pub results: Vec<CaseResult>,
+    pub results: Vec<Row>,
     /// The text that would be the expectation if this run were right; `None` where a guest could not be observed, or nothing is
     /// recorded of the trial.
     pub observed: Option<String>,
 }
 
 /// Runs a trial. `done` is called for each case as it ends.
-pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&Row) + Sync)) -> Verdict {
     match &trial.subject {
         Subject::Whole | Subject::Layers => each(engine, trial, done),
         Subject::Machine => machine(engine, trial, done),
@@ -43,7 +41,7 @@ pub fn judge(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)
 }
 
 /// Each case by itself.
-fn each(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+fn each(engine: &Engine, trial: &Trial, done: &(dyn Fn(&Row) + Sync)) -> Verdict {
     let mut results = Vec::new();
     let mut observed = None;
     for case in &trial.cases {
@@ -60,7 +58,7 @@ fn each(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> 
 }
 
 /// The result of a case, and what it showed as expectation lines.
-fn single(engine: &Engine, trial: &Trial, case: &Case) -> (CaseResult, Option<Vec<Line>>) {
+fn single(engine: &Engine, trial: &Trial, case: &Case) -> (Row, Option<Vec<Line>>) {
     let started = Instant::now();
     let Gathered { guest, evidence } = engine.gather(case);
     if let Some(Err(unseen)) = guest.as_deref() {
@@ -83,7 +81,7 @@ fn single(engine: &Engine, trial: &Trial, case: &Case) -> (CaseResult, Option<Ve
     };
     let lines = lane.lines(&engine.bench, case, &evidence);
     let mut result = compared(engine, trial, case, lane, &evidence, &lines);
-    result.linux = evidence.linux_report().as_ref().map(LinuxSeen::of);
+    result.linux = evidence.linux_report().as_ref().map(LinuxSeen::from_report);
     let result = result
         .ran(elapsed, &command)
         .saw(&lines)
@@ -108,7 +106,7 @@ fn compared(
     lane: &dyn Backend,
     evidence: &Evidence,
     lines: &[Line],
-) -> CaseResult {
+) -> Row {
     let checked = all(evidence, engine.rules());
     if matches!(trial.subject, Subject::Layers) {
         return by_layers(engine, trial, case, evidence, checked);
@@ -118,7 +116,7 @@ fn compared(
         Comparable::No(reason) => return result(trial, case, Status::Skip, &reason),
         Comparable::ByRulesAlone(reason) => {
             let judged = judged(engine, trial, case, checked);
-            CaseResult { reason, ..judged }
+            Row { reason, ..judged }
         }
         Comparable::Yes => expected(engine, trial, case, |expected| {
             let expected = parse::lines(expected).map_err(|error| error.to_string())?;
@@ -143,7 +141,7 @@ fn by_layers(
     case: &Case,
     evidence: &Evidence,
     mut changes: Vec<Finding>,
-) -> CaseResult {
+) -> Row {
     let baseline = engine.baseline.as_ref();
     let name = trial.case_name(case);
     let since = baseline.map(|then| then.since(&engine.bench.store, &name, evidence));
@@ -163,18 +161,18 @@ pub(super) fn judged(
     trial: &Trial,
     case: &Case,
     mut changes: Vec<Finding>,
-) -> CaseResult {
+) -> Row {
     changes.retain(|change| !engine.without.contains(change.check.name()));
     let status = if changes.is_empty() {
         Status::Pass
     } else {
         Status::Fail
     };
-    let mut result = CaseResult {
+    let mut result = Row {
         changes,
         ..result(trial, case, status, "")
     };
-    engine.bench.store.waivers.cover(&mut result);
+    result.waive(&engine.bench.store.waivers);
     result
 }
 
@@ -185,7 +183,7 @@ struct Pair<'a> {
     newest: Arc<Observed>,
 }
 
-fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) -> Verdict {
+fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&Row) + Sync)) -> Verdict {
     let all = trial.cases.iter().flat_map(models).collect();
     let all = Models::new(all, &engine.bench.store.sets);
     let run = |case| {
@@ -194,7 +192,7 @@ fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&CaseResult) + Sync)) 
         done(&result);
         (pair, result)
     };
-    let ran: Vec<(Pair<'_>, CaseResult)> = engine
+    let ran: Vec<(Pair<'_>, Row)> = engine
         .bench
         .pool()
         .install(|| trial.cases.par_iter().map(run).collect());
@@ -244,7 +242,7 @@ fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
     Ok(compare_with_emptied(&newest.lines, &here.lines, LAYER))
 }
 
-fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>, all: &Models) -> CaseResult {
+fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>, all: &Models) -> Row {
     let case = pair.case;
     let (elapsed, command) = match &*pair.here {
         Ok(Observation {
@@ -284,7 +282,7 @@ pub(super) fn expected(
     trial: &Trial,
     case: &Case,
     compare: impl FnOnce(&str) -> Result<Vec<Finding>, String>,
-) -> CaseResult {
+) -> Row {
     let path = &trial.expectation;
     let shown = path.display();
     match engine.bench.store.expectation(path) {
@@ -318,7 +316,7 @@ pub fn text(lines: &[Line]) -> String {
 }
 
 /// A guest that could not be observed: our own doing where the run was cancelled.
-pub(super) fn broken(trial: &Trial, case: &Case, broken: &Broken) -> CaseResult {
+pub(super) fn broken(trial: &Trial, case: &Case, broken: &Broken) -> Row {
     let status = if broken.cancelled {
         Status::Miss
     } else {
@@ -328,46 +326,8 @@ pub(super) fn broken(trial: &Trial, case: &Case, broken: &Broken) -> CaseResult 
 }
 
 /// A result with nothing but a status and a reason.
-pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> CaseResult {
-    CaseResult {
-        trial: trial.name.clone(),
-        case: trial.case_name(case),
-        planned: case.clone(),
-        status,
-        reason: reason.to_owned(),
-        duration: Duration::ZERO,
-        command: Vec::new(),
-        changes: Vec::new(),
-        waivers: BTreeSet::new(),
-        seen: None,
-        flow: None,
-        linux: None,
-        passage: None,
-        crossing: None,
-    }
-}
-
-impl CaseResult {
-    pub(super) fn ran(self, duration: Duration, command: &[String]) -> CaseResult {
-        CaseResult {
-            duration,
-            command: command.to_vec(),
-            ..self
-        }
-    }
-
-    fn through(self, flow: Option<Vec<Step>>) -> CaseResult {
-        CaseResult { flow, ..self }
-    }
-
-    /// The guest ran to its end and showed `lines`.
-    pub(super) fn saw(self, lines: &[Line]) -> CaseResult {
-        let seen = crc32(&[text(lines).as_bytes()]);
-        CaseResult {
-            seen: Some(format!("{seen:08x}")),
-            ..self
-        }
-    }
+pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> Row {
+    Row::new(&trial.name, trial.case_name(case), case, status, reason)
 }
 
 /// Models and machine types that have an expectation and that the release no longer offers, by their files.

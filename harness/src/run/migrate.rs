@@ -14,14 +14,15 @@ use crate::case::Trial;
 use crate::case::guest::{Case, Qemu};
 use crate::case::migration::Migration;
 use crate::case::migration::pair;
-use crate::check::crossing;
-use crate::check::crossing::{Binary, By, Crossed, Crossing};
 use crate::check::groups::{Models, shifted};
 use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
-use crate::check::{CaseResult, CheckId, Finding, Groups, Kind, Outcome, Passage, Status, compare};
+use crate::check::{CheckId, Finding, Groups, Kind, compare};
 use crate::cpuid::assemble::assemble;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
+use crate::results::crossing::{By, Crossed, Crossing};
+use crate::results::migration::Outcome;
+use crate::results::{Row, Status, crossing, migration};
 use crate::vmm::migrate::told::{Migrated, Stage};
 
 /// Migrates the guests of a trial.
@@ -29,7 +30,7 @@ pub(super) fn judge(
     engine: &Engine,
     trial: &Trial,
     migration: &Migration,
-    done: &(dyn Fn(&CaseResult) + Sync),
+    done: &(dyn Fn(&Row) + Sync),
 ) -> Verdict {
     let run = |case: &Case| {
         let tried = Tried {
@@ -97,12 +98,12 @@ pub fn lacking(case: &Case, migration: &Migration) -> Option<String> {
 }
 
 /// What a migration tells of two releases; nothing where it stayed within one, or broke off for a reason that says nothing of either.
-fn crossing(passage: &Passage, changes: &[Finding]) -> Option<Crossing> {
+fn crossing(passage: &migration::Migration, changes: &[Finding]) -> Option<Crossing> {
     if passage.from.path == passage.to.path {
         return None;
     }
     Some(Crossing {
-        from: Binary::of(&passage.from),
+        from: passage.from.clone(),
         by: By::Migration,
         outcome: match passage.outcome? {
             Outcome::Clean => crossing::Outcome::Safe,
@@ -153,7 +154,7 @@ struct Seen {
 
 impl Tried<'_> {
     /// The result, and where the guest was seen on both sides what changed with the migration.
-    fn judged(&self) -> (CaseResult, Option<Vec<Finding>>) {
+    fn judged(&self) -> (Row, Option<Vec<Finding>>) {
         if let Some(reason) = lacking(self.case, self.migration) {
             return (
                 self.finished(
@@ -196,7 +197,11 @@ impl Tried<'_> {
             }
             Err(stopped) => {
                 passage.outcome = stopped.outcome;
-                passage.sides = ran.sides.iter().map(|side| side.word()).collect();
+                passage.sides = ran
+                    .sides
+                    .iter()
+                    .map(|side| side.word().to_owned())
+                    .collect();
                 passage.message.clone_from(&stopped.message);
                 (self.broken_off(&stopped), None)
             }
@@ -204,16 +209,16 @@ impl Tried<'_> {
         let result = result.ran(ran.elapsed, &self.again());
         let crossing = crossing(&passage, changes.as_deref().unwrap_or_default());
         let result = self.finished(result, passage);
-        (CaseResult { crossing, ..result }, changes)
+        (Row { crossing, ..result }, changes)
     }
 
-    fn passage(&self) -> Passage {
-        Passage::new(&self.case.qemu, self.migration)
+    fn passage(&self) -> migration::Migration {
+        migration::Migration::planned(&self.case.qemu, self.migration)
     }
 
-    fn finished(&self, result: CaseResult, passage: Passage) -> CaseResult {
-        CaseResult {
-            passage: Some(passage),
+    fn finished(&self, result: Row, passage: migration::Migration) -> Row {
+        Row {
+            migration: Some(passage),
             ..result
         }
     }
@@ -265,7 +270,7 @@ impl Tried<'_> {
     }
 
     /// Held against the expectation where there is one, else against nothing at all: every difference is a finding.
-    fn compared(&self, seen: &Seen) -> CaseResult {
+    fn compared(&self, seen: &Seen) -> Row {
         let (engine, trial, case) = (self.engine, self.trial, self.case);
         let mut result = match trial.expectation.as_os_str().is_empty() {
             true => {
@@ -287,7 +292,7 @@ impl Tried<'_> {
         result
     }
 
-    fn broken_off(&self, stopped: &Stopped) -> CaseResult {
+    fn broken_off(&self, stopped: &Stopped) -> Row {
         let Stopped { status, reason, .. } = stopped;
         if *status != Status::Fail {
             return result(self.trial, &self.shown, *status, reason);

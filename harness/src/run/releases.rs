@@ -10,14 +10,14 @@ use super::judge::{LAYER, Verdict, broken, judged, result};
 use crate::case::Trial;
 use crate::case::guest::Case;
 use crate::case::pair::Pair;
-use crate::check::crossing::{Binary, By, Crossed, Crossing, Outcome};
 use crate::check::groups::{Models, shifted};
-use crate::check::outcome::{CaseResult, Status};
 use crate::check::releases::{Cells, Scope};
 use crate::check::{Finding, Releases, Shift, compare, compare_with_emptied};
 use crate::cpuid::line::{Line, Place};
 use crate::expectation::store::{Expected, Store};
 use crate::lanes::{Broken, Observation};
+use crate::results::crossing::{Binary, By, Crossed, Crossing, Outcome};
+use crate::results::{Row, Status};
 
 /// What a pair is expected to change: files, each of which holds on top of those before.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub(super) fn judge(
     engine: &Engine,
     trial: &Trial,
     pair: &Pair,
-    done: &(dyn Fn(&CaseResult) + Sync),
+    done: &(dyn Fn(&Row) + Sync),
 ) -> Verdict {
     let scope = Scope {
         machines: pair.machines().map(str::to_owned).collect(),
@@ -69,12 +69,12 @@ pub(super) fn judge(
 
 /// A case that was run, with what its file would say of it.
 struct Ran {
-    result: CaseResult,
+    result: Row,
     shifts: Option<BTreeSet<Shift>>,
 }
 
-impl From<CaseResult> for Ran {
-    fn from(result: CaseResult) -> Ran {
+impl From<Row> for Ran {
+    fn from(result: Row) -> Ran {
         Ran {
             result,
             shifts: None,
@@ -171,15 +171,14 @@ fn crossing(pair: &Pair, outcome: Outcome, changes: Vec<Crossed>, command: &[Str
 fn observed(ran: &[Ran], expectations: &Expectations, scope: &Scope) -> Option<String> {
     let (mut cells, mut seen) = (Cells::default(), BTreeMap::<Shift, Cells>::new());
     for Ran { result, shifts } in ran {
-        let case = &result.planned;
         if result.status == Status::Skip {
             continue;
         }
         for shift in shifts.as_ref()? {
             let cells = seen.entry(shift.clone()).or_default();
-            cells.insert(&case.machine, &case.cpu);
+            cells.insert(&result.machine, &result.cpu);
         }
-        cells.insert(&case.machine, &case.cpu);
+        cells.insert(&result.machine, &result.cpu);
     }
     let own = expectations.own.clone().unwrap_or_default();
     Some(own.updated(&cells, &seen).render(scope))

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use cpuid_fidelity::check::{Finding, Layer, Status};
+use cpuid_fidelity::check::{Finding, Layer};
 use cpuid_fidelity::cpuid::line::Line;
 use cpuid_fidelity::evidence::flow::Step;
 use cpuid_fidelity::report::html;
+use cpuid_fidelity::results::Status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
 
 use super::require::{Capability, require, root, unpacked_qemus};

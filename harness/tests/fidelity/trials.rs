@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use cpuid_fidelity::case::trial::Trial as Planned;
 use cpuid_fidelity::case::{Filter, LabKernel, Lane, Qemu};
-use cpuid_fidelity::check::{CaseResult, Status};
 use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::expectation::record::RecordError;
 use cpuid_fidelity::expectation::store::{Expected, RECORD, Store};
@@ -20,7 +19,8 @@ use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::{Inventory, inventory};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::class::HostClass;
-use cpuid_fidelity::results::{Row, file};
+use cpuid_fidelity::results::file;
+use cpuid_fidelity::results::{Row, Status};
 use cpuid_fidelity::run::judge::{Verdict, judge, result};
 use cpuid_fidelity::run::libvirt::policies;
 use cpuid_fidelity::run::{Engine, catalogue, causes, vanished};
@@ -372,10 +372,9 @@ fn lines(text: &str) -> BTreeSet<&str> {
     text.lines().filter(|line| !line.is_empty()).collect()
 }
 
-fn verdict_of(results: &[CaseResult]) -> Result<(), Failed> {
-    let bad =
-        |result: &&CaseResult| matches!(result.status, Status::Fail | Status::Error | Status::Miss);
-    let texts: Vec<String> = results.iter().filter(bad).map(changes::explained).collect();
+fn verdict_of(results: &[Row]) -> Result<(), Failed> {
+    let bad = |result: &&Row| matches!(result.status, Status::Fail | Status::Error | Status::Miss);
+    let texts: Vec<String> = results.iter().filter(bad).map(changes::account).collect();
     if texts.is_empty() {
         return Ok(());
     }
@@ -455,12 +454,12 @@ fn number(name: &str) -> anyhow::Result<Option<f64>> {
 }
 
 /// Appends a case to the JSON lines, if there is a file for them.
-fn log(result: &CaseResult) {
+fn log(result: &Row) {
     let Some(path) = std::env::var_os("CPUID_FIDELITY_JSON").map(PathBuf::from) else {
         return;
     };
     static CLASS: LazyLock<String> = LazyLock::new(|| HostClass::of_this_host().id);
-    let line = file::line(&Row::of(result, &CLASS));
+    let line = file::line(&result.clone().on_host(&CLASS));
     let file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::check::{Finding, Status};
+use crate::check::Finding;
 use crate::cpuid::line::Line;
 use crate::report::changes::sentence;
+use crate::results::Status;
 use crate::results::history::{Compared, Trend};
 use crate::results::{Cluster, Row};
 

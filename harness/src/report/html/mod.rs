@@ -7,7 +7,8 @@ mod data;
 
 use askama::Template;
 
-use crate::check::{Layer, Status};
+use crate::check::Layer;
+use crate::results::Status;
 use crate::results::history::{Compared, History};
 use crate::results::{RunFile, clusters};
 

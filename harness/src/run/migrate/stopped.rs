@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::check::{Outcome, Status};
 use crate::evidence::warnings::Warnings;
+use crate::results::{Status, migration::Outcome};
 use crate::util::process::Ending;
 use crate::vmm::failure::{is_refusal_by_enforce, without_tcg_warnings};
 use crate::vmm::guest::Boot;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Finding, Kind};
-use super::place::Place;
 use crate::case::guest::Qemu;
+use crate::check::place::Place;
+use crate::check::{Finding, Kind};
 
 /// A QEMU, as results name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
-//! What can become of a migration, told apart.
-
-use std::sync::Arc;
+//! What can become of a migration.
 
 use serde::{Deserialize, Serialize};
 
+use super::crossing::Binary;
 use crate::case::guest::Qemu;
-use crate::case::migration::{Migration, Way};
+use crate::case::migration;
+use crate::case::migration::Way;
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,35 +33,40 @@ impl Outcome {
     }
 }
 
-/// A migration that was tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passage {
+/// A migration that was tried. `qemu` of its row is the source, labelled with the pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migration {
     /// The source.
-    pub from: Arc<Qemu>,
+    pub from: Binary,
     /// The destination.
-    pub to: Arc<Qemu>,
+    pub to: Binary,
     /// How the state travelled.
     pub way: Way,
-    /// What became of it; `None` where it broke off for a reason that says nothing of either QEMU's promises.
+    /// What became of it; null where it broke off for a reason that says nothing of either QEMU's promises, or was not tried.
     pub outcome: Option<Outcome>,
-    /// Which sides refused or failed: `source`, `destination`.
-    pub sides: Vec<&'static str>,
-    /// Their own words.
+    /// Which sides refused or failed.
+    #[serde(default)]
+    pub sides: Vec<String>,
+    /// The message of the side that refused or failed.
+    #[serde(default)]
     pub message: String,
-    /// Milliseconds of the whole migration, as the source tells them.
+    /// Milliseconds of the whole migration, as the source reports them.
+    #[serde(default)]
     pub total_ms: Option<u64>,
-    /// Milliseconds during which the guest stood still, likewise.
+    /// Milliseconds during which the guest stood still.
+    #[serde(default)]
     pub downtime_ms: Option<u64>,
-    /// Bytes of RAM in the stream, likewise.
+    /// Bytes of RAM in the stream.
+    #[serde(default)]
     pub ram_bytes: Option<u64>,
 }
 
-impl Passage {
+impl Migration {
     /// One that has not begun.
-    pub fn new(from: &Arc<Qemu>, migration: &Migration) -> Passage {
-        Passage {
-            from: Arc::clone(from),
-            to: Arc::clone(&migration.to),
+    pub fn planned(from: &Qemu, migration: &migration::Migration) -> Migration {
+        Migration {
+            from: Binary::of(from),
+            to: Binary::of(&migration.to),
             way: migration.journey.way,
             outcome: None,
             sides: Vec::new(),
