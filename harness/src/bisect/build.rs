@@ -9,7 +9,7 @@ use crate::util::cancel::Cancel;
 use crate::util::process::Ending;
 use crate::util::tool;
 
-/// How a commit is built, where nothing else is said: scripts of this project, run by `sh` with `$SRC` and `$BUILD`.
+/// How a commit is built where no command is given: scripts of this project, run by `sh` with `$SRC` and `$BUILD`.
 const QEMU: &str = include_str!("../../../scripts/bisect/build-qemu");
 const KERNEL: &str = include_str!("../../../scripts/bisect/build-kernel");
 
@@ -37,13 +37,13 @@ pub enum Built {
 /// Why nothing was built, whatever the commit is.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// No shell.
+    /// No shell, or its folder cannot be made.
     #[error("failed to start the build: {0}")]
     Start(std::io::Error),
     /// No other commit would build either.
     #[error("no space left to build in: {0}")]
     Space(String),
-    /// The build says that it worked, and left nothing.
+    /// The build ended with status 0, and its product is not there.
     #[error("the build left no {0}; --binary or --image says where it is")]
     Nothing(PathBuf),
     /// The run was cancelled.
@@ -54,7 +54,7 @@ pub enum BuildError {
 /// Most lines of a build that are kept to say why it failed.
 const LAST: usize = 12;
 
-/// What `write` and the tools of a build say when a disk is full (strerror(ENOSPC), EDQUOT).
+/// What the tools of a build print when a disk is full: strerror(ENOSPC), strerror(EDQUOT).
 const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
 impl Build {
@@ -69,7 +69,7 @@ impl Build {
         source: &Path,
         folder: &Path,
         cancel: &Cancel,
-        hear: &mut dyn FnMut(&str),
+        on_line: &mut dyn FnMut(&str),
     ) -> Result<Built, BuildError> {
         let product = self.place(&self.product, source, folder);
         let script = match (&self.command, kernel) {
@@ -78,10 +78,10 @@ impl Build {
             (None, false) => QEMU,
         };
         let fresh = !folder.exists();
-        let mut failed = shell(script, source, folder, cancel, hear)?;
+        let mut failed = shell(script, source, folder, cancel, on_line)?;
         if failed.is_some() && self.command.is_none() && !fresh {
             std::fs::remove_dir_all(folder).map_err(BuildError::Start)?;
-            failed = shell(script, source, folder, cancel, hear)?;
+            failed = shell(script, source, folder, cancel, on_line)?;
         }
         match failed {
             Some(why) => Ok(Built::Failed(why)),
@@ -110,16 +110,16 @@ fn shell(
     source: &Path,
     folder: &Path,
     cancel: &Cancel,
-    hear: &mut dyn FnMut(&str),
+    on_line: &mut dyn FnMut(&str),
 ) -> Result<Option<String>, BuildError> {
     std::fs::create_dir_all(folder).map_err(BuildError::Start)?;
     let variables: [(&str, &OsStr); 2] =
         [("SRC", source.as_os_str()), ("BUILD", folder.as_os_str())];
     let mut last: Vec<String> = Vec::new();
     let mut full = None;
-    let mut heard = |line: &str| {
-        hear(line);
-        if FULL.iter().any(|words| line.contains(words)) {
+    let mut record = |line: &str| {
+        on_line(line);
+        if FULL.iter().any(|message| line.contains(message)) {
             full = Some(line.to_owned());
         }
         if !line.trim().is_empty() {
@@ -136,7 +136,7 @@ fn shell(
         source,
         &variables,
         cancel,
-        &mut heard,
+        &mut record,
     );
     let status = match ending.map_err(BuildError::Start)? {
         Ending::Exited(0) => return Ok(None),
@@ -147,9 +147,10 @@ fn shell(
     };
     match full {
         Some(line) => Err(BuildError::Space(line)),
-        None => Ok(Some(match last.is_empty() {
-            true => format!("the build ended with {status}"),
-            false => last.join("\n"),
+        None => Ok(Some(if last.is_empty() {
+            format!("the build ended with {status}")
+        } else {
+            last.join("\n")
         })),
     }
 }
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_that_fails_says_its_last_words() {
+    fn a_build_that_fails_leaves_its_last_lines() {
         let built = made("seq 30; echo 'cpu.c:7: error: no such thing' >&2; exit 2");
         let Ok(Built::Failed(why)) = built else {
             panic!("{built:?}")

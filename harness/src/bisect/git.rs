@@ -11,28 +11,28 @@ use crate::util::cancel::Cancel;
 use crate::util::process::Ending;
 use crate::util::tool;
 
-/// Why git did not do it.
+/// Why git failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// It cannot be started.
     #[error("failed to start git: {0}")]
     Start(std::io::Error),
-    /// It said no.
-    #[error("git {command} failed in {repo}: {said}")]
-    Said {
+    /// It ended with an error.
+    #[error("git {command} failed in {repo}: {output}")]
+    Failed {
         /// Its arguments.
         command: String,
-        /// Where.
+        /// The working tree.
         repo: PathBuf,
-        /// Its last words.
-        said: String,
+        /// The last lines that it printed.
+        output: String,
     },
     /// It knows no such commit.
     #[error("“{revision}” is no commit in {repo}")]
     NoCommit {
         /// As it was named.
         revision: String,
-        /// Where.
+        /// The working tree.
         repo: PathBuf,
     },
     /// The run was cancelled.
@@ -53,7 +53,7 @@ pub struct Repo {
 pub enum Found {
     /// The first bad commit.
     Commit(String),
-    /// None could be told: each of these may be it, for those that are in between cannot be tested.
+    /// Each of these may be the first bad one, for those between cannot be tested.
     OneOf(Vec<String>),
     /// It is not over.
     Nothing,
@@ -120,11 +120,12 @@ impl Repo {
     /// # Errors
     /// Git fails.
     pub fn is_ancestor(&self, one: &str, other: &str) -> Result<bool, GitError> {
-        let (status, said) = self.run(&["merge-base", "--is-ancestor", one, other], &mut |_| {})?;
+        let (status, output) =
+            self.run(&["merge-base", "--is-ancestor", one, other], &mut |_| {})?;
         match status {
             0 => Ok(true),
             1 => Ok(false),
-            _ => Err(self.said(&["merge-base"], said)),
+            _ => Err(self.failed(&["merge-base"], output)),
         }
     }
 
@@ -168,47 +169,47 @@ impl Repo {
             .map(drop)
     }
 
-    /// Tells git the ends and what is known of the commits between them. Of several bad ones the last is the nearest.
+    /// Marks the ends, and what is known of the commits between them. Of several bad ones the last is the nearest.
     ///
     /// # Errors
     /// Git fails, as where the two have no history in common.
-    pub fn tell(&self, good: &str, bad: &str, known: &[Step]) -> Result<(), GitError> {
-        let of = |verdict: Verdict| {
+    pub fn mark(&self, good: &str, bad: &str, known: &[Step]) -> Result<(), GitError> {
+        let commits = |verdict: Verdict| {
             let steps = known
                 .iter()
                 .filter(move |step| step.verdict == Some(verdict));
             steps.map(|step| step.commit.as_str())
         };
-        for commit in std::iter::once(good).chain(of(Verdict::Good)) {
+        for commit in std::iter::once(good).chain(commits(Verdict::Good)) {
             self.ask(&["bisect", "good", commit])?;
         }
-        for commit in of(Verdict::Untestable) {
+        for commit in commits(Verdict::Untestable) {
             self.ask(&["bisect", "skip", commit])?;
         }
-        let nearest = of(Verdict::Bad).next_back().unwrap_or(bad);
-        let (status, said) = self.run(&["bisect", "bad", nearest], &mut |_| {})?;
-        // 2: only commits that were skipped are left, which the log tells too.
+        let nearest = commits(Verdict::Bad).next_back().unwrap_or(bad);
+        let (status, output) = self.run(&["bisect", "bad", nearest], &mut |_| {})?;
+        // 2: only commits that were skipped are left, which the log says too.
         match status {
             0 | 2 => Ok(()),
-            _ => Err(self.said(&["bisect", "bad", nearest], said)),
+            _ => Err(self.failed(&["bisect", "bad", nearest], output)),
         }
     }
 
-    /// `git bisect run` with `command`; its exit status. `hear` gets every line.
+    /// `git bisect run` with `command`; its exit status. `on_line` gets every line of output.
     ///
     /// # Errors
     /// The run was cancelled, or git cannot be started.
     pub fn bisect_run(
         &self,
         command: &[String],
-        hear: &mut dyn FnMut(&str),
+        on_line: &mut dyn FnMut(&str),
     ) -> Result<i32, GitError> {
-        let words = ["bisect", "run"].into_iter();
-        let words: Vec<&str> = words.chain(command.iter().map(String::as_str)).collect();
-        Ok(self.run(&words, hear)?.0)
+        let run = ["bisect", "run"].into_iter();
+        let arguments: Vec<&str> = run.chain(command.iter().map(String::as_str)).collect();
+        Ok(self.run(&arguments, on_line)?.0)
     }
 
-    /// What `git bisect log` says was found.
+    /// What was found, as `git bisect log` says.
     ///
     /// # Errors
     /// Git fails.
@@ -263,52 +264,52 @@ impl Repo {
         })
     }
 
-    /// What git says, without its last end of line.
+    /// What git prints, without its last end of line.
     fn ask(&self, arguments: &[&str]) -> Result<String, GitError> {
         match self.run(arguments, &mut |_| {})? {
-            (0, said) => Ok(said),
-            (_, said) => Err(self.said(arguments, said)),
+            (0, output) => Ok(output),
+            (_, output) => Err(self.failed(arguments, output)),
         }
     }
 
-    fn said(&self, arguments: &[&str], said: String) -> GitError {
-        let last: Vec<&str> = said.lines().rev().take(5).collect();
-        GitError::Said {
+    fn failed(&self, arguments: &[&str], output: String) -> GitError {
+        let last: Vec<&str> = output.lines().rev().take(5).collect();
+        GitError::Failed {
             command: arguments.join(" "),
             repo: self.top.clone(),
-            said: last.into_iter().rev().collect::<Vec<_>>().join("; "),
+            output: last.into_iter().rev().collect::<Vec<_>>().join("; "),
         }
     }
 
     fn run(
         &self,
         arguments: &[&str],
-        hear: &mut dyn FnMut(&str),
+        on_line: &mut dyn FnMut(&str),
     ) -> Result<(i32, String), GitError> {
-        let said = RefCell::new(Vec::<String>::new());
-        let mut heard = |line: &str| {
-            said.borrow_mut().push(line.to_owned());
-            hear(line);
+        let output = RefCell::new(Vec::<String>::new());
+        let mut record = |line: &str| {
+            output.borrow_mut().push(line.to_owned());
+            on_line(line);
         };
-        // Its words are read, so they must be English; advice is for people.
+        // Its output is read, so it must be English; advice is for people.
         let plain = ["-c", "advice.detachedHead=false", "-c", "core.pager=cat"];
-        let words: Vec<&str> = plain.into_iter().chain(arguments.iter().copied()).collect();
+        let whole: Vec<&str> = plain.into_iter().chain(arguments.iter().copied()).collect();
         let variables = [("LC_ALL", OsStr::new("C"))];
         let ending = tool::run(
             Path::new("git"),
-            &words,
+            &whole,
             &self.top,
             &variables,
             &self.cancel,
-            &mut heard,
+            &mut record,
         );
         let status = match ending.map_err(GitError::Start)? {
             Ending::Exited(status) => status,
             Ending::Cancelled => return Err(GitError::Cancelled),
             _ => 128,
         };
-        let said = said.into_inner().join("\n");
-        Ok((status, said))
+        let output = output.into_inner().join("\n");
+        Ok((status, output))
     }
 }
 

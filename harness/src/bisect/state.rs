@@ -10,15 +10,16 @@ use rustix::fs::{FlockOperation, flock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::asked::Asked;
 use super::build::Build;
+use super::lines::Lines;
 use super::question::{Outcome, Question, Verdict};
+use super::target::Target;
 use crate::util::files::write_whole;
 
-/// Raised whenever the files change their form; those of another version are not gone on from.
-const VERSION: u32 = 1;
+/// Raised whenever the format of the files changes; a bisect that another version kept is started anew.
+const VERSION: u32 = 2;
 
-/// What a bisect was asked for. Two that are equal are one that goes on.
+/// The request. An interrupted bisect goes on where the same plan is asked for again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// [`VERSION`] when it was written.
@@ -32,14 +33,14 @@ pub struct Plan {
     /// The bad commit, in full.
     pub bad: String,
     /// The case.
-    pub asked: Asked,
+    pub target: Target,
     /// The one feature that counts.
     pub feature: Option<String>,
-    /// Expectation lines that everything is held against; `None` for what the good end shows.
-    pub expected: Option<String>,
+    /// The lines that every guest is compared with; `None` for what the good end shows.
+    pub expected: Option<Lines>,
     /// How a commit is built, and where its product is.
     pub build: Build,
-    /// Words of a command line that describe the lab: `--cmdline`, `--module-param`, `--memory`.
+    /// Arguments that describe the lab: `--cmdline`, `--module-param`, `--memory`.
     pub lab: Vec<String>,
 }
 
@@ -48,20 +49,20 @@ impl Plan {
     pub const VERSION: u32 = VERSION;
 }
 
-/// A commit that was looked at.
+/// A commit that was tested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// In full.
+    /// Its full name.
     pub commit: String,
-    /// What became of it.
+    /// What it showed.
     pub outcome: Outcome,
     /// `None` for the ends.
     pub verdict: Option<Verdict>,
-    /// Building and looking.
+    /// How long building and testing took.
     pub seconds: f64,
 }
 
-/// Why nothing can be kept.
+/// Why a bisect cannot be kept or gone on with.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// A file cannot be read or written.
@@ -72,25 +73,37 @@ pub enum StateError {
         /// Why.
         error: std::io::Error,
     },
-    /// Somebody else is at it.
+    /// Another process bisects in the same repository.
     #[error(
         "another bisect is under way in {0}; where it was killed, its last build may still run"
     )]
     Locked(PathBuf),
-    /// No bisect's folder.
+    /// The folder has no plan.
     #[error("no bisect is kept in {0}")]
     None(PathBuf),
+    /// Another version of this program kept it.
+    #[error(
+        "the bisect in {folder} has format {found}, and this program reads format {VERSION}: start it anew"
+    )]
+    Version {
+        /// The folder.
+        folder: PathBuf,
+        /// The format of its files.
+        found: u32,
+    },
 }
 
 /// A bisect's folder.
 #[derive(Debug)]
 pub struct State {
-    /// Of this plan: plan, question, steps.
+    /// The folder of this plan: plan, question, steps.
     folder: PathBuf,
-    /// Of the repository: the build, the mark that its working tree is in our hands.
+    /// The folder of the repository: the build, and the mark of a bisect that is under way.
     shared: PathBuf,
-    /// What was asked for.
+    /// The request.
     pub plan: Plan,
+    /// Folders of bisects in another format, which were removed: what they found out cannot be used.
+    pub outdated: Vec<PathBuf>,
     /// Held while a bisect is under way, by whatever it starts as well: one that was killed may have left a build.
     lock: Option<OwnedFd>,
 }
@@ -99,6 +112,13 @@ const PLAN: &str = "plan.json";
 const QUESTION: &str = "question.json";
 const STEPS: &str = "steps.jsonl";
 const RUNNING: &str = "running";
+const FAILURE: &str = "failure";
+
+/// What every version's plan has.
+#[derive(Deserialize)]
+struct Format {
+    version: u32,
+}
 
 impl State {
     /// The folder for `plan` below `cache`, made where there is none.
@@ -112,15 +132,16 @@ impl State {
             .join(hash(&plan.repo.display().to_string()));
         let text = json(&plan);
         let folder = shared.join(hash(&text));
-        fs::create_dir_all(&folder).map_err(of(&folder))?;
+        fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let path = shared.join("lock");
-        let file = File::create(&path).map_err(of(&path))?;
+        let file = File::create(&path).map_err(failed(&path))?;
         let lock = OwnedFd::from(file);
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| StateError::Locked(plan.repo.clone()))?;
         rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())
-            .map_err(|error| of(&path)(error.into()))?;
+            .map_err(|error| failed(&path)(error.into()))?;
         let state = State {
+            outdated: remove_outdated(&shared)?,
             folder,
             shared,
             plan,
@@ -134,14 +155,17 @@ impl State {
     ///
     /// # Errors
     /// There is none.
-    pub fn of_step(folder: &Path) -> Result<State, StateError> {
+    pub fn open_step(folder: &Path) -> Result<State, StateError> {
         let none = || StateError::None(folder.to_owned());
-        let plan: Plan = read(&folder.join(PLAN)).ok_or_else(none)?;
         let shared = folder.parent().ok_or_else(none)?.to_owned();
-        if plan.version != VERSION {
-            return Err(none());
+        let Format { version } = read(&folder.join(PLAN)).ok_or_else(none)?;
+        if version != VERSION {
+            let (folder, found) = (folder.to_owned(), version);
+            return Err(StateError::Version { folder, found });
         }
+        let plan: Plan = read(&folder.join(PLAN)).ok_or_else(none)?;
         Ok(State {
+            outdated: Vec::new(),
             folder: folder.to_owned(),
             shared,
             plan,
@@ -159,35 +183,35 @@ impl State {
         self.shared.join("build")
     }
 
-    /// What git said.
+    /// The file for git's output.
     pub fn log(&self) -> PathBuf {
         self.folder.join("git.log")
     }
 
-    /// The stamp of the `git bisect` in which a bisect of ours has, or had when it was killed, the working tree in its hands.
+    /// The stamp of the `git bisect` that this program started and has not ended; it may have been killed.
     pub fn running(&self) -> Option<String> {
         fs::read_to_string(self.shared.join(RUNNING)).ok()
     }
 
-    /// Marks the working tree as in our hands, with the stamp of the `git bisect`, or as given back.
+    /// Keeps the stamp of the `git bisect` that was started, or removes it where that has ended.
     ///
     /// # Errors
     /// The mark cannot be written or removed.
     pub fn mark(&self, stamp: Option<&str>) -> Result<(), StateError> {
         let path = self.shared.join(RUNNING);
         match stamp {
-            Some(stamp) => write_whole(&path, stamp.as_bytes()).map_err(of(&path)),
-            None if path.exists() => fs::remove_file(&path).map_err(of(&path)),
+            Some(stamp) => write_whole(&path, stamp.as_bytes()).map_err(failed(&path)),
+            None if path.exists() => fs::remove_file(&path).map_err(failed(&path)),
             None => Ok(()),
         }
     }
 
-    /// What was settled at the ends.
+    /// The question that the ends settled.
     pub fn question(&self) -> Option<Question> {
         read(&self.folder.join(QUESTION))
     }
 
-    /// Keeps it.
+    /// Keeps the question.
     ///
     /// # Errors
     /// It cannot be written.
@@ -195,7 +219,7 @@ impl State {
         self.put(QUESTION, &json(question))
     }
 
-    /// The commits that were looked at, in that order. A line that was cut off is left out.
+    /// The commits that were tested, in that order. A line that was cut off is left out.
     pub fn steps(&self) -> Vec<Step> {
         let text = fs::read_to_string(self.folder.join(STEPS)).unwrap_or_default();
         let steps = text
@@ -209,7 +233,7 @@ impl State {
     /// Keeps one more.
     ///
     /// # Errors
-    /// It cannot be written, and whoever would go on would do so in vain.
+    /// It cannot be written.
     pub fn add(&self, step: &Step) -> Result<(), StateError> {
         let path = self.folder.join(STEPS);
         let whole = fs::read(&path).is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
@@ -217,20 +241,38 @@ impl State {
         let line = format!("{before}{}\n", json(step));
         let file = File::options().create(true).append(true).open(&path);
         file.and_then(|mut file| file.write_all(line.as_bytes()))
-            .map_err(of(&path))
+            .map_err(failed(&path))
     }
 
-    /// Forgets the bisect; what was built stays.
+    /// Removes the folder of this plan; the build stays.
     ///
     /// # Errors
     /// Its folder cannot be removed.
     pub fn forget(self) -> Result<(), StateError> {
-        fs::remove_dir_all(&self.folder).map_err(of(&self.folder))
+        fs::remove_dir_all(&self.folder).map_err(failed(&self.folder))
+    }
+
+    /// Why the last step ended the bisect, if one did.
+    pub fn failure(&self) -> Option<String> {
+        fs::read_to_string(self.folder.join(FAILURE)).ok()
+    }
+
+    /// Keeps in the folder of a plan why a step ends the bisect, or removes what an earlier step left.
+    ///
+    /// # Errors
+    /// The file cannot be written or removed.
+    pub fn keep_failure(folder: &Path, reason: Option<&str>) -> Result<(), StateError> {
+        let path = folder.join(FAILURE);
+        match reason {
+            Some(reason) => write_whole(&path, reason.as_bytes()).map_err(failed(&path)),
+            None if path.exists() => fs::remove_file(&path).map_err(failed(&path)),
+            None => Ok(()),
+        }
     }
 
     fn put(&self, name: &str, text: &str) -> Result<(), StateError> {
         let path = self.folder.join(name);
-        write_whole(&path, text.as_bytes()).map_err(of(&path))
+        write_whole(&path, text.as_bytes()).map_err(failed(&path))
     }
 
     /// Whether this one holds the lock.
@@ -239,7 +281,21 @@ impl State {
     }
 }
 
-fn of(path: &Path) -> impl Fn(std::io::Error) -> StateError + use<> {
+/// Removes the folders of bisects that another version of this program kept; which they are.
+fn remove_outdated(shared: &Path) -> Result<Vec<PathBuf>, StateError> {
+    let mut outdated = Vec::new();
+    for entry in fs::read_dir(shared).map_err(failed(shared))? {
+        let folder = entry.map_err(failed(shared))?.path();
+        let format: Option<Format> = read(&folder.join(PLAN));
+        if format.is_some_and(|format| format.version != VERSION) {
+            fs::remove_dir_all(&folder).map_err(failed(&folder))?;
+            outdated.push(folder);
+        }
+    }
+    Ok(outdated)
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> StateError + use<> {
     let path = path.to_owned();
     move |error| StateError::File {
         path: path.clone(),
@@ -273,7 +329,7 @@ mod tests {
             repo: repo.to_owned(),
             good: "a".repeat(40),
             bad: "b".repeat(40),
-            asked: "definition/-/-/EPYC-v4".parse().expect("a case"),
+            target: "definition/-/-/EPYC-v4".parse().expect("a case"),
             feature: None,
             expected: None,
             build: Build {
@@ -304,7 +360,7 @@ mod tests {
         drop(one);
         let again = State::open(cache.path(), plan(Path::new("/repo"))).expect("a state");
         assert_eq!(again.steps(), [step("c1")]);
-        let in_step = State::of_step(again.folder()).expect("a state");
+        let in_step = State::open_step(again.folder()).expect("a state");
         assert_eq!(in_step.plan, again.plan);
         assert!(!in_step.holds_lock() && again.holds_lock());
         drop(again);
@@ -328,6 +384,24 @@ mod tests {
     }
 
     #[test]
+    fn a_bisect_of_another_format_is_removed_and_said() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let old = State::open(cache.path(), plan(Path::new("/repo"))).expect("a state");
+        let folder = old.folder().to_owned();
+        let text = json(&old.plan).replace("\"version\":2", "\"version\":1");
+        fs::write(folder.join(PLAN), text).expect("a file");
+        drop(old);
+        let error = State::open_step(&folder)
+            .expect_err("another format")
+            .to_string();
+        let wanted = "has format 1, and this program reads format 2: start it anew";
+        assert!(error.ends_with(wanted), "{error}");
+        let again = State::open(cache.path(), plan(Path::new("/repo"))).expect("a state");
+        assert_eq!(again.outdated, [folder]);
+        assert!(again.steps().is_empty());
+    }
+
+    #[test]
     fn two_at_once_are_refused() {
         let cache = tempfile::tempdir().expect("a folder");
         let _one = State::open(cache.path(), plan(Path::new("/repo"))).expect("a state");
@@ -339,8 +413,8 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_plan_is_told() {
-        let error = State::of_step(Path::new("/nowhere")).expect_err("none");
+    fn a_folder_without_a_plan_is_an_error() {
+        let error = State::open_step(Path::new("/nowhere")).expect_err("none");
         assert_eq!(error.to_string(), "no bisect is kept in /nowhere");
     }
 }

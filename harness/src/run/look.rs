@@ -3,25 +3,24 @@
 use std::sync::Arc;
 
 use super::engine::{Engine, Gathered};
-use super::judge::text;
-use crate::bisect::{Asked, Guest, Outcome};
+use crate::bisect::{Guest, Lines, Outcome, Target};
 use crate::case::guest::SUPPORTED;
 use crate::case::{Case, EmulatedHost, Lane, Qemu, Starter};
 use crate::check::all;
 use crate::config::Config;
 
-/// The guest that `asked` names, under `qemu` or with its recorded definitions; where it is KVM itself that is asked, no guest. `host` is
+/// The guest that `target` names, under `qemu` or with its recorded definitions; where it is KVM itself that is asked, no guest. `host` is
 /// the emulated host where a kernel is the candidate.
 ///
 /// # Errors
 /// The QEMU has no q35 machine type.
 pub fn case(
-    asked: &Asked,
+    target: &Target,
     qemu: &Arc<Qemu>,
     config: &Config,
     host: Option<&Arc<EmulatedHost>>,
 ) -> Result<Case, String> {
-    let (lane, starter, machine, cpu) = match &asked.guest {
+    let (lane, starter, machine, cpu) = match &target.guest {
         Guest::Kvm => (Lane::LAB, Starter::Nobody, Some("-"), SUPPORTED),
         Guest::Qemu { lane, machine, cpu } => (*lane, Starter::Qemu, machine.as_deref(), &**cpu),
         Guest::Direct { cpu } => (Lane::LAB, Starter::Harness, None, &**cpu),
@@ -75,7 +74,7 @@ fn outcome(engine: &Engine, case: &Case) -> Outcome {
         None => Vec::new(),
     };
     Outcome::Seen {
-        lines: text(&lane.lines(&engine.bench, case, &evidence)),
+        lines: Lines(lane.lines(&engine.bench, case, &evidence)),
         own,
         command,
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use cpuid_fidelity::bisect::Asked;
+use cpuid_fidelity::bisect::Target;
 
 use crate::cli::common::kernel::parameter;
 
@@ -72,7 +72,7 @@ pub struct QemuTree {
     pub tree: Tree,
     /// The case, as `list` names it: definition/qemu-11.1/-/EPYC-v4; `-` for no release's expectation
     #[arg(long, value_name = "CASE")]
-    pub case: Asked,
+    pub case: Target,
     /// With `--build`: the QEMU that it makes, below the working tree
     #[arg(
         long,
@@ -90,7 +90,7 @@ pub struct KernelTree {
     pub tree: Tree,
     /// The case, as `list` names it: lab/linux-6.12/qemu-10.0/EPYC-v1 [default: what KVM says that it supports]
     #[arg(long, value_name = "CASE", default_value = KVM, hide_default_value = true)]
-    pub case: Asked,
+    pub case: Target,
     /// With `--build`: the kernel that it makes, image or folder, below the working tree
     #[arg(
         long,
@@ -103,12 +103,12 @@ pub struct KernelTree {
     #[arg(long, value_name = "DIR", requires = "build")]
     pub modules: Option<PathBuf>,
     #[command(flatten)]
-    pub lab: LabWords,
+    pub lab: LabArguments,
 }
 
 /// What a kernel is given in its lab.
 #[derive(Clone, Debug, Default, Args)]
-pub struct LabWords {
+pub struct LabArguments {
     /// Further words of the kernels' command line, as clearcpuid=avx2
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub cmdline: Option<String>,
@@ -120,24 +120,24 @@ pub struct LabWords {
     pub memory: Option<u64>,
 }
 
-impl LabWords {
-    /// As words of a command line.
-    pub fn words(&self) -> Vec<String> {
-        let mut words = Vec::new();
+impl LabArguments {
+    /// As a command line has them.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
         if let Some(line) = &self.cmdline {
-            words.extend(["--cmdline".to_owned(), line.clone()]);
+            arguments.extend(["--cmdline".to_owned(), line.clone()]);
         }
         for parameter in &self.module_param {
-            words.extend(["--module-param".to_owned(), parameter.clone()]);
+            arguments.extend(["--module-param".to_owned(), parameter.clone()]);
         }
         if let Some(memory) = self.memory {
-            words.extend(["--memory".to_owned(), memory.to_string()]);
+            arguments.extend(["--memory".to_owned(), memory.to_string()]);
         }
-        words
+        arguments
     }
 }
 
-/// The case that a kernel has where none is named: KVM's own words, held against those of the good end.
+/// The case of a kernel where none is named: what KVM itself supports, compared with the good end.
 pub const KVM: &str = "lab/-/kvm";
 
 /// `bisect versions`.
@@ -156,11 +156,11 @@ pub struct Versions {
         required_unless_present = "kernel",
         default_value_if("kernel", clap::builder::ArgPredicate::IsPresent, KVM)
     )]
-    pub case: Option<Asked>,
+    pub case: Option<Target>,
     #[command(flatten)]
     pub hunted: Hunted,
     #[command(flatten)]
-    pub lab: LabWords,
+    pub lab: LabArguments,
     /// Write a draft of a bug report here, besides printing it
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -171,7 +171,7 @@ pub struct Versions {
 pub struct Step {
     /// The case, as `list` names it
     #[arg(long, value_name = "CASE", required_unless_present_any = ["state", "kernel"], default_value_if("kernel", clap::builder::ArgPredicate::IsPresent, KVM))]
-    pub case: Option<Asked>,
+    pub case: Option<Target>,
     #[command(flatten)]
     pub hunted: Hunted,
     /// Build what is checked out here with this shell command first; where it fails the status is 125
@@ -184,7 +184,7 @@ pub struct Step {
     #[arg(long, value_name = "DIR", requires = "kernel")]
     pub modules: Option<PathBuf>,
     #[command(flatten)]
-    pub lab: LabWords,
+    pub lab: LabArguments,
     /// A guest that cannot be run is bad, and one that merely changed is good
     #[arg(long)]
     pub hunt_breakage: bool,

@@ -1,61 +1,62 @@
-//! One QEMU or kernel, looked at.
+//! One QEMU or kernel, tested.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Parser as _;
-use cpuid_fidelity::bisect::{Asked, Guest, Outcome};
+use cpuid_fidelity::bisect::{Guest, Outcome, Target};
 use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::plan::inventory;
 use cpuid_fidelity::run::look::{case, look};
 
-use super::arguments::LabWords;
+use super::arguments::LabArguments;
 use crate::cli::common::kernel::Kernel;
 use crate::cli::common::place::emulated_host;
 use crate::cli::{Context, NotRun};
 
-/// What all candidates of a bisect have in common.
-pub struct Looker<'a> {
+/// What all QEMUs or kernels of a bisect have in common.
+pub struct Candidates<'a> {
     context: &'a Context,
-    asked: &'a Asked,
+    target: &'a Target,
     /// The QEMU that stays the same where kernels vary.
     qemu: Option<Arc<Qemu>>,
-    lab: LabWords,
+    lab: LabArguments,
 }
 
-impl<'a> Looker<'a> {
+impl<'a> Candidates<'a> {
     /// Nothing is started but, at most, a QEMU that is asked what it offers.
     pub fn new(
         context: &'a Context,
-        asked: &'a Asked,
-        lab: LabWords,
-    ) -> anyhow::Result<Looker<'a>> {
-        let qemu = match &asked.guest {
+        target: &'a Target,
+        lab: LabArguments,
+    ) -> anyhow::Result<Candidates<'a>> {
+        let qemu = match &target.guest {
             Guest::Qemu { .. } => None,
             Guest::Kvm => Some(Arc::new(Qemu::none())),
             Guest::Direct { cpu } if cpu == SUPPORTED => Some(Arc::new(Qemu::none())),
             Guest::Direct { .. } => context.inventory()?.qemus.last().cloned(),
             Guest::Under { qemu, .. } => Some(labelled(context, qemu)?),
         };
-        Ok(Looker {
+        Ok(Candidates {
             context,
-            asked,
+            target,
             qemu,
             lab,
         })
     }
 
     /// What the QEMU or kernel at `path` shows.
-    pub fn look(&self, path: &Path, modules: Option<PathBuf>) -> anyhow::Result<Outcome> {
-        let outcome = match self.asked.of_kernel() {
-            false => self.look_at_qemu(path)?,
-            true => self.look_at_kernel(path, modules)?,
+    pub fn test(&self, path: &Path, modules: Option<PathBuf>) -> anyhow::Result<Outcome> {
+        let outcome = if self.target.varies_kernel() {
+            self.test_kernel(path, modules)?
+        } else {
+            self.test_qemu(path)?
         };
         outcome.ok_or_else(|| NotRun("interrupted".to_owned()).into())
     }
 
-    fn look_at_qemu(&self, path: &Path) -> anyhow::Result<Option<Outcome>> {
+    fn test_qemu(&self, path: &Path) -> anyhow::Result<Option<Outcome>> {
         let Context {
             config,
             options,
@@ -70,13 +71,13 @@ impl<'a> Looker<'a> {
             Ok(qemu) => Arc::new(qemu),
             Err(reason) => return broken(reason),
         };
-        match case(self.asked, &qemu, config, None) {
+        match case(self.target, &qemu, config, None) {
             Ok(case) => Ok(look(&self.context.engine()?, &case)),
             Err(reason) => broken(reason),
         }
     }
 
-    fn look_at_kernel(
+    fn test_kernel(
         &self,
         path: &Path,
         modules: Option<PathBuf>,
@@ -92,7 +93,7 @@ impl<'a> Looker<'a> {
         let none = Arc::new(Qemu::none());
         let qemu = self.qemu.as_ref().unwrap_or(&none);
         let host = emulated_host(self.context, &kernel)?;
-        let case = case(self.asked, qemu, &self.context.config, host.as_ref()).map_err(NotRun)?;
+        let case = case(self.target, qemu, &self.context.config, host.as_ref()).map_err(NotRun)?;
         let engine = self.context.engine()?;
         if let Some(host) = &host {
             engine.bench.labs.take_along(host, qemu);
@@ -112,14 +113,14 @@ fn labelled(context: &Context, label: &str) -> anyhow::Result<Arc<Qemu>> {
     })
 }
 
-/// What `--cmdline`, `--module-param` and `--memory` said when the bisect began.
-pub fn lab_words(words: &[String]) -> LabWords {
+/// The `--cmdline`, `--module-param` and `--memory` that the bisect began with.
+pub fn lab_arguments(arguments: &[String]) -> LabArguments {
     #[derive(clap::Parser)]
     struct Only {
         #[command(flatten)]
-        lab: LabWords,
+        lab: LabArguments,
     }
-    let line = std::iter::once("lab").chain(words.iter().map(String::as_str));
+    let line = std::iter::once("lab").chain(arguments.iter().map(String::as_str));
     Only::try_parse_from(line)
         .map(|only| only.lab)
         .unwrap_or_default()

@@ -1,10 +1,10 @@
-//! What is asked of a bisect before its ends are known.
+//! What a bisect is asked before its ends are known: the feature and the expectation.
 
 use std::path::Path;
 
-use cpuid_fidelity::bisect::Asked;
+use cpuid_fidelity::bisect::{Lines, Target};
+use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::expectation::store::Expected;
-use cpuid_fidelity::run::judge::text;
 
 use super::arguments::Hunted;
 use crate::cli::Context;
@@ -28,28 +28,32 @@ pub fn feature(context: &Context, hunted: &Hunted) -> anyhow::Result<Option<Stri
     Ok(Some(name))
 }
 
-/// The expectation lines that everything is held against; `None` for what the good end shows.
+/// The lines that every guest is compared with; `None` for what the good end shows.
 pub fn expected(
     context: &Context,
-    asked: &Asked,
+    target: &Target,
     hunted: &Hunted,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<Lines>> {
     match &hunted.against {
-        Some(word) if word == Path::new(GOOD) => Ok(None),
+        Some(name) if name == Path::new(GOOD) => Ok(None),
         Some(file) => {
             let lines = common::lines::lines(context, file, &context.store.volatile)?;
-            Ok(Some(text(&lines)))
+            Ok(Some(Lines(lines)))
         }
-        None => recorded(context, asked),
+        None => recorded(context, target),
     }
 }
 
-fn recorded(context: &Context, asked: &Asked) -> anyhow::Result<Option<String>> {
-    let Some(path) = asked.expectation() else {
+fn recorded(context: &Context, target: &Target) -> anyhow::Result<Option<Lines>> {
+    let Some(path) = target.expectation() else {
         return Ok(None);
     };
     match context.store.expectation(&path)? {
-        Expected::Text(text) => Ok(Some(text.trim_start_matches('\n').to_owned())),
+        Expected::Text(text) => {
+            let lines = parse::lines(text.trim_start_matches('\n'))
+                .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            Ok(Some(Lines(lines)))
+        }
         Expected::Missing | Expected::NewRelease => {
             eprintln!(
                 "no expectation {}: what the good end shows is expected",

@@ -5,17 +5,27 @@ use std::time::Instant;
 
 use cpuid_fidelity::bisect::build::{Build, Built};
 use cpuid_fidelity::bisect::git::Repo;
-use cpuid_fidelity::bisect::question::{Hunt, told};
-use cpuid_fidelity::bisect::{Outcome, Question, State, Step as Done, Verdict};
+use cpuid_fidelity::bisect::question::{Hunt, list};
+use cpuid_fidelity::bisect::{Lines, Outcome, Question, State, Step as Done, Verdict};
 use cpuid_fidelity::util::tool;
 
 use super::arguments::Step;
-use super::candidate::{Looker, lab_words};
-use super::tree::{MARK, at_head, step_line};
-use super::versions::line;
-use super::{ABORT, ends};
+use super::candidate::{Candidates, lab_arguments};
+use super::ends;
+use super::head::at_head;
+use super::output::{line, step_line};
 use crate::cli::common::global::Global;
 use crate::cli::{Context, print};
+
+/// The status that ends `git bisect run`, whatever went wrong.
+pub const ABORT: u8 = 128;
+
+/// Whether the command line asks for `bisect step`, in which every status but 0, 1 and 125 must be one that ends
+/// `git bisect run`: it would take 2, or the 101 of a panic, for a bad commit.
+pub fn is_step(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let arguments: Vec<_> = arguments.collect();
+    arguments.windows(2).any(|pair| pair == ["bisect", "step"])
+}
 
 /// 0 good, 1 bad, 125 cannot be tested; whatever goes wrong ends the bisect, for it would go wrong with every commit.
 pub fn run(global: &Global, arguments: &Step) -> u8 {
@@ -26,8 +36,12 @@ pub fn run(global: &Global, arguments: &Step) -> u8 {
     match ended {
         Ok(verdict) => verdict.exit_status(),
         Err(error) => {
-            let mark = if arguments.state.is_some() { MARK } else { "" };
-            eprintln!("{mark}error: {error:#}");
+            let reason = format!("{error:#}");
+            if let Some(folder) = &arguments.state {
+                // Where this fails, too, the end of git's output has the reason.
+                let _ = State::keep_failure(folder, Some(&reason));
+            }
+            eprintln!("error: {reason}");
             ABORT
         }
     }
@@ -35,7 +49,7 @@ pub fn run(global: &Global, arguments: &Step) -> u8 {
 
 /// A step of `bisect qemu` or `bisect kernel`: git has checked the commit out.
 fn of_bisect(global: &Global, folder: &Path, driver: Option<i32>) -> anyhow::Result<Verdict> {
-    let state = State::of_step(folder)?;
+    let state = State::open_step(folder)?;
     std::env::set_current_dir(&state.plan.here)?;
     let context = Context::new(global)?;
     if let Some(id) = driver {
@@ -46,11 +60,11 @@ fn of_bisect(global: &Global, folder: &Path, driver: Option<i32>) -> anyhow::Res
     let Some(question) = state.question() else {
         anyhow::bail!("the ends of the bisect are not known yet");
     };
-    let looker = Looker::new(&context, &state.plan.asked, lab_words(&state.plan.lab))?;
+    let candidates = Candidates::new(&context, &state.plan.target, lab_arguments(&state.plan.lab))?;
     let started = Instant::now();
-    let outcome = at_head(&context, &state, &looker)?;
-    let (verdict, findings) = question.verdict(&outcome).map_err(anyhow::Error::msg)?;
-    print(&step_line(&commit, verdict, &outcome, &told(&findings)));
+    let outcome = at_head(&context, &state, &candidates)?;
+    let (verdict, findings) = question.verdict(&outcome);
+    print(&step_line(&commit, verdict, &outcome, &list(&findings)));
     state.add(&Done {
         commit: commit.id,
         outcome,
@@ -62,7 +76,7 @@ fn of_bisect(global: &Global, folder: &Path, driver: Option<i32>) -> anyhow::Res
 
 fn by_hand(global: &Global, arguments: &Step) -> anyhow::Result<Verdict> {
     let context = Context::new(global)?;
-    let Some(asked) = &arguments.case else {
+    let Some(target) = &arguments.case else {
         anyhow::bail!("--case wanted");
     };
     let (path, kernel) = match (&arguments.kernel, context.named.as_slice()) {
@@ -71,40 +85,41 @@ fn by_hand(global: &Global, arguments: &Step) -> anyhow::Result<Verdict> {
         (None, _) => anyhow::bail!("which one? one --qemu PATH, or --kernel PATH"),
     };
     anyhow::ensure!(
-        asked.of_kernel() == kernel,
-        "{asked} varies the {}",
-        if asked.of_kernel() {
+        target.varies_kernel() == kernel,
+        "{target} varies the {}",
+        if target.varies_kernel() {
             "kernel: --kernel"
         } else {
             "QEMU: --qemu"
         }
     );
-    let expected = ends::expected(&context, asked, &arguments.hunted)?;
-    let hunt = match arguments.hunt_breakage {
-        true => Hunt::Breakage,
-        false => Hunt::Anything,
+    let expected = ends::expected(&context, target, &arguments.hunted)?;
+    let hunt = if arguments.hunt_breakage {
+        Hunt::Breakage
+    } else {
+        Hunt::Anything
     };
-    let Some(reference) = expected.or_else(|| (hunt == Hunt::Breakage).then(String::new)) else {
+    let Some(reference) = expected.or_else(|| (hunt == Hunt::Breakage).then(Lines::default)) else {
         anyhow::bail!(
-            "{asked} names no expectation, and one step knows no good end: --against FILE"
+            "{target} names no expectation, and one step knows no good end: --against FILE"
         );
     };
     let question = Question {
         reference,
         known: Vec::new(),
         feature: ends::feature(&context, &arguments.hunted)?,
-        layer: asked.layer(),
+        layer: target.layer(),
         hunt,
     };
     let outcome = match made(&context, arguments, path)? {
         Some(unbuilt) => unbuilt,
         None => {
-            let looker = Looker::new(&context, asked, arguments.lab.clone())?;
-            looker.look(path, arguments.modules.clone())?
+            let candidates = Candidates::new(&context, target, arguments.lab.clone())?;
+            candidates.test(path, arguments.modules.clone())?
         }
     };
-    let (verdict, findings) = question.verdict(&outcome).map_err(anyhow::Error::msg)?;
-    print(&line(&asked.name, verdict, &outcome, &told(&findings)));
+    let (verdict, findings) = question.verdict(&outcome);
+    print(&line(&target.name, verdict, &outcome, &list(&findings)));
     Ok(verdict)
 }
 

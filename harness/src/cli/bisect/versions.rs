@@ -1,152 +1,147 @@
 //! `bisect versions`: an ordered list of binaries or kernels, without any source.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use cpuid_fidelity::bisect::question::{Ends, told};
-use cpuid_fidelity::bisect::versions::search;
-use cpuid_fidelity::bisect::{Account, Outcome, Question, Turned, Verdict};
-use cpuid_fidelity::util::files::write_whole;
+use cpuid_fidelity::bisect::question::{Ends, list};
+use cpuid_fidelity::bisect::versions::{Turn, search};
+use cpuid_fidelity::bisect::{Conclusion, FirstBad, Outcome, Question, Target, Verdict};
 
 use super::arguments::Versions;
-use super::candidate::Looker;
+use super::candidate::Candidates;
 use super::ends;
+use super::output::{finish, line, refused};
+use crate::cli::common::exit::print;
 use crate::cli::common::global::Global;
-use crate::cli::{Context, NotRun, print};
+use crate::cli::context::Context;
+
+/// Folders of the cache in which scripts/fetch-qemu and scripts/fetch-kernel leave what they fetch.
+const QEMUS: &str = "qemu";
+const KERNELS: &str = "kernels";
 
 /// Finds the first bad one; the exit status.
 pub fn run(global: &Global, arguments: &Versions) -> anyhow::Result<u8> {
     let context = Context::new(global)?;
-    let Some(asked) = &arguments.case else {
-        anyhow::bail!("--case wanted");
+    let Some(target) = &arguments.case else {
+        anyhow::bail!("no case is named: --case CASE, as `list` prints it");
     };
-    let (paths, folder) = match arguments.kernel.is_empty() {
-        true => (&arguments.qemu, "qemu"),
-        false => (&arguments.kernel, "kernels"),
-    };
-    anyhow::ensure!(
-        asked.of_kernel() == (folder == "kernels"),
-        "{asked} varies the {}, and the list is of {folder}",
-        if asked.of_kernel() { "kernel" } else { "QEMU" }
-    );
-    anyhow::ensure!(
-        paths.len() > 1,
-        "a list of two or more wanted, the good end first"
-    );
-    let places: Vec<PathBuf> = paths
-        .iter()
-        .map(|path| place(&context, folder, path))
-        .collect();
-    let list = List {
-        looker: Looker::new(&context, asked, arguments.lab.clone())?,
-        names: paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
-        places,
-    };
-    let feature = ends::feature(&context, &arguments.hunted)?;
-    let expected = ends::expected(&context, asked, &arguments.hunted)?;
-    let last = paths.len() - 1;
-    let (good, bad) = (list.look(0)?, list.look(last)?);
-    let question = Ends {
-        expected: expected.as_deref(),
+    let mut list = List::new(&context, target, arguments)?;
+    let question = question(&context, target, arguments, &mut list)?;
+    list.print(&question, 0)?;
+    list.print(&question, list.names.len() - 1)?;
+    let turn = search(list.names.len(), |index| list.print(&question, index))?;
+    let conclusion = conclusion(target, &question, &turn, &mut list)?;
+    finish(&conclusion, arguments.report.as_deref())
+}
+
+/// What the two ends settle.
+fn question(
+    context: &Context,
+    target: &Target,
+    arguments: &Versions,
+    list: &mut List<'_>,
+) -> anyhow::Result<Question> {
+    let feature = ends::feature(context, &arguments.hunted)?;
+    let expected = ends::expected(context, target, &arguments.hunted)?;
+    let (good, bad) = (list.test(0)?, list.test(list.names.len() - 1)?);
+    let ends = Ends {
+        expected: expected.as_ref(),
         feature: feature.as_deref(),
-        layer: asked.layer(),
+        layer: target.layer(),
         good: &good,
         bad: &bad,
     };
-    let question = question.question().map_err(super::tree::refused)?;
-    let mut seen = vec![(0, good), (last, bad)];
-    list.tell(&question, 0, &seen[0].1)?;
-    list.tell(&question, last, &seen[1].1)?;
-    let turn = search(paths.len(), |index| {
-        let outcome = list.look(index)?;
-        let verdict = list.tell(&question, index, &outcome)?;
-        seen.push((index, outcome));
-        Ok::<_, anyhow::Error>(verdict)
-    })?;
-    let Some((_, outcome)) = seen.iter().find(|(index, _)| *index == turn.bad) else {
-        anyhow::bail!("the first bad one was not looked at");
-    };
-    let account = Account {
-        turned: Turned::Version {
-            good: list.names[turn.good].clone(),
-            bad: list.names[turn.bad].clone(),
-        },
-        case: &asked.name,
-        question: &question,
-        findings: question.verdict(outcome).map_err(NotRun)?.1,
-        outcome,
-        untestable: turn
-            .untestable
-            .iter()
-            .map(|index| list.names[*index].clone())
-            .collect(),
-    };
-    finish(&account, arguments.report.as_deref())
+    ends.question().map_err(refused)
 }
 
-/// Prints the account and writes the draft; the exit status: where something in between could not be tested, none was told.
-pub fn finish(account: &Account<'_>, report: Option<&Path>) -> anyhow::Result<u8> {
-    let draft = account.bug_report();
-    print(&format!("{}\n{draft}", account.summary()));
-    if let Some(path) = report {
-        write_whole(path, draft.as_bytes())
-            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
-    }
-    Ok(match account.untestable.is_empty() {
-        true => 0,
-        false => crate::cli::NOT_RUN,
+fn conclusion<'a>(
+    target: &'a Target,
+    question: &'a Question,
+    turn: &Turn,
+    list: &'a mut List<'_>,
+) -> anyhow::Result<Conclusion<'a>> {
+    list.test(turn.bad)?;
+    let list = &*list;
+    let outcome = &list.outcomes[&turn.bad];
+    let name = |index: &usize| list.names[*index].clone();
+    Ok(Conclusion {
+        first_bad: FirstBad::Version {
+            good: name(&turn.good),
+            bad: name(&turn.bad),
+        },
+        case: &target.name,
+        question,
+        findings: question.verdict(outcome).1,
+        outcome,
+        untestable: turn.untestable.iter().map(name).collect(),
     })
 }
 
+/// The list, and what is known of it.
 struct List<'a> {
-    looker: Looker<'a>,
+    candidates: Candidates<'a>,
     names: Vec<String>,
     places: Vec<PathBuf>,
+    outcomes: BTreeMap<usize, Outcome>,
 }
 
-impl List<'_> {
-    fn look(&self, index: usize) -> anyhow::Result<Outcome> {
+impl<'a> List<'a> {
+    fn new(
+        context: &'a Context,
+        target: &'a Target,
+        arguments: &Versions,
+    ) -> anyhow::Result<List<'a>> {
+        let (paths, folder) = if arguments.kernel.is_empty() {
+            (&arguments.qemu, QEMUS)
+        } else {
+            (&arguments.kernel, KERNELS)
+        };
+        anyhow::ensure!(
+            target.varies_kernel() == (folder == KERNELS),
+            "{target} varies the {}, and the list is of {folder}",
+            if target.varies_kernel() {
+                "kernel"
+            } else {
+                "QEMU"
+            }
+        );
+        anyhow::ensure!(
+            paths.len() > 1,
+            "a list of two or more wanted, the good end first"
+        );
+        let name = |path: &PathBuf| path.display().to_string();
+        let place = |path: &PathBuf| place(context, folder, path);
+        Ok(List {
+            candidates: Candidates::new(context, target, arguments.lab.clone())?,
+            names: paths.iter().map(name).collect(),
+            places: paths.iter().map(place).collect(),
+            outcomes: BTreeMap::new(),
+        })
+    }
+
+    /// What one of the list shows; each is tested once.
+    fn test(&mut self, index: usize) -> anyhow::Result<Outcome> {
+        if let Some(outcome) = self.outcomes.get(&index) {
+            return Ok(outcome.clone());
+        }
         let started = Instant::now();
         let path = &self.places[index];
         anyhow::ensure!(path.exists(), "{}: there is none", path.display());
-        let outcome = self.looker.look(path, None)?;
-        eprintln!(
-            "looked at {} in {:.1} s",
-            self.names[index],
-            started.elapsed().as_secs_f64()
-        );
+        let outcome = self.candidates.test(path, None)?;
+        let seconds = started.elapsed().as_secs_f64();
+        eprintln!("tested {} in {seconds:.1} s", self.names[index]);
+        self.outcomes.insert(index, outcome.clone());
         Ok(outcome)
     }
 
-    fn tell(
-        &self,
-        question: &Question,
-        index: usize,
-        outcome: &Outcome,
-    ) -> anyhow::Result<Verdict> {
-        let (verdict, findings) = question.verdict(outcome).map_err(NotRun)?;
-        print(&line(
-            &self.names[index],
-            verdict,
-            outcome,
-            &told(&findings),
-        ));
+    fn print(&mut self, question: &Question, index: usize) -> anyhow::Result<Verdict> {
+        let outcome = self.test(index)?;
+        let (verdict, findings) = question.verdict(&outcome);
+        let findings = list(&findings);
+        print(&line(&self.names[index], verdict, &outcome, &findings));
         Ok(verdict)
     }
-}
-
-/// `bad   11.1  lost avx2 at CPUID.07H.00H:EBX[5]`.
-pub fn line(name: &str, verdict: Verdict, outcome: &Outcome, findings: &str) -> String {
-    let why = match outcome {
-        Outcome::Broken { reason, .. } => reason.lines().next().unwrap_or_default(),
-        Outcome::Unbuilt { reason } => reason.lines().next_back().unwrap_or_default(),
-        Outcome::Seen { .. } => findings,
-    };
-    let line = format!("{:4}  {name}  {why}", verdict.word());
-    format!("{}\n", line.trim_end())
 }
 
 /// A path, or the version of one that scripts/fetch-qemu or scripts/fetch-kernel brought.
@@ -155,12 +150,14 @@ fn place(context: &Context, folder: &str, path: &Path) -> PathBuf {
         return std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     }
     let fetched = context.config.cache.join(folder).join(path);
-    let found = match folder {
-        "qemu" => fetched.join("qemu-system-x86_64"),
-        _ => fetched,
+    let found = if folder == QEMUS {
+        fetched.join("qemu-system-x86_64")
+    } else {
+        fetched
     };
-    match found.exists() {
-        true => std::path::absolute(&found).unwrap_or(found),
-        false => cpuid_fidelity::util::path::named(path),
+    if found.exists() {
+        std::path::absolute(&found).unwrap_or(found)
+    } else {
+        cpuid_fidelity::util::path::named(path)
     }
 }

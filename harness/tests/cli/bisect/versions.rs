@@ -32,12 +32,12 @@ fn bisect(world: &World, list: &[String], more: &[&str]) -> crate::world::Ended 
 #[test]
 fn sixteen_steps_over_binaries_take_less_than_fifteen_seconds() {
     let mut world = or_skip!(World::new(&[], &[]));
-    // The steps are what costs: those over 65,537 binaries are as many as over these, each looked at.
+    // The steps are what costs: those over 65,537 binaries are as many as over these, each tested.
     let list = list(&mut world, 300, 199);
     let ended = bisect(&world, &list, &["--case", CASE]).expect(0);
-    let looks = ended.stderr.matches("looked at ").count();
-    assert!((10..=11).contains(&looks), "{}", ended.stderr);
-    let sixteen = ended.took * 18 / u32::try_from(looks).expect("a few");
+    let tests = ended.stderr.matches("tested ").count();
+    assert!((10..=11).contains(&tests), "{}", ended.stderr);
+    let sixteen = ended.took * 18 / u32::try_from(tests).expect("a few");
     assert!(sixteen.as_secs() < 15, "{sixteen:?}");
     ended.prints(&format!(
         "first to show it: {}; last that does not: {}\n  {LOST} (layer: qemu)\n",

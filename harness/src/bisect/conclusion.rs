@@ -1,24 +1,24 @@
-//! What a bisect ends with, as text: what was found, and a draft of a bug report.
+//! The result of a bisect as text: what was found, and a draft of a bug report.
 
 use std::fmt::Write as _;
 
 use super::git::Commit;
-use super::question::{Outcome, Question, told};
+use super::question::{Outcome, Question, list};
 use crate::check::{Finding, Layer};
 use crate::report::changes;
 use crate::util::shell::pasteable;
 
-/// Where it turned.
+/// The first commit or version that shows the difference.
 #[derive(Clone, Debug)]
-pub enum Turned {
-    /// At a commit.
+pub enum FirstBad {
+    /// A commit.
     Commit {
         /// The first bad one.
         commit: Commit,
         /// `git bisect log`.
         log: String,
     },
-    /// From one version to the next.
+    /// A version of a list.
     Version {
         /// The last good one.
         good: String,
@@ -27,16 +27,16 @@ pub enum Turned {
     },
 }
 
-/// All of it.
+/// The result of a bisect.
 #[derive(Clone, Debug)]
-pub struct Account<'a> {
-    /// Where.
-    pub turned: Turned,
-    /// What was asked.
+pub struct Conclusion<'a> {
+    /// Where the difference begins.
+    pub first_bad: FirstBad,
+    /// The name of the case.
     pub case: &'a str,
-    /// What everything was held against.
+    /// The question that was asked.
     pub question: &'a Question,
-    /// What is there for the first time.
+    /// The findings at the first bad one.
     pub findings: Vec<Finding>,
     /// What the first bad one showed.
     pub outcome: &'a Outcome,
@@ -44,15 +44,16 @@ pub struct Account<'a> {
     pub untestable: Vec<String>,
 }
 
-impl Account<'_> {
-    /// What is printed: where it turned, what is there for the first time, and what more the bad end has.
+impl Conclusion<'_> {
+    /// The text for the terminal: the first bad commit or version, its findings, and what more the bad end has.
     pub fn summary(&self) -> String {
-        let mut text = match &self.turned {
-            Turned::Commit { commit, .. } => format!(
+        let mut text = match &self.first_bad {
+            FirstBad::Commit { commit, .. } => format!(
                 "first bad commit{}: {} {}\n  {}, {}{}\n",
-                match self.untestable.is_empty() {
-                    true => "",
-                    false => " that could be tested",
+                if self.untestable.is_empty() {
+                    ""
+                } else {
+                    " that could be tested"
                 },
                 commit.id,
                 commit.subject,
@@ -63,7 +64,7 @@ impl Account<'_> {
                     describe => format!(", {describe}"),
                 }
             ),
-            Turned::Version { good, bad } => {
+            FirstBad::Version { good, bad } => {
                 format!("first to show it: {bad}; last that does not: {good}\n")
             }
         };
@@ -91,7 +92,7 @@ impl Account<'_> {
             let _ = writeln!(
                 text,
                 "the bad end has more, which came later: {}; `--feature` singles one out",
-                told(&left)
+                list(&left)
             );
         }
         text
@@ -101,23 +102,24 @@ impl Account<'_> {
     pub fn bug_report(&self) -> String {
         let what = match self.outcome {
             Outcome::Broken { reason, .. } => reason.lines().next().unwrap_or_default().to_owned(),
-            _ => told(&self.findings),
+            _ => list(&self.findings),
         };
         let mut text = format!("Subject: {}: {what}\n\n", self.component());
-        let _ = match &self.turned {
-            Turned::Commit { commit, .. } => writeln!(
+        let _ = match &self.first_bad {
+            FirstBad::Commit { commit, .. } => writeln!(
                 text,
                 "Bisected to{}\n\n    commit {}\n    Author: {}\n    Date:   {}\n\n        {}\n",
-                match self.untestable.is_empty() {
-                    true => "",
-                    false => ", or one of those before it that could not be tested (below):",
+                if self.untestable.is_empty() {
+                    ""
+                } else {
+                    ", or one of those before it that could not be tested (below):"
                 },
                 commit.id,
                 commit.author,
                 commit.date,
                 commit.subject
             ),
-            Turned::Version { good, bad } => {
+            FirstBad::Version { good, bad } => {
                 writeln!(text, "First in {bad}; {good} does not show it.\n")
             }
         };
@@ -156,7 +158,7 @@ impl Account<'_> {
                 indented(&self.untestable.join("\n"))
             );
         }
-        if let Turned::Commit { log, .. } = &self.turned {
+        if let FirstBad::Commit { log, .. } = &self.first_bad {
             let _ = writeln!(text, "git bisect log:\n\n{}", indented(log));
         }
         let _ = writeln!(
@@ -194,6 +196,7 @@ fn indented(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bisect::Lines;
     use crate::bisect::question::Hunt;
     use crate::cpuid::line::Line;
 
@@ -206,19 +209,19 @@ mod tests {
     #[test]
     fn it_ends_with_the_commit_the_finding_and_a_draft() {
         let question = Question {
-            reference: String::new(),
+            reference: Lines::default(),
             known: Vec::new(),
             feature: None,
             layer: Layer::Qemu,
             hunt: Hunt::These(vec![finding("avx2", 5), finding("bmi1", 3)]),
         };
         let outcome = Outcome::Seen {
-            lines: String::new(),
+            lines: Lines::default(),
             own: Vec::new(),
             command: vec!["qemu".to_owned(), "-cpu".to_owned(), "EPYC-v4".to_owned()],
         };
-        let account = Account {
-            turned: Turned::Commit {
+        let conclusion = Conclusion {
+            first_bad: FirstBad::Commit {
                 commit: Commit {
                     id: "1a2b".to_owned(),
                     author: "A <a@b>".to_owned(),
@@ -235,14 +238,14 @@ mod tests {
             untestable: vec!["3c4d does not build".to_owned()],
         };
         assert_eq!(
-            account.summary(),
+            conclusion.summary(),
             "first bad commit that could be tested: 1a2b drop it\n  A <a@b>, 2026-01-02\n  lost avx2 at CPUID.07H.00H:EBX[5] (layer: qemu)\n\
              -cpuid 0x00000007.00 ebx[ 5]     avx2\ncould not be tested, and may be the first bad one: 3c4d does not build\n\
              the bad end has more, which came later: lost bmi1 at CPUID.07H.00H:EBX[3]; `--feature` singles one out\n"
         );
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
-            account.bug_report(),
+            conclusion.bug_report(),
             format!(
                 "Subject: target/i386: lost avx2 at CPUID.07H.00H:EBX[5]\n\nBisected to, or one of those before it that could not be tested (below):\n\n    commit 1a2b\n    Author: A <a@b>\n    \
                  Date:   2026-01-02\n\n        drop it\n\nWhat the guest sees differs in these lines (- before, + since):\n\n    \

@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 use crate::case::Lane;
 use crate::check::Layer;
 
-/// A case whose QEMU, or whose kernel, is what varies.
+/// A case whose QEMU or kernel varies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// As it was named.
+pub struct Target {
+    /// Its name, as `list` prints it.
     pub name: String,
     /// The second part of the name: the release whose expectation holds, `-` for none.
     pub label: String,
-    /// What is looked at.
+    /// The guest that is run.
     pub guest: Guest,
 }
 
-/// What is looked at.
+/// The guest that is run for each QEMU or kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Guest {
     /// A guest under the QEMU in question.
@@ -56,11 +56,11 @@ pub enum Guest {
 )]
 pub struct NoCase(String);
 
-impl FromStr for Asked {
+impl FromStr for Target {
     type Err = NoCase;
 
-    fn from_str(name: &str) -> Result<Asked, NoCase> {
-        let no = || NoCase(name.to_owned());
+    fn from_str(name: &str) -> Result<Target, NoCase> {
+        let no_case = || NoCase(name.to_owned());
         let parts: Vec<&str> = name.splitn(4, '/').collect();
         let guest = match parts[..] {
             ["lab", _, "kvm"] => Guest::Kvm,
@@ -72,16 +72,16 @@ impl FromStr for Asked {
                 cpu: cpu.to_owned(),
             },
             [lane, _, machine, cpu] if !machine.is_empty() && !cpu.is_empty() => Guest::Qemu {
-                lane: under_qemu(lane).ok_or_else(no)?,
+                lane: under_qemu(lane).ok_or_else(no_case)?,
                 machine: (machine != "-").then(|| machine.to_owned()),
                 cpu: cpu.to_owned(),
             },
-            _ => return Err(no()),
+            _ => return Err(no_case()),
         };
         let label = parts.get(1).filter(|label| !label.is_empty());
-        Ok(Asked {
+        Ok(Target {
             name: name.to_owned(),
-            label: label.ok_or_else(no)?.to_string(),
+            label: label.ok_or_else(no_case)?.to_string(),
             guest,
         })
     }
@@ -92,20 +92,20 @@ fn under_qemu(lane: &str) -> Option<Lane> {
     lanes.into_iter().find(|known| known.name() == lane)
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-impl Asked {
-    /// Whether it is a kernel that varies, and not a QEMU.
-    pub fn of_kernel(&self) -> bool {
+impl Target {
+    /// Whether the kernel varies, and not the QEMU.
+    pub fn varies_kernel(&self) -> bool {
         !matches!(self.guest, Guest::Qemu { .. })
     }
 
-    /// The expectation file that holds the whole of what is looked at; `None` where there is no such file by its nature: a
-    /// machine type's file holds differences, and the KVM lanes hold layers against one another.
+    /// The expectation file that has all lines of the guest; `None` where there is no such file: a machine type's file has
+    /// differences, and the KVM lanes compare layers with one another.
     pub fn expectation(&self) -> Option<PathBuf> {
         let release = release(&self.label)?;
         match &self.guest {
@@ -127,9 +127,9 @@ impl Asked {
         }
     }
 
-    /// Who is to blame where what was seen differs from what was expected.
+    /// The layer that a difference is blamed on: the one that varies.
     pub fn layer(&self) -> Layer {
-        if self.of_kernel() {
+        if self.varies_kernel() {
             Layer::Kvm
         } else {
             Layer::Qemu
@@ -150,8 +150,8 @@ mod tests {
     use super::*;
 
     fn expectation(name: &str) -> Option<String> {
-        let asked: Asked = name.parse().expect("a case");
-        Some(asked.expectation()?.display().to_string())
+        let target: Target = name.parse().expect("a case");
+        Some(target.expectation()?.display().to_string())
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
             "definition//-/EPYC",
             "lab/linux-6.12/other",
         ] {
-            let error = name.parse::<Asked>().expect_err(name).to_string();
+            let error = name.parse::<Target>().expect_err(name).to_string();
             assert!(
                 error.starts_with(&format!("“{name}” names no case to bisect: ")),
                 "{error}"
@@ -192,12 +192,12 @@ mod tests {
 
     #[test]
     fn a_lab_case_varies_the_kernel() {
-        let asked: Asked = "lab/linux-6.12/qemu-10.0/EPYC-v1".parse().expect("a case");
-        assert!(asked.of_kernel());
+        let target: Target = "lab/linux-6.12/qemu-10.0/EPYC-v1".parse().expect("a case");
+        assert!(target.varies_kernel());
         let guest = Guest::Under {
             qemu: "qemu-10.0".to_owned(),
             cpu: "EPYC-v1".to_owned(),
         };
-        assert_eq!(asked.guest, guest);
+        assert_eq!(target.guest, guest);
     }
 }
