@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Where the parts of L1 are.
 #[derive(Clone, Copy, Debug)]
@@ -24,17 +23,11 @@ pub struct Parts<'a> {
     pub doorbell: i32,
 }
 
-/// The emulated host of labs that name none.
-pub const DEFAULT_EMULATOR: &str = "svm";
-
-/// The emulated host of that name, with the program that emulates it; `None` where there is none.
-pub fn emulator(name: &str, program: &Path) -> Option<Arc<dyn EmulatedHost>> {
-    let qemu = program.to_owned();
-    (name == DEFAULT_EMULATOR).then(|| Arc::new(super::tcg::TcgSvm { qemu }) as _)
-}
-
 /// An emulated host. Implementations build a command line and know what their processor needs; nothing here starts a process.
 pub trait EmulatedHost: Debug + Send + Sync {
+    /// What names it, in the cache and among expectations: `svm`.
+    fn label(&self) -> &'static str;
+
     /// What it is, for messages: `QEMU TCG with AMD SVM`.
     fn name(&self) -> &'static str;
 

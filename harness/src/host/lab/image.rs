@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::emulated::EmulatedHost;
-use super::program::{Program, ProgramError, read_object};
+use super::program::{ObjectError, Program, ProgramError, read_object};
 use super::wire::{MODULES, SETUP, Setup};
 use crate::util::launch::Launches;
 use crate::vmm::linux::initramfs::EntryError;
@@ -48,9 +48,20 @@ pub enum ImageError {
     /// Two things want the same place.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// An ELF file cannot be taken along.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
     /// A file cannot be read.
-    #[error("{0}")]
-    File(String),
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// What is left for /init cannot be written down.
+    #[error("failed to write down the setup of L1: {0}")]
+    Setup(serde_json::Error),
     /// The archive cannot be written.
     #[error("failed to write {path}: {error}")]
     Write {
@@ -134,7 +145,8 @@ impl Image<'_> {
     /// What the archive depends on: its parts, each by path, size, time and inode.
     fn key(&self, this: &Program) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (FORMAT, &self.kernel.release, self.host.module()).hash(&mut hasher);
+        (FORMAT, &self.kernel.release, self.host.label()).hash(&mut hasher);
+        self.host.module().hash(&mut hasher);
         let mut file = |path: &Path| {
             path.hash(&mut hasher);
             if let Ok(about) = fs::metadata(path) {
@@ -167,7 +179,7 @@ impl Image<'_> {
         for folder in ["/proc", "/sys", "/tmp"] {
             root.folder(folder)?;
         }
-        let (own, linking) = read_object(Path::new("/proc/self/exe")).map_err(ImageError::File)?;
+        let (own, linking) = read_object(Path::new("/proc/self/exe"))?;
         root.file("/init", 0o755, own)?;
         let own_path = fs::read_link("/proc/self/exe").unwrap_or_default();
         add_loader(&mut root, &linking)?;
@@ -180,15 +192,18 @@ impl Image<'_> {
                 add_object(&mut root, object)?;
             }
             for file in &program.data {
-                let bytes = fs::read(file)
-                    .map_err(|error| ImageError::File(format!("{}: {error}", file.display())))?;
+                let bytes = fs::read(file).map_err(|error| ImageError::File {
+                    path: file.clone(),
+                    error,
+                })?;
                 root.file(&file.display().to_string(), 0o644, bytes)?;
             }
             launches.insert(path.clone(), program.launch.clone());
         }
-        let loaded = match modules.has_file(self.host.module()) {
-            true => modules.with_dependencies(&[self.host.module()])?,
-            false => Vec::new(),
+        let loaded = if modules.has_file(self.host.module()) {
+            modules.with_dependencies(&[self.host.module()])?
+        } else {
+            Vec::new()
         };
         let setup = Setup {
             modules: loaded.iter().map(|module| module.name.clone()).collect(),
@@ -198,8 +213,7 @@ impl Image<'_> {
             let path = format!("{MODULES}/{}.ko", module.name);
             root.file(&path, 0o644, module.bytes)?;
         }
-        let setup =
-            serde_json::to_vec(&setup).map_err(|error| ImageError::File(error.to_string()))?;
+        let setup = serde_json::to_vec(&setup).map_err(ImageError::Setup)?;
         root.file(SETUP, 0o644, setup)?;
         Ok(root)
     }
@@ -223,7 +237,7 @@ fn add_object(root: &mut Initramfs, path: &Path) -> Result<(), ImageError> {
     if root.has(&shown) {
         return Ok(());
     }
-    let (bytes, linking) = read_object(path).map_err(ImageError::File)?;
+    let (bytes, linking) = read_object(path)?;
     root.file(&shown, 0o755, bytes)?;
     add_loader(root, &linking)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -247,7 +261,7 @@ fn add_loader(
     if root.has(loader) {
         return Ok(());
     }
-    let (bytes, _) = read_object(Path::new(loader)).map_err(ImageError::File)?;
+    let (bytes, _) = read_object(Path::new(loader))?;
     root.file(loader, 0o755, bytes)?;
     Ok(())
 }

@@ -4,11 +4,12 @@
 //! It loads the kernel's KVM modules and then does what it is told: run a guest (L2) on KVM alone or under a QEMU that it
 //! carries, ask a QEMU, tell what the host and KVM say. To the rest of the program a lab is a [`Site`](super::site::Site) like this host.
 //!
-//! [`emulated`] is the interface behind which the emulated host is; [`tcg`] is the one there is. [`program`] finds what a program
+//! [`emulated`] is the interface behind which the emulated host is, [`emulators`] has those that there are. [`program`] finds what a program
 //! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages and the memory through which they go,
 //! [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init, [`error`] what can go wrong.
 
 pub mod emulated;
+pub mod emulators;
 pub mod error;
 pub mod image;
 pub mod inside;
@@ -16,12 +17,11 @@ mod l1;
 pub mod plan;
 pub mod program;
 pub mod session;
-pub mod tcg;
 pub mod wire;
 
-pub use emulated::{DEFAULT_EMULATOR, EmulatedHost, emulator};
+pub use emulated::EmulatedHost;
+pub use emulators::{DEFAULT_EMULATOR, emulator};
 pub use error::LabError;
 pub use image::{Image, ImageError};
 pub use plan::Plan;
 pub use session::Lab;
-pub use tcg::TcgSvm;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::util::cancel::Cancel;
 use crate::util::launch::Launch;
-use crate::vmm::linux::elf;
+use crate::util::os_error::OsError;
+use crate::vmm::linux::elf::{ElfError, Linking, linking, loaded_part};
 use crate::vmm::monitor::Monitor;
 
 /// Files, all by canonical path.
@@ -283,16 +284,42 @@ fn firmware(words: &[String], objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> 
     small.map(|file| file.path()).collect()
 }
 
-/// The ELF files of a program and of how they find one another: each file, the names under which it is looked for, and the loader
-/// under the name that programs have in them.
+/// Why an ELF file cannot be taken along.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectError {
+    /// It cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: OsError,
+    },
+    /// It is no ELF file, or a broken one.
+    #[error("{path}: {source}")]
+    Elf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ElfError,
+    },
+}
+
+/// An ELF file without its debug information, and how it is linked: the names under which it is looked for, its loader, its libraries.
 ///
 /// # Errors
-/// A file cannot be read, or is no ELF file.
-pub fn read_object(path: &Path) -> Result<(Vec<u8>, elf::Linking), String> {
-    let told = |error: String| format!("{}: {error}", path.display());
-    let bytes = fs::read(path).map_err(|error| told(error.to_string()))?;
-    let linking = elf::linking(&bytes).map_err(told)?;
-    let kept = elf::loaded_part(&bytes).map_err(told)?;
+/// The file cannot be read, or is no ELF file.
+pub fn read_object(path: &Path) -> Result<(Vec<u8>, Linking), ObjectError> {
+    let bytes = fs::read(path).map_err(|error| ObjectError::Read {
+        path: path.to_owned(),
+        source: error.into(),
+    })?;
+    let elf = |source| ObjectError::Elf {
+        path: path.to_owned(),
+        source,
+    };
+    let linking = linking(&bytes).map_err(elf)?;
+    let kept = loaded_part(&bytes).map_err(elf)?;
     Ok((kept, linking))
 }
 

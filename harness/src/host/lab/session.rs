@@ -286,6 +286,10 @@ mod tests {
     struct Silent(PathBuf);
 
     impl EmulatedHost for Silent {
+        fn label(&self) -> &'static str {
+            "none"
+        }
+
         fn name(&self) -> &'static str {
             "nothing"
         }

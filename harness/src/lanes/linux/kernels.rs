@@ -37,7 +37,7 @@ impl Kernels {
         let make = || {
             let found = Kernel::find(&kernel.path, kernel.modules.as_deref());
             let found = found.map_err(|error| error.to_string())?;
-            Ready::of(&found, &cache.join("linux")).map_err(|error| error.to_string())
+            Ready::make(&found, &cache.join("linux")).map_err(|error| error.to_string())
         };
         made.get_or_init(make).clone()
     }

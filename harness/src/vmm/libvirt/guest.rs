@@ -229,7 +229,7 @@ fn split_log(log: &str) -> (Vec<String>, String) {
                 .all(|letter| letter.is_ascii_uppercase() || letter == '_')
         });
         if !variable || !command.is_empty() {
-            command.extend(words(text));
+            command.extend(shlex::split(text).unwrap_or_default());
         }
         if !more {
             break;
@@ -242,23 +242,6 @@ fn split_log(log: &str) -> (Vec<String>, String) {
         _ => line,
     });
     (command, said.collect::<Vec<_>>().join("\n"))
-}
-
-/// A line of shell words, single quotes taken off.
-fn words(line: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut quoted = false;
-    for letter in line.chars() {
-        match letter {
-            '\'' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            other => words
-                .last_mut()
-                .into_iter()
-                .for_each(|word| word.push(other)),
-        }
-    }
-    words
 }
 
 #[cfg(test)]

@@ -6,6 +6,20 @@ use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHe
 
 type Header = FileHeader64<Endianness>;
 
+/// Why an ELF file cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ElfError {
+    /// It is no 64-bit ELF file, or a broken one.
+    #[error(transparent)]
+    Format(#[from] object::Error),
+    /// It has no module information.
+    #[error("no section .modinfo, so no kernel module")]
+    NoModule,
+    /// A part that is loaded is not in the file.
+    #[error("a segment reaches beyond the end of the file")]
+    Cut,
+}
+
 /// What a program or library says that it needs to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Linking {
@@ -21,15 +35,14 @@ pub struct Linking {
 ///
 /// # Errors
 /// No 64-bit ELF file, or one without that section.
-pub fn module_information(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
-    let told = |error: object::Error| error.to_string();
-    let header = Header::parse(bytes).map_err(told)?;
-    let endian = header.endian().map_err(told)?;
-    let sections = header.sections(endian, bytes).map_err(told)?;
+pub fn module_information(bytes: &[u8]) -> Result<Vec<(String, String)>, ElfError> {
+    let header = Header::parse(bytes)?;
+    let endian = header.endian()?;
+    let sections = header.sections(endian, bytes)?;
     let (_, section) = sections
         .section_by_name(endian, b".modinfo")
-        .ok_or("no section .modinfo, so no kernel module")?;
-    let text = section.data(endian, bytes).map_err(told)?;
+        .ok_or(ElfError::NoModule)?;
+    let text = section.data(endian, bytes)?;
     let pairs = text.split(|byte| *byte == 0).filter_map(|pair| {
         let pair = String::from_utf8_lossy(pair);
         let (name, value) = pair.split_once('=')?;
@@ -42,28 +55,27 @@ pub fn module_information(bytes: &[u8]) -> Result<Vec<(String, String)>, String>
 ///
 /// # Errors
 /// No 64-bit ELF file.
-pub fn linking(bytes: &[u8]) -> Result<Linking, String> {
-    let told = |error: object::Error| error.to_string();
-    let header = Header::parse(bytes).map_err(told)?;
-    let endian = header.endian().map_err(told)?;
+pub fn linking(bytes: &[u8]) -> Result<Linking, ElfError> {
+    let header = Header::parse(bytes)?;
+    let endian = header.endian()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut linking = Linking::default();
-    for segment in header.program_headers(endian, bytes).map_err(told)? {
+    for segment in header.program_headers(endian, bytes)? {
         if segment.p_type(endian) == PT_INTERP
             && let Ok(Some(path)) = segment.interpreter(endian, bytes)
         {
             linking.interpreter = Some(text(path));
         }
     }
-    let sections = header.sections(endian, bytes).map_err(told)?;
+    let sections = header.sections(endian, bytes)?;
     for section in sections.iter() {
         if section.sh_type(endian) != SHT_DYNAMIC {
             continue;
         }
-        let Some((entries, strings)) = section.dynamic(endian, bytes).map_err(told)? else {
+        let Some((entries, strings)) = section.dynamic(endian, bytes)? else {
             continue;
         };
-        let strings = sections.strings(endian, bytes, strings).map_err(told)?;
+        let strings = sections.strings(endian, bytes, strings)?;
         for entry in entries {
             let name = || entry.string(endian, strings).ok().map(text);
             match entry.d_tag(endian) {
@@ -81,13 +93,11 @@ pub fn linking(bytes: &[u8]) -> Result<Linking, String> {
 ///
 /// # Errors
 /// No 64-bit ELF file.
-pub fn loaded_part(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let told = |error: object::Error| error.to_string();
-    let header = Header::parse(bytes).map_err(told)?;
-    let endian = header.endian().map_err(told)?;
+pub fn loaded_part(bytes: &[u8]) -> Result<Vec<u8>, ElfError> {
+    let header = Header::parse(bytes)?;
+    let endian = header.endian()?;
     let ends = header
-        .program_headers(endian, bytes)
-        .map_err(told)?
+        .program_headers(endian, bytes)?
         .iter()
         .map(|segment| {
             let (start, size) = segment.file_range(endian);
@@ -97,7 +107,7 @@ pub fn loaded_part(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut kept = bytes
         .get(..end)
         .filter(|kept| kept.len() >= HEADER)
-        .ok_or("a segment reaches beyond the end of the file")?
+        .ok_or(ElfError::Cut)?
         .to_vec();
     // e_shoff, and e_shentsize, e_shnum, e_shstrndx: the headers of sections that are gone.
     kept[0x28..0x30].fill(0);

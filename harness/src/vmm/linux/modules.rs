@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::elf::module_information;
+use super::elf::{ElfError, module_information};
 use super::kernel::Kernel;
-use super::packed::{PackedError, unpacked};
+use super::packed::{PackedError, unpacked_module};
 
 /// The modules of one kernel.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub enum ModuleError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        problem: String,
+        problem: ElfError,
     },
     /// It was built for another kernel.
     #[error(
@@ -170,7 +170,7 @@ impl Loading<'_> {
                 place: self.modules.place(),
             });
         };
-        let bytes = unpacked(path)?;
+        let bytes = unpacked_module(path)?;
         let information = module_information(&bytes).map_err(|problem| ModuleError::NoModule {
             path: path.clone(),
             problem,

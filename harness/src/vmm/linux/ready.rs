@@ -8,15 +8,69 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::initramfs::Initramfs;
+use super::initramfs::{EntryError, Initramfs};
 use super::kernel::Kernel;
-use super::modules::Modules;
+use super::modules::{ModuleError, Modules};
 use super::names::Names;
 use super::vmlinux::{VmlinuxError, is_64_bit, unpacked_image, vmlinux};
+use crate::util::os_error::OsError;
 use crate::vmm::LINUX_INIT;
 
 /// The driver through which /init reads MSRs.
 const MSR: &str = "msr";
+
+/// Why a kernel cannot be booted as a guest.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadyError {
+    /// It would not start our /init.
+    #[error("{0}: CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours")]
+    NoInitramfs(PathBuf),
+    /// Its image cannot be read.
+    #[error("{image}: {source}")]
+    Image {
+        /// The image.
+        image: PathBuf,
+        /// Why.
+        source: OsError,
+    },
+    /// Its image holds no kernel for this.
+    #[error("{image}: {source}")]
+    Vmlinux {
+        /// The image.
+        image: PathBuf,
+        /// What is wrong.
+        source: VmlinuxError,
+    },
+    /// Its image has no names of flags.
+    #[error("{0}: no table of flags in it")]
+    NoNames(PathBuf),
+    /// Two things want the same place in the initramfs.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The cache cannot be written.
+    #[error("failed to write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: OsError,
+    },
+}
+
+impl ReadyError {
+    fn image(image: &Path) -> impl FnOnce(std::io::Error) -> ReadyError {
+        let image = image.to_owned();
+        move |error| ReadyError::Image {
+            image,
+            source: error.into(),
+        }
+    }
+
+    fn vmlinux(image: &Path) -> impl FnOnce(VmlinuxError) -> ReadyError {
+        let image = image.to_owned();
+        move |source| ReadyError::Vmlinux { image, source }
+    }
+}
 
 /// A kernel that can be booted at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,27 +94,24 @@ impl Ready {
     ///
     /// # Errors
     /// The kernel cannot be read, has 32 bits or no initramfs support, or the cache cannot be written.
-    pub fn of(kernel: &Kernel, cache: &Path) -> Result<Ready, String> {
+    pub fn make(kernel: &Kernel, cache: &Path) -> Result<Ready, ReadyError> {
         let cache = std::path::absolute(cache).unwrap_or_else(|_| cache.to_owned());
-        let told = |problem: String| format!("{}: {problem}", kernel.image.display());
         if has_no_initramfs(kernel) {
-            let problem =
-                "CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours";
-            return Err(told(problem.to_owned()));
+            return Err(ReadyError::NoInitramfs(kernel.image.clone()));
         }
-        let (image, as_it_is) = image(kernel, &cache).map_err(told)?;
+        let (image, as_it_is) = image(kernel, &cache)?;
         let (root, no_msrs) = root(kernel)?;
         let bytes = root.to_bytes();
         let check = fidelity_protocol::crc::crc32(&[&bytes]);
         let path = cache.join(format!("{}-{check:08x}.cpio", kernel.release));
-        let initramfs = kept(path, || Ok(bytes)).map_err(told)?;
+        let initramfs = kept(path, || Ok(bytes))?;
         Ok(Ready {
             release: kernel.release.clone(),
             image,
             packed: kernel.image.clone(),
             initramfs,
             as_it_is,
-            no_msrs,
+            no_msrs: no_msrs.map(|error| error.to_string()),
         })
     }
 }
@@ -70,15 +121,14 @@ impl Ready {
     ///
     /// # Errors
     /// Its image cannot be read or unpacked, or has no such tables.
-    pub fn names(&self) -> Result<Names, String> {
-        let shown = self.packed.display();
-        let told = |problem: String| format!("{shown}: {problem}");
-        let image = fs::read(&self.image).map_err(|error| told(error.to_string()))?;
-        let elf = match self.image == self.packed {
-            true => unpacked_image(&image).map_err(|error| told(error.to_string()))?,
-            false => image,
+    pub fn names(&self) -> Result<Names, ReadyError> {
+        let image = fs::read(&self.image).map_err(ReadyError::image(&self.packed))?;
+        let elf = if self.image == self.packed {
+            unpacked_image(&image).map_err(ReadyError::vmlinux(&self.packed))?
+        } else {
+            image
         };
-        Names::read(&elf).ok_or_else(|| told("no table of flags in it".to_owned()))
+        Names::read(&elf).ok_or_else(|| ReadyError::NoNames(self.packed.clone()))
     }
 }
 
@@ -89,10 +139,10 @@ fn has_no_initramfs(kernel: &Kernel) -> bool {
 }
 
 /// The file to boot. What is kept is named by what it was made from, as path, size, time and inode tell it.
-fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>), String> {
-    let told = |error: std::io::Error| error.to_string();
-    let about = fs::metadata(&kernel.image).map_err(told)?;
-    let whole = fs::canonicalize(&kernel.image).map_err(told)?;
+fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>), ReadyError> {
+    let unread = || ReadyError::image(&kernel.image);
+    let about = fs::metadata(&kernel.image).map_err(unread())?;
+    let whole = fs::canonicalize(&kernel.image).map_err(unread())?;
     let mut hasher = DefaultHasher::new();
     (whole, about.size(), about.ino(), about.mtime()).hash(&mut hasher);
     let name = format!("vmlinux-{}-{:016x}", kernel.release, hasher.finish());
@@ -100,27 +150,25 @@ fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>
     if in_use(&path) {
         return Ok((path, None));
     }
-    let bytes = fs::read(&kernel.image).map_err(|error| error.to_string())?;
+    let bytes = fs::read(&kernel.image).map_err(unread())?;
     match vmlinux(&bytes) {
         Ok(elf) => Ok((kept(path, || Ok(elf))?, None)),
-        Err(error @ VmlinuxError::Bits32) => Err(error.to_string()),
+        Err(error @ VmlinuxError::Bits32) => Err(ReadyError::vmlinux(&kernel.image)(error)),
         // It unpacks itself, only slower.
         Err(error) => is_64_bit(&bytes)
             .map(|()| (kernel.image.clone(), Some(error)))
-            .map_err(|error| error.to_string()),
+            .map_err(ReadyError::vmlinux(&kernel.image)),
     }
 }
 
 /// /init, and the msr driver where the kernel has one as a module.
-fn root(kernel: &Kernel) -> Result<(Initramfs, Option<String>), String> {
-    let told = |error: super::initramfs::EntryError| error.to_string();
+fn root(kernel: &Kernel) -> Result<(Initramfs, Option<ModuleError>), EntryError> {
     let mut root = Initramfs::new();
-    root.device("/dev/console", 0o600, 5, 1).map_err(told)?;
+    root.device("/dev/console", 0o600, 5, 1)?;
     for folder in ["/proc", "/sys", "/modules"] {
-        root.folder(folder).map_err(told)?;
+        root.folder(folder)?;
     }
-    root.file("/init", 0o755, LINUX_INIT.to_vec())
-        .map_err(told)?;
+    root.file("/init", 0o755, LINUX_INIT.to_vec())?;
     let modules = match Modules::of(kernel) {
         Ok(modules) => modules.with_dependencies(&[MSR]),
         Err(error) => Err(error),
@@ -128,17 +176,20 @@ fn root(kernel: &Kernel) -> Result<(Initramfs, Option<String>), String> {
     let modules = match modules {
         Ok(modules) => modules,
         // The report is the same without, but for its MSRs.
-        Err(error) => return Ok((root, Some(error.to_string()))),
+        Err(error) => return Ok((root, Some(error))),
     };
     for (number, module) in modules.into_iter().enumerate() {
         let path = format!("/modules/{number:02}-{}.ko", module.name);
-        root.file(&path, 0o644, module.bytes).map_err(told)?;
+        root.file(&path, 0o644, module.bytes)?;
     }
     Ok((root, None))
 }
 
 /// The file at `path`, made where it is not there: whole, or not at all.
-fn kept(path: PathBuf, make: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<PathBuf, String> {
+fn kept(
+    path: PathBuf,
+    make: impl FnOnce() -> Result<Vec<u8>, ReadyError>,
+) -> Result<PathBuf, ReadyError> {
     if in_use(&path) {
         return Ok(path);
     }
@@ -152,8 +203,13 @@ fn kept(path: PathBuf, make: impl FnOnce() -> Result<Vec<u8>, String>) -> Result
         forget_unused(folder);
         Ok(())
     };
-    written().map_err(|error| format!("failed to write {}: {error}", path.display()))?;
-    Ok(path)
+    match written() {
+        Ok(()) => Ok(path),
+        Err(error) => Err(ReadyError::Write {
+            path,
+            source: error.into(),
+        }),
+    }
 }
 
 /// How long a file that nobody uses is kept.
@@ -191,9 +247,12 @@ mod tests {
         let path = folder.path().join("new");
         kept(path.clone(), || Ok(b"first".to_vec())).expect("a file");
         assert!(!old.exists(), "kept for ever");
-        kept(path.clone(), || Err("made twice".to_owned())).expect("the file");
+        kept(path.clone(), || unreachable!("made twice")).expect("the file");
         assert_eq!(fs::read(&path).expect("a file"), b"first");
-        kept(folder.path().join("none"), || Err("no".to_owned())).expect_err("an error");
+        kept(folder.path().join("none"), || {
+            Err(ReadyError::NoNames(PathBuf::new()))
+        })
+        .expect_err("an error");
         assert!(!folder.path().join("none").exists(), "a file of nothing");
     }
 }

@@ -1,11 +1,11 @@
 //! The kernel proper, out of a bzImage: an ELF file that QEMU starts at its PVH entry, so that the guest neither unpacks it nor
 //! moves it. Under TCG that halves the time of a boot (CONTRIBUTING.md has the figures).
 
-use std::io::Read;
-
 use object::elf::{FileHeader64, NoteType, PT_NOTE};
 use object::endian::LittleEndian;
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
+
+use super::packed::{UnpackError, unpacked_payload};
 
 /// Why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,14 +20,12 @@ pub enum VmlinuxError {
     NoPayload,
     /// The payload's compression is not known, or it is broken.
     #[error("its payload cannot be unpacked: {0}")]
-    Packed(String),
+    Packed(#[from] UnpackError),
     /// It was built without CONFIG_PVH.
     #[error("the kernel has no PVH entry")]
     NoPvh,
 }
 
-/// No kernel is larger: what unpacks to more is none.
-const MOST: u64 = 1024 * 1024 * 1024;
 /// `XEN_ELFNOTE_PHYS32_ENTRY`, the PVH entry (include/xen/interface/elfnote.h).
 const PVH_ENTRY: NoteType = NoteType(18);
 
@@ -58,7 +56,7 @@ pub fn is_64_bit(image: &[u8]) -> Result<(), VmlinuxError> {
 pub fn unpacked_image(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
     is_64_bit(image)?;
     let payload = payload(image).ok_or(VmlinuxError::NoPayload)?;
-    unpacked(payload).map_err(VmlinuxError::Packed)
+    Ok(unpacked_payload(payload)?)
 }
 
 /// The ELF file in a bzImage, if it can be started at its PVH entry.
@@ -67,10 +65,10 @@ pub fn unpacked_image(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
 /// A 32-bit kernel, a payload that cannot be unpacked, or a kernel without a PVH entry.
 pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
     let elf = unpacked_image(image)?;
-    match has_pvh_entry(&elf) {
-        true => Ok(elf),
-        false => Err(VmlinuxError::NoPvh),
+    if !has_pvh_entry(&elf) {
+        return Err(VmlinuxError::NoPvh);
     }
+    Ok(elf)
 }
 
 fn half(bytes: &[u8], at: usize) -> Option<u16> {
@@ -78,7 +76,7 @@ fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.try_into().ok()?))
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<usize> {
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
     let bytes = bytes.get(at..at + 4)?;
     usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
 }
@@ -91,56 +89,8 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
         0 => 4,
         sectors => usize::from(sectors),
     };
-    let at = (sectors + 1) * 512 + word(image, PAYLOAD_OFFSET)?;
-    // All but gzip, which has it itself, end with the unpacked size (scripts/Makefile.lib, size_append).
-    image.get(at..at.checked_add(word(image, PAYLOAD_LENGTH)?)?)
-}
-
-fn unpacked(payload: &[u8]) -> Result<Vec<u8>, String> {
-    let told = |error: std::io::Error| error.to_string();
-    match payload {
-        [0x1F, 0x8B, ..] => all(flate2::read::GzDecoder::new(payload)).map_err(told),
-        [0xFD, b'7', b'z', b'X', b'Z', ..] => {
-            all(lzma_rust2::XzReader::new(payload, false)).map_err(told)
-        }
-        [0x28, 0xB5, 0x2F, 0xFD, ..] => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(payload);
-            all(decoder.map_err(|error| error.to_string())?).map_err(told)
-        }
-        [0x02, 0x21, 0x4C, 0x18, blocks @ ..] => lz4(blocks),
-        [0x7F, b'E', b'L', b'F', ..] => Ok(payload.to_vec()),
-        [a, b, c, d, ..] => Err(format!(
-            "unknown compression, it starts with {a:02x} {b:02x} {c:02x} {d:02x}; gzip, xz, zstd and lz4 are known"
-        )),
-        _ => Err("it is empty".to_owned()),
-    }
-}
-
-fn all(reader: impl Read) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(MOST + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MOST {
-        true => Err(std::io::Error::other("more than 1 GiB comes out of it")),
-        false => Ok(bytes),
-    }
-}
-
-/// LZ4's legacy frame, which the kernel's build makes: blocks of 8 MiB, each behind its packed size.
-fn lz4(mut blocks: &[u8]) -> Result<Vec<u8>, String> {
-    const BLOCK: usize = 8 << 20;
-    let mut bytes = Vec::new();
-    // What is left at the end is the unpacked size.
-    while blocks.len() > 4 {
-        let size = word(blocks, 0).unwrap_or(0);
-        let block = blocks.get(4..4 + size).ok_or("an lz4 block is cut")?;
-        let block = lz4_flex::block::decompress(block, BLOCK).map_err(|error| error.to_string())?;
-        bytes.extend(block);
-        if bytes.len() as u64 > MOST {
-            return Err("more than 1 GiB comes out of it".to_owned());
-        }
-        blocks = &blocks[4 + size..];
-    }
-    Ok(bytes)
+    let at = (sectors + 1) * 512 + number(image, PAYLOAD_OFFSET)?;
+    image.get(at..at.checked_add(number(image, PAYLOAD_LENGTH)?)?)
 }
 
 fn has_pvh_entry(elf: &[u8]) -> bool {
@@ -185,37 +135,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_kernel_is_told() {
-        let told = |payload: &[u8]| {
+    fn what_is_no_kernel_is_an_error() {
+        let error_of = |payload: &[u8]| {
             vmlinux(&image(0x20F, 1, payload))
                 .expect_err("an error")
                 .to_string()
         };
         assert_eq!(
-            told(b"BZh9"),
+            error_of(b"BZh9"),
             "its payload cannot be unpacked: unknown compression, it starts with 42 5a 68 39; gzip, xz, zstd and lz4 are known"
         );
-        assert_eq!(told(b""), "its payload cannot be unpacked: it is empty");
-        assert_eq!(told(b"\x7fELF\x02\x01\x01"), "the kernel has no PVH entry");
+        assert_eq!(error_of(b""), "its payload cannot be unpacked: it is empty");
+        assert_eq!(
+            error_of(b"\x7fELF\x02\x01\x01"),
+            "the kernel has no PVH entry"
+        );
         let mut cut = image(0x20F, 1, b"");
         cut[PAYLOAD_LENGTH] = 9;
         assert_eq!(vmlinux(&cut), Err(VmlinuxError::NoPayload));
-    }
-
-    #[test]
-    fn every_block_of_lz4_is_unpacked() {
-        let block = |text: &[u8]| {
-            let packed = lz4_flex::block::compress(text);
-            let size = u32::try_from(packed.len()).expect("a size");
-            [&size.to_le_bytes()[..], &packed].concat()
-        };
-        let payload = [
-            &[2, 0x21, 0x4C, 0x18][..],
-            &block(b"vm"),
-            &block(b"linux"),
-            &[7, 0, 0, 0],
-        ];
-        assert_eq!(unpacked(&payload.concat()), Ok(b"vmlinux".to_vec()));
-        assert!(unpacked(&payload.concat()[..10]).is_err());
     }
 }

@@ -4,8 +4,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::emulated::{EmulatedHost, Parts};
-use super::wire;
+use crate::host::lab::emulated::{EmulatedHost, Parts};
+use crate::host::lab::wire;
+
+/// What names this host.
+pub const LABEL: &str = "svm";
 
 /// QEMU with TCG.
 #[derive(Clone, Debug)]
@@ -15,6 +18,10 @@ pub struct TcgSvm {
 }
 
 impl EmulatedHost for TcgSvm {
+    fn label(&self) -> &'static str {
+        LABEL
+    }
+
     fn name(&self) -> &'static str {
         "QEMU TCG with AMD SVM"
     }
@@ -33,7 +40,7 @@ impl EmulatedHost for TcgSvm {
 
     fn command(&self, parts: Parts<'_>) -> Vec<OsString> {
         let mut line: Vec<OsString> = vec![self.qemu.clone().into()];
-        let mut add = |words: &[&str]| line.extend(words.iter().map(OsString::from));
+        let mut add = |arguments: &[&str]| line.extend(arguments.iter().map(OsString::from));
         add(&["-nodefaults", "-no-user-config", "-display", "none"]);
         add(&["-machine", "q35", "-m", &format!("{}M", parts.megabytes)]);
         // One vCPU, hence one thread: MTTCG would add a lock to every instruction with side effects, and nothing to do for a second.
@@ -73,7 +80,7 @@ mod tests {
         let host = TcgSvm {
             qemu: "/opt/qemu".into(),
         };
-        let words = host.command(Parts {
+        let line = host.command(Parts {
             kernel: Path::new("vmlinuz"),
             initramfs: Path::new("lab.cpio"),
             command_line: "panic=-1",
@@ -82,12 +89,12 @@ mod tests {
             console: "/proc/self/fd/8",
             doorbell: 9,
         });
-        let words: Vec<String> = words
+        let line: Vec<String> = line
             .iter()
-            .map(|word| word.to_string_lossy().into_owned())
+            .map(|argument| argument.to_string_lossy().into_owned())
             .collect();
         assert_eq!(
-            pasteable(&words),
+            pasteable(&line),
             "/opt/qemu -nodefaults -no-user-config -display none -machine q35 -m 512M -accel tcg,thread=single -cpu max,+svm,+npt \
              -no-reboot -object memory-backend-file,id=shared,share=on,mem-path=/proc/self/fd/7,size=16M \
              -device ivshmem-plain,memdev=shared -chardev file,id=console,path=/proc/self/fd/8 -serial chardev:console \
