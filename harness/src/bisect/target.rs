@@ -88,8 +88,8 @@ impl FromStr for Target {
 }
 
 fn under_qemu(lane: &str) -> Option<Lane> {
-    let lanes = [Lane::DEFINITION, Lane::TCG, Lane::KVM];
-    lanes.into_iter().find(|known| known.name() == lane)
+    let lane: Lane = lane.parse().ok()?;
+    lane.boots_agent_under_qemu().then_some(lane)
 }
 
 impl fmt::Display for Target {
@@ -114,11 +114,7 @@ impl Target {
                 machine: None,
                 cpu,
             } => {
-                let folder = match *lane {
-                    Lane::DEFINITION => "models",
-                    Lane::TCG => "tcg",
-                    _ => return None,
-                };
+                let folder = lane.models_folder()?;
                 let folder = PathBuf::from(format!("qemu-{release}")).join(folder);
                 Some(folder.join(format!("{cpu}.snap")))
             }

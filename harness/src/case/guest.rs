@@ -194,6 +194,27 @@ impl Case {
         }
     }
 
+    /// The same guest with its features forced: the definition of its model.
+    #[must_use]
+    pub fn definition(&self) -> Case {
+        self.in_lane(Lane::DEFINITION)
+    }
+
+    /// The same guest as TCG runs it for a user.
+    #[must_use]
+    pub fn under_tcg(&self) -> Case {
+        self.in_lane(Lane::TCG)
+    }
+
+    /// The lane by which the configuration names the phases that are skipped: on an emulated host phases are skipped as on a real one.
+    pub fn phases_lane(&self) -> Lane {
+        match (&self.host, self.run_as.starter) {
+            (None, _) => self.lane,
+            (Some(_), Starter::Harness) => Lane::KVM_DIRECT,
+            (Some(_), _) => Lane::KVM,
+        }
+    }
+
     /// The same guest with another `-cpu` argument.
     #[must_use]
     pub fn with_cpu(&self, cpu: impl Into<String>) -> Case {
@@ -242,7 +263,12 @@ impl Case {
 
 #[cfg(test)]
 mod tests {
-    use super::Topology;
+    use std::sync::Arc;
+
+    use fidelity_protocol::frame::Phase;
+
+    use super::{Case, Qemu, Topology};
+    use crate::case::Lane;
 
     #[test]
     fn vcpus_are_read_from_every_form() {
@@ -260,5 +286,36 @@ mod tests {
     fn a_topology_without_a_count_is_refused() {
         assert!("sockets=2".parse::<Topology>().is_err());
         assert!("0".parse::<Topology>().is_err());
+    }
+
+    /// A guest of `Opteron_G5-v1` that is migrated from QEMU 7.2 skips a phase that one from 5.2 runs: they are two guests, though both
+    /// are started on the same destination.
+    #[test]
+    fn a_skipped_phase_makes_another_guest() {
+        let qemu = Arc::new(Qemu::none());
+        let whole = Case::new(&qemu, Lane::TCG, "pc-q35-5.2", "Opteron_G5-v1");
+        let mut skipping = whole.clone();
+        skipping.skipped_phases = vec![Phase::Enabled];
+        assert_ne!(whole.id(), skipping.id());
+        skipping.skipped_phases = vec![Phase::Probes, Phase::Enabled, Phase::Probes];
+        let mut other = whole.clone();
+        other.skipped_phases = vec![Phase::Enabled, Phase::Probes];
+        assert_eq!(skipping.id(), other.id());
+    }
+
+    #[test]
+    fn how_a_guest_is_run_makes_another_guest() {
+        let qemu = Arc::new(Qemu::none());
+        let case = Case::new(&qemu, Lane::TCG, "q35", "EPYC");
+        let mut direct = case.clone();
+        direct.run_as = Lane::KVM_DIRECT.run_as();
+        let ids = [
+            &case,
+            &direct,
+            &case.definition(),
+            &case.with_cpu("EPYC,enforce"),
+        ];
+        let ids: std::collections::BTreeSet<_> = ids.iter().map(|case| case.id()).collect();
+        assert_eq!(ids.len(), 4);
     }
 }

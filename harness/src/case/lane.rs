@@ -75,11 +75,25 @@ pub struct RunAs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lane(&'static str);
 
+/// What a lane boots under QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Boots {
+    /// The agent, on this host.
+    Agent,
+    /// The agent, on an emulated host.
+    AgentElsewhere,
+    /// A Linux kernel.
+    Linux,
+}
+
 /// A row of the table of lanes.
 struct Row {
     lane: Lane,
     about: &'static str,
     run_as: RunAs,
+    boots: Boots,
+    /// Folder of a release's expectations that holds what a model shows; `None` where nothing is recorded of one.
+    models: Option<&'static str>,
 }
 
 const fn row(lane: Lane, run_as: RunAs, about: &'static str) -> Row {
@@ -87,6 +101,21 @@ const fn row(lane: Lane, run_as: RunAs, about: &'static str) -> Row {
         lane,
         about,
         run_as,
+        boots: Boots::Agent,
+        models: None,
+    }
+}
+
+impl Row {
+    const fn models(self, folder: &'static str) -> Row {
+        Row {
+            models: Some(folder),
+            ..self
+        }
+    }
+
+    const fn boots(self, boots: Boots) -> Row {
+        Row { boots, ..self }
     }
 }
 
@@ -109,12 +138,14 @@ static ROWS: [Row; 7] = [
             ..TCG
         },
         "TCG with x-force-features=on: the model's whole definition, on any host",
-    ),
+    )
+    .models("models"),
     row(
         Lane::TCG,
         TCG,
         "TCG as a user gets it: features that TCG does not emulate are filtered",
-    ),
+    )
+    .models("tcg"),
     row(Lane::KVM, KVM, "The host's KVM through QEMU"),
     row(
         Lane::KVM_DIRECT,
@@ -128,7 +159,8 @@ static ROWS: [Row; 7] = [
         Lane::LAB,
         KVM,
         "KVM of a chosen kernel on an emulated host, with QEMU and without",
-    ),
+    )
+    .boots(Boots::AgentElsewhere),
     row(
         Lane::LIBVIRT,
         RunAs {
@@ -141,7 +173,8 @@ static ROWS: [Row; 7] = [
         Lane::LINUX,
         TCG,
         "A Linux guest, for what its kernel makes of CPUID in /proc/cpuinfo",
-    ),
+    )
+    .boots(Boots::Linux),
 ];
 
 impl Lane {
@@ -170,10 +203,31 @@ impl Lane {
         self.0
     }
 
+    fn row(self) -> Option<&'static Row> {
+        ROWS.iter().find(|row| row.lane == self)
+    }
+
+    /// Whether this program starts QEMU on this host, and the agent is the guest.
+    pub fn boots_agent_under_qemu(self) -> bool {
+        self.row()
+            .is_some_and(|row| row.run_as.starter == Starter::Qemu && row.boots == Boots::Agent)
+    }
+
+    /// Whether guests run on this host's KVM, whatever they are.
+    pub fn uses_this_kvm(self) -> bool {
+        self.row().is_some_and(|row| {
+            row.run_as.accelerator == Accelerator::Kvm && row.boots == Boots::Agent
+        })
+    }
+
+    /// Folder of a release's expectations that holds what a model shows in this lane; `None` where nothing is recorded.
+    pub fn models_folder(self) -> Option<&'static str> {
+        self.row()?.models
+    }
+
     /// How guests of the lane run where a case says nothing else.
     pub fn run_as(self) -> RunAs {
-        let row = ROWS.iter().find(|row| row.lane == self);
-        row.map(|row| row.run_as).unwrap_or_default()
+        self.row().map(|row| row.run_as).unwrap_or_default()
     }
 
     fn order(self) -> (usize, &'static str) {

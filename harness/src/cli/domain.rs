@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::case::{Case, Lane};
+use cpuid_fidelity::case::Case;
 use cpuid_fidelity::check::libvirt_live;
 use cpuid_fidelity::check::libvirt_map::spot;
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
 use cpuid_fidelity::host::libvirt as host;
-use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, maps};
+use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, lane, maps};
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
@@ -96,7 +96,7 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let smp = domain.vcpus.to_string().parse();
     let case = Case {
         smp: smp.map_err(anyhow::Error::msg)?,
-        ..Case::new(&qemu, Lane::LIBVIRT, machine, &file.display().to_string())
+        ..lane::case(&qemu, machine, &file.display().to_string())
     };
     let kind = match domain.kind.as_deref() {
         Some("kvm") => "kvm",

@@ -179,11 +179,7 @@ fn trial(
                 case.lane
             );
         }
-        let lane = if case.host.is_some() {
-            Lane::KVM
-        } else {
-            case.lane
-        };
+        let lane = case.phases_lane();
         case.skipped_phases = skipped_phases(&context.config, lane, [from, to], case.model());
         cases.push(case);
     }

@@ -93,12 +93,14 @@ fn host(context: &Context, folder: &Path, profile: Profile) -> anyhow::Result<u8
         "{} is there already: a baseline is recorded into a new folder",
         folder.display()
     );
+    let registry = Registry::default();
+    let lanes = registry.iter().map(|lane| lane.lane());
+    let of_kvm = lanes.filter(|lane| lane.uses_this_kvm());
     let filter = Filter {
-        lanes: vec![Lane::KVM, Lane::KVM_DIRECT],
+        lanes: of_kvm.collect(),
         ..Filter::default()
     };
     let inventory = context.inventory()?;
-    let registry = Registry::default();
     let mut trials = plan(&registry, &inventory, &context.config, profile, &filter)?;
     let has_guest = |trial: &Trial| {
         let mut cases = trial.cases.iter();

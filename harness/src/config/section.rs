@@ -137,10 +137,9 @@ mod tests {
 
     #[test]
     fn keys_are_those_of_the_table_alone() {
-        assert_eq!(
-            keys(TEXT, "default"),
-            Ok(vec!["tcg".to_owned(), "kvm".to_owned()])
-        );
+        let mut found = keys(TEXT, "default").expect("keys");
+        found.sort();
+        assert_eq!(found, ["kvm", "tcg"]);
         assert_eq!(keys(TEXT, "nightly"), Ok(Vec::new()));
     }
 }

@@ -82,6 +82,7 @@ pub struct RecordedCase {
 
 /// As it may be written: early records name the lane alone.
 #[derive(Deserialize)]
+#[serde(rename = "RecordedCase")]
 struct Written {
     qemu: String,
     lane: Lane,

@@ -74,8 +74,6 @@ pub struct Place {
     pub host: Option<Arc<EmulatedHost>>,
     /// Folder of the expectations of pairs of releases.
     pub releases: PathBuf,
-    /// Label by which the skipped phases of the configuration name it.
-    pub phases_of: Lane,
 }
 
 impl Place {
@@ -87,7 +85,6 @@ impl Place {
             run_as: lane.run_as(),
             host: None,
             releases: PathBuf::from("releases").join(lane.name()),
-            phases_of: lane,
         }
     }
 

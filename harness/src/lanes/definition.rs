@@ -1,17 +1,20 @@
 //! Lane `definition`: TCG with `x-force-features=on`. Nothing is filtered, so that a guest shows the whole definition of its model on any
 //! host. Its trials are the models, and the machine types by what they change in each model.
 
+use std::sync::Arc;
+
+use serde::Deserialize;
+
 use super::backend::{Backend, Before, Place};
 use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::Observation;
 use super::scope::{Scope, expectation};
 use crate::case::glob::Glob;
-use crate::case::{Case, Lane, Subject, Trial};
+use crate::case::{Case, Lane, Qemu, Subject, Trial};
 use crate::config::ConfigError;
 use crate::evidence::Evidence;
 use crate::host::{Ability, Unable};
-use serde::Deserialize;
 
 /// The lane's section of a selection.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,6 +33,11 @@ impl Default for Set {
             machines: vec![Glob::any()],
         }
     }
+}
+
+/// The definition of a model, as a guest.
+pub fn case(qemu: &Arc<Qemu>, machine: &str, cpu: &str) -> Case {
+    Case::new(qemu, Lane::DEFINITION, machine, cpu)
 }
 
 /// The lane.

@@ -147,8 +147,8 @@ fn cases(
     let model = |name: &&str| Glob::matches(&set.models, name) && filter.model(name);
     let case = |machine: &str, model: &str| {
         // A phase that is skipped for one of them is skipped for both: what only one of them did would be no difference between them.
-        let skipped = |qemu: &Qemu| {
-            let lane = place.phases_of;
+        let skipped = |qemu: &Arc<Qemu>| {
+            let lane = place.case(qemu, machine, model).phases_lane();
             scope.config.skipped_phases(lane, &qemu.label, model)
         };
         let mut skipped_phases = skipped(&pair.old);

@@ -198,14 +198,10 @@ impl Planner<'_> {
             let chosen = Glob::matches(self.models, name) && self.scope.filter.model(name);
             chosen && there.contains(name)
         });
+        let lane = self.place.case(from, machine, "").phases_lane();
         let case = |model: &str, flag: &str| Case {
             smp: self.set.smp.clone(),
-            skipped_phases: skipped_phases(
-                self.scope.config,
-                self.place.phases_of,
-                [from, to],
-                model,
-            ),
+            skipped_phases: skipped_phases(self.scope.config, lane, [from, to], model),
             ..self.place.case(from, machine, &format!("{model}{flag}"))
         };
         let strict = self.set.enforce && !self.place.run_as.forced_features;
@@ -329,8 +325,8 @@ mod tests {
         assert_eq!(
             told(&trials),
             [
-                "kvm/qemu-11.1..qemu-7.2/pc-q35-7.2/file  486-v1 486-v1,enforce",
                 "definition/qemu-11.1..qemu-7.2/pc-q35-7.2/file migration/qemu-11.1..qemu-7.2/definition/pc-q35-7.2.snap 486-v1",
+                "kvm/qemu-11.1..qemu-7.2/pc-q35-7.2/file  486-v1 486-v1,enforce",
             ]
         );
     }

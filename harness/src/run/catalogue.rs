@@ -13,11 +13,12 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::Engine;
-use crate::case::{Case, Lane, Qemu};
+use crate::case::Qemu;
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::{Field, Format, Space, Table};
 use crate::lanes::Observed;
+use crate::lanes::definition;
 use crate::vmm::{monitor, qmp};
 
 /// No feature; every basic, extended and Centaur leaf in range.
@@ -127,7 +128,7 @@ fn moved_by(
 
 fn see(engine: &Engine, qemu: &Arc<Qemu>, cpu: &str) -> Observed {
     let machine = qemu.newest_machine().unwrap_or("q35");
-    let case = Case::new(qemu, Lane::DEFINITION, machine, cpu);
+    let case = definition::case(qemu, machine, cpu);
     let mut options = engine.bench.options.clone();
     // Names are about what QEMU sets, before an OS changes anything; the fewer phases, the sooner it is over.
     options.phases.retain(|phase| *phase == Phase::Reset);

@@ -12,13 +12,14 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::Engine;
-use crate::case::{Case, Lane, Qemu};
+use crate::case::{Case, Qemu};
 use crate::check::groups::Models;
 use crate::check::{Finding, Groups, Layer, Shift, compare_with_emptied};
 use crate::config::Config;
 use crate::cpuid::line::Line;
 use crate::expectation::store::Expected;
 use crate::host::site::{Here, Site as _};
+use crate::lanes::definition;
 
 /// A compat property of CPUs: a QOM type, a property, a value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -262,8 +263,8 @@ pub fn of_expectations(
     for (machine, models) in shown_by(engine, qemu, &|machine| told.contains_key(machine))? {
         let properties = told.get(machine.as_str()).cloned().unwrap_or_default();
         let one = |(model, shifts): (&String, &BTreeSet<Shift>)| {
-            let mut case = Case::new(qemu, Lane::DEFINITION, newest, model);
-            case.skipped_phases = config.skipped_phases(Lane::DEFINITION, &qemu.label, model);
+            let mut case = definition::case(qemu, newest, model);
+            case.skipped_phases = config.skipped_phases(case.lane, &qemu.label, model);
             let caused = caused(engine, &case, &machine, &properties)?;
             let words = |shift: &Shift| caused.words(shift).unwrap_or("-".to_owned());
             Ok(shifts

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::engine::Engine;
-use crate::case::{Case, Lane, Starter};
+use crate::case::{Case, Starter};
 use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::table::Field;
 use crate::cpuid::table::Table;
@@ -244,7 +244,7 @@ impl Gatherer<'_> {
     fn forced(&self, machine: &str, cpu: &str) -> Arc<Observed> {
         self.engine.observe(&Case {
             machine: machine.to_owned(),
-            ..self.case.in_lane(Lane::DEFINITION).with_cpu(cpu)
+            ..self.case.definition().with_cpu(cpu)
         })
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::engine::{Engine, Gathered};
 use crate::bisect::{Guest, Lines, Outcome, Target};
 use crate::case::guest::SUPPORTED;
-use crate::case::{Case, EmulatedHost, Lane, Qemu, Starter};
+use crate::case::{Case, EmulatedHost, Qemu, Starter};
 use crate::check::all;
 use crate::config::Config;
+use crate::lanes::lab::offer;
 
 /// The guest that `target` names, under `qemu` or with its recorded definitions; where it is KVM itself that is asked, no guest. `host` is
 /// the emulated host where a kernel is the candidate.
@@ -20,11 +21,12 @@ pub fn case(
     config: &Config,
     host: Option<&Arc<EmulatedHost>>,
 ) -> Result<Case, String> {
+    let in_lab = offer::LANE;
     let (lane, starter, machine, cpu) = match &target.guest {
-        Guest::Kvm => (Lane::LAB, Starter::Nobody, Some("-"), SUPPORTED),
+        Guest::Kvm => (in_lab, Starter::Nobody, Some("-"), SUPPORTED),
         Guest::Qemu { lane, machine, cpu } => (*lane, Starter::Qemu, machine.as_deref(), &**cpu),
-        Guest::Direct { cpu } => (Lane::LAB, Starter::Harness, None, &**cpu),
-        Guest::Under { cpu, .. } => (Lane::LAB, Starter::Qemu, None, &**cpu),
+        Guest::Direct { cpu } => (in_lab, Starter::Harness, None, &**cpu),
+        Guest::Under { cpu, .. } => (in_lab, Starter::Qemu, None, &**cpu),
     };
     let machine = match machine.or_else(|| qemu.newest_machine()) {
         Some(machine) => machine,
@@ -35,7 +37,7 @@ pub fn case(
     let mut case = Case::new(qemu, lane, machine, cpu);
     case.run_as.starter = starter;
     case.host = host.cloned();
-    case.skipped_phases = config.skipped_phases(lane, &qemu.label, case.model());
+    case.skipped_phases = config.skipped_phases(case.phases_lane(), &qemu.label, case.model());
     Ok(case)
 }
 

@@ -1,7 +1,7 @@
 //! Records: the evidence of one case, with everything that belongs to it.
 
 use super::engine::Engine;
-use crate::case::{Case, Lane, Starter};
+use crate::case::{Case, Starter};
 use crate::evidence::Evidence;
 use crate::host::Found;
 use crate::lanes::GatherError;
@@ -26,7 +26,7 @@ pub fn record(engine: &Engine, case: &Case, with_host: bool) -> Result<Evidence,
     let mut evidence = engine.evidence(case, &seen)?;
     if evidence.definition.is_none() {
         // `host` has none.
-        let definition = engine.observe(&case.in_lane(Lane::DEFINITION));
+        let definition = engine.observe(&case.definition());
         let definition = (*definition).as_ref().ok();
         evidence.definition = definition.map(|seen| seen.dump.clone());
     }

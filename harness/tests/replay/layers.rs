@@ -92,7 +92,7 @@ fn a_malformed_record_is_told_with_file_and_position() {
     );
     assert_eq!(
         error("{\"record\": 9}"),
-        "the record in bad.json has format 9, wanted 1"
+        "the record in bad.json has format 9, expected 1"
     );
     assert!(error("{").starts_with("failed to read the record in bad.json: EOF"));
     assert!(error("").contains("line 1 column 0"));

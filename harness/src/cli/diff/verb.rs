@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use cpuid_fidelity::case::Lane;
 use cpuid_fidelity::check::{Finding, Layer, compare};
 use cpuid_fidelity::cpuid::volatile::Volatile;
 
@@ -35,7 +34,7 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
 
 /// Two names of something that the newest QEMU offers.
 fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
-    if !matches!(arguments.lane, Lane::DEFINITION | Lane::TCG | Lane::KVM) {
+    if !arguments.lane.boots_agent_under_qemu() {
         anyhow::bail!("CPU models and machine types are compared in lanes definition, tcg and kvm");
     }
     let inventory = context.inventory()?;

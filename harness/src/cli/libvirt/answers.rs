@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::case::{Case, Lane};
+use cpuid_fidelity::case::Case;
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
+use cpuid_fidelity::lanes::libvirt::lane;
 use cpuid_fidelity::run::libvirt::answers;
 use cpuid_fidelity::run::libvirt::answers::Tried;
 use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
@@ -97,7 +98,7 @@ fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
     };
     let case = |machine: &String| {
         machine_offered(&qemu, machine)?;
-        Ok(Case::new(&qemu, Lane::LIBVIRT, machine, "custom"))
+        Ok(lane::case(&qemu, machine, "custom"))
     };
     names.iter().map(case).collect()
 }

@@ -92,7 +92,6 @@ impl Backend for Lab {
             name: format!("{}/{}", self.lane(), host.label()),
             host: Some(Arc::clone(host)),
             releases: host.kernel.expectations.join("releases"),
-            phases_of: Lane::KVM,
             ..Place::here(self.lane())
         };
         scope.emulated_hosts().iter().map(place).collect()
@@ -250,12 +249,9 @@ fn guest(
     let mut case = Case::new(qemu, Lane::LAB, machine, model);
     case.run_as.starter = starter;
     case.host = Some(Arc::clone(host));
-    // Phases are skipped as on a real host.
-    let like = match starter {
-        Starter::Harness => Lane::KVM_DIRECT,
-        _ => Lane::KVM,
-    };
-    case.skipped_phases = scope.config.skipped_phases(like, &qemu.label, model);
+    case.skipped_phases = scope
+        .config
+        .skipped_phases(case.phases_lane(), &qemu.label, model);
     let name = format!("{}/{}/{part}/{model}", Lane::LAB, host.label());
     let file = host.kernel.expectations.join("kvm.snap");
     Some(Trial::single(name, Subject::Layers, file, case))

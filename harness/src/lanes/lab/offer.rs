@@ -15,6 +15,9 @@ use crate::host::kvm_lines::{kvm, kvm_layer};
 use crate::lanes::Bench;
 use crate::lanes::backend::Comparable;
 
+/// The lane.
+pub const LANE: Lane = Lane::LAB;
+
 /// The name of the line with the emulated host on which KVM was asked: what KVM offers depends on the processor.
 const EMULATED_HOST: &str = "emulated-host";
 

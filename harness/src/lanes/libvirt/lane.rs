@@ -1,11 +1,13 @@
 //! The lane.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::guests;
 use crate::case::glob::Glob;
 use crate::case::guest::HOST_MODEL;
-use crate::case::{Case, Lane, Subject, Trial};
+use crate::case::{Case, Lane, Qemu, Subject, Trial};
 use crate::config::ConfigError;
 use crate::evidence::Evidence;
 use crate::host::{Ability, Unable};
@@ -34,6 +36,11 @@ impl Default for Set {
             qemus: vec![Glob::any()],
         }
     }
+}
+
+/// A guest that libvirt starts.
+pub fn case(qemu: &Arc<Qemu>, machine: &str, cpu: &str) -> Case {
+    Case::new(qemu, Lane::LIBVIRT, machine, cpu)
 }
 
 /// The lane.

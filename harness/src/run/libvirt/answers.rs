@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::case::{Case, Lane};
+use crate::case::Case;
 use crate::check::{Finding, Layer, compare, libvirt_live};
 use crate::cpuid::line::{Line, Register};
 use crate::evidence::libvirt::cpu_map::CpuMap;
@@ -69,7 +69,7 @@ pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
         .filter_map(|(model, usable)| Some((model, (*usable)?)))
         .collect();
     let wrong = |(model, usable): &(&String, bool)| {
-        let strict = case.in_lane(Lane::TCG).with_cpu(format!("{model},enforce"));
+        let strict = case.under_tcg().with_cpu(format!("{model},enforce"));
         let problem = match (&*engine.observe(&strict), usable) {
             (Ok(_), true) => return None,
             (Ok(_), false) => "not usable, says libvirt, and starts with enforce".to_owned(),

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::case::{Case, Lane, Qemu};
+use crate::case::{Case, Qemu};
 use crate::cpuid::dump::Dump;
 use crate::evidence::libvirt::cpu_map::Spot;
 use crate::lanes::Observed;
-use crate::lanes::libvirt::{boot_domain, domain, maps};
+use crate::lanes::libvirt::{boot_domain, domain, lane, maps};
 use crate::run::Engine;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
@@ -32,12 +32,7 @@ const SUBJECTS: [(&str, &str, &str); 4] = [
 
 /// Where the table is tried: the newest machine type of a QEMU.
 pub fn case(qemu: &Arc<Qemu>) -> Option<Case> {
-    Some(Case::new(
-        qemu,
-        Lane::LIBVIRT,
-        qemu.newest_machine()?,
-        "custom",
-    ))
+    Some(lane::case(qemu, qemu.newest_machine()?, "custom"))
 }
 
 /// Its expectation, below the folder of all.
@@ -147,7 +142,7 @@ impl Way {
                 let enforce = if *enforce { ",enforce" } else { "" };
                 engine.boot(
                     &case
-                        .in_lane(Lane::TCG)
+                        .under_tcg()
                         .with_cpu(format!("{model},{feature}={value}{enforce}")),
                     &engine.bench.options,
                 )
