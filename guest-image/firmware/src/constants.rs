@@ -12,21 +12,7 @@ use fidelity_protocol::leaves::{self, Indexed, Mark};
 use fidelity_protocol::slot;
 
 use crate::enable::{CR4_FEATURES, Cr4Feature};
-use crate::{cpu, probes, processors, stream, walk};
-
-/// Guest-physical addresses that the agent uses beside its slots. All below 640 KiB, which is RAM on every machine type.
-pub mod memory {
-    /// The ROM's low alias, for which `link.ld` links it.
-    pub const ROM: usize = 0xF_0000;
-    /// Four page-table pages: PML4, page-directory-pointer table, directory of the first and of the fourth GiB.
-    pub const PAGE_TABLES: usize = 0x1_8000;
-    /// Indices of the slots whose application processors are done, in the order in which they finished.
-    pub const DONE_QUEUE: usize = 0x2_0000;
-    /// Entries of the done queue.
-    pub const DONE_QUEUE_LEN: usize = 0x4000;
-    /// The local APIC's registers (Intel SDM vol. 3, "Local APIC registers"), where they are after reset.
-    pub const LOCAL_APIC: usize = 0xFEE0_0000;
-}
+use crate::{cpu, memory, probes, processors, stream, walk};
 
 macro_rules! assembler_symbols {
     ($($name:ident = $value:expr,)*) => {
@@ -63,7 +49,7 @@ assembler_symbols! {
     FLAG_PORT = config::FLAG_PORT,
     FLAG_WAIT = config::FLAG_WAIT,
     FLAG_PROBE_1F = config::FLAG_PROBE_1F,
-    FLAG_SPARE_XCR0 = config::FLAG_SPARE_XCR0,
+    FLAG_NO_XCR0 = config::FLAG_NO_XCR0,
     FLAG_MARK = config::FLAG_MARK,
     MAILBOX_VCPUS = config::AT_VCPUS,
     READY = config::READY,

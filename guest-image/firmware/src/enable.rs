@@ -1,6 +1,6 @@
 //! Control state as an operating system would set it, so that the CPUID bits which follow it can be seen.
 
-use fidelity_protocol::config::FLAG_SPARE_XCR0;
+use fidelity_protocol::config::FLAG_NO_XCR0;
 use fidelity_protocol::entry::{Control, status};
 use x86_64::registers::control::Cr4;
 
@@ -60,7 +60,7 @@ pub fn as_an_os(vcpu: &mut Vcpu) {
         write_cr4(vcpu, wanted_cr4);
     }
     vcpu.report_control(Control::Cr4, Attempt::value(Cr4::read_raw()));
-    if CONFIG.flags & FLAG_SPARE_XCR0 != 0 {
+    if CONFIG.flags & FLAG_NO_XCR0 != 0 {
         return;
     }
     vcpu.about_to_write(Control::Xcr0, wanted_xcr0);

@@ -22,6 +22,7 @@ mod cpu;
 mod enable;
 mod fault;
 mod legacy;
+mod memory;
 mod memory_functions;
 mod phases;
 mod port;

@@ -7,8 +7,8 @@ use fidelity_protocol::config;
 use fidelity_protocol::slot::OP_WAIT_APS;
 use x86_64::registers::model_specific::Msr;
 
-use crate::constants::memory::{DONE_QUEUE, DONE_QUEUE_LEN, LOCAL_APIC};
 use crate::cpu::{APIC_BASE, try_rdmsr};
+use crate::memory::{DONE_QUEUE, DONE_QUEUE_LEN, LOCAL_APIC};
 use crate::slot::Slot;
 use crate::vcpu::Vcpu;
 
@@ -22,7 +22,7 @@ pub const SPURIOUS_ENABLED: u32 = 0x1FF;
 pub const COMMAND: usize = 0x300;
 pub const INIT_ALL_OTHERS: u32 = 0x000C_4500;
 /// The vector is the page of the ROM's first byte.
-pub const SIPI_ALL_OTHERS: u32 = 0x000C_4600 | (crate::constants::memory::ROM >> 12) as u32;
+pub const SIPI_ALL_OTHERS: u32 = 0x000C_4600 | (crate::memory::ROM >> 12) as u32;
 pub const X2APIC_MSRS: u32 = 0x800;
 
 /// The slot that the next application processor takes. The boot assembly counts it up.

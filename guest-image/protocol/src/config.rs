@@ -33,7 +33,7 @@ pub const FLAG_WAIT: u32 = 2;
 pub const FLAG_PROBE_1F: u32 = 4;
 /// Leave XCR0 alone: execute neither XGETBV nor XSETBV, and report no XCR0. For a KVM that supports no XSAVE: where it
 /// emulates ring 0 it ends the guest at XGETBV, which its emulator does not know (arch/x86/kvm/emulate.c, group7).
-pub const FLAG_SPARE_XCR0: u32 = 8;
+pub const FLAG_NO_XCR0: u32 = 8;
 /// Before its first dump the boot processor writes [`crate::leaves::MARKS`] into its MSRs: state that migration must carry.
 pub const FLAG_MARK: u32 = 16;
 

@@ -12,13 +12,14 @@ use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::lab::error::LabError;
 use crate::util::cancel::Cancel;
-use crate::vmm::failure::{BootFailure, BootFailureKind, StartError};
+use crate::vmm::failure::{BootFailure, BootFailureKind};
 use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::migrate::told::Migrated;
 use crate::vmm::qmp::QmpError;
+use crate::vmm::start::StartError;
 use crate::vmm::{guest, kvm as vmm, migrate, qmp};
 
 /// Why a machine did not do what it was asked. What happens to a guest that was started is no error: [`Boot`] has it.

@@ -11,9 +11,9 @@ use fidelity_protocol::slot;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Wiring, command};
-use super::failure::StartError;
 use super::memory::{GuestMemory, Slot};
 use super::monitor::{Gone, Monitor, command as command_named};
+use super::start::StartError;
 use super::view::{RawView, expansions};
 use crate::case::Accelerator;
 use crate::case::guest::Case;
@@ -200,12 +200,12 @@ fn flags(case: &Case, options: &Options) -> u32 {
         0
     };
     let without_xsave = case.accelerator() == Accelerator::Kvm && !host_supports_xsave();
-    let spare = if without_xsave {
-        config::FLAG_SPARE_XCR0
+    let no_xcr0 = if without_xsave {
+        config::FLAG_NO_XCR0
     } else {
         0
     };
-    probe | spare
+    probe | no_xcr0
 }
 
 pub(super) fn mailbox(case: &Case, options: &Options) -> Config {

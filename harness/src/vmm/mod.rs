@@ -11,10 +11,12 @@ pub mod memory;
 pub mod migrate;
 pub mod monitor;
 pub mod qmp;
+pub mod start;
 pub mod view;
 
-pub use failure::{BootFailure, BootFailureKind, StartError};
+pub use failure::{BootFailure, BootFailureKind};
 pub use guest::{Boot, Options, boot};
+pub use start::StartError;
 pub use view::RawView;
 
 /// The agent: a 64 KiB ROM for `-bios`, built by harness/build.rs from guest-image/firmware.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::failure::StartError;
 use super::monitor::{Gone, Monitor};
+use super::start::StartError;
 use crate::util::cancel::Cancel;
 use crate::util::process::Finished;
 

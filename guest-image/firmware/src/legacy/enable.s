@@ -31,7 +31,7 @@ enabled:
     call report_cr4
     popl %edi
     popl %esi
-    testl $FLAG_SPARE_XCR0, CONFIG + CONFIG_FLAGS
+    testl $FLAG_NO_XCR0, CONFIG + CONFIG_FLAGS
     jnz walk
     call write_xcr0
     call as_report

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::WireError;
+use super::area::WireError;
 use crate::util::os_error::OsError;
 use crate::util::process::Ending;
-use crate::vmm::failure::StartError;
+use crate::vmm::start::StartError;
 
 /// Why a lab did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

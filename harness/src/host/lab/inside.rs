@@ -11,9 +11,10 @@ use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, reboot};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
+use super::area::{Area, HEAD, WireError};
 use super::error::{LabError, Unusable};
-use super::wire::{ANSWER, Answer, Area, DEVICE, DOORBELL, HEAD, Layers, MODULES, REQUEST};
-use super::wire::{Request, SETUP, SIZE, Setup, WireError};
+use super::wire::{ANSWER, Answer, DEVICE, DOORBELL, Layers, MODULES, REQUEST, Request};
+use super::wire::{SETUP, SIZE, Setup};
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::site::{Here, Site as _, SiteError};

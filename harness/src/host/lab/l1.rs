@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::{pread, pwrite};
 
+use super::area::{HEAD, WireError};
 use super::emulated::Parts;
 use super::error::{EndOfL1, LabError, LinkError};
 use super::plan::Plan;
-use super::wire::{ANSWER, Answer, DOORBELL, HEAD, REQUEST, Request, SIZE, WireError};
+use super::wire::{ANSWER, Answer, DOORBELL, REQUEST, Request, SIZE};
 use crate::util::cancel::Cancel;
 use crate::util::process::{Process, Woken};
 use crate::util::shell::pasteable;
 use crate::vmm::console::last_lines;
-use crate::vmm::failure::StartError;
+use crate::vmm::start::StartError;
 
 /// What L1 may take to end when it is asked to.
 const TIME_TO_END: Duration = Duration::from_secs(5);

@@ -5,9 +5,10 @@
 //! carries, ask a QEMU, tell what the host and KVM say. To the rest of the program a lab is a [`Site`](super::site::Site) like this host.
 //!
 //! [`emulated`] is the interface behind which the emulated host is, [`emulators`] has those that there are. [`program`] finds what a program
-//! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages and the memory through which they go,
+//! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages, [`area`] the memory through which they go,
 //! [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init, [`error`] what can go wrong.
 
+pub mod area;
 pub mod emulated;
 pub mod emulators;
 pub mod error;

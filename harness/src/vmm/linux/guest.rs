@@ -13,9 +13,9 @@ use crate::util::cancel::Cancel;
 use crate::util::process::Process;
 use crate::vmm::command::accelerator;
 use crate::vmm::console::last_lines;
-use crate::vmm::failure::StartError;
 use crate::vmm::guest::{Boot, Options, readable};
 use crate::vmm::memory::GuestMemory;
+use crate::vmm::start::StartError;
 
 /// Where the report goes: above the kernel, which a PVH start puts at 16 MiB, and below the initramfs at the top of RAM.
 const AREA: u32 = 128 << 20;

@@ -14,9 +14,9 @@ use crate::case::guest::Case;
 use crate::case::migration::{Journey, Way};
 use crate::util::cancel::Cancel;
 use crate::util::process::Ending;
-use crate::vmm::failure::StartError;
 use crate::vmm::guest::{Options, mailbox};
 use crate::vmm::monitor::Gone;
+use crate::vmm::start::StartError;
 
 /// Why it stopped.
 enum Halt {
