@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use fidelity_protocol::frame::Phase;
@@ -10,9 +9,9 @@ use fidelity_protocol::frame::Phase;
 use super::host::{EmulatedHost, EmulatedHostId};
 use super::kernel::LabKernel;
 use super::lane::{Accelerator, Lane, RunAs, Starter};
-use serde::{Deserialize, Serialize};
 
-use super::offers::Offers;
+use super::qemu::Qemu;
+use super::topology::Topology;
 
 /// The `-cpu` of a `kvm-direct` guest that is given what KVM itself supports.
 pub const SUPPORTED: &str = "supported";
@@ -22,97 +21,6 @@ pub const HOST: &str = "host";
 
 /// libvirt's mode that makes a model of the host; beside models in lane `libvirt`.
 pub const HOST_MODEL: &str = "host-model";
-
-/// A QEMU binary and what it offers.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Qemu {
-    /// What is started.
-    pub path: PathBuf,
-    /// Middle part of a trial's name: `qemu-10.0`, or `qemu-10.0.2` where two point releases are tested side by side.
-    pub label: String,
-    /// What it said of itself.
-    pub offers: Arc<Offers>,
-}
-
-impl Qemu {
-    /// No binary: for lane `kvm-direct` with a table that comes from elsewhere.
-    pub fn none() -> Qemu {
-        Qemu {
-            path: PathBuf::new(),
-            label: "-".to_owned(),
-            offers: Arc::default(),
-        }
-    }
-
-    /// Folder of the release's expectations: `qemu-10.0`.
-    pub fn release_folder(&self) -> String {
-        format!("qemu-{}", self.offers.release_name())
-    }
-
-    /// The newest versioned q35 machine type.
-    pub fn newest_machine(&self) -> Option<&str> {
-        self.offers.newest_machine()
-    }
-}
-
-/// The `-smp` argument.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Topology(String);
-
-impl Topology {
-    /// One vCPU.
-    pub fn single() -> Topology {
-        Topology("1".to_owned())
-    }
-
-    /// So many vCPUs, and room for one more.
-    pub fn with_room(vcpus: u32) -> Topology {
-        Topology(format!("{vcpus},maxcpus={}", vcpus + 1))
-    }
-
-    /// vCPUs that run from the start.
-    pub fn vcpus(&self) -> u32 {
-        Self::count(&self.0).unwrap_or(1)
-    }
-
-    /// The argument as QEMU takes it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn count(argument: &str) -> Option<u32> {
-        let first = argument.split(',').next()?;
-        let plain = first.parse().ok();
-        let named = argument
-            .split(',')
-            .find_map(|part| part.strip_prefix("cpus="));
-        plain
-            .or_else(|| named?.parse().ok())
-            .filter(|count| *count > 0)
-    }
-}
-
-impl TryFrom<String> for Topology {
-    type Error = String;
-
-    fn try_from(argument: String) -> Result<Topology, String> {
-        argument.parse()
-    }
-}
-
-impl FromStr for Topology {
-    type Err = String;
-
-    fn from_str(argument: &str) -> Result<Topology, String> {
-        match Self::count(argument) {
-            Some(_) => Ok(Topology(argument.to_owned())),
-            None => Err(format!(
-                "-smp “{argument}” does not start with a number of vCPUs"
-            )),
-        }
-    }
-}
 
 /// One guest to boot.
 #[derive(Clone, Debug)]
@@ -267,26 +175,8 @@ mod tests {
 
     use fidelity_protocol::frame::Phase;
 
-    use super::{Case, Qemu, Topology};
+    use super::{Case, Qemu};
     use crate::case::Lane;
-
-    #[test]
-    fn vcpus_are_read_from_every_form() {
-        for (argument, count) in [
-            ("4", 4),
-            ("8,sockets=2,cores=4", 8),
-            ("sockets=2,cpus=2", 2),
-        ] {
-            let topology: Topology = argument.parse().expect("a topology");
-            assert_eq!(topology.vcpus(), count, "{argument}");
-        }
-    }
-
-    #[test]
-    fn a_topology_without_a_count_is_refused() {
-        assert!("sockets=2".parse::<Topology>().is_err());
-        assert!("0".parse::<Topology>().is_err());
-    }
 
     /// A guest of `Opteron_G5-v1` that is migrated from QEMU 7.2 skips a phase that one from 5.2 runs: they are two guests, though both
     /// are started on the same destination.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::guest::Qemu;
 use super::kernel::LabKernel;
+use super::qemu::Qemu;
 
 /// A machine that an emulator makes, with the kernel that runs on it. Its KVM is the KVM of that kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]

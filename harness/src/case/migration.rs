@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::guest::{Case, Qemu};
+use super::guest::Case;
+use super::qemu::Qemu;
 
 /// How the guest's state travels.
 #[derive(

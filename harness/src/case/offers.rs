@@ -1,6 +1,6 @@
 //! What a QEMU binary offers: its answers to `query-version`, `query-machines` and `query-cpu-definitions`.
 
-use crate::util::order::natural;
+use crate::util::order::{natural, release};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -153,12 +153,6 @@ impl Offers {
             .filter(|_| newest)
             .map(String::as_str)
     }
-}
-
-/// Major and minor number of `8.2`.
-pub(crate) fn release(text: &str) -> Option<(u32, u32)> {
-    let (major, minor) = text.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// `8.2` of `pc-q35-8.2`; point releases (`4.0.1`) count.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::glob::Glob;
-use super::guest::{Case, Qemu};
+use super::guest::Case;
+use super::qemu::Qemu;
 
 /// Two releases; what the second shows is held against what the first does.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The parts of an `-smp` argument, as QEMU completes them.
 
-use super::guest::Topology;
+use super::topology::Topology;
 
 /// How many of each a machine has. `None` where the argument leaves it to the machine type: 6.2 prefers cores to sockets, older
 /// ones sockets to cores (machine_parse_smp_config in hw/core/machine-smp.c).

@@ -333,7 +333,7 @@ mod tests {
             vcpu(id, &rows)
         };
         let parts = smp
-            .parse::<crate::case::guest::Topology>()
+            .parse::<crate::case::Topology>()
             .expect("a topology")
             .parts();
         let dump = dump((0..4).map(of).collect());

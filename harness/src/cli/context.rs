@@ -15,7 +15,6 @@ use cpuid_fidelity::vmm::guest::Options;
 
 use super::common::exit::NotRun;
 use super::common::global::Global;
-use super::common::place::emulator;
 
 /// Configuration, tables, and the switch that Ctrl-C throws.
 pub struct Context {
@@ -74,17 +73,6 @@ impl Context {
             return Err(NotRun(message.to_owned()).into());
         }
         Ok(inventory)
-    }
-
-    /// The same, with kernels, for a plan.
-    pub fn whole_inventory(&self) -> anyhow::Result<Inventory> {
-        let inventory = self.inventory()?;
-        let emulator = if self.named.is_empty() {
-            None
-        } else {
-            emulator(self)
-        };
-        Ok(inventory.with_kernels(&self.config, emulator))
     }
 
     /// An engine for which no waiver holds.

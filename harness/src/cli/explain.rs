@@ -50,9 +50,6 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     };
     let case = place::case(context, &guest)?;
     let engine = context.engine()?;
-    if let Some(host) = &case.host {
-        engine.bench.labs.take_along(host, &case.qemu);
-    }
     let (evidence, broken) = gather(&engine, &case, field);
     let rungs = ladder(&evidence);
     let bit = explain::place(field);

@@ -66,7 +66,7 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         engine.bench.labs.take_along(&host, qemu);
     }
     let started = Instant::now();
-    let lab = engine.bench.labs.open(&host, &engine.bench);
+    let lab = engine.bench.labs.open(&host);
     let lab = lab.map_err(|reason| NotRun(format!("{}: {reason}", path.display())))?;
     let lines = kvm_lines(&engine.bench, &offer::case(&host)).map_err(NotRun)?;
     if !arguments.quiet {

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::common::choice::Choice;
+use super::common::place;
 use super::{Context, NOT_RUN, print};
 
 /// `list`.
@@ -27,7 +28,7 @@ pub enum ListFormat {
 
 /// Prints the planned cases; the exit status.
 pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {
-    let inventory = context.whole_inventory()?;
+    let inventory = place::inventory(context)?;
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
     }

@@ -10,8 +10,8 @@ use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::planner::plan;
-use cpuid_fidelity::run::baseline;
 use cpuid_fidelity::run::record::record;
+use cpuid_fidelity::run::record_host;
 use cpuid_fidelity::util::files::write_whole;
 
 use super::common::kernel::Kernel;
@@ -70,9 +70,6 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     };
     let case = place::case(context, &guest)?;
     let engine = context.engine()?;
-    if let Some(host) = &case.host {
-        engine.bench.labs.take_along(host, &case.qemu);
-    }
     let record = match record(&engine, &case, !arguments.no_host) {
         Ok(record) => record,
         Err(reason) => {
@@ -111,7 +108,7 @@ fn host(context: &Context, folder: &Path, profile: Profile) -> anyhow::Result<u8
         return Err(NotRun(format!("the KVM lanes cannot be recorded: {unable}")).into());
     }
     let engine = context.engine()?;
-    let (written, broken) = baseline::write(&engine, &trials, folder)
+    let (written, broken) = record_host::write(&engine, &trials, folder)
         .with_context(|| format!("failed to write {}", folder.display()))?;
     print(&format!(
         "this host and {written} cases are in {}\n",

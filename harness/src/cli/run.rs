@@ -21,6 +21,7 @@ use cpuid_fidelity::util::files::write_whole;
 
 use super::common::choice::Choice;
 use super::common::outputs::{Outputs, history};
+use super::common::place;
 use super::compat::Compat;
 use super::{Context, NOT_RUN, print};
 
@@ -60,7 +61,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let baseline = baseline.transpose()?;
     let (inventory, whole, trials) = match arguments.compat.releases.is_empty() {
         true => {
-            let inventory = context.whole_inventory()?;
+            let inventory = place::inventory(context)?;
             let (whole, trials) = chosen(context, &inventory, &arguments.choice)?;
             (inventory, whole, trials)
         }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::lab::Labs;
-use super::libvirt::Libvirt;
-use super::linux::Kernels;
+use super::lab::labs::Labs;
+use super::libvirt::pool::Libvirt;
+use super::linux::kernels::Kernels;
 use super::observation::{Broken, Observation, Observed};
 use crate::case::host::EmulatedHostId;
-use crate::case::{Case, Migration};
+use crate::case::{Case, Migration, Starter};
 use crate::cpuid::{assemble, render};
 use crate::evidence::QemuLayer;
 use crate::expectation::Store;
@@ -68,11 +68,13 @@ impl Bench {
         cancel: Cancel,
     ) -> anyhow::Result<Bench> {
         let rom = agent_rom(&store.cache)?;
-        let libvirt = Libvirt::new(store.cache.join("libvirt"));
+        let (timeout, cache) = (options.timeout, store.cache.clone());
+        let libvirt = Libvirt::new(cache.join("libvirt"), timeout, cancel.clone());
+        let labs = Labs::new(cache.join("lab"), timeout, cancel.clone());
         Ok(Bench {
             store,
             options,
-            labs: Labs::default(),
+            labs,
             libvirt,
             kernels: Kernels::default(),
             cancel,
@@ -110,7 +112,12 @@ impl Bench {
     pub fn site(&self, case: &Case) -> Result<Arc<dyn Site>, String> {
         match &case.host {
             None => Ok(Arc::new(Here)),
-            Some(host) => Ok(self.labs.open(host, self)?),
+            Some(host) => {
+                if case.run_as.starter == Starter::Qemu {
+                    self.labs.take_along(host, &case.qemu);
+                }
+                Ok(self.labs.open(host)?)
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::backend::{Backend, Before, Place};
+use super::backend::{Backend, Place};
+use super::before::Before;
 use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::Observation;

@@ -1,6 +1,6 @@
 //! How the layers of a case become one [`Evidence`].
 
-use super::backend::{Before, Role};
+use super::before::{Before, Prerequisite, Role};
 use super::bench::Bench;
 use super::observation::Observation;
 use crate::case::{Case, Lane};
@@ -41,13 +41,13 @@ pub fn of_guest(case: &Case, seen: &Observation) -> Evidence {
 }
 
 /// The same guest with its features forced, and with `enforce`: what tells what QEMU filtered.
-pub fn definition_and_enforce(case: &Case) -> Vec<super::Prerequisite> {
+pub fn definition_and_enforce(case: &Case) -> Vec<Prerequisite> {
     vec![
-        super::Prerequisite {
+        Prerequisite {
             role: Role::Definition,
             case: case.in_lane(Lane::DEFINITION),
         },
-        super::Prerequisite {
+        Prerequisite {
             role: Role::Enforce,
             case: case.with_cpu(format!("{},enforce", case.cpu)),
         },

@@ -1,6 +1,7 @@
 //! Lane `kvm`: the host's KVM through QEMU. Nobody can write down what every host gives, so the layers are compared with one another.
 
-use super::backend::{Backend, Before, Place, Prerequisite};
+use super::backend::{Backend, Place};
+use super::before::{Before, Prerequisite};
 use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::Observation;

@@ -1,7 +1,8 @@
 //! Lane `kvm-direct`: the host's KVM without QEMU. This program is the VMM, so what differs from the table that KVM was given is KVM's
 //! doing. The table is KVM's own (`supported`), or the recorded definition of a model.
 
-use super::backend::{Backend, Before, Prerequisite, Role};
+use super::backend::Backend;
+use super::before::{Before, Prerequisite, Role};
 use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::{Broken, Observation, Observed};

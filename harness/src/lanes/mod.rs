@@ -1,13 +1,15 @@
 //! Lanes: how a guest is run, what is known of it, and what it is compared with. A lane is one file or folder here and one row in
 //! [`registry`]; nothing outside decides on a lane by its name.
 //!
-//! [`backend`] is the interface of a lane, [`bench`] what all lanes share, [`observation`] what a guest showed, [`gather`] how the layers
+//! [`backend`] is the interface of a lane, [`before`] which guests it needs first, [`bench`] what all lanes share, [`observation`] what a guest showed, [`gather`] how the layers
 //! of a case become one [`crate::evidence::Evidence`], [`scope`] what a lane plans its trials from.
 
 pub mod backend;
+pub mod before;
 pub mod bench;
 pub mod definition;
 pub mod gather;
+pub mod kernels;
 pub mod kvm;
 pub mod kvm_direct;
 pub mod lab;
@@ -19,7 +21,8 @@ pub mod registry;
 pub mod scope;
 pub mod tcg;
 
-pub use backend::{Backend, Before, Place, Prerequisite, Role};
+pub use backend::{Backend, Place};
+pub use before::{Before, Prerequisite, Role};
 pub use bench::Bench;
 pub use gather::GatherError;
 pub use observation::{Broken, Observation, Observed};

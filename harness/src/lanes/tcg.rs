@@ -1,6 +1,7 @@
 //! Lane `tcg`: TCG as a user gets it. QEMU filters what TCG does not emulate, and must report what it filtered.
 
-use super::backend::{Backend, Before, Place, Prerequisite, Role};
+use super::backend::{Backend, Place};
+use super::before::{Before, Prerequisite, Role};
 use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::Observation;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::offers::Offers;
 use crate::case::{Filter, LabKernel, Qemu};
 use crate::config::{Config, Profile};
-use crate::lanes::lab::{self, Unusable};
+use crate::lanes::kernels::{Unusable, kernels};
 use crate::lanes::linux::guest_kernels;
 use crate::lanes::{Scope, scope};
 use crate::plan::identity;
@@ -40,7 +40,7 @@ impl Inventory {
     /// Adds the kernels of the configuration. Where `emulator` is `None`, one of the QEMUs found emulates hosts.
     #[must_use]
     pub fn with_kernels(self, config: &Config, emulator: Option<Arc<Qemu>>) -> Inventory {
-        let (kernels, unusable) = lab::kernels(config);
+        let (found, unusable) = kernels(config);
         let (guest_kernels, no_guests) = guest_kernels(config);
         let unusable_kernels = if guest_kernels.is_empty() {
             no_guests
@@ -49,7 +49,7 @@ impl Inventory {
         };
         Inventory {
             emulator: emulator.or_else(|| scope::emulator(config, &self.qemus)),
-            kernels,
+            kernels: found,
             guest_kernels,
             unusable_kernels,
             ..self

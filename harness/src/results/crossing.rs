@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::guest::Qemu;
+use crate::case::Qemu;
 use crate::check::place::Place;
 use crate::check::{Finding, Kind};
 

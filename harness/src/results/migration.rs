@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::crossing::Binary;
-use crate::case::guest::Qemu;
+use crate::case::Qemu;
 use crate::case::migration;
 use crate::case::migration::Way;
 

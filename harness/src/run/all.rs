@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::engine::Engine;
-use super::judge::{judge, result};
+use super::judge::judge;
+use super::verdict::result;
 use crate::case::Trial;
 use crate::host::Ability;
 use crate::results::{Row, Status};

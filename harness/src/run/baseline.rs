@@ -7,19 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::engine::Engine;
-use super::record::record;
-use crate::case::Trial;
 use crate::check::{Finding, baseline};
 use crate::evidence::record::VERSION;
 use crate::evidence::{Evidence, RecordError};
 use crate::expectation::Store;
 use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
-use crate::util::files::write_whole;
 
 /// Name of the host's file.
-const HOST: &str = "host.json";
+pub(super) const HOST: &str = "host.json";
 
 /// What was recorded.
 #[derive(Clone, Debug)]
@@ -29,7 +25,7 @@ pub struct Baseline {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct HostRecord {
+pub(super) struct HostRecord {
     /// [`VERSION`].
     record: u32,
     host: HostLayer,
@@ -37,7 +33,7 @@ struct HostRecord {
 }
 
 impl HostRecord {
-    fn of_this_host() -> HostRecord {
+    pub(super) fn of_this_host() -> HostRecord {
         HostRecord {
             record: VERSION,
             host: HostLayer::of_this_host(),
@@ -50,7 +46,7 @@ impl HostRecord {
 }
 
 impl Baseline {
-    /// Reads a folder that [`write`] wrote.
+    /// Reads a folder that [`write`](super::record_host::write) wrote.
     ///
     /// # Errors
     /// A file that cannot be read or is no record; a folder without a host's file is no baseline.
@@ -108,35 +104,6 @@ impl Baseline {
     pub fn context(&self) -> String {
         baseline::context(&self.host.host, &HostLayer::of_this_host()).join("; ")
     }
-}
-
-/// Records this host and the cases of `trials` in `folder`; how many cases there are. Cases whose guest could not be run are told by
-/// name and reason.
-///
-/// # Errors
-/// The folder cannot be written to.
-pub fn write(
-    engine: &Engine,
-    trials: &[Trial],
-    folder: &Path,
-) -> anyhow::Result<(usize, Vec<String>)> {
-    let text = serde_json::to_string(&HostRecord::of_this_host())? + "\n";
-    write_whole(&folder.join(HOST), text.as_bytes())?;
-    let (mut written, mut broken) = (0, Vec::new());
-    for trial in trials {
-        for case in &trial.cases {
-            let name = trial.case_name(case);
-            match record(engine, case, false) {
-                Err(reason) => broken.push(format!("{name}: {reason}")),
-                Ok(record) => {
-                    let text = serde_json::to_string(&record)? + "\n";
-                    write_whole(&folder.join(format!("{name}.json")), text.as_bytes())?;
-                    written += 1;
-                }
-            }
-        }
-    }
-    Ok((written, broken))
 }
 
 /// Every record below the folder but the host's.

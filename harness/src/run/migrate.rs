@@ -9,9 +9,10 @@ use rayon::prelude::*;
 
 use self::stopped::{Stopped, stopped};
 use super::engine::Engine;
-use super::judge::{Verdict, expected, judged, result};
+use super::verdict::{Verdict, expected, judged, result};
+use crate::case::Qemu;
 use crate::case::Trial;
-use crate::case::guest::{Case, Qemu};
+use crate::case::guest::Case;
 use crate::case::migration::Migration;
 use crate::case::migration::pair;
 use crate::check::groups::{Models, shifted};

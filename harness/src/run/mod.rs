@@ -17,7 +17,9 @@ pub mod libvirt;
 pub mod look;
 pub mod migrate;
 pub mod record;
+pub mod record_host;
 pub mod releases;
+pub mod verdict;
 pub mod versions;
 
 pub use all::{all, skip};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::engine::Engine;
-use super::judge::{LAYER, Verdict, broken, judged, result};
+use super::verdict::{LAYER, Verdict, broken, judged, result};
 use crate::case::Trial;
 use crate::case::guest::Case;
 use crate::case::pair::Pair;

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::engine::Engine;
-use crate::case::guest::{Case, Qemu};
+use crate::case::Qemu;
+use crate::case::guest::Case;
 use crate::case::offers::model_version;
 use crate::check::{Finding, Layer, compare};
 use crate::host::site::Site as _;

@@ -18,3 +18,9 @@ pub fn natural(name: &str) -> Vec<(String, u64)> {
     }
     parts
 }
+
+/// Major and minor number of `8.2`.
+pub fn release(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::case::Trial;
-use cpuid_fidelity::case::guest::Qemu;
 use cpuid_fidelity::case::trial::Filter;
 use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::expectation::store::Store;

@@ -21,8 +21,9 @@ use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::class::HostClass;
 use cpuid_fidelity::results::file;
 use cpuid_fidelity::results::{Row, Status};
-use cpuid_fidelity::run::judge::{Verdict, judge, result};
+use cpuid_fidelity::run::judge::judge;
 use cpuid_fidelity::run::libvirt::policies;
+use cpuid_fidelity::run::verdict::{Verdict, result};
 use cpuid_fidelity::run::{Engine, catalogue, causes, vanished};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
@@ -265,7 +266,7 @@ fn policed(
 fn libvirt_here(ability: &Ability, engine: &Engine) -> Result<String, String> {
     let able = ability.libvirt();
     able.map_err(|unable| unable.to_string())?;
-    engine.bench.libvirt.version(engine.bench.cancel())
+    engine.bench.libvirt.version()
 }
 
 /// Nobody has looked at this libvirt with this QEMU yet. Under CI that is a failure of its trial.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cpuid_fidelity::case::LabKernel;
-use cpuid_fidelity::lanes::lab::kernel;
+use cpuid_fidelity::lanes::kernels::kernel;
 use cpuid_fidelity::lanes::linux::with_parameters;
 
 /// A kernel for a lab, or for a Linux guest.

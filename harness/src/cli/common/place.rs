@@ -7,6 +7,8 @@ use cpuid_fidelity::host::lab::DEFAULT_EMULATOR;
 use cpuid_fidelity::lanes::linux::guest_kernels;
 use cpuid_fidelity::lanes::{PlacingError, Registry, Wanted, scope};
 
+use cpuid_fidelity::plan::Inventory;
+
 use super::exit::NotRun;
 use super::kernel::Kernel;
 use super::qemu::installed;
@@ -89,4 +91,18 @@ pub fn emulated_host(
         kernel,
         megabytes: arguments.memory,
     })))
+}
+
+/// Everything that a plan is made from: QEMUs, kernels, and the QEMU that emulates hosts.
+///
+/// # Errors
+/// There is no QEMU.
+pub fn inventory(context: &Context) -> anyhow::Result<Inventory> {
+    let inventory = context.inventory()?;
+    let emulator = if context.named.is_empty() {
+        None
+    } else {
+        emulator(context)
+    };
+    Ok(inventory.with_kernels(&context.config, emulator))
 }

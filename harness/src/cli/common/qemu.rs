@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
-use cpuid_fidelity::case::guest::{HOST_MODEL, Qemu};
+use cpuid_fidelity::case::Qemu;
+use cpuid_fidelity::case::guest::HOST_MODEL;
 use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::explain::near::near;
 use cpuid_fidelity::plan::{Inventory, inventory};

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::case::glob::Glob;
-use cpuid_fidelity::case::guest::{Case, Qemu};
+use cpuid_fidelity::case::guest::Case;
 use cpuid_fidelity::check::Shift;
 use cpuid_fidelity::check::groups::listed;
 use cpuid_fidelity::run::causes::{Caused, between, caused};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cpuid_fidelity::case::guest::{Case, Qemu};
+use cpuid_fidelity::case::Qemu;
+use cpuid_fidelity::case::guest::Case;
 use cpuid_fidelity::check::releases::machines::fold;
 use cpuid_fidelity::report::changes::sentence;
 use cpuid_fidelity::run::Engine;

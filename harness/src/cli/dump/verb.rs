@@ -14,7 +14,7 @@ use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
-use cpuid_fidelity::run::judge::text;
+use cpuid_fidelity::run::verdict::text;
 use cpuid_fidelity::vmm::guest::Options;
 use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::config::MAX_RANGES;
@@ -36,9 +36,6 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     let case = case(context, arguments)?;
     let options = options(context, arguments)?;
     let engine = context.engine()?;
-    if let Some(host) = &case.host {
-        engine.bench.labs.take_along(host, &case.qemu);
-    }
     match arguments.view {
         View::Guest => {}
         View::Qemu => return view::run(&engine, &case, &options, arguments.format),

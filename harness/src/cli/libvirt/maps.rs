@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use cpuid_fidelity::case::guest::Qemu;
+use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::lanes::libvirt::maps;
 
 use crate::cli::common::exit::{NotRun, print};
@@ -32,11 +32,7 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
     let inventory = context.inventory()?;
     let engine = context.engine()?;
     let version = match arguments.check {
-        true => engine
-            .bench
-            .libvirt
-            .version(&context.cancel)
-            .map_err(NotRun)?,
+        true => engine.bench.libvirt.version().map_err(NotRun)?,
         false => String::new(),
     };
     let mut status = 0;

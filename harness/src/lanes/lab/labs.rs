@@ -9,15 +9,19 @@ use crate::case::host::EmulatedHostId;
 use crate::case::{EmulatedHost, Qemu, Subject, Trial};
 use crate::host::lab::program::Program;
 use crate::host::lab::{self, Image, Lab, Plan};
-use crate::lanes::Bench;
+use crate::util::cancel::Cancel;
 use crate::vmm::linux::Kernel;
 
 /// How long L1 may take to come up, at the least: on a busy machine it takes ten times what it takes on an idle one.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Labs by their emulated host.
-#[derive(Default)]
-pub struct Labs(Mutex<BTreeMap<EmulatedHostId, Arc<Entry>>>);
+pub struct Labs {
+    cache: PathBuf,
+    timeout: Duration,
+    cancel: Cancel,
+    known: Mutex<BTreeMap<EmulatedHostId, Arc<Entry>>>,
+}
 
 #[derive(Default)]
 struct Entry {
@@ -27,8 +31,18 @@ struct Entry {
 }
 
 impl Labs {
+    /// No lab is started yet. What is made for one is kept in the folder `cache`; `timeout` is what a guest may take.
+    pub fn new(cache: PathBuf, timeout: Duration, cancel: Cancel) -> Labs {
+        Labs {
+            cache,
+            timeout,
+            cancel,
+            known: Mutex::default(),
+        }
+    }
+
     fn entry(&self, host: &EmulatedHost) -> Arc<Entry> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(host.id()).or_default())
     }
 
@@ -63,44 +77,44 @@ impl Labs {
     ///
     /// # Errors
     /// It cannot be made; the same reason each time.
-    pub fn open(&self, host: &EmulatedHost, bench: &Bench) -> Result<Arc<Lab>, String> {
+    pub fn open(&self, host: &EmulatedHost) -> Result<Arc<Lab>, String> {
         let entry = self.entry(host);
         let open = || {
             let qemus = entry.qemus.lock().unwrap_or_else(PoisonError::into_inner);
             let qemus: Vec<Arc<Qemu>> = qemus.values().cloned().collect();
-            make(host, &qemus, bench).map(Arc::new)
+            self.make(host, &qemus).map(Arc::new)
         };
         entry.opened.get_or_init(open).clone()
     }
-}
 
-fn make(host: &EmulatedHost, qemus: &[Arc<Qemu>], bench: &Bench) -> Result<Lab, String> {
-    let kernel = Kernel::find(&host.kernel.path, host.kernel.modules.as_deref());
-    let kernel = kernel.map_err(|error| error.to_string())?;
-    let machine = lab::emulator(&host.emulator, &host.qemu.path)
-        .ok_or_else(|| format!("no emulator “{}” for a lab", host.emulator))?;
-    let timeout = bench.options.timeout;
-    let program = |qemu: &Arc<Qemu>| {
-        let program = Program::qemu(&qemu.path, timeout, bench.cancel());
-        program.map(|program| (qemu.path.clone(), program))
-    };
-    let programs: Result<Vec<_>, _> = qemus.iter().map(program).collect();
-    let programs = programs.map_err(|error| error.to_string())?;
-    let image = Image {
-        kernel: &kernel,
-        host: &*machine,
-        qemus: &programs,
-    };
-    let initramfs = image.file(&bench.store.cache.join("lab"));
-    let initramfs = initramfs.map_err(|error| error.to_string())?;
-    let plan = Plan {
-        host: machine,
-        kernel,
-        parameters: host.kernel.parameters.clone(),
-        initramfs,
-        megabytes: host.megabytes,
-        timeout: START_TIMEOUT.max(timeout),
-    };
-    Lab::new(plan, bench.cancel().clone())
-        .map_err(|error| format!("failed to start a thread for the lab: {error}"))
+    fn make(&self, host: &EmulatedHost, qemus: &[Arc<Qemu>]) -> Result<Lab, String> {
+        let kernel = Kernel::find(&host.kernel.path, host.kernel.modules.as_deref());
+        let kernel = kernel.map_err(|error| error.to_string())?;
+        let machine = lab::emulator(&host.emulator, &host.qemu.path)
+            .ok_or_else(|| format!("no emulator “{}” for a lab", host.emulator))?;
+        let timeout = self.timeout;
+        let program = |qemu: &Arc<Qemu>| {
+            let program = Program::qemu(&qemu.path, timeout, &self.cancel);
+            program.map(|program| (qemu.path.clone(), program))
+        };
+        let programs: Result<Vec<_>, _> = qemus.iter().map(program).collect();
+        let programs = programs.map_err(|error| error.to_string())?;
+        let image = Image {
+            kernel: &kernel,
+            host: &*machine,
+            qemus: &programs,
+        };
+        let initramfs = image.file(&self.cache);
+        let initramfs = initramfs.map_err(|error| error.to_string())?;
+        let plan = Plan {
+            host: machine,
+            kernel,
+            parameters: host.kernel.parameters.clone(),
+            initramfs,
+            megabytes: host.megabytes,
+            timeout: START_TIMEOUT.max(timeout),
+        };
+        Lab::new(plan, self.cancel.clone())
+            .map_err(|error| format!("failed to start a thread for the lab: {error}"))
+    }
 }

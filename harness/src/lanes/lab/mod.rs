@@ -1,13 +1,11 @@
 //! Lane `lab`: the KVM of a chosen kernel on an emulated host, asked itself, and with guests on it: on KVM alone and under QEMUs.
 //!
-//! [`kernels`] finds the kernels, [`labs`] makes the emulated hosts, [`lane`] is the lane, [`offer`] what KVM reports of itself.
+//! [`labs`] makes the emulated hosts, [`lane`] is the lane, [`offer`] what KVM reports of itself.
 
-pub mod kernels;
 pub mod labs;
 pub mod lane;
 pub mod offer;
 
-pub use kernels::{Unusable, kernel, kernels};
 pub use labs::Labs;
 pub use lane::Lab;
 pub use offer::kvm_lines;

@@ -60,9 +60,9 @@ pub fn boot_domain(bench: &Bench, case: &Case, domain: Domain, options: &Options
     if domain.kind == "kvm" {
         of_kvm.run_as.accelerator = Accelerator::Kvm;
     }
-    let started = bench.libvirt.with(bench, |session| {
-        libvirt::boot(session, &domain, &of_kvm, bench.rom(), options)
-    });
+    let started = bench
+        .libvirt
+        .with(|session| libvirt::boot(session, &domain, &of_kvm, bench.rom(), options));
     let started = started.map_err(|error| broken(&error))?;
     let command = started.boot.command.clone();
     let layer = LibvirtLayer::read(&map, &domain.cpu, &started.live, &command);
@@ -106,10 +106,6 @@ pub fn read_capabilities(bench: &Bench, case: &Case) -> Result<Capabilities, Str
 /// A command of virsh's.
 pub fn run(bench: &Bench, command: &str) -> Result<String, String> {
     let deadline = bench.options.timeout + PATIENCE;
-    let ask = || {
-        bench
-            .libvirt
-            .with(bench, |session| session.run(command, deadline))
-    };
+    let ask = || bench.libvirt.with(|session| session.run(command, deadline));
     bench.pool().install(ask).map_err(|error| error.to_string())
 }

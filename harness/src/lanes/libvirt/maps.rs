@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::case::guest::Qemu;
+use crate::case::Qemu;
 use crate::check::libvirt_map::{Definitions, models, names};
 use crate::cpuid::parse;
 use crate::evidence::libvirt::cpu_map::CpuMap;

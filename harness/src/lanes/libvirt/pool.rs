@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::maps;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::host::libvirt::map_folder;
-use crate::lanes::Bench;
 use crate::util::cancel::Cancel;
 use crate::vmm::libvirt::guest::PATIENCE;
 use crate::vmm::libvirt::session::{Session, SessionError};
@@ -15,6 +15,8 @@ use crate::vmm::libvirt::session::{Session, SessionError};
 #[derive(Debug)]
 pub struct Libvirt {
     cache: PathBuf,
+    timeout: Duration,
+    cancel: Cancel,
     idle: Mutex<Vec<Session>>,
     map: OnceLock<Result<Arc<CpuMap>, String>>,
     version: OnceLock<Result<String, String>>,
@@ -22,9 +24,11 @@ pub struct Libvirt {
 
 impl Libvirt {
     /// Nothing is started yet. What libvirt finds out about QEMU binaries is kept in the folder `cache`.
-    pub fn new(cache: PathBuf) -> Libvirt {
+    pub fn new(cache: PathBuf, timeout: Duration, cancel: Cancel) -> Libvirt {
         Libvirt {
             cache,
+            timeout,
+            cancel,
             idle: Mutex::default(),
             map: OnceLock::new(),
             version: OnceLock::new(),
@@ -49,9 +53,10 @@ impl Libvirt {
     ///
     /// # Errors
     /// There is no virsh.
-    pub fn version(&self, cancel: &Cancel) -> Result<String, String> {
-        let ask =
-            || crate::vmm::libvirt::session::version(cancel).map_err(|error| error.to_string());
+    pub fn version(&self) -> Result<String, String> {
+        let ask = || {
+            crate::vmm::libvirt::session::version(&self.cancel).map_err(|error| error.to_string())
+        };
         self.version.get_or_init(ask).clone()
     }
 
@@ -62,7 +67,6 @@ impl Libvirt {
     /// It cannot be started, or what `work` tells.
     pub fn with<T>(
         &self,
-        bench: &Bench,
         work: impl FnOnce(&mut Session) -> Result<T, SessionError>,
     ) -> Result<T, SessionError> {
         let idle = self
@@ -73,8 +77,8 @@ impl Libvirt {
         let mut session = match idle {
             Some(session) => session,
             None => {
-                let deadline = bench.options.timeout + PATIENCE;
-                Session::start(&self.cache, deadline, bench.cancel())?
+                let deadline = self.timeout + PATIENCE;
+                Session::start(&self.cache, deadline, &self.cancel)?
             }
         };
         let done = work(&mut session);

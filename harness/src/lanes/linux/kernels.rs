@@ -9,7 +9,7 @@ use crate::case::kernel::label;
 use crate::check::linux::unknown_names;
 use crate::config::Config;
 use crate::expectation::Store;
-use crate::lanes::lab::{self, Unusable};
+use crate::lanes::kernels::{Unusable, kernel, kernels};
 use crate::util::order::natural;
 use crate::vmm::linux::{Kernel, Names, Ready};
 
@@ -68,10 +68,10 @@ const BOOT: &str = "/boot";
 /// The kernels that guests can boot: those of the configuration; where what it names is not there, the newest in /boot that can be
 /// read.
 pub fn guest_kernels(config: &Config) -> (Vec<LabKernel>, Vec<Unusable>) {
-    let (kernels, mut unusable) = lab::kernels(config);
+    let (found, mut unusable) = kernels(config);
     // A configuration that names none wants none.
-    if !kernels.is_empty() || config.kernels.is_empty() {
-        return (kernels, unusable);
+    if !found.is_empty() || config.kernels.is_empty() {
+        return (found, unusable);
     }
     match newest_in(Path::new(BOOT)) {
         Ok(kernel) => (vec![kernel], unusable),
@@ -100,7 +100,7 @@ fn newest_in(folder: &Path) -> Result<LabKernel, String> {
     let mut why = format!("no vmlinuz-* in {shown}");
     let mut found: Vec<LabKernel> = Vec::new();
     for path in images {
-        match lab::kernel(&path, None, &[]) {
+        match kernel(&path, None, &[]) {
             Ok(kernel) => found.push(kernel),
             Err(reason) => why = reason,
         }

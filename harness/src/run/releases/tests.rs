@@ -1,5 +1,5 @@
 use super::*;
-use crate::case::guest::Qemu;
+use crate::case::Qemu;
 use crate::case::offers::Offers;
 use crate::config::Config;
 

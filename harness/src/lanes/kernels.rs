@@ -1,4 +1,4 @@
-//! The kernels that labs are made of.
+//! The kernels that a configuration names: those that labs are made of, and that guests boot.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,92 @@
+//! What becomes of a trial and of each of its cases.
+
+use super::engine::Engine;
+use crate::case::{Case, Trial};
+use crate::check::{Finding, Layer};
+use crate::cpuid::Line;
+use crate::expectation::store::{Expected, RECORD, in_ci};
+use crate::lanes::Broken;
+use crate::results::{Row, Status};
+
+/// The layer that is responsible where a guest under TCG does not see what the model promised: nothing but QEMU had a hand in it.
+pub const LAYER: Layer = Layer::Qemu;
+
+/// A trial that has been run.
+#[derive(Debug)]
+pub struct Verdict {
+    /// One a case.
+    pub results: Vec<Row>,
+    /// The text that would be the expectation if this run were right; `None` where a guest could not be observed, or nothing is
+    /// recorded of the trial.
+    pub observed: Option<String>,
+}
+
+/// PASS without differences, FAIL with them, WAIVED where a waiver covers them all.
+pub fn judged(engine: &Engine, trial: &Trial, case: &Case, mut changes: Vec<Finding>) -> Row {
+    changes.retain(|change| !engine.without.contains(change.check.name()));
+    let status = if changes.is_empty() {
+        Status::Pass
+    } else {
+        Status::Fail
+    };
+    let mut result = Row {
+        changes,
+        ..result(trial, case, status, "")
+    };
+    result.waive(&engine.bench.store.waivers);
+    result
+}
+
+/// Compares with the expectation, if there is one.
+pub fn expected(
+    engine: &Engine,
+    trial: &Trial,
+    case: &Case,
+    compare: impl FnOnce(&str) -> Result<Vec<Finding>, String>,
+) -> Row {
+    let path = &trial.expectation;
+    let shown = path.display();
+    match engine.bench.store.expectation(path) {
+        Err(problem) => result(trial, case, Status::Error, &problem.to_string()),
+        Ok(Expected::NewRelease) => {
+            let reason = format!(
+                "no expectations for {} yet: {RECORD}",
+                case.qemu.release_folder()
+            );
+            // On a developer's machine a release nobody has looked at is no failure; in CI it would pass unseen for ever.
+            let status = if in_ci() { Status::Fail } else { Status::Skip };
+            result(trial, case, status, &reason)
+        }
+        Ok(Expected::Missing) => {
+            let reason = format!("no expectation {shown}: {RECORD}");
+            result(trial, case, Status::Fail, &reason)
+        }
+        Ok(Expected::Text(expected)) => match compare(&expected) {
+            // A further guest that a check needs may have been cut off.
+            Err(problem) if engine.bench.cancelled() => result(trial, case, Status::Miss, &problem),
+            Err(problem) => result(trial, case, Status::Error, &format!("{shown}: {problem}")),
+            Ok(changes) => judged(engine, trial, case, changes),
+        },
+    }
+}
+
+/// The text of an expectation.
+pub fn text(lines: &[Line]) -> String {
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// A guest that could not be observed: our own doing where the run was cancelled.
+pub fn broken(trial: &Trial, case: &Case, broken: &Broken) -> Row {
+    let status = if broken.cancelled {
+        Status::Miss
+    } else {
+        Status::Error
+    };
+    result(trial, case, status, &broken.reason)
+}
+
+/// A result with nothing but a status and a reason.
+pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> Row {
+    Row::new(&trial.name, trial.case_name(case), case, status, reason)
+}
