@@ -17,6 +17,7 @@ mod docs;
 mod dumps;
 mod events;
 mod findings;
+mod help;
 mod interrupt;
 mod lab;
 mod layers;
