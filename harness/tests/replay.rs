@@ -22,6 +22,8 @@ mod require;
 mod flags;
 #[path = "replay/kvm_pvm.rs"]
 mod kvm_pvm;
+#[path = "replay/lanes.rs"]
+mod lanes;
 #[path = "replay/layers.rs"]
 mod layers;
 #[path = "replay/mutants.rs"]
