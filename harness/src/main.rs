@@ -31,9 +31,10 @@ fn arguments() -> cli::Arguments {
     }));
     cli::Arguments::try_parse().unwrap_or_else(|error| {
         let _ = error.print();
-        std::process::exit(match error.use_stderr() {
-            true => i32::from(cli::ABORT),
-            false => 0,
+        std::process::exit(if error.use_stderr() {
+            i32::from(cli::ABORT)
+        } else {
+            0
         })
     })
 }

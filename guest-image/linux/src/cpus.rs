@@ -151,10 +151,7 @@ fn pin(cpu: usize) -> Result<(), String> {
 fn online() -> Vec<usize> {
     let text = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     let cpus = numbers(text.trim());
-    match cpus.is_empty() {
-        true => vec![0],
-        false => cpus,
-    }
+    if cpus.is_empty() { vec![0] } else { cpus }
 }
 
 /// `0-2,5`.

@@ -81,9 +81,10 @@ impl Stream {
 
     /// Finishes the open frame, if there is one.
     pub fn flush(&mut self, area: &mut Area) -> Written {
-        match self.open.is_empty() {
-            true => Ok(()),
-            false => self.seal(area, RESERVE),
+        if self.open.is_empty() {
+            Ok(())
+        } else {
+            self.seal(area, RESERVE)
         }
     }
 

@@ -33,9 +33,10 @@ impl Pair {
             format!("{major}.{minor}")
         };
         let (old, new) = (release(&self.old), release(&self.new));
-        match old == new {
-            true => (self.old.offers.version.clone(), format!("{new}.x")),
-            false => (old, new),
+        if old == new {
+            (self.old.offers.version.clone(), format!("{new}.x"))
+        } else {
+            (old, new)
         }
     }
 
@@ -77,9 +78,10 @@ impl Pair {
         let lacking = [&self.old, &self.new]
             .into_iter()
             .find(|qemu| !has(qemu, &case.machine, &case.cpu))?;
-        let what = match case.machine == EVERY {
-            true => "CPU model",
-            false => "machine type",
+        let what = if case.machine == EVERY {
+            "CPU model"
+        } else {
+            "machine type"
         };
         let label = lacking.label.clone();
         let reason = format!("{label} has no such {what}");

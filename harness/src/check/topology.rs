@@ -124,9 +124,10 @@ fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding>
         let name = "max-logical-ids";
         let said = view.value(name).unwrap_or(0);
         let due = (1 << shape.package_bits.min(8)).min(255);
-        let right = match view.is_amd() {
-            true => said == shape.per_package.min(255),
-            false => said == 255 || said.max(1).next_power_of_two() == due,
+        let right = if view.is_amd() {
+            said == shape.per_package.min(255)
+        } else {
+            said == 255 || said.max(1).next_power_of_two() == due
         };
         if !right {
             let due = if view.is_amd() {

@@ -31,11 +31,12 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
         let release = qemu.offers.release();
         let complaints = catalogue::disagreements(&measured, &context.store.table, release);
         wrong += complaints.len();
-        match arguments.check || arguments.write {
-            true => complaints
+        if arguments.check || arguments.write {
+            complaints
                 .iter()
-                .for_each(|line| print(&format!("{}: {line}\n", qemu.label))),
-            false => print(&shown(&qemu.label, &measured)),
+                .for_each(|line| print(&format!("{}: {line}\n", qemu.label)))
+        } else {
+            print(&shown(&qemu.label, &measured))
         }
         for field in context.store.table.fields() {
             if catalogue::seen(&measured, field) {
@@ -51,9 +52,10 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
     }
-    Ok(match inventory.unusable.is_empty() {
-        false => NOT_RUN,
-        true => u8::from(arguments.check && wrong > 0),
+    Ok(if inventory.unusable.is_empty() {
+        u8::from(arguments.check && wrong > 0)
+    } else {
+        NOT_RUN
     })
 }
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
+use anyhow::bail;
+use clap::{Args, ValueEnum as _};
 use cpuid_fidelity::case::Trial;
 use cpuid_fidelity::case::pair::Pair;
 use cpuid_fidelity::case::{Lane, Qemu, Topology};
@@ -40,9 +41,10 @@ pub fn planned(
 ) -> anyhow::Result<(Inventory, Vec<Trial>, Vec<Trial>)> {
     let qemus = releases(context, &arguments.releases)?;
     let filter = choice.filter(context.accel);
-    let lanes = match filter.lanes.is_empty() {
-        true => vec![Lane::DEFINITION],
-        false => filter.lanes.clone(),
+    let lanes = if filter.lanes.is_empty() {
+        vec![Lane::DEFINITION]
+    } else {
+        filter.lanes.clone()
     };
     let inventory = Inventory {
         qemus,
@@ -55,7 +57,7 @@ pub fn planned(
         trials.extend(of_lane(&scope, lane, &arguments.smp)?);
     }
     if trials.is_empty() {
-        anyhow::bail!(
+        bail!(
             "no machine type and CPU model matches; with --compat they have a version in their name, as pc-q35-8.2 and EPYC-v4"
         );
     }
@@ -65,18 +67,27 @@ pub fn planned(
 /// Each release with each later one.
 fn of_lane(scope: &Scope<'_>, lane: Lane, smp: &[Topology]) -> anyhow::Result<Vec<Trial>> {
     let set = CompatSet {
-        smp: match smp.is_empty() {
-            true => vec![Topology::single()],
-            false => smp.to_vec(),
+        smp: if smp.is_empty() {
+            vec![Topology::single()]
+        } else {
+            smp.to_vec()
         },
         ..CompatSet::of_lane(lane)
     };
+    if !lane.compares_releases() {
+        let lanes = Lane::value_variants().iter().copied();
+        let names = lanes.filter(|lane| lane.compares_releases());
+        let names: Vec<&str> = names.map(Lane::name).collect();
+        bail!(
+            "releases are compared in lanes {}, not in {lane}",
+            names.join(", ")
+        );
+    }
     let registry = Registry::default();
     let places = compat::places(&registry, scope, &set);
     if places.is_empty() {
-        let message = format!(
-            "releases cannot be compared in lane {lane}: it starts no QEMU here, or needs a kernel for a lab, which scripts/fetch-kernel 6.12 brings"
-        );
+        let message =
+            format!("lane {lane} needs a kernel for a lab, which scripts/fetch-kernel 6.12 brings");
         return Err(NotRun(message).into());
     }
     let mut trials = Vec::new();
@@ -109,7 +120,7 @@ fn releases(context: &Context, names: &[String]) -> anyhow::Result<Vec<Arc<Qemu>
         if let Some(before) = qemus.last()
             && compat_order(before) > compat_order(&qemu)
         {
-            anyhow::bail!(
+            bail!(
                 "{name} is older than {}: the older release stands first",
                 before.label
             );
@@ -135,7 +146,7 @@ fn released(there: &Inventory, name: &str) -> anyhow::Result<Arc<Qemu>> {
         .iter()
         .map(|qemu| qemu.offers.version.as_str())
         .collect();
-    anyhow::bail!(
+    bail!(
         "no QEMU {name} here, there are {}; scripts/fetch-qemu {name} may bring it, and a path names a binary",
         versions.join(", ")
     )

@@ -8,7 +8,8 @@ use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::check::Waivers;
 use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::store::Store;
-use cpuid_fidelity::plan::{Inventory, inventory};
+use cpuid_fidelity::lanes::Registry;
+use cpuid_fidelity::plan::{Inventory, inventory, planner};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
@@ -34,6 +35,7 @@ impl Context {
     /// Reads the configuration and the tables; no QEMU is started yet.
     pub fn new(global: &Global) -> anyhow::Result<Context> {
         let config = configuration(global.config.as_deref())?;
+        planner::check(&Registry::default(), &config)?;
         let store = Store::open(&config)?;
         let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
         let switch = cancel.clone();
@@ -45,9 +47,10 @@ impl Context {
             .map(|path| cpuid_fidelity::util::path::named(path))
             .collect::<Vec<_>>();
         Ok(Context {
-            paths: match named.is_empty() {
-                true => config.qemu_paths(),
-                false => named.clone(),
+            paths: if named.is_empty() {
+                config.qemu_paths()
+            } else {
+                named.clone()
             },
             named,
             options: Options {

@@ -57,9 +57,10 @@ pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
         .with_context(|| format!("failed to read {}", file.display()))?;
     let domain =
         DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{}:{error}", file.display()))?;
-    match arguments.run {
-        true => started(context, file, domain),
-        false => argument(context, &map, file, &domain),
+    if arguments.run {
+        started(context, file, domain)
+    } else {
+        argument(context, &map, file, &domain)
     }
 }
 

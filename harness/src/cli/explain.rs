@@ -59,9 +59,10 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         place: &bit,
         lab: case.host.as_ref().map(|host| host.label()),
     };
-    match arguments.json {
-        true => print(&format!("{}\n", object(asked, &rungs))),
-        false => print(&text(asked, &rungs)),
+    if arguments.json {
+        print(&format!("{}\n", object(asked, &rungs)))
+    } else {
+        print(&text(asked, &rungs))
     }
     if let Some(reason) = broken {
         eprintln!("ERROR {reason}");

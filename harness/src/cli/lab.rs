@@ -58,9 +58,10 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         anyhow::bail!("--kernel PATH names the kernel of the lab");
     };
     let trials = trials(context, arguments, &host, &inside)?;
-    let engine = match arguments.no_waivers {
-        true => context.engine_without_waivers()?,
-        false => context.engine()?,
+    let engine = if arguments.no_waivers {
+        context.engine_without_waivers()?
+    } else {
+        context.engine()?
     };
     for qemu in &inside {
         engine.bench.labs.take_along(&host, qemu);
@@ -113,9 +114,10 @@ fn trials(
     host: &Arc<EmulatedHost>,
     inside: &[Arc<Qemu>],
 ) -> anyhow::Result<Vec<Trial>> {
-    let qemus = match inside.is_empty() {
-        true => installed(context).qemus,
-        false => inside.to_vec(),
+    let qemus = if inside.is_empty() {
+        installed(context).qemus
+    } else {
+        inside.to_vec()
     };
     let filter = Filter::default();
     let scope = Scope {

@@ -77,9 +77,10 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
         openable(file)?;
     }
     let trials = trials(context, arguments)?;
-    let engine = match arguments.no_waivers {
-        true => context.engine_without_waivers()?,
-        false => context.engine()?,
+    let engine = if arguments.no_waivers {
+        context.engine_without_waivers()?
+    } else {
+        context.engine()?
     };
     let references: Vec<&Trial> = trials.iter().collect();
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
@@ -208,9 +209,10 @@ fn nowhere(cases: &[Case], migration: &Migration) -> anyhow::Result<()> {
             lacking(&case, &migration)
         };
         if let (Some(one), Some(other)) = (alone(&case.qemu), alone(&migration.to)) {
-            match one == other {
-                true => bail!("{one}"),
-                false => bail!("{one}, and {other}"),
+            if one == other {
+                bail!("{one}")
+            } else {
+                bail!("{one}, and {other}")
             }
         }
     }

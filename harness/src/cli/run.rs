@@ -59,13 +59,12 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let earlier = history(outputs.history.as_deref())?;
     let baseline = arguments.host_baseline.as_deref().map(Baseline::read);
     let baseline = baseline.transpose()?;
-    let (inventory, whole, trials) = match arguments.compat.releases.is_empty() {
-        true => {
-            let inventory = place::inventory(context)?;
-            let (whole, trials) = chosen(context, &inventory, &arguments.choice)?;
-            (inventory, whole, trials)
-        }
-        false => super::compat::planned(context, &arguments.choice, &arguments.compat)?,
+    let (inventory, whole, trials) = if arguments.compat.releases.is_empty() {
+        let inventory = place::inventory(context)?;
+        let (whole, trials) = chosen(context, &inventory, &arguments.choice)?;
+        (inventory, whole, trials)
+    } else {
+        super::compat::planned(context, &arguments.choice, &arguments.compat)?
     };
     for unusable in &inventory.unusable {
         eprintln!("ERROR {}", unusable.reason);
@@ -76,9 +75,10 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let head = Head::of(&whole, planned, arguments.choice.shard);
     usable_kernels(&inventory, &trials)?;
-    let mut engine = match arguments.no_waivers {
-        true => context.engine_without_waivers()?,
-        false => context.engine()?,
+    let mut engine = if arguments.no_waivers {
+        context.engine_without_waivers()?
+    } else {
+        context.engine()?
     };
     engine.baseline = baseline;
     let started = Instant::now();

@@ -16,10 +16,7 @@ pub enum Truth {
 impl Truth {
     /// Of what is known.
     pub fn of(known: bool) -> Truth {
-        match known {
-            true => Truth::Yes,
-            false => Truth::No,
-        }
+        if known { Truth::Yes } else { Truth::No }
     }
 }
 
@@ -186,9 +183,10 @@ fn one(words: &mut Words<'_>) -> Result<Rule, String> {
         "&" | "|" | ")" | "" => return Err(format!("“{word}” where a name should be")),
         word => Rule::Atom(atom(word)?),
     };
-    Ok(match negated {
-        true => Rule::Not(Box::new(rule)),
-        false => rule,
+    Ok(if negated {
+        Rule::Not(Box::new(rule))
+    } else {
+        rule
     })
 }
 
@@ -230,9 +228,10 @@ fn atom(word: &str) -> Result<Atom, String> {
         return Ok(Atom::Model(spans.ok_or_else(bad)?));
     }
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    match word.chars().all(plain) {
-        true => Ok(Atom::Feature(word.to_owned())),
-        false => Err(bad()),
+    if word.chars().all(plain) {
+        Ok(Atom::Feature(word.to_owned()))
+    } else {
+        Err(bad())
     }
 }
 

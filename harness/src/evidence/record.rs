@@ -82,7 +82,7 @@ pub struct RecordedCase {
 
 /// As it may be written: early records name the lane alone.
 #[derive(Deserialize)]
-#[serde(rename = "RecordedCase")]
+#[serde(expecting = "a case")]
 struct Written {
     qemu: String,
     lane: Lane,

@@ -113,9 +113,10 @@ impl Files {
     /// A file that is there but cannot be read, or is no expectation; a base that is not there or is none.
     pub fn expectation(&self, path: &Path) -> Result<Expected, FileError> {
         let Some(content) = self.content(path)? else {
-            return Ok(match has_snapshot(&self.folder.join(release_of(path))) {
-                true => Expected::Missing,
-                false => Expected::NewRelease,
+            return Ok(if has_snapshot(&self.folder.join(release_of(path))) {
+                Expected::Missing
+            } else {
+                Expected::NewRelease
             });
         };
         self.expand(path, content).map(Expected::Text)

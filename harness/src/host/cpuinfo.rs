@@ -71,9 +71,10 @@ pub fn parse(text: &str) -> Cpuinfo {
     Cpuinfo {
         identity: identity.collect(),
         flags: words(&first, "flags"),
-        vmx_flags: match first.contains_key("vmx flags") {
-            true => Found::Value(words(&first, "vmx flags")),
-            false => Found::Absent,
+        vmx_flags: if first.contains_key("vmx flags") {
+            Found::Value(words(&first, "vmx flags"))
+        } else {
+            Found::Absent
         },
         bugs: words(&first, "bugs"),
         differences: blocks

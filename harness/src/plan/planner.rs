@@ -31,6 +31,18 @@ pub fn plan(
     Ok(trials)
 }
 
+/// Reads every section of every profile, whether or not this machine plans anything by it.
+///
+/// # Errors
+/// A section is malformed, or belongs to no lane.
+pub fn check(registry: &Registry, config: &Config) -> Result<(), ConfigError> {
+    let nothing = Inventory::default();
+    for profile in [Profile::Default, Profile::Nightly] {
+        plan(registry, &nothing, config, profile, &Filter::default())?;
+    }
+    Ok(())
+}
+
 fn known_sections(
     registry: &Registry,
     config: &Config,

@@ -207,9 +207,10 @@ fn counted(matrix: &Matrix, from: &str, to: &str) -> String {
     }
     let count = |(outcome, count): (Outcome, usize)| format!("{} {count}", outcome.word());
     let words: Vec<String> = counts.into_iter().map(count).collect();
-    match words.is_empty() {
-        true => "·".to_owned(),
-        false => words.join(", "),
+    if words.is_empty() {
+        "·".to_owned()
+    } else {
+        words.join(", ")
     }
 }
 
@@ -219,9 +220,12 @@ fn table(matrix: &Matrix, cell: impl Fn(&str, &str) -> String) -> String {
     let heads = matrix.releases.iter().map(String::as_str);
     table.set_header([""].into_iter().chain(heads));
     for from in &matrix.releases {
-        let cells = matrix.releases.iter().map(|to| match from == to {
-            true => "–".to_owned(),
-            false => cell(from, to),
+        let cells = matrix.releases.iter().map(|to| {
+            if from == to {
+                "–".to_owned()
+            } else {
+                cell(from, to)
+            }
         });
         table.add_row([from.clone()].into_iter().chain(cells));
     }

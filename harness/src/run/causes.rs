@@ -195,9 +195,10 @@ pub fn caused(
         .cloned()
         .collect();
     let known: Vec<&CompatProperty> = known.iter().map(|(property, _)| *property).collect();
-    let together = match unexplained.is_empty() || known.len() < 2 {
-        true => BTreeMap::new(),
-        false => together(engine, &known, &unexplained, &with),
+    let together = if unexplained.is_empty() || known.len() < 2 {
+        BTreeMap::new()
+    } else {
+        together(engine, &known, &unexplained, &with)
     };
     Ok(Caused {
         changes,

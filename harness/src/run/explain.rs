@@ -367,9 +367,10 @@ impl Gatherer<'_> {
             }
         });
         let At::Cpuid(bit) = self.at else {
-            let claim = match warned {
-                true => Claim::new(State::Absent, "a warning on stderr"),
-                false => Claim::unknown("QMP's feature-words hold no MSRs"),
+            let claim = if warned {
+                Claim::new(State::Absent, "a warning on stderr")
+            } else {
+                Claim::unknown("QMP's feature-words hold no MSRs")
             };
             return (Some(claim), warned);
         };

@@ -246,12 +246,13 @@ impl Tried<'_> {
             let here = self.engine.observe(&self.migration.destination(self.case));
             let fresh = here.as_ref().as_ref().map_err(|broken| {
                 let told = Stopped::broke(format!("started on the destination: {}", broken.reason));
-                match broken.cancelled {
-                    true => Stopped {
+                if broken.cancelled {
+                    Stopped {
                         status: Status::Miss,
                         ..told
-                    },
-                    false => told,
+                    }
+                } else {
+                    told
                 }
             })?;
             later.extend(after_reset(
@@ -273,19 +274,18 @@ impl Tried<'_> {
     /// Held against the expectation where there is one, else against nothing at all: every difference is a finding.
     fn compared(&self, seen: &Seen) -> Row {
         let (engine, trial, case) = (self.engine, self.trial, self.case);
-        let mut result = match trial.expectation.as_os_str().is_empty() {
-            true => {
-                let changes = seen.changes.iter().chain(&seen.later).cloned();
-                judged(engine, trial, &self.shown, changes.collect())
-            }
-            false => expected(engine, trial, &self.shown, |expected| {
+        let mut result = if trial.expectation.as_os_str().is_empty() {
+            let changes = seen.changes.iter().chain(&seen.later).cloned();
+            judged(engine, trial, &self.shown, changes.collect())
+        } else {
+            expected(engine, trial, &self.shown, |expected| {
                 let all = Models::new(models(case, self.migration), &engine.bench.store.sets);
                 let groups = Groups::parse(expected, &all).map_err(|error| error.to_string())?;
                 let expected = shifted(&seen.before, &groups.changes(model(case)));
                 let mut changes = compare(&expected, &seen.after, LAYER);
                 changes.extend(seen.later.iter().cloned());
                 Ok(changes)
-            }),
+            })
         };
         if result.status == Status::Fail && result.reason.is_empty() {
             result.reason = "completed with a changed CPU".to_owned();

@@ -134,9 +134,10 @@ fn compared(
     let own = compare_with_emptied(&before, &new.lines, LAYER);
     let all = compare(&old.lines, &new.lines, LAYER);
     let told = |change: &Finding| Crossed::of(change, expectations.title(change, case));
-    let outcome = match all.is_empty() {
-        true => Outcome::Safe,
-        false => Outcome::Changes,
+    let outcome = if all.is_empty() {
+        Outcome::Safe
+    } else {
+        Outcome::Changes
     };
     let mut judged = judged(engine, trial, case, unexpected)
         .ran(old.elapsed + new.elapsed, &new.command)
@@ -198,9 +199,10 @@ impl Expectations {
         let plain = plain(&trial.expectation);
         let mut before = Vec::new();
         let topology = plain != trial.expectation;
-        let steps = match own.is_some() && !topology {
-            true => Vec::new(),
-            false => steps(store, &plain, pair),
+        let steps = if own.is_some() && !topology {
+            Vec::new()
+        } else {
+            steps(store, &plain, pair)
         };
         for step in &steps {
             before.extend(read(step)?);

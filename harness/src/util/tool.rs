@@ -54,9 +54,10 @@ pub fn run(
     unsafe {
         command.pre_exec(move || {
             rustix::process::set_parent_process_death_signal(Some(Signal::INT))?;
-            match rustix::process::getppid() == Some(parent) {
-                true => Ok(()),
-                false => Err(Errno::SRCH.into()),
+            if rustix::process::getppid() == Some(parent) {
+                Ok(())
+            } else {
+                Err(Errno::SRCH.into())
             }
         });
     }
@@ -71,10 +72,9 @@ pub fn run(
         asked: None,
     };
     let cancelled = running.listen(cancel, hear);
-    running.end(hear).map(|ending| match cancelled {
-        true => Ending::Cancelled,
-        false => ending,
-    })
+    running
+        .end(hear)
+        .map(|ending| if cancelled { Ending::Cancelled } else { ending })
 }
 
 /// Throws `cancel` when the process `id` is over: what `git bisect run` started outlives both git and the one that started git,

@@ -76,9 +76,10 @@ fn model(cpu: &str) -> Value {
         (name.replace('_', "-"), value)
     };
     let props: serde_json::Map<String, Value> = words.map(property).collect();
-    match props.is_empty() {
-        true => json!({ "name": name }),
-        false => json!({ "name": name, "props": props }),
+    if props.is_empty() {
+        json!({ "name": name })
+    } else {
+        json!({ "name": name, "props": props })
     }
 }
 

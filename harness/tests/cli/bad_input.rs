@@ -31,8 +31,8 @@ fn an_error_in_the_configuration_is_told_with_line_and_column() {
         ("timeout = \"long\"\n", "line 1, column 11", "invalid type"),
         (
             "[[skip-phase]]\nlanes = [\"nested\"]\n",
-            "line 2, column 10",
-            "unknown variant `nested`",
+            "line 2, column 9",
+            "no lane “nested”; there are definition",
         ),
     ] {
         world.configure(toml);

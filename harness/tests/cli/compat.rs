@@ -164,7 +164,7 @@ fn what_cannot_be_compared_is_told() {
         (
             vec!["--compat", &real, &real, "--lane", "kvm-direct"],
             2,
-            "in lanes definition, tcg, kvm and lab, not in kvm-direct",
+            "compared in lanes definition, tcg, kvm, lab, not in kvm-direct",
         ),
         (
             vec!["--compat", &real, &real, "--matrix", "tmp"],

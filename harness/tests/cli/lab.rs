@@ -105,9 +105,10 @@ fn a_kernel_without_kvm_says_which_option_is_missing() {
     fs::create_dir_all(&without).expect("a folder");
     for entry in fs::read_dir(&boot).expect("the package").flatten() {
         let name = entry.file_name();
-        match entry.path() == config {
-            true => fs::write(without.join(name), text.replace("CONFIG_KVM_AMD=m\n", "")),
-            false => std::os::unix::fs::symlink(entry.path(), without.join(name)),
+        if entry.path() == config {
+            fs::write(without.join(name), text.replace("CONFIG_KVM_AMD=m\n", ""))
+        } else {
+            std::os::unix::fs::symlink(entry.path(), without.join(name))
         }
         .expect("a file");
     }

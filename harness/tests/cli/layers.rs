@@ -232,7 +232,7 @@ fn a_record_says_what_the_run_said() {
     world
         .run(&["diff", "record.json", "record.json"])
         .expect(2)
-        .prints("format 9, wanted 1");
+        .prints("format 9, expected 1");
 }
 
 #[test]

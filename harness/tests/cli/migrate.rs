@@ -245,7 +245,7 @@ fn mistakes_are_told_before_anything_starts() {
         .prints("has no CPU model Skylark");
     ways.run(MODEL, &["--lane", "kvm-direct"])
         .expect(2)
-        .prints("has no QEMU to migrate from");
+        .prints("has no QEMU of ours to migrate from");
     ways.run(MODEL, &["--lane", "linux"])
         .expect(2)
         .prints("the agent alone can be migrated");

@@ -272,9 +272,10 @@ fn libvirt_here(ability: &Ability, engine: &Engine) -> Result<String, String> {
 /// Nobody has looked at this libvirt with this QEMU yet. Under CI that is a failure of its trial.
 fn looked_at(engine: &Engine, path: &Path) -> Result<(), String> {
     let there = engine.bench.store.folder.join(path).exists();
-    match there || recording() || store::in_ci() {
-        true => Ok(()),
-        false => Err(format!("no expectation {} yet: {RECORD}", path.display())),
+    if there || recording() || store::in_ci() {
+        Ok(())
+    } else {
+        Err(format!("no expectation {} yet: {RECORD}", path.display()))
     }
 }
 
@@ -305,11 +306,10 @@ fn of_libvirt(
     let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
     let trial = Trial::test(name, move || {
         let wrong = held(&engine, &qemu, &able.clone()?)?;
-        match wrong.is_empty() || recording() {
-            true => Ok(()),
-            false => {
-                Err(format!("libvirt and QEMU disagree otherwise:\n{}", wrong.join("\n")).into())
-            }
+        if wrong.is_empty() || recording() {
+            Ok(())
+        } else {
+            Err(format!("libvirt and QEMU disagree otherwise:\n{}", wrong.join("\n")).into())
         }
     });
     trial.with_ignored_flag(unable)

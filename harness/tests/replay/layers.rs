@@ -88,7 +88,7 @@ fn a_malformed_record_is_told_with_file_and_position() {
     };
     assert_eq!(
         error("{\"record\": 1,\n  \"case\": 7}"),
-        "failed to read the record in bad.json: invalid type: integer `7`, expected struct RecordedCase at line 2 column 11"
+        "failed to read the record in bad.json: invalid type: integer `7`, expected a case at line 2 column 11"
     );
     assert_eq!(
         error("{\"record\": 9}"),

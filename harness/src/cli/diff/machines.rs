@@ -56,9 +56,10 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
     }
     print(&format!("{} of {}, against {other}\n", machine, qemu.label));
     print(&shown(&groups, &teller, &all));
-    Ok(match broken {
-        true => NOT_RUN,
-        false => u8::from(!groups.is_empty()),
+    Ok(if broken {
+        NOT_RUN
+    } else {
+        u8::from(!groups.is_empty())
     })
 }
 

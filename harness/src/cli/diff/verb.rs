@@ -53,12 +53,13 @@ fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     }
     let unknown = |name: &&&str| !has_model(name) && !has_machine(name);
     let unknown: Vec<&str> = [a, b].iter().filter(unknown).copied().collect();
-    match unknown.is_empty() {
-        true => anyhow::bail!("{a} and {b} are not of one kind"),
-        false => anyhow::bail!(
+    if unknown.is_empty() {
+        anyhow::bail!("{a} and {b} are not of one kind")
+    } else {
+        anyhow::bail!(
             "failed to read {}: no such file, and {} has no CPU model or machine type of that name",
             unknown.join(" and "),
             qemu.label
-        ),
+        )
     }
 }

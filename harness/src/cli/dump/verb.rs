@@ -97,9 +97,10 @@ fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {
     let given = arguments.table.is_some() || arguments.cpu == SUPPORTED;
     let no_qemu =
         arguments.view == View::Kvm || given && lane.run_as().accelerator == Accelerator::Kvm;
-    let qemu = match no_qemu {
-        true => Qemu::none().into(),
-        false => one_qemu(&context.inventory()?)?,
+    let qemu = if no_qemu {
+        Qemu::none().into()
+    } else {
+        one_qemu(&context.inventory()?)?
     };
     let file = arguments
         .table

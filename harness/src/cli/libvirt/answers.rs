@@ -44,15 +44,14 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
     let mut first: Vec<Result<Tried, String>> = Vec::new();
     for machine in machines(context, &arguments.machines)? {
         let mut asked = Vec::new();
-        match hosts.is_empty() {
-            true => {
-                asked.push(answers::usable(&engine, &machine));
-                asked.push(answers::host_model(&engine, &machine));
-            }
-            false => match answers::baseline(&engine, &machine, &hosts) {
+        if hosts.is_empty() {
+            asked.push(answers::usable(&engine, &machine));
+            asked.push(answers::host_model(&engine, &machine));
+        } else {
+            match answers::baseline(&engine, &machine, &hosts) {
                 Ok(tried) => asked.extend(tried.into_iter().map(Ok)),
                 Err(reason) => asked.push(Err(reason)),
-            },
+            }
         }
         for (index, tried) in asked.into_iter().enumerate() {
             let moved = match (&tried, first.get(index)) {
@@ -92,9 +91,10 @@ fn told(tried: &Result<Tried, String>) -> u8 {
 fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
     let qemu = one_qemu(&context.inventory()?)?;
     let newest = qemu.offers.newest_machine().map(str::to_owned);
-    let names = match named.is_empty() {
-        true => newest.into_iter().collect(),
-        false => named.to_vec(),
+    let names = if named.is_empty() {
+        newest.into_iter().collect()
+    } else {
+        named.to_vec()
     };
     let case = |machine: &String| {
         machine_offered(&qemu, machine)?;
@@ -111,10 +111,10 @@ fn host(map: &CpuMap, file: &Path) -> anyhow::Result<GuestCpu> {
         let read = DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
         return read.cpu.with_context(|| format!("{name} has no <cpu>"));
     }
-    let dump: Dump = match Evidence::is_record(&text) {
-        true => Evidence::parse(file, &text)?.guest,
-        false => serde_json::from_str(&text)
-            .with_context(|| format!("failed to read the dump in {name}"))?,
+    let dump: Dump = if Evidence::is_record(&text) {
+        Evidence::parse(file, &text)?.guest
+    } else {
+        serde_json::from_str(&text).with_context(|| format!("failed to read the dump in {name}"))?
     };
     let shown = dump.boot_processor().and_then(|boot| {
         let has = |bit: cpuid_fidelity::cpuid::bit::Bit| {

@@ -31,9 +31,10 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
     let map = maps::read(&folder)?;
     let inventory = context.inventory()?;
     let engine = context.engine()?;
-    let version = match arguments.check {
-        true => engine.bench.libvirt.version().map_err(NotRun)?,
-        false => String::new(),
+    let version = if arguments.check {
+        engine.bench.libvirt.version().map_err(NotRun)?
+    } else {
+        String::new()
     };
     let mut status = 0;
     for qemu in &inventory.qemus {

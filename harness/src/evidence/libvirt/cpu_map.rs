@@ -108,9 +108,10 @@ impl CpuMap {
         }
         let mut nodes = root.children().filter(Node::is_element);
         let Some(arch) = root.children().find(is_x86) else {
-            return match included {
-                true => nodes.try_for_each(|node| self.element(file, &node, files)),
-                false => Err(MapError::at(file, &root, "no <arch name='x86'>")),
+            return if included {
+                nodes.try_for_each(|node| self.element(file, &node, files))
+            } else {
+                Err(MapError::at(file, &root, "no <arch name='x86'>"))
             };
         };
         let mut nodes = all_groups(arch);

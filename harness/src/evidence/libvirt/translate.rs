@@ -68,9 +68,10 @@ fn of_model(name: &str, map: &CpuMap, lost: &mut Vec<String>) -> GuestCpu {
 /// The unversioned name, which stands for another version on other machine types.
 fn family(name: &str, map: &CpuMap) -> String {
     let family = name.rsplit_once("-v").map_or(name, |(family, _)| family);
-    match map.models.contains_key(family) {
-        true => format!("; it has {family}, whose version follows the machine type"),
-        false => String::new(),
+    if map.models.contains_key(family) {
+        format!("; it has {family}, whose version follows the machine type")
+    } else {
+        String::new()
     }
 }
 

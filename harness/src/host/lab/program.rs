@@ -182,10 +182,13 @@ fn words(bytes: &[u8]) -> Vec<String> {
 
 /// A word, or the colon-separated paths in it, with every path that exists made canonical: links are not taken along.
 fn canonical(word: &str) -> String {
-    let one = |part: &str| match part.starts_with('/') {
-        true => fs::canonicalize(part)
-            .map_or_else(|_| part.to_owned(), |path| path.display().to_string()),
-        false => part.to_owned(),
+    let one = |part: &str| {
+        if part.starts_with('/') {
+            fs::canonicalize(part)
+                .map_or_else(|_| part.to_owned(), |path| path.display().to_string())
+        } else {
+            part.to_owned()
+        }
     };
     word.split(':').map(one).collect::<Vec<_>>().join(":")
 }

@@ -156,10 +156,13 @@ fn outcome(engine: &Engine, observed: &Observed, feature: &str, notes: &Notes) -
     let map = engine.bench.libvirt.map().ok();
     let spot = map.and_then(|map| map.feature(feature)?.spots.first().copied());
     match (observed, spot) {
-        (Ok(seen), Some(spot)) => match has(&seen.dump, spot) {
-            true => "given".to_owned(),
-            false => "withheld".to_owned(),
-        },
+        (Ok(seen), Some(spot)) => {
+            if has(&seen.dump, spot) {
+                "given".to_owned()
+            } else {
+                "withheld".to_owned()
+            }
+        }
         (Ok(_), None) => "unknown".to_owned(),
         (Err(broken), _) => {
             let Refusal { cell, words } = refusal(&broken.reason);

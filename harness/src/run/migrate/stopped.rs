@@ -91,9 +91,10 @@ fn refused(ran: &Migrated, cpu: &str) -> Stopped {
         .all(|(_, end)| is_refusal_by_enforce(&end.stderr));
     let message = told.join("; ");
     Stopped {
-        status: match asked && enforced && ran.words.is_empty() {
-            true => Status::Pass,
-            false => Status::Error,
+        status: if asked && enforced && ran.words.is_empty() {
+            Status::Pass
+        } else {
+            Status::Error
         },
         outcome: Some(Outcome::Refused),
         reason: format!("refused before start {message}"),
@@ -198,9 +199,10 @@ fn words(stderr: &str) -> String {
         .lines()
         .filter(|line| !line.contains("warning: "))
         .collect();
-    let plain = match errors.is_empty() {
-        true => said.clone(),
-        false => errors.join("\n"),
+    let plain = if errors.is_empty() {
+        said.clone()
+    } else {
+        errors.join("\n")
     };
     if !is_refusal_by_enforce(&plain) {
         return plain;

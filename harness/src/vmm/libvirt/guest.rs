@@ -58,9 +58,10 @@ pub fn boot(
     {
         return Err(error);
     }
-    let ending = match in_time {
-        true => ending(&slots),
-        false => Ending::TimedOut,
+    let ending = if in_time {
+        ending(&slots)
+    } else {
+        Ending::TimedOut
     };
     let (command, stderr) = guest.log();
     Ok(Started {

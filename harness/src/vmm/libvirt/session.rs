@@ -228,9 +228,10 @@ fn last_words(said: &[u8]) -> String {
         Some(error) => error,
         None => said.trim().lines().next_back().unwrap_or_default(),
     };
-    match words.is_empty() {
-        true => String::new(),
-        false => format!(": {words}"),
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(": {words}")
     }
 }
 
@@ -272,11 +273,12 @@ pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
     let mut said = String::new();
     stream.read_to_string(&mut said).map_err(failed)?;
     let version = said.trim();
-    match version.split('.').all(|part| part.parse::<u32>().is_ok()) {
-        true => Ok(version.to_owned()),
-        false => Err(SessionError::Start(format!(
+    if version.split('.').all(|part| part.parse::<u32>().is_ok()) {
+        Ok(version.to_owned())
+    } else {
+        Err(SessionError::Start(format!(
             "virsh --version says “{version}”"
-        ))),
+        )))
     }
 }
 

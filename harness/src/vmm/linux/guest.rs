@@ -92,10 +92,7 @@ fn run(
     let console = memfd_create("console", MemfdFlags::CLOEXEC)?;
     let line = command_line(case, &config);
     let wiring = Wiring {
-        image: match packed {
-            true => &ready.packed,
-            false => &ready.image,
-        },
+        image: if packed { &ready.packed } else { &ready.image },
         initramfs: &ready.initramfs,
         line: &line,
         megabytes,

@@ -88,9 +88,10 @@ impl Kernel {
             error,
         };
         let about = std::fs::metadata(path).map_err(read)?;
-        let (image, root) = match about.is_dir() {
-            true => (the_image(path)?, path.to_owned()),
-            false => (path.to_owned(), root_of(path)),
+        let (image, root) = if about.is_dir() {
+            (the_image(path)?, path.to_owned())
+        } else {
+            (path.to_owned(), root_of(path))
         };
         let release = release(&image)?;
         let modules = match modules {
@@ -225,13 +226,14 @@ fn named_modules(named: &Path, release: &str) -> Result<PathBuf, KernelError> {
         })
         .collect();
     found.sort();
-    match found.is_empty() {
-        true => Err(KernelError::NoModules(named.to_owned())),
-        false => Err(KernelError::OtherModules {
+    if found.is_empty() {
+        Err(KernelError::NoModules(named.to_owned()))
+    } else {
+        Err(KernelError::OtherModules {
             folder: named.to_owned(),
             found,
             release: release.to_owned(),
-        }),
+        })
     }
 }
 
@@ -298,9 +300,10 @@ fn release(image: &Path) -> Result<String, KernelError> {
         .next()
         .unwrap_or_default();
     let release = String::from_utf8_lossy(word).into_owned();
-    match release.is_empty() {
-        true => Err(not()),
-        false => Ok(release),
+    if release.is_empty() {
+        Err(not())
+    } else {
+        Ok(release)
     }
 }
 

@@ -181,9 +181,10 @@ impl Pair {
         let source = machine(&mut self.source, Side::Source)?;
         source.extend();
         asked(stream.send(source), Side::Source)?;
-        self.migrated.stage = match self.receiving {
-            true => Stage::Stream,
-            false => Stage::Save,
+        self.migrated.stage = if self.receiving {
+            Stage::Stream
+        } else {
+            Stage::Save
         };
         let status = source.monitor.event(ended);
         let status = status.map_err(|Gone| Halt::Gone(Side::Source))?;

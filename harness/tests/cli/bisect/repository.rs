@@ -23,9 +23,10 @@ pub fn commits(count: usize, bad: usize, arguments: &str, unbuildable: &[usize])
     let commit = |number: usize| Commit {
         added: if number >= bad { arguments } else { "" }.to_owned(),
         script: String::new(),
-        build: match unbuildable.contains(&number) {
-            true => "echo 'cpu.c:7: error: no such thing' >&2; exit 2".to_owned(),
-            false => String::new(),
+        build: if unbuildable.contains(&number) {
+            "echo 'cpu.c:7: error: no such thing' >&2; exit 2".to_owned()
+        } else {
+            String::new()
         },
     };
     (1..=count).map(commit).collect()
