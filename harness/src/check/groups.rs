@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use models::{Models, Sets, listed};
+pub use models::{Models, Sets, Ways, listed};
 pub(crate) use names::fold;
 
 use super::finding::Finding;
@@ -126,10 +126,13 @@ impl Groups {
         if self.0.is_empty() {
             return NOTHING.to_owned();
         }
-        let of_shift = |(shift, models): (&Shift, &BTreeSet<String>)| {
-            lines(&shift.to_string(), models, "", all)
-        };
-        let mut lines: Vec<String> = self.0.iter().flat_map(of_shift).collect();
+        // Most changes hold for the models that others hold for.
+        let mut known: BTreeMap<&BTreeSet<String>, Ways> = BTreeMap::new();
+        let mut lines: Vec<String> = Vec::new();
+        for (shift, models) in &self.0 {
+            let ways = known.entry(models).or_insert_with(|| all.ways(models));
+            lines.extend(wrapped(&shift.to_string(), ways, ""));
+        }
         lines.sort();
         lines.join("\n")
     }
@@ -174,20 +177,15 @@ pub(super) fn read(line: &str, models: &Models) -> Result<(Shift, BTreeSet<Strin
 }
 
 /// Lines `start | models end` of at most [`COLUMNS`] columns; a list that is longer goes on in a further line of the same change.
-pub(super) fn lines(
-    start: &str,
-    models: &BTreeSet<String>,
-    end: &str,
-    all: &Models,
-) -> Vec<String> {
+pub(super) fn wrapped(start: &str, models: &Ways, end: &str) -> Vec<String> {
     let taken = start.chars().count() + " | ".len() + end.chars().count();
-    let lists = all.lists(models, COLUMNS.saturating_sub(taken));
+    let lists = models.lists(COLUMNS.saturating_sub(taken));
     let line = |list: String| format!("{start} | {list}{end}");
     lists.into_iter().map(line).collect()
 }
 
-/// The longest line of a file.
-const COLUMNS: usize = 160;
+/// The longest line of a file is 160 columns, with the sign that a file with a base puts in front of it.
+const COLUMNS: usize = 159;
 
 #[cfg(test)]
 mod tests;

@@ -308,14 +308,11 @@ impl LinuxRules {
         knows: impl Fn(&str) -> bool,
     ) -> Result<LinuxRules, RuleError> {
         let mut rules = LinuxRules::default();
-        for (index, line) in text.lines().enumerate() {
-            if line.starts_with('#') || line.is_empty() {
-                continue;
-            }
-            let added = row(line, &knows).and_then(|row| rules.add(row));
+        for (number, line) in joined(text) {
+            let added = row(&line, &knows).and_then(|row| rules.add(row));
             added.map_err(|problem| RuleError {
                 file: file.to_owned(),
-                line: index + 1,
+                line: number,
                 problem,
             })?;
         }
@@ -341,6 +338,22 @@ impl LinuxRules {
         self.0.push(row);
         Ok(())
     }
+}
+
+/// The rows, each with the number of its first line: one that is too long goes on in the next line, behind spaces.
+fn joined(text: &str) -> Vec<(usize, String)> {
+    let mut rows: Vec<(usize, String)> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        match (line.strip_prefix("  "), rows.last_mut()) {
+            _ if line.starts_with('#') || line.is_empty() => {}
+            (Some(more), Some((_, row))) => {
+                row.push(' ');
+                row.push_str(more.trim_start_matches(' '));
+            }
+            _ => rows.push((index + 1, line.to_owned())),
+        }
+    }
+    rows
 }
 
 fn row(line: &str, knows: &impl Fn(&str) -> bool) -> Result<LinuxRow, String> {

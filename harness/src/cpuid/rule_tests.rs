@@ -66,3 +66,15 @@ fn a_bad_row_is_told_with_its_line() {
         "linux.tsv:1: a row without a name or a source"
     );
 }
+
+#[test]
+fn a_row_goes_on_in_the_next_line_behind_spaces() {
+    let text =
+        "# kind\nflag\tone\tamd |\n    intel\ta source\n    of two lines\nflag\ttwo\tyes\tx\n";
+    let rules = LinuxRules::parse("f", text, |_| true).expect("rules");
+    let one = rules.row(RowKind::Flag, "one").expect("a row");
+    assert_eq!(one.source, "a source of two lines");
+    assert_eq!(rules.rows().len(), 2);
+    let error = LinuxRules::parse("f", "flag\tone\n  amd", |_| true).expect_err("an error");
+    assert_eq!(error.to_string(), "f:1: 2 columns where 4 are due");
+}

@@ -8,4 +8,5 @@ pub mod os_error;
 pub mod path;
 pub mod process;
 pub mod shell;
+pub mod text;
 pub mod tool;

@@ -124,29 +124,18 @@ impl Models {
         unfold(token, &self.all).ok_or("a model name ends in -vN, -vN..M or -v*")
     }
 
-    /// The lists, each of at most `room` columns, that together name `models`: one where it fits. It is the one of the fewest tokens, `*` not
-    /// counted; of several the first of: models and sets, all but some, a set but some.
-    pub fn lists(&self, models: &Names, room: usize) -> Vec<String> {
-        let cover = self.cover(models);
-        let mut ways: Vec<Vec<String>> = vec![cover.clone()];
-        ways.push(self.but(vec!["*".to_owned()], &self.all, models));
+    /// The ways to name these models.
+    pub fn ways(&self, models: &Names) -> Ways {
+        let mut ways = vec![
+            self.cover(models),
+            self.but(vec!["*".to_owned()], &self.all, models),
+        ];
         for (name, set) in &self.sets {
             let rest = models.difference(set).cloned().collect();
             let start = [vec![format!("@{name}")], self.cover(&rest)].concat();
             ways.push(self.but(start, set, models));
         }
-        let cost = |tokens: &&Vec<String>| tokens.iter().filter(|token| *token != "*").count();
-        let best = ways.iter().min_by_key(cost);
-        let list = best.map(|tokens| tokens.join(" ")).unwrap_or_default();
-        if list.chars().count() <= room {
-            return vec![list];
-        }
-        let fits = ways.iter().map(|tokens| tokens.join(" "));
-        let fitting = fits.filter(|list| list.chars().count() <= room);
-        match fitting.min_by_key(String::len) {
-            Some(list) => vec![list],
-            None => filled(&cover, room),
-        }
+        Ways(ways)
     }
 
     /// `start`, and what of `base` is not among `models`, with `-`.
@@ -181,6 +170,29 @@ impl Models {
     }
 }
 
+/// Ways to name the same models, as tokens: models and sets, all but some, a set but some. The first has no `-`.
+#[derive(Clone, Debug)]
+pub struct Ways(Vec<Vec<String>>);
+
+impl Ways {
+    /// The lists, each of at most `room` columns, that together name the models: one where it fits. It is the one of the fewest tokens, `*`
+    /// not counted, and of several the first.
+    pub fn lists(&self, room: usize) -> Vec<String> {
+        let cost = |tokens: &&Vec<String>| tokens.iter().filter(|token| *token != "*").count();
+        let best = self.0.iter().min_by_key(cost);
+        let list = best.map(|tokens| tokens.join(" ")).unwrap_or_default();
+        if list.chars().count() <= room {
+            return vec![list];
+        }
+        let lists = self.0.iter().map(|tokens| tokens.join(" "));
+        let fitting = lists.filter(|list| list.chars().count() <= room);
+        match fitting.min_by_key(String::len) {
+            Some(list) => vec![list],
+            None => filled(&self.0[0], room),
+        }
+    }
+}
+
 /// Tokens in lists of at most `room` columns, or of one token that is longer.
 fn filled(tokens: &[String], room: usize) -> Vec<String> {
     let mut lists: Vec<String> = Vec::new();
@@ -198,7 +210,7 @@ fn filled(tokens: &[String], room: usize) -> Vec<String> {
 
 /// The shorter of the two ways to say which models, without sets: for people who have no file of sets at hand.
 pub fn listed(models: &Names, all: &Names) -> String {
-    let lists = Models::from(all.clone()).lists(models, usize::MAX);
+    let lists = Models::from(all.clone()).ways(models).lists(usize::MAX);
     lists.into_iter().next().unwrap_or_default()
 }
 
@@ -240,7 +252,7 @@ mod tests {
             ),
             (&["A-v1", "A-v2", "B-v1"], "A-v* B-v1"),
         ] {
-            assert_eq!(models().lists(&names(chosen), 160), [list]);
+            assert_eq!(models().ways(&names(chosen)).lists(160), [list]);
             assert_eq!(models().parse(list), Ok(names(chosen)), "{list}");
         }
     }
@@ -248,7 +260,7 @@ mod tests {
     #[test]
     fn a_list_that_does_not_fit_is_several() {
         let chosen = names(&["A", "B-v1", "C-v1", "D-v3", "E-v1"]);
-        let lists = models().lists(&chosen, 10);
+        let lists = models().ways(&chosen).lists(10);
         assert_eq!(lists, ["A B-v1", "C-v1 D-v3", "E-v1"]);
     }
 
@@ -273,7 +285,7 @@ mod tests {
         fn any_list_reads_back(chosen in subsequence(NAMES.to_vec(), 1..=NAMES.len()), room in 5usize..40) {
             let chosen = names(&chosen);
             let mut read = Names::new();
-            for list in models().lists(&chosen, room) {
+            for list in models().ways(&chosen).lists(room) {
                 read.extend(models().parse(&list).expect("a list"));
             }
             prop_assert_eq!(read, chosen);

@@ -76,7 +76,11 @@ impl Cells {
                 .partition(|model| scope.models.all().contains(model));
             let machines = format!(" | {}", listed(&machines, &scope.machines));
             for models in [versioned, named].iter().filter(|some| !some.is_empty()) {
-                lines.extend(groups::lines(change, models, &machines, &scope.models));
+                lines.extend(groups::wrapped(
+                    change,
+                    &scope.models.ways(models),
+                    &machines,
+                ));
             }
         }
         lines

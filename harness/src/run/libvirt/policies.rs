@@ -15,6 +15,7 @@ use crate::evidence::libvirt::cpu_map::Spot;
 use crate::lanes::Observed;
 use crate::lanes::libvirt::{boot_domain, domain, lane, maps};
 use crate::run::Engine;
+use crate::util::text::wrapped;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
 /// Values of `check`.
@@ -74,7 +75,8 @@ pub fn table(engine: &Engine, case: &Case) -> Vec<String> {
         .pool()
         .install(|| ways.par_iter().map(tried).collect());
     lines.extend(rows);
-    lines.extend(notes.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    lines.extend(notes.iter().flat_map(|note| wrapped(note, 160, "#   ")));
     lines
 }
 
