@@ -211,7 +211,7 @@ fn fate(
     if !quiet && dump(own) == dump(seen(&real)) {
         return Fate::Same;
     }
-    Fate::Alive(format!("{} {reason}", status.word()))
+    Fate::Alive(format!("{} {reason}", status.name()))
 }
 
 /// The trial with its guests on `qemu`.

@@ -29,7 +29,7 @@ fn dump(ebx: u32) -> Dump {
     }
 }
 
-fn words(ebx: u32) -> Words {
+fn feature_words(ebx: u32) -> Words {
     let word = Word {
         key: Key::new(7, 0),
         register: 1,
@@ -40,8 +40,8 @@ fn words(ebx: u32) -> Words {
 /// A model with AVX2 and AVX-512F of which the latter is filtered, told alike by everyone.
 fn agreeing() -> QemuLayer {
     QemuLayer {
-        words: words(AVX2),
-        filtered: words(AVX512F),
+        words: feature_words(AVX2),
+        filtered: feature_words(AVX512F),
         warnings: Warnings::read(
             "warning: TCG doesn't support requested feature: CPUID.07H:EBX.avx512f [bit 16]",
         ),
@@ -51,7 +51,7 @@ fn agreeing() -> QemuLayer {
     }
 }
 
-fn told(qemu: &QemuLayer, guest: u32) -> Vec<String> {
+fn sentences(qemu: &QemuLayer, guest: u32) -> Vec<String> {
     let table = Table::parse("features.tsv", TABLE).expect("a table");
     let layers = Layers {
         definition: Some(&dump(AVX2 | AVX512F)),
@@ -76,13 +76,13 @@ fn told(qemu: &QemuLayer, guest: u32) -> Vec<String> {
 
 #[test]
 fn layers_that_agree_give_no_finding() {
-    assert_eq!(told(&agreeing(), AVX2), Vec::<String>::new());
+    assert_eq!(sentences(&agreeing(), AVX2), Vec::<String>::new());
 }
 
 #[test]
 fn a_guest_that_lacks_what_qmp_claims_is_found() {
     assert_eq!(
-        told(&agreeing(), 0),
+        sentences(&agreeing(), 0),
         [
             "feature-words: lost avx2: set in QMP's feature-words; clear in the guest",
             "filtered-features: lost avx2: in the model and not filtered, says QMP; clear in the guest",
@@ -93,7 +93,7 @@ fn a_guest_that_lacks_what_qmp_claims_is_found() {
 #[test]
 fn a_filtered_feature_that_the_guest_has_is_found() {
     assert_eq!(
-        told(&agreeing(), AVX2 | AVX512F),
+        sentences(&agreeing(), AVX2 | AVX512F),
         [
             "feature-words: gained avx512f: clear in QMP's feature-words; set in the guest",
             "filtered-features: gained avx512f: filtered, says QMP; set in the guest",
@@ -106,7 +106,7 @@ fn a_missing_warning_is_found() {
     let mut qemu = agreeing();
     qemu.warnings = Warnings::default();
     assert_eq!(
-        told(&qemu, AVX2),
+        sentences(&qemu, AVX2),
         ["warnings: lost avx512f: a warning on stderr: QMP says it is filtered; no warning"]
     );
 }
@@ -119,7 +119,7 @@ fn a_warning_of_what_is_not_filtered_is_found() {
     );
     qemu.warnings.features.extend(more.features);
     assert_eq!(
-        told(&qemu, AVX2),
+        sentences(&qemu, AVX2),
         ["warnings: gained avx2: filtered, as stderr says; not in QMP's filtered-features"]
     );
 }
@@ -129,7 +129,7 @@ fn unavailable_features_must_name_the_same() {
     let mut qemu = agreeing();
     qemu.unavailable = Some(vec!["avx2".to_owned()]);
     assert_eq!(
-        told(&qemu, AVX2),
+        sentences(&qemu, AVX2),
         [
             "unavailable-features: lost avx512f: filtered, says QOM; missing from unavailable-features",
             "unavailable-features: gained avx2: filtered, as unavailable-features says; not in QMP's filtered-features",
@@ -142,16 +142,16 @@ fn enforce_must_refuse_and_must_not_refuse() {
     let mut qemu = agreeing();
     qemu.enforce_refuses = Some(false);
     assert_eq!(
-        told(&qemu, AVX2),
+        sentences(&qemu, AVX2),
         ["enforce: lost enforce: enforce refuses: something is filtered; it starts"]
     );
     qemu = QemuLayer {
-        words: words(AVX2 | AVX512F),
+        words: feature_words(AVX2 | AVX512F),
         enforce_refuses: Some(true),
         ..QemuLayer::default()
     };
     assert_eq!(
-        told(&qemu, AVX2 | AVX512F),
+        sentences(&qemu, AVX2 | AVX512F),
         ["enforce: gained enforce: enforce starts: nothing is filtered; it refuses"]
     );
 }
@@ -163,7 +163,7 @@ fn an_unknown_message_is_found() {
         .unknown
         .push("warning: something new".to_owned());
     assert_eq!(
-        told(&qemu, AVX2),
+        sentences(&qemu, AVX2),
         ["unread: gained unknown message: a known form; warning: something new"]
     );
 }

@@ -62,7 +62,7 @@ pub(super) fn vendor(limit: u32, name: &str) -> Row {
 }
 
 /// Findings as one line each.
-pub(super) fn told(changes: &[Finding]) -> Vec<String> {
+pub(super) fn sentences(changes: &[Finding]) -> Vec<String> {
     let sentence = |change: &Finding| {
         let Finding {
             check,

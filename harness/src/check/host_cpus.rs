@@ -119,7 +119,7 @@ mod tests {
     use crate::host::cpuinfo::parse;
     use crate::host::cpus::{Cpuid, HostCpu};
 
-    fn told(ebx: u32, id: u32, cpuinfo: &str) -> Vec<String> {
+    fn sentences(ebx: u32, id: u32, cpuinfo: &str) -> Vec<String> {
         let cpu = |cpu, ebx, id| HostCpu {
             cpu,
             cpuid: Found::Value(Cpuid {
@@ -154,13 +154,13 @@ mod tests {
 
     #[test]
     fn processors_may_differ_in_their_ids() {
-        assert!(told(1 << 5, 7, "").is_empty());
+        assert!(sentences(1 << 5, 7, "").is_empty());
     }
 
     #[test]
     fn a_processor_without_a_feature_is_told() {
         assert_eq!(
-            told(0, 7, ""),
+            sentences(0, 7, ""),
             ["lost avx2 cpu3 CPUID.07H.00H:EBX[5] (hardware)"]
         );
     }
@@ -169,7 +169,7 @@ mod tests {
     fn a_flag_that_one_processor_lacks_is_told() {
         let text = "processor: 0\nflags: fpu avx2\n\nprocessor: 1\nflags: fpu\n";
         assert_eq!(
-            told(1 << 5, 7, text),
+            sentences(1 << 5, 7, text),
             ["lost avx2 cpu1 /proc/cpuinfo flags (host kernel)"]
         );
     }

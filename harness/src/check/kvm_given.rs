@@ -248,7 +248,7 @@ mod tests {
         rows.into_iter().chain(absent).collect()
     }
 
-    fn told(given: &Answers, seen: Answers) -> Vec<String> {
+    fn sentences(given: &Answers, seen: Answers) -> Vec<String> {
         let phase = PhaseDump {
             complete: true,
             cpuid: seen,
@@ -281,13 +281,13 @@ mod tests {
 
     #[test]
     fn a_guest_that_sees_what_was_given_is_no_finding() {
-        assert!(told(&answers(XSAVE, AVX2), answers(XSAVE, AVX2)).is_empty());
+        assert!(sentences(&answers(XSAVE, AVX2), answers(XSAVE, AVX2)).is_empty());
     }
 
     #[test]
     fn a_bit_that_was_not_given_is_gained() {
         assert_eq!(
-            told(&answers(XSAVE, 0), answers(XSAVE, AVX2)),
+            sentences(&answers(XSAVE, 0), answers(XSAVE, AVX2)),
             ["kvm-given: gained avx2 CPUID.07H.00H:EBX[5] by kvm"]
         );
     }
@@ -295,14 +295,14 @@ mod tests {
     #[test]
     fn a_bit_that_was_given_is_lost() {
         assert_eq!(
-            told(&answers(XSAVE, AVX2), answers(0, AVX2)),
+            sentences(&answers(XSAVE, AVX2), answers(0, AVX2)),
             ["kvm-given: lost xsave CPUID.01H.00H:ECX[26] by kvm"]
         );
     }
 
     #[test]
     fn a_run_time_bit_may_change() {
-        assert!(told(&answers(XSAVE, 0), answers(XSAVE | OSXSAVE, 0)).is_empty());
+        assert!(sentences(&answers(XSAVE, 0), answers(XSAVE | OSXSAVE, 0)).is_empty());
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
         seen.insert(Key::new(0, 0), [6, 0, 0, 0]);
         seen.remove(&Key::new(7, 0));
         assert_eq!(
-            told(&answers(XSAVE, AVX2), seen),
+            sentences(&answers(XSAVE, AVX2), seen),
             [
                 "kvm-given: changed max-leaf CPUID.00H.00H:EAX[31:0] by kvm",
                 "kvm-given: lost avx2 CPUID.07H.00H:EBX[5] by kvm"
@@ -328,7 +328,7 @@ mod tests {
         };
         let seen = answers(XSAVE, AVX2);
         let mut probes = Answers::from([(Key::new(8, 0), seen[&Key::new(7, 0)])]);
-        let told = |probes: &Answers| {
+        let diff = |probes: &Answers| {
             let phases = [
                 (Phase::Reset, phase(seen.clone())),
                 (Phase::Probes, phase(probes.clone())),
@@ -348,12 +348,12 @@ mod tests {
             changes.iter().map(Finding::diff).collect::<String>()
         };
         let leaked = "+cpuid 0x00000007.00 ebx[ 5]     avx2\n";
-        assert_eq!(told(&probes), leaked);
+        assert_eq!(diff(&probes), leaked);
         probes.insert(Key::new(9, 0), [1, 2, 3, 4]);
-        let told = told(&probes);
+        let diff = diff(&probes);
         let wrong = "-probe 0x00000009.00             value = 00000000 00000020 00000000 00000000\n\
                      +probe 0x00000009.00             value = 00000001 00000002 00000003 00000004\n";
-        assert_eq!(told, format!("{leaked}{wrong}"));
+        assert_eq!(diff, format!("{leaked}{wrong}"));
     }
 
     #[test]

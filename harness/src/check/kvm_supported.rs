@@ -181,7 +181,7 @@ mod tests {
     const NAMES: &str = "cpuid\t0x00000001\t-\tecx\t21\tx2apic\tflag\t5.2\tpublic\t-\n\
                          cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\t-\n";
 
-    fn told(hardware: u32, offered: u32) -> Vec<String> {
+    fn sentences(hardware: u32, offered: u32) -> Vec<String> {
         let answers = |ecx, ebx| {
             Answers::from([
                 (Key::new(1, 0), [0, 0, ecx, 0]),
@@ -211,13 +211,13 @@ mod tests {
 
     #[test]
     fn what_the_hardware_has_and_what_kvm_emulates_is_no_finding() {
-        assert!(told(1 << 5, 1 << 5).is_empty());
-        assert!(told(1 << 5, 0).is_empty());
+        assert!(sentences(1 << 5, 1 << 5).is_empty());
+        assert!(sentences(1 << 5, 0).is_empty());
     }
 
     #[test]
     fn what_nobody_has_is_gained() {
-        assert_eq!(told(0, 1 << 5), ["gained avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(sentences(0, 1 << 5), ["gained avx2 CPUID.07H.00H:EBX[5]"]);
     }
 
     #[test]

@@ -208,7 +208,7 @@ mod tests {
         Dump::of_answers([(Key::new(7, 0), [0, ebx, 0, 0])].into())
     }
 
-    fn told(changes: &[Finding]) -> Vec<String> {
+    fn sentences(changes: &[Finding]) -> Vec<String> {
         let text = |change: &Finding| {
             let Finding {
                 kind,
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_the_xml_says_wrong_is_told_both_ways() {
         assert_eq!(
-            told(&live(&layer(""), &guest(1 << 7), &Table::default(), false)),
+            sentences(&live(&layer(""), &guest(1 << 7), &Table::default(), false)),
             [
                 "lost avx2 CPUID.07H.00H:EBX[5]: set by the live XML (model EPYC) / clear in the guest",
                 "gained smep CPUID.07H.00H:EBX[7]: clear by the live XML (policy disable) / set in the guest",
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_command_line_that_asks_for_something_else_is_told() {
         assert_eq!(
-            told(&command(&layer("EPYC-v1,sse3=off,pku=on,monitor=on"))),
+            sentences(&command(&layer("EPYC-v1,sse3=off,pku=on,monitor=on"))),
             [
                 "changed model : EPYC / EPYC-v1",
                 "lost pni : pni=on (policy require) / EPYC-v1,sse3=off,pku=on,monitor=on",

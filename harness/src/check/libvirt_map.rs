@@ -168,13 +168,13 @@ pub fn differences(
     let mut watched: BTreeSet<Bit> = named.filter_map(|field| cpuid(&spot(field))).collect();
     watched.extend(claimed.iter());
     let seen: BTreeSet<_> = definition.iter().map(|line| &line.place).collect();
-    let told = |bit: &&Bit| !UNTOLD.iter().any(|(name, _)| *name == bit.name(table));
+    let shown = |bit: &&Bit| !UNTOLD.iter().any(|(name, _)| *name == bit.name(table));
     let change = |bit: &Bit| {
         let line = bit.line(table);
         let (claims, shows) = (claimed.contains(bit), seen.contains(&line.place));
-        let told = |has: bool| if has { "set" } else { "clear" };
-        let expected = format!("{} in libvirt's model", told(claims));
-        let actual = format!("{} in the guest", told(shows));
+        let state = |has: bool| if has { "set" } else { "clear" };
+        let expected = format!("{} in libvirt's model", state(claims));
+        let actual = format!("{} in the guest", state(shows));
         let kind = if claims { Kind::Lost } else { Kind::Gained };
         (claims != shows).then(|| Finding {
             minus: claims.then(|| line.clone()),
@@ -183,7 +183,7 @@ pub fn differences(
             ..Finding::about_bit(CheckId::LibvirtMap, kind, *bit, table, &expected, &actual)
         })
     };
-    watched.iter().filter(told).filter_map(change).collect()
+    watched.iter().filter(shown).filter_map(change).collect()
 }
 
 fn cpuid(spot: &Spot) -> Option<Bit> {

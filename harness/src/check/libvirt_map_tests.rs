@@ -27,9 +27,9 @@ fn names_that_differ_are_told_and_equal_ones_are_not() {
         + &feature("avx_2", "eax_in='0x07' ebx='0x20'")
         + &feature("cmt", "eax_in='0x07' ebx='0x1000'")
         + &feature("pku", "eax_in='0x07' ecx='0x10'");
-    let told = names(&map(&features, ""), &table(), (7, 2));
+    let lines = names(&map(&features, ""), &table(), (7, 2));
     assert_eq!(
-        told,
+        lines,
         [
             "cpuid 0x00000007.00 ebx[ 5]     libvirt avx_2, QEMU avx2",
             "cpuid 0x00000007.00 ebx[12]     libvirt cmt, QEMU has no name",

@@ -31,7 +31,7 @@ pub fn limits(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table
         return Vec::new();
     };
     let mut changes = Vec::new();
-    if let Some(view) = View::of(vcpu, Phase::Reset, table) {
+    if let Some(view) = View::of_phase(vcpu, Phase::Reset, table) {
         changes.extend(every_leaf_is_there(&view, &rule));
         changes.extend(no_leaf_is_beyond(&view, &rule));
     }
@@ -127,7 +127,7 @@ fn due(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{answer, dump, table, told, vcpu, vendor};
+    use crate::check::fixture::{answer, dump, sentences, table, vcpu, vendor};
 
     const LAST: Regs = [7, 0x340, 0x340, 0];
     const HIGHEST: (u32, u32, Regs) = (0xE, 0, LAST);
@@ -137,7 +137,7 @@ mod tests {
         let mut boot = vcpu(3, &[vendor(4, name), (1, 0, [1, 2, 3, 4]), (2, 0, [0; 4])]);
         answer(&mut boot, Phase::Reset, &[(3, 0, [0; 4]), (4, 0, LAST)]);
         answer(&mut boot, Phase::Probes, probes);
-        told(&limits(
+        sentences(&limits(
             &dump(vec![boot]),
             accelerator,
             Layer::Qemu,
@@ -199,7 +199,7 @@ mod tests {
         answer(&mut boot, Phase::Reset, &rows);
         answer(&mut boot, Phase::Probes, &[(0xD, 3, [0x40, 0x3C0, 0, 0])]);
         assert_eq!(
-            told(&limits(
+            sentences(&limits(
                 &dump(vec![boot]),
                 Accelerator::Tcg,
                 Layer::Qemu,
@@ -219,7 +219,7 @@ mod tests {
         answer(&mut boot, Phase::Reset, &rows);
         answer(&mut boot, Phase::Probes, &[(0xB, 3, [0, 0, 3, 0])]);
         assert_eq!(
-            told(&limits(
+            sentences(&limits(
                 &dump(vec![boot]),
                 Accelerator::Tcg,
                 Layer::Qemu,
@@ -236,7 +236,7 @@ mod tests {
     fn leaves_missing_or_beyond_are_found() {
         let boot = vcpu(0, &[vendor(1, "GenuineIntel"), HIGHEST]);
         assert_eq!(
-            told(&limits(
+            sentences(&limits(
                 &dump(vec![boot]),
                 Accelerator::Tcg,
                 Layer::Qemu,

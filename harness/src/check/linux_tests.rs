@@ -1,5 +1,5 @@
 use super::*;
-use crate::check::fixture::{answer, dump, table, told, vcpu, vendor};
+use crate::check::fixture::{answer, dump, sentences, table, vcpu, vendor};
 use crate::check::user_space_and_agent;
 use crate::cpuid::dump::Dump;
 use crate::evidence::linux_report::LinuxReport;
@@ -67,7 +67,7 @@ fn findings(cpuinfo: &str, line: &str) -> Vec<String> {
         ..LinuxReport::default()
     };
     let (dump, table, rules, names) = (guest_dump(), table(), rules(), names());
-    told(&linux(Guest {
+    sentences(&linux(Guest {
         report: &report,
         dump: &dump,
         names: &names,
@@ -169,15 +169,15 @@ fn a_word_that_the_kernel_has_not_got_is_told() {
 #[test]
 fn user_space_sees_what_the_agent_saw_but_for_what_a_system_changes() {
     let agent = guest_dump();
-    let told = |leaf, regs| {
+    let user_sees = |leaf, regs| {
         let mut user = guest_dump();
         let boot = user.vcpus.first_mut().expect("a processor");
         answer(boot, Phase::Enabled, &[(leaf, 0, regs)]);
-        told(&user_space_and_agent(&user, &agent, &table()))
+        sentences(&user_space_and_agent(&user, &agent, &table()))
     };
     // OSXSAVE and OSPKE.
     assert!(
-        told(
+        user_sees(
             1,
             [
                 0x0005_0654,
@@ -188,9 +188,9 @@ fn user_space_sees_what_the_agent_saw_but_for_what_a_system_changes() {
         )
         .is_empty()
     );
-    assert!(told(7, [0, 1 << 5, 1 << 4, 0]).is_empty());
+    assert!(user_sees(7, [0, 1 << 5, 1 << 4, 0]).is_empty());
     assert_eq!(
-        told(7, [0, 0, 0, 1 << 4]),
+        user_sees(7, [0, 0, 0, 1 << 4]),
         [
             "linux-cpuid: lost avx2 CPUID.07H.00H:EBX[5]: set, as the agent saw it; clear in user space",
             "linux-cpuid: gained fsrm CPUID.07H.00H:EDX[4]: clear, as the agent saw it; set in user space",

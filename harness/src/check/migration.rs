@@ -126,7 +126,7 @@ fn found_by(check: &CheckId, findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Row, answer, control, dump, table, told, vcpu, vendor};
+    use crate::check::fixture::{Row, answer, control, dump, sentences, table, vcpu, vendor};
 
     const ECX: u32 = 1 << 26 | 1 << 22;
 
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn found(before: Vec<Vcpu>, after: Vec<Vcpu>) -> Vec<String> {
-        told(&migrated(&lines(before), &lines(after)))
+        sentences(&migrated(&lines(before), &lines(after)))
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
     fn plugged(third: Vcpu) -> Vec<String> {
         let after = dump(vec![again(guest(0, ECX)), guest(1, ECX)]);
         let more = dump(vec![again(guest(0, ECX)), guest(1, ECX), third]);
-        told(&after_plug(
+        sentences(&after_plug(
             &after,
             &more,
             3,
@@ -269,7 +269,10 @@ mod tests {
     fn a_vcpu_that_never_came_is_told() {
         let after = dump(vec![again(guest(0, ECX))]);
         let found = after_plug(&after, &after, 2, &table(), &Volatile::default());
-        assert_eq!(told(&found), ["migration-hot-plug: changed vcpus : 2; 1"]);
+        assert_eq!(
+            sentences(&found),
+            ["migration-hot-plug: changed vcpus : 2; 1"]
+        );
     }
 
     #[test]
@@ -277,7 +280,7 @@ mod tests {
         let fresh = dump(vec![guest(0, ECX)]);
         let reset = |ecx| {
             let reset = dump(vec![guest(0, ecx), guest(1, ecx)]);
-            told(&after_reset(&fresh, &reset, &table(), &Volatile::default()))
+            sentences(&after_reset(&fresh, &reset, &table(), &Volatile::default()))
         };
         assert_eq!(reset(ECX), Vec::<String>::new());
         assert_eq!(

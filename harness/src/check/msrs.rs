@@ -133,7 +133,7 @@ const ANNOUNCED: [Announced; 24] = [
 /// What is due of an MSR of the boot processor: that it is readable, or that it faults; `None` where no rule says it.
 pub fn due(dump: &Dump, index: u32, accelerator: Accelerator, table: &Table) -> Option<bool> {
     let vcpu = dump.boot_processor()?;
-    let view = View::of(vcpu, Phase::Reset, table)?;
+    let view = View::of_phase(vcpu, Phase::Reset, table)?;
     let msrs = vcpu.phase(Phase::Msrs)?;
     let covers = |row: &&Announced| (row.first..=row.last).contains(&index);
     let row = ANNOUNCED.iter().find(covers)?;
@@ -165,7 +165,7 @@ pub fn msrs(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) 
 
 fn of_one(vcpu: &Vcpu, accelerator: Accelerator, rule: &Rule<'_>) -> Vec<Finding> {
     let (Some(view), Some(msrs)) = (
-        View::of(vcpu, Phase::Reset, rule.table),
+        View::of_phase(vcpu, Phase::Reset, rule.table),
         vcpu.phase(Phase::Msrs),
     ) else {
         return Vec::new();
@@ -218,7 +218,7 @@ fn shown(reading: Reading) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{dump, table, told, vcpu, vendor};
+    use crate::check::fixture::{dump, sentences, table, vcpu, vendor};
 
     const ARCH_CAPABILITIES: u32 = 1 << 29;
 
@@ -226,7 +226,7 @@ mod tests {
         let mut boot = vcpu(0, &[vendor(7, "GenuineIntel"), (7, 0, [0, 0, 0, edx])]);
         let phase = boot.phases.entry(Phase::Msrs).or_default();
         phase.msrs = readings.iter().copied().collect();
-        told(&msrs(&dump(vec![boot]), accelerator, Layer::Kvm, &table()))
+        sentences(&msrs(&dump(vec![boot]), accelerator, Layer::Kvm, &table()))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Check 4, second part: the topology leaves say what `-smp` said, and the same as one another.
+//! Check 4, second part: the topology leaves say what `-smp` shown, and the same as one another.
 //!
 //! Two counts and two widths stand in all of them: logical processors of a core and of a package, and the bits of the APIC id
 //! below the core and below the package. They come from `-smp` where it determines them, else from leaf 0BH. (SDM vol. 3 §10.9.3
@@ -92,7 +92,7 @@ pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table)
     };
     let view = dump
         .boot_processor()
-        .and_then(|boot| View::of(boot, Phase::Reset, table));
+        .and_then(|boot| View::of_phase(boot, Phase::Reset, table));
     let Some(view) = view else {
         return Vec::new();
     };
@@ -122,12 +122,12 @@ fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding>
     }
     if view.has("ht") && shape.per_package > 1 {
         let name = "max-logical-ids";
-        let said = view.value(name).unwrap_or(0);
+        let shown = view.value(name).unwrap_or(0);
         let due = (1 << shape.package_bits.min(8)).min(255);
         let right = if view.is_amd() {
-            said == shape.per_package.min(255)
+            shown == shape.per_package.min(255)
         } else {
-            said == 255 || said.max(1).next_power_of_two() == due
+            shown == 255 || shown.max(1).next_power_of_two() == due
         };
         if !right {
             let due = if view.is_amd() {
@@ -135,7 +135,7 @@ fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding>
             } else {
                 due
             };
-            changes.extend(rule.unless_equal(name, 0, due, Some(said)));
+            changes.extend(rule.unless_equal(name, 0, due, Some(shown)));
         }
     }
     // Every cache repeats it (SDM vol. 2, "CPUID", leaf 04H, EAX[31:26]).
@@ -262,7 +262,7 @@ fn core_ids(dump: &Dump, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
     for (index, vcpu) in dump.vcpus.iter().enumerate() {
         let Some(view) =
-            View::of(vcpu, Phase::Reset, rule.table).filter(|view| view.has("topoext"))
+            View::of_phase(vcpu, Phase::Reset, rule.table).filter(|view| view.has("topoext"))
         else {
             continue;
         };
@@ -303,7 +303,7 @@ fn packages(dump: &Dump, parts: Option<&Parts>, shape: Shape, rule: &Rule<'_>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Row, dump, table, told, vcpu, vendor};
+    use crate::check::fixture::{Row, dump, sentences, table, vcpu, vendor};
 
     /// Two cores of two threads, told right by every leaf; `changed` takes the place of some.
     fn rows(name: &str, changed: &[Row]) -> Vec<Row> {
@@ -338,7 +338,7 @@ mod tests {
             .expect("a topology")
             .parts();
         let dump = dump((0..4).map(of).collect());
-        told(&topology(&dump, parts.as_ref(), Layer::Qemu, &table()))
+        sentences(&topology(&dump, parts.as_ref(), Layer::Qemu, &table()))
     }
 
     const SMP: &str = "4,sockets=1,cores=2,threads=2";

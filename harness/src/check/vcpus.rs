@@ -103,7 +103,7 @@ fn unique(dump: &Dump, rule: &Rule<'_>) -> Vec<Finding> {
 
 /// Every leaf that names the vCPU names the same.
 fn names_agree(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
-    let Some(view) = View::of(vcpu, Phase::Reset, rule.table) else {
+    let Some(view) = View::of_phase(vcpu, Phase::Reset, rule.table) else {
         return Vec::new();
     };
     let mut changes = Vec::new();
@@ -127,7 +127,7 @@ fn names_agree(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
 fn twins(boot: &Vcpu, vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
     for phase in [Phase::Reset, Phase::Enabled] {
-        let views = [boot, vcpu].map(|vcpu| View::of(vcpu, phase, rule.table));
+        let views = [boot, vcpu].map(|vcpu| View::of_phase(vcpu, phase, rule.table));
         if let [Some(boot), Some(own)] = views {
             for (key, change) in delta(boot.answers, own.answers) {
                 changes.extend(cpuid(&boot, key, change, rule));
@@ -246,7 +246,7 @@ fn msrs(boot: &Vcpu, vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Row, dump, table, told, vendor};
+    use crate::check::fixture::{Row, dump, sentences, table, vendor};
 
     fn vcpu(id: u32) -> Vcpu {
         crate::check::fixture::vcpu(id, &rows(id))
@@ -262,7 +262,7 @@ mod tests {
     }
 
     fn found(vcpus: Vec<Vcpu>, wanted: u32) -> Vec<String> {
-        told(&super::vcpus(&dump(vcpus), wanted, Layer::Qemu, &table()))
+        sentences(&super::vcpus(&dump(vcpus), wanted, Layer::Qemu, &table()))
     }
 
     #[test]
@@ -337,17 +337,17 @@ mod tests {
             vcpu
         };
         let boot = with(0, 0xFEE0_0900, Some(0x406A0));
-        let told = |other| found(vec![boot.clone(), other], 2);
-        assert!(told(with(1, 0xFEE0_0800, Some(0x406A0))).is_empty());
+        let against_boot = |other| found(vec![boot.clone(), other], 2);
+        assert!(against_boot(with(1, 0xFEE0_0800, Some(0x406A0))).is_empty());
         assert_eq!(
-            told(with(1, 0xFEE0_0000, Some(0x6A0))),
+            against_boot(with(1, 0xFEE0_0000, Some(0x6A0))),
             [
                 "vcpus: changed apic-base vcpu1 state.reset.apic-base: value = 0xfee00800; value = 0xfee00000",
                 "vcpus: changed cr4 vcpu1 state.os-enabled.cr4: value = 0x406a0; value = 0x6a0"
             ]
         );
         assert_eq!(
-            told(with(1, 0xFEE0_0800, None)),
+            against_boot(with(1, 0xFEE0_0800, None)),
             ["vcpus: changed cr4 vcpu1 state.os-enabled.cr4: value = 0x406a0; no reading"]
         );
     }

@@ -148,7 +148,7 @@ pub fn foreign(vendor: &str) -> impl Iterator<Item = &'static str> {
 pub fn vendor(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
     let view = dump
         .boot_processor()
-        .and_then(|boot| View::of(boot, Phase::Reset, table));
+        .and_then(|boot| View::of_phase(boot, Phase::Reset, table));
     let Some(view) = view else {
         return Vec::new();
     };
@@ -176,12 +176,12 @@ pub fn vendor(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Row, dump, table, told, vcpu};
+    use crate::check::fixture::{Row, dump, sentences, table, vcpu};
 
     fn found(name: &str, rows: &[Row]) -> Vec<String> {
         let mut all = vec![crate::check::fixture::vendor(7, name)];
         all.extend(rows);
-        told(&vendor(&dump(vec![vcpu(0, &all)]), Layer::Qemu, &table()))
+        sentences(&vendor(&dump(vec![vcpu(0, &all)]), Layer::Qemu, &table()))
     }
 
     const SVM: Row = (0x8000_0001, 0, [0, 0, 1 << 2, 0]);

@@ -20,7 +20,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// A phase's answers, `None` where it gave none.
-    pub fn of(vcpu: &'a Vcpu, phase: Phase, table: &'a Table) -> Option<View<'a>> {
+    pub fn of_phase(vcpu: &'a Vcpu, phase: Phase, table: &'a Table) -> Option<View<'a>> {
         let answers = &vcpu.phase(phase)?.cpuid;
         (!answers.is_empty()).then_some(View { answers, table })
     }

@@ -60,7 +60,7 @@ fn size(view: &View<'_>, components: u64) -> u32 {
 }
 
 fn components(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
-    let view = View::of(vcpu, Phase::Reset, rule.table);
+    let view = View::of_phase(vcpu, Phase::Reset, rule.table);
     let Some((view, (user, supervisor))) = view.and_then(|view| Some((view, offered(&view)?)))
     else {
         return Vec::new();
@@ -95,7 +95,8 @@ fn control(phase: &PhaseDump, control: Control) -> Option<u64> {
 }
 
 fn follows_control(vcpu: &Vcpu, phase: Phase, rule: &Rule<'_>) -> Vec<Finding> {
-    let (Some(state), Some(view)) = (vcpu.phase(phase), View::of(vcpu, phase, rule.table)) else {
+    let (Some(state), Some(view)) = (vcpu.phase(phase), View::of_phase(vcpu, phase, rule.table))
+    else {
         return Vec::new();
     };
     let mut changes = Vec::new();
@@ -146,14 +147,14 @@ fn turned_on(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Row, answer, control, dump, table, told, vcpu};
+    use crate::check::fixture::{Row, answer, control, dump, sentences, table, vcpu};
 
     const XSAVE: u32 = 1 << 26;
     const OSXSAVE: u32 = 1 << 27;
     const AVX: Row = (0xD, 2, [256, 576, 0, 0]);
 
     fn found(vcpus: Vec<Vcpu>) -> Vec<String> {
-        told(&xsave(&dump(vcpus), Layer::Qemu, &table()))
+        sentences(&xsave(&dump(vcpus), Layer::Qemu, &table()))
     }
 
     /// A processor with AVX state, as reset leaves it.

@@ -80,7 +80,7 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         eprintln!("{} up after {:.1} s", host.label(), up.as_secs_f64());
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
-    let mut head = Head::of(&trials, planned, None);
+    let mut head = Head::new(&trials, planned, None);
     let progress = Progress::new(planned);
     let references: Vec<&Trial> = trials.iter().collect();
     let results = cpuid_fidelity::run::all(&engine, &references, &|result| {

@@ -12,7 +12,7 @@ use cpuid_fidelity::case::migration::{Journey, Migration, Way};
 use cpuid_fidelity::case::trial::{Subject, Trial};
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::plan::migrations::skipped_phases;
-use cpuid_fidelity::report::migration::told;
+use cpuid_fidelity::report::migration::describe;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
 use cpuid_fidelity::run::migrate::lacking;
@@ -84,7 +84,7 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
     };
     let references: Vec<&Trial> = trials.iter().collect();
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
-    let mut head = Head::of(&trials, planned, None);
+    let mut head = Head::new(&trials, planned, None);
     let started = Instant::now();
     let quiet = |_: &Row| ();
     let results = cpuid_fidelity::run::all(&engine, &references, &quiet);
@@ -100,7 +100,7 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
         rows: rows.collect(),
         cut: false,
     };
-    file.rows.iter().for_each(|row| print(&told(row)));
+    file.rows.iter().for_each(|row| print(&describe(row)));
     if let Some(path) = &arguments.json {
         write_whole(path, file.text().as_bytes())
             .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;

@@ -73,7 +73,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         anyhow::bail!("no planned case matches");
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
-    let head = Head::of(&whole, planned, arguments.choice.shard);
+    let head = Head::new(&whole, planned, arguments.choice.shard);
     usable_kernels(&inventory, &trials)?;
     let mut engine = if arguments.no_waivers {
         context.engine_without_waivers()?
@@ -99,7 +99,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
     outputs.write(arguments.json.as_ref(), &file, &earlier)?;
     if let Some(path) = &arguments.compat.matrix {
-        write_whole(path, Matrix::of(&file.rows).json().as_bytes())
+        write_whole(path, Matrix::from_rows(&file.rows).json().as_bytes())
             .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
     }
     if let Some(journal) = journal.filter(|_| !engine.bench.cancelled()) {

@@ -28,7 +28,7 @@ pub fn sentence(finding: &Finding) -> String {
 
 /// What is to be known of a failed or broken case: the reason, findings and layers, the diff in expectation lines, and the command.
 pub fn account(row: &Row) -> String {
-    let mut text = format!("{} {}\n", row.status.word(), row.case);
+    let mut text = format!("{} {}\n", row.status.name(), row.case);
     if !row.reason.is_empty() {
         text.push_str(&format!("  {}\n", row.reason));
     }

@@ -29,7 +29,7 @@ struct Told {
 
 /// What changes from release to release, by reviewed group, then the matrix; nothing of a run that compares no releases.
 pub fn text(rows: &[Row]) -> String {
-    let matrix = Matrix::of(rows);
+    let matrix = Matrix::from_rows(rows);
     if matrix.releases.is_empty() {
         return String::new();
     }
@@ -124,7 +124,7 @@ fn shown(matrix: &Matrix) -> String {
     let whole = |(ways, abouts): &(&Ways, Vec<&About>)| {
         let table = table(matrix, |from, to| {
             let way = (from.to_owned(), to.to_owned());
-            ways.get(&way).map_or("·".to_owned(), word)
+            ways.get(&way).map_or("·".to_owned(), describe)
         });
         let mut told: Vec<_> = ways
             .iter()
@@ -141,10 +141,10 @@ fn shown(matrix: &Matrix) -> String {
 }
 
 /// `changes 3`.
-fn word(entry: &Entry) -> String {
+fn describe(entry: &Entry) -> String {
     match entry.outcome {
         Outcome::Changes => format!("changes {}", entry.changes.len()),
-        outcome => outcome.word().to_owned(),
+        outcome => outcome.name().to_owned(),
     }
 }
 
@@ -205,7 +205,7 @@ fn counted(matrix: &Matrix, from: &str, to: &str) -> String {
     for entry in matrix.cells.values().filter_map(|ways| ways.get(&way)) {
         *counts.entry(entry.outcome).or_default() += 1;
     }
-    let count = |(outcome, count): (Outcome, usize)| format!("{} {count}", outcome.word());
+    let count = |(outcome, count): (Outcome, usize)| format!("{} {count}", outcome.name());
     let words: Vec<String> = counts.into_iter().map(count).collect();
     if words.is_empty() {
         "·".to_owned()

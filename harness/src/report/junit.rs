@@ -40,7 +40,7 @@ fn status(row: &Row) -> TestCaseStatus {
     let failed = |kind| {
         let mut status = TestCaseStatus::non_success(kind);
         status
-            .set_type(row.status.word())
+            .set_type(row.status.name())
             .set_description(account(row));
         status
     };

@@ -15,17 +15,22 @@ use super::changes::account;
 /// Longest excerpt of a log; the schema's limit is 16,384 characters.
 const EXCERPT: usize = 16_000;
 
+/// A name that is no origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("lower-case letters, digits and _ wanted")]
+pub struct OriginError;
+
 /// Checks the name of an origin: the schema wants `[a-z0-9_]+`.
 ///
 /// # Errors
 /// It is another.
-pub fn origin(name: &str) -> Result<String, String> {
+pub fn origin(name: &str) -> Result<String, OriginError> {
     let fits =
         |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if !name.is_empty() && name.chars().all(fits) {
         Ok(name.to_owned())
     } else {
-        Err("lower-case letters, digits and _ wanted".to_owned())
+        Err(OriginError)
     }
 }
 

@@ -53,7 +53,7 @@ pub fn run(file: &RunFile, compared: Option<&Compared>) -> String {
 }
 
 fn table(file: &RunFile) -> String {
-    let words = Status::ALL.map(Status::word);
+    let words = Status::ALL.map(Status::name);
     let mut text = format!(
         "| QEMU | lane | {} |\n|---|---|{}\n",
         words.join(" | "),

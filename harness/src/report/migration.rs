@@ -10,13 +10,13 @@ use crate::util::shell::pasteable;
 /// CHANGED tcg/qemu-7.2..qemu-11.1/pc-q35-7.2/live/Skylake-Server: 22 ms, the guest stood still for 3 ms
 ///   gained x2apic at CPUID.01H.00H:ECX[21] (layer: qemu)
 /// ```
-pub fn told(row: &Row) -> String {
+pub fn describe(row: &Row) -> String {
     let Some(migration) = &row.migration else {
         return String::new();
     };
     let mut text = format!(
         "{} {}{}\n",
-        word(row, migration),
+        heading(row, migration),
         row.case,
         times(migration)
     );
@@ -40,11 +40,11 @@ pub fn told(row: &Row) -> String {
 }
 
 /// The outcome, where there is one that the status does not hide.
-fn word(row: &Row, migration: &Migration) -> String {
+fn heading(row: &Row, migration: &Migration) -> String {
     match (row.status, migration.outcome) {
-        (Status::Waived, _) | (_, None) => row.status.word().to_owned(),
-        (Status::Error, Some(outcome)) => format!("ERROR {}", outcome.word().to_uppercase()),
-        (_, Some(outcome)) => outcome.word().to_uppercase(),
+        (Status::Waived, _) | (_, None) => row.status.name().to_owned(),
+        (Status::Error, Some(outcome)) => format!("ERROR {}", outcome.name().to_uppercase()),
+        (_, Some(outcome)) => outcome.name().to_uppercase(),
     }
 }
 

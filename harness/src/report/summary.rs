@@ -59,7 +59,7 @@ pub fn since(compared: &Compared, cause: &Cluster<'_>) -> String {
 /// `3 new, 1 fixed, 12 still failing, 0 flaky`.
 pub fn trends(compared: &Compared) -> String {
     let all = [Trend::New, Trend::Fixed, Trend::Still, Trend::Flaky];
-    let told = all.map(|trend| format!("{} {}", compared.count(trend), trend.word()));
+    let told = all.map(|trend| format!("{} {}", compared.count(trend), trend.name()));
     told.join(", ")
 }
 
@@ -82,7 +82,7 @@ pub fn counts(rows: &[Row]) -> Vec<((String, String), Counts)> {
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    let words = Status::ALL.iter().map(|status| status.word());
+    let words = Status::ALL.iter().map(|status| status.name());
     table.set_header(["QEMU", "lane"].into_iter().chain(words));
     for ((label, lane), counts) in counts(rows) {
         let cells = Status::ALL.iter().map(|status| match counts.get(status) {

@@ -29,10 +29,10 @@ impl HostClass {
     /// Of this host.
     pub fn of_this_host() -> HostClass {
         let cpuinfo = cpuinfo::cpuinfo().value().cloned().unwrap_or_default();
-        HostClass::of(&cpuinfo, &kernel::kernel())
+        HostClass::new(&cpuinfo, &kernel::kernel())
     }
 
-    fn of(cpuinfo: &Cpuinfo, kernel: &Kernel) -> HostClass {
+    fn new(cpuinfo: &Cpuinfo, kernel: &Kernel) -> HostClass {
         let identity = |name: &str| cpuinfo.identity.get(name).cloned().unwrap_or_default();
         let mut kvm = Vec::new();
         for (module, parameters) in &kernel.modules {
@@ -87,7 +87,7 @@ mod tests {
         };
         let module = [("nested".to_owned(), Found::Value(format!("{nested}\n")))];
         kernel.modules.insert("kvm_amd".to_owned(), module.into());
-        HostClass::of(&cpuinfo, &kernel)
+        HostClass::new(&cpuinfo, &kernel)
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Cluster<'_> {
             layer => format!(" (layer {layer})"),
         };
         let places = self.places.join(" · ");
-        format!("{} {}{layer}: {places}", self.status.word(), self.cause)
+        format!("{} {}{layer}: {places}", self.status.name(), self.cause)
     }
 
     /// The cases' keys.
@@ -69,7 +69,7 @@ pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
     for ((shape, name), cases) in causes {
         together.entry((shape, cases)).or_default().insert(name);
     }
-    let all = Everything::of(rows);
+    let all = Everything::new(rows);
     let cluster = |shape: Shape<'_>, cases: Vec<usize>, names: &BTreeSet<Name<'_>>| {
         let (status, check, layer, tail) = shape;
         let rows: Vec<&Row> = cases.into_iter().map(|index| &rows[index]).collect();
@@ -167,7 +167,7 @@ struct Everything {
 }
 
 impl Everything {
-    fn of(rows: &[Row]) -> Everything {
+    fn new(rows: &[Row]) -> Everything {
         let rows: Vec<&Row> = rows.iter().collect();
         Everything {
             models: set(&rows, |row| Some(row.cpu.clone())),

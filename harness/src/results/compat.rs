@@ -59,7 +59,7 @@ pub struct Matrix {
 
 impl Matrix {
     /// Of the rows of a run; empty where none holds two QEMUs against one another.
-    pub fn of(rows: &[Row]) -> Matrix {
+    pub fn from_rows(rows: &[Row]) -> Matrix {
         let mut matrix = Matrix::default();
         let mut releases = BTreeSet::new();
         for (row, crossing) in crossings(rows) {
@@ -166,10 +166,11 @@ pub fn ends(row: &Row, crossing: &Crossing) -> Way {
     // A row of a migration is labelled with the pair.
     let qemu = row.migration.as_ref().map_or(&row.qemu, |moved| &moved.to);
     let (from, to) = (plain(&crossing.from.label), plain(&qemu.label));
-    match from == to {
+    if from == to {
         // A build against another one of its version.
-        true => (from, format!("{to} ({})", qemu.path)),
-        false => (from, to),
+        (from, format!("{to} ({})", qemu.path))
+    } else {
+        (from, to)
     }
 }
 
@@ -234,7 +235,7 @@ mod tests {
         }
     }
 
-    fn told(matrix: &Matrix, cpu: &str, from: &str, to: &str) -> String {
+    fn sentences(matrix: &Matrix, cpu: &str, from: &str, to: &str) -> String {
         let mut cells = matrix.cells.iter();
         let ways = cells
             .find(|(about, _)| about.cpu == cpu)
@@ -248,7 +249,7 @@ mod tests {
             .iter()
             .map(|change| change.kind.name())
             .collect();
-        format!("{} {}", entry.outcome.word(), kinds.join(" "))
+        format!("{} {}", entry.outcome.name(), kinds.join(" "))
             .trim_end()
             .to_owned()
     }
@@ -262,10 +263,10 @@ mod tests {
             Outcome::Changes,
             &["avx2"],
         )];
-        let matrix = Matrix::of(&rows);
+        let matrix = Matrix::from_rows(&rows);
         assert_eq!(matrix.releases, ["7.2", "10.0"]);
-        assert_eq!(told(&matrix, "A-v1", "7.2", "10.0"), "changes lost");
-        assert_eq!(told(&matrix, "A-v1", "10.0", "7.2"), "changes gained");
+        assert_eq!(sentences(&matrix, "A-v1", "7.2", "10.0"), "changes lost");
+        assert_eq!(sentences(&matrix, "A-v1", "10.0", "7.2"), "changes gained");
     }
 
     #[test]
@@ -274,9 +275,9 @@ mod tests {
         let migrated = crossed(case, "7.2", By::Migration, Outcome::Refused, &[]);
         let booted = crossed(case, "7.2", By::Boot, Outcome::Safe, &[]);
         for rows in [[migrated.clone(), booted.clone()], [booted, migrated]] {
-            let matrix = Matrix::of(&rows);
-            assert_eq!(told(&matrix, "A-v1", "7.2", "10.0"), "refused");
-            assert_eq!(told(&matrix, "A-v1", "10.0", "7.2"), "safe");
+            let matrix = Matrix::from_rows(&rows);
+            assert_eq!(sentences(&matrix, "A-v1", "7.2", "10.0"), "refused");
+            assert_eq!(sentences(&matrix, "A-v1", "10.0", "7.2"), "safe");
         }
     }
 
@@ -298,10 +299,10 @@ mod tests {
                 &[],
             ),
         ];
-        let matrix = Matrix::of(&rows);
+        let matrix = Matrix::from_rows(&rows);
         assert_eq!(matrix.cells.len(), 1);
-        assert_eq!(told(&matrix, "A-v1", "10.0", "11.1"), "refused");
-        assert_eq!(told(&matrix, "A-v1", "7.2", "11.1"), "nothing");
+        assert_eq!(sentences(&matrix, "A-v1", "10.0", "11.1"), "refused");
+        assert_eq!(sentences(&matrix, "A-v1", "7.2", "11.1"), "nothing");
     }
 
     #[test]
@@ -316,15 +317,15 @@ mod tests {
         if let Some(crossing) = &mut row.crossing {
             crossing.lacking = Some("qemu-7.2".to_owned());
         }
-        let matrix = Matrix::of(&[row]);
-        assert_eq!(told(&matrix, "A-v1", "10.0", "7.2"), "refused");
-        assert_eq!(told(&matrix, "A-v1", "7.2", "10.0"), "nothing");
+        let matrix = Matrix::from_rows(&[row]);
+        assert_eq!(sentences(&matrix, "A-v1", "10.0", "7.2"), "refused");
+        assert_eq!(sentences(&matrix, "A-v1", "7.2", "10.0"), "nothing");
     }
 
     #[test]
     fn a_run_without_releases_has_no_matrix() {
         assert!(
-            Matrix::of(&[row("tcg/qemu-11.1/-/max", Status::Pass)])
+            Matrix::from_rows(&[row("tcg/qemu-11.1/-/max", Status::Pass)])
                 .releases
                 .is_empty()
         );
@@ -340,7 +341,7 @@ mod tests {
             &["avx2"],
         )];
         let whole: serde_json::Value =
-            serde_json::from_str(&Matrix::of(&rows).json()).expect("JSON");
+            serde_json::from_str(&Matrix::from_rows(&rows).json()).expect("JSON");
         assert_eq!(whole["releases"], serde_json::json!(["7.2", "10.0"]));
         assert_eq!(
             whole["cells"][1],

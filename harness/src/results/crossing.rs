@@ -23,7 +23,7 @@ pub struct Binary {
 
 impl Binary {
     /// Of a binary.
-    pub fn of(qemu: &Qemu) -> Binary {
+    pub fn from_qemu(qemu: &Qemu) -> Binary {
         Binary {
             path: qemu.path.display().to_string(),
             version: qemu.offers.version.clone(),
@@ -59,7 +59,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// As printed.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Outcome::Safe => "safe",
             Outcome::Changes => "changes",
@@ -92,7 +92,7 @@ pub struct Crossed {
 
 impl Crossed {
     /// Of a difference that compares before with after.
-    pub fn of(change: &Finding, review: &str) -> Crossed {
+    pub fn new(change: &Finding, review: &str) -> Crossed {
         Crossed {
             kind: change.kind,
             name: change.name.clone(),

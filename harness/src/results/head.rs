@@ -56,7 +56,7 @@ pub struct PlanId {
 
 impl PlanId {
     /// Of a plan.
-    pub fn of(trials: &[Trial]) -> PlanId {
+    pub fn new(trials: &[Trial]) -> PlanId {
         let (mut shared, mut by_host, mut identity) = (Vec::new(), Vec::new(), BTreeSet::new());
         for trial in trials {
             for case in &trial.cases {
@@ -81,13 +81,13 @@ impl PlanId {
 
 impl Head {
     /// Of a run that starts now: `trials` is the whole plan, `planned` how many of its cases are this part's.
-    pub fn of(trials: &[Trial], planned: usize, shard: Option<(usize, usize)>) -> Head {
+    pub fn new(trials: &[Trial], planned: usize, shard: Option<(usize, usize)>) -> Head {
         Head {
             run: RUN.to_owned(),
             version: VERSION,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             planned,
-            plan: PlanId::of(trials),
+            plan: PlanId::new(trials),
             shard: shard.filter(|(_, parts)| *parts > 1),
             host: HostClass::of_this_host(),
             started: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),

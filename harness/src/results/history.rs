@@ -32,7 +32,7 @@ pub enum Trend {
 
 impl Trend {
     /// As printed.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Trend::New => "new",
             Trend::Still => "still failing",
@@ -75,11 +75,11 @@ impl History {
         nights.sort();
         let start = nights.len().saturating_sub(NIGHTS);
         let nights = nights[start..].iter().map(|night| RunFile::read(night));
-        Ok(History::of(nights.collect::<Result<_, _>>()?))
+        Ok(History::from_nights(nights.collect::<Result<_, _>>()?))
     }
 
     /// Of these nights, oldest first.
-    pub fn of(nights: Vec<RunFile>) -> History {
+    pub fn from_nights(nights: Vec<RunFile>) -> History {
         let mut bad: HashMap<Key, Vec<bool>> = HashMap::new();
         for row in nights.iter().flat_map(|night| &night.rows) {
             if row.status != Status::Skip {
@@ -198,7 +198,7 @@ mod tests {
             night(Vec::new()),
         ];
         let tonight = [lost(case, &["avx2"])];
-        let compared = History::of(nights).compare(&tonight);
+        let compared = History::from_nights(nights).compare(&tonight);
         assert_eq!(compared.trends[&tonight[0].key()], Trend::Still);
         assert_eq!(compared.since[&tonight[0].key()], 2);
     }

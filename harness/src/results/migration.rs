@@ -23,7 +23,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// As printed and as JSON has it.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Outcome::Refused => "refused",
             Outcome::Failed => "failed",
@@ -65,8 +65,8 @@ impl Migration {
     /// One that has not begun.
     pub fn planned(from: &Qemu, migration: &migration::Migration) -> Migration {
         Migration {
-            from: Binary::of(from),
-            to: Binary::of(&migration.to),
+            from: Binary::from_qemu(from),
+            to: Binary::from_qemu(&migration.to),
             way: migration.journey.way,
             outcome: None,
             sides: Vec::new(),

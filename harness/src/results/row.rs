@@ -86,7 +86,7 @@ impl Row {
             case: name,
             trial: trial.to_owned(),
             lane: case.lane,
-            qemu: Binary::of(&case.qemu),
+            qemu: Binary::from_qemu(&case.qemu),
             machine: case.machine.clone(),
             cpu: case.cpu.clone(),
             resolved: case.resolved_model().map(str::to_owned),

@@ -32,7 +32,7 @@ impl Status {
     ];
 
     /// As printed.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Status::Pass => "PASS",
             Status::Fail => "FAIL",

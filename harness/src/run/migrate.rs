@@ -114,7 +114,7 @@ fn crossing(passage: &migration::Migration, changes: &[Finding]) -> Option<Cross
         lacking: None,
         changes: changes
             .iter()
-            .map(|change| Crossed::of(change, ""))
+            .map(|change| Crossed::new(change, ""))
             .collect(),
         command: Vec::new(),
     })

@@ -133,7 +133,7 @@ fn compared(
     let unexpected = compare(&expectations.applied(&before, case), &new.lines, LAYER);
     let own = compare_with_emptied(&before, &new.lines, LAYER);
     let all = compare(&old.lines, &new.lines, LAYER);
-    let told = |change: &Finding| Crossed::of(change, expectations.title(change, case));
+    let told = |change: &Finding| Crossed::new(change, expectations.title(change, case));
     let outcome = if all.is_empty() {
         Outcome::Safe
     } else {
@@ -159,7 +159,7 @@ fn compared(
 
 fn crossing(pair: &Pair, outcome: Outcome, changes: Vec<Crossed>, command: &[String]) -> Crossing {
     Crossing {
-        from: Binary::of(&pair.old),
+        from: Binary::from_qemu(&pair.old),
         by: By::Boot,
         outcome,
         lacking: None,

@@ -19,7 +19,7 @@ struct Strings<'a> {
 }
 
 impl<'a> Strings<'a> {
-    fn of(&mut self, text: impl Into<std::borrow::Cow<'a, str>>) -> usize {
+    fn index(&mut self, text: impl Into<std::borrow::Cow<'a, str>>) -> usize {
         let text = text.into();
         if let Some(index) = self.known.get(&text) {
             return *index;
@@ -52,10 +52,10 @@ pub fn pack(rows: &[Row], causes: &[Cluster<'_>], compared: Option<&Compared>) -
                         line.as_ref().map(Line::to_string).unwrap_or_default()
                     };
                     findings.push(json!([
-                        strings.of(sentence(finding)),
-                        strings.of(finding.layer.name()),
-                        strings.of(line(&finding.minus)),
-                        strings.of(line(&finding.plus)),
+                        strings.index(sentence(finding)),
+                        strings.index(finding.layer.name()),
+                        strings.index(line(&finding.minus)),
+                        strings.index(line(&finding.plus)),
                     ]));
                     findings.len() - 1
                 })
@@ -75,7 +75,7 @@ pub fn pack(rows: &[Row], causes: &[Cluster<'_>], compared: Option<&Compared>) -
         .collect();
     let data = json!({
         "strings": strings.texts,
-        "statuses": Status::ALL.map(Status::word),
+        "statuses": Status::ALL.map(Status::name),
         "trends": TRENDS,
         "findings": findings,
         "causes": causes,
@@ -102,24 +102,24 @@ fn case<'a>(
     let command: Vec<usize> = row
         .command
         .iter()
-        .map(|word| strings.of(word.as_str()))
+        .map(|word| strings.index(word.as_str()))
         .collect();
     json!([
-        strings.of(row.case.as_str()),
-        strings.of(row.lane.name()),
-        strings.of(row.qemu.label.as_str()),
-        strings.of(row.machine.as_str()),
-        strings.of(row.cpu.as_str()),
+        strings.index(row.case.as_str()),
+        strings.index(row.lane.name()),
+        strings.index(row.qemu.label.as_str()),
+        strings.index(row.machine.as_str()),
+        strings.index(row.cpu.as_str()),
         status,
         row.duration_ms.round(),
-        strings.of(row.reason.as_str()),
+        strings.index(row.reason.as_str()),
         command,
         changes,
         trend.map_or(0, |trend| number(*trend)),
         since.unwrap_or(0),
-        strings.of(row.host.as_deref().unwrap_or_default()),
+        strings.index(row.host.as_deref().unwrap_or_default()),
         flow(row, strings),
-        strings.of(kernel(row)),
+        strings.index(kernel(row)),
     ])
 }
 
@@ -137,10 +137,18 @@ fn flow<'a>(row: &'a Row, strings: &mut Strings<'a>) -> Value {
     };
     let steps = flow.iter().map(|step| {
         let mut all = |names: &'a [String]| -> Vec<usize> {
-            names.iter().map(|name| strings.of(name.as_str())).collect()
+            names
+                .iter()
+                .map(|name| strings.index(name.as_str()))
+                .collect()
         };
         let (lost, gained) = (all(&step.lost), all(&step.gained));
-        json!([strings.of(step.layer.as_str()), step.present, lost, gained])
+        json!([
+            strings.index(step.layer.as_str()),
+            step.present,
+            lost,
+            gained
+        ])
     });
     steps.collect()
 }

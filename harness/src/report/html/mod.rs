@@ -75,12 +75,12 @@ pub fn run(
             bad => format!("{bad} of {} cases are not as expected", rows.len()),
         },
         facts: facts(file),
-        statuses: Status::ALL.map(Status::word).to_vec(),
+        statuses: Status::ALL.map(Status::name).to_vec(),
         counts: summary::counts(rows).into_iter().map(count_row).collect(),
         causes: causes
             .iter()
             .map(|cluster| CauseRow {
-                status: cluster.status.word(),
+                status: cluster.status.name(),
                 text: match &cluster.layer {
                     Layer::Unknown => cluster.cause.clone(),
                     layer => format!("{} (layer {layer})", cluster.cause),
