@@ -2,11 +2,12 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test expectations` writes them anew; what they expect does not change by that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cpuid_fidelity::check::groups::{Groups, Models, Sets};
-use cpuid_fidelity::expectation::lineage::Bases;
+use cpuid_fidelity::expectation::lineage::{Bases, Known};
+use cpuid_fidelity::expectation::whole::compared_models;
 use cpuid_fidelity::expectation::{Expected, Files, Recorder};
 
 /// The longest line of any file.
@@ -33,26 +34,15 @@ fn writes() -> bool {
     std::env::var("INSTA_UPDATE").is_ok_and(|mode| mode == "always")
 }
 
-/// The models that a release compares, which are what `*` stands for in the files of its machine types: those that TCG runs, but the two
-/// that name no model.
-fn compared(release: &str, all: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let folder = format!("{release}/tcg/");
-    let names = all
-        .keys()
-        .filter_map(|path| path.strip_prefix(&folder)?.strip_suffix(".snap"));
-    let models = names.filter(|name| !["base", "max"].contains(name));
-    models.map(str::to_owned).collect()
-}
-
 /// The text with its lists as they are written today.
-fn listed(path: &str, text: &str, all: &BTreeMap<String, String>, sets: &Sets) -> String {
+fn listed(path: &str, text: &str, known: &Known, sets: &Sets) -> String {
     let (folder, _) = path.rsplit_once('/').unwrap_or_default();
     let names = if let Some(release) = folder.strip_suffix("/machines") {
-        compared(release, all)
+        compared_models(release, known)
     } else if let Some(pair) = folder.strip_prefix("migration/") {
         let (pair, _) = pair.split_once('/').expect("a lane");
         let (from, to) = pair.split_once("..").expect("two releases");
-        let (from, to) = (compared(from, all), compared(to, all));
+        let (from, to) = (compared_models(from, known), compared_models(to, known));
         from.intersection(&to).cloned().collect()
     } else {
         return text.to_owned();
@@ -67,9 +57,10 @@ fn every_file_is_written_as_recording_it_anew_would_write_it() {
     let files = Files::new(&folder());
     let all = expanded(&files);
     let sets = Sets::parse(&table("sets.toml")).expect("sets");
+    let known = files.known();
     let recorder = Recorder::default();
     for (path, text) in &all {
-        recorder.note(Path::new(path), &listed(path, text, &all, &sets));
+        recorder.note(Path::new(path), &listed(path, text, &known, &sets));
     }
     let mut different = Vec::new();
     for (path, content) in recorder.files(&files).expect("files") {

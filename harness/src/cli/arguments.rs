@@ -19,9 +19,10 @@ use super::nightly::Nightly;
 use super::record::Record;
 use super::report::Report;
 use super::run::Run;
+use super::show::Show;
 use super::{
     bisect, catalogue, diff, domain, dump, explain, lab, libvirt, list, merge, migrate, nightly,
-    record, report, run as run_verb,
+    record, report, run as run_verb, show,
 };
 
 /// Does the guest really see the CPU it was promised?
@@ -65,6 +66,8 @@ pub enum Verb {
     Merge(Merge),
     /// Show the results of a run again, in every format
     Report(Report),
+    /// Print the whole expectation of a CPU model, with its base and a machine type applied
+    Show(Show),
     /// Compare two dumps, records, expectations, CPU models or machine types, in expectation lines
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
@@ -88,6 +91,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Bisect(bisect) => bisect::run(&arguments.global, bisect),
         Verb::Merge(merge) => merge::run(merge),
         Verb::Report(report) => report::run(report),
+        Verb::Show(show) => show::run(&context()?, show),
         Verb::Diff(diff) => diff::run(&context()?, diff),
         Verb::Catalogue(catalogue) => catalogue::run(&context()?, catalogue),
     }

@@ -20,6 +20,7 @@ mod nightly;
 mod record;
 mod report;
 mod run;
+mod show;
 
 pub use arguments::{Arguments, run};
 pub use bisect::{ABORT, is_step};

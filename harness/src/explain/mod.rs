@@ -2,14 +2,13 @@
 //!
 //! [`ladder()`] turns the evidence into one [`Rung`] a layer, from the hardware down to the guest, each with a [`Cause`] where
 //! the feature was lost, and [`verdict`] into one sentence. [`host`] knows what on a host's command line and among its KVM
-//! module options takes a feature, [`near`] which name was probably meant.
+//! module options takes a feature.
 
 pub mod cause;
 pub mod evidence;
 pub mod flags;
 pub mod host;
 pub mod ladder;
-pub mod near;
 
 pub use cause::Cause;
 pub use evidence::{Claim, Evidence, HostEvidence, State};

@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod files;
 pub mod launch;
+pub mod near;
 pub mod order;
 pub mod os_error;
 pub mod path;

@@ -26,5 +26,6 @@ mod linux;
 mod migrate;
 mod output;
 mod results;
+mod show;
 mod skipped;
 mod world;

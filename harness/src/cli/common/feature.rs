@@ -2,9 +2,9 @@
 
 use anyhow::bail;
 use cpuid_fidelity::cpuid::table::{Field, Format, Table};
-use cpuid_fidelity::explain::near::near;
 use cpuid_fidelity::run::explain;
 use cpuid_fidelity::run::explain::named;
+use cpuid_fidelity::util::near::near;
 
 use super::qemu::nearest;
 

@@ -7,8 +7,8 @@ use anyhow::bail;
 use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::case::guest::HOST_MODEL;
 use cpuid_fidelity::explain::flags::model;
-use cpuid_fidelity::explain::near::near;
 use cpuid_fidelity::plan::{Inventory, inventory};
+use cpuid_fidelity::util::near::near;
 
 use super::exit::{NotRun, USAGE};
 use crate::cli::context::Context;
