@@ -86,7 +86,7 @@ mod tests {
         argument.parse::<Topology>().ok()?.parts()
     }
 
-    fn told(argument: &str) -> String {
+    fn describe(argument: &str) -> String {
         let Some(parts) = parts(argument) else {
             return "unknown".to_owned();
         };
@@ -114,7 +114,7 @@ mod tests {
             ("4,clusters=2", "unknown"),
             ("4,cores=0", "unknown"),
         ] {
-            assert_eq!(told(argument), expected, "{argument}");
+            assert_eq!(describe(argument), expected, "{argument}");
         }
     }
 

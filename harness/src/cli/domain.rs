@@ -50,7 +50,7 @@ pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
     if let Some(cpu) = &arguments.cpu {
         let table = &context.store.table;
         let translated = to_libvirt(cpu, &map, |name| table.named(name).map(spot));
-        return Ok(told(&translated.value.xml(), &translated.lost));
+        return Ok(print_translated(&translated.value.xml(), &translated.lost));
     }
     let file = arguments.xml.as_deref().context("--cpu or --xml wanted")?;
     let text = std::fs::read_to_string(file)
@@ -79,10 +79,10 @@ fn argument(
         field.is_some_and(|field| field.qemu.is_some())
     };
     let translated = to_qemu(cpu, map, known);
-    Ok(told(&translated.value, &translated.lost))
+    Ok(print_translated(&translated.value, &translated.lost))
 }
 
-fn told(value: &str, lost: &[String]) -> u8 {
+fn print_translated(value: &str, lost: &[String]) -> u8 {
     print(&format!("{value}\n"));
     lost.iter()
         .for_each(|sentence| eprintln!("cannot be expressed: {sentence}"));

@@ -219,7 +219,7 @@ fn nowhere(cases: &[Case], migration: &Migration) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The two QEMUs, labelled so that they can be told apart.
+/// The two QEMUs, with labels that differ.
 fn two(context: &Context, arguments: &Migrate) -> anyhow::Result<(Arc<Qemu>, Arc<Qemu>)> {
     let from = binary(context, &arguments.from)?;
     let to = binary(context, &arguments.to)?;

@@ -201,7 +201,7 @@ fn run_all(
     let unkept: OnceLock<std::io::Error> = OnceLock::new();
     let started = Instant::now();
     let ended = |result: &Row| {
-        // Kept before it is told: what was told is not lost.
+        // Written before it is printed: what was printed is not lost.
         if let Some(journal) = &journal
             && !engine.bench.cancelled()
             && let Err(error) = journal.add(&result.clone().on_host(&class))

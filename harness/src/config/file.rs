@@ -231,7 +231,7 @@ impl Config {
     }
 
     /// The binaries there are, in the order of the file, each once: a pattern that matches nothing is passed over (the
-    /// distribution may have no QEMU), a path without a wildcard is kept, so that a wrong one is told.
+    /// distribution may have no QEMU), a path without a wildcard is kept, so that a wrong one is reported.
     pub fn qemu_paths(&self) -> Vec<PathBuf> {
         let mut paths: Vec<PathBuf> = Vec::new();
         for entry in &self.qemu {

@@ -1,8 +1,9 @@
 //! Lanes: how a guest is run, what is known of it, and what it is compared with. A lane is one file or folder here and one row in
 //! [`registry`]; nothing outside decides on a lane by its name.
 //!
-//! [`backend`] is the interface of a lane, [`before`] which guests it needs first, [`bench`] what all lanes share, [`observation`] what a guest showed, [`gather`] how the layers
-//! of a case become one [`crate::evidence::Evidence`], [`scope`] what a lane plans its trials from.
+//! [`backend`] is the interface of a lane, [`before`] which guests it needs first, [`bench`] what all lanes share, [`observation`] what
+//! a guest showed, [`gather`] how the layers of a case become one [`crate::evidence::Evidence`], [`scope`] what a lane plans its trials
+//! from.
 
 pub mod backend;
 pub mod before;

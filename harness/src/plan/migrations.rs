@@ -267,7 +267,7 @@ mod tests {
         )
     }
 
-    fn told(trials: &[Trial]) -> Vec<String> {
+    fn describe(trials: &[Trial]) -> Vec<String> {
         let line = |trial: &Trial| {
             let cpus: Vec<&str> = trial.cases.iter().map(|case| case.cpu.as_str()).collect();
             format!(
@@ -292,7 +292,7 @@ mod tests {
              pairs = [\"qemu-7.2..*\"]\n",
         ).expect("a plan");
         assert_eq!(
-            told(&trials),
+            describe(&trials),
             [
                 "tcg/qemu-7.2..qemu-7.2/pc-q35-7.2/live  486-v1 486-v1,enforce EPYC-v1 EPYC-v1,enforce",
                 "tcg/qemu-7.2..qemu-11.1/pc-q35-7.2/live migration/qemu-7.2..qemu-11.1/tcg/pc-q35-7.2.snap \
@@ -323,7 +323,7 @@ mod tests {
              pairs = [\"qemu-11.1..qemu-7.2\"]\n",
         ).expect("a plan");
         assert_eq!(
-            told(&trials),
+            describe(&trials),
             [
                 "definition/qemu-11.1..qemu-7.2/pc-q35-7.2/file migration/qemu-11.1..qemu-7.2/definition/pc-q35-7.2.snap 486-v1",
                 "kvm/qemu-11.1..qemu-7.2/pc-q35-7.2/file  486-v1 486-v1,enforce",

@@ -227,7 +227,7 @@ mod tests {
     const TABLE: &str = "cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tmeasured\t-\n\
                          cpuid\t0x00000007\t00\tebx\t3\tbmi1\tflag\t5.2\tpublic\tqemu:bmi-one\n";
 
-    fn told(moved: &[(&str, &[u8])]) -> Vec<String> {
+    fn found(moved: &[(&str, &[u8])]) -> Vec<String> {
         let table = Table::parse("features.tsv", TABLE).expect("a table");
         let bit = |bit: &u8| Bit {
             key: Key::new(7, 0),
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_table_that_agrees_is_silent() {
         assert!(
-            told(&[
+            found(&[
                 ("avx2", &[5]),
                 ("bmi1", &[3]),
                 ("bmi-one", &[3]),
@@ -258,8 +258,8 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_is_told() {
-        let wrong = told(&[("avx2", &[5]), ("adx", &[3])]);
+    fn a_wrong_name_is_reported() {
+        let wrong = found(&[("avx2", &[5]), ("adx", &[3])]);
         assert_eq!(
             wrong,
             ["adx moves CPUID.07H.00H:EBX[3] (and 0 more), which the table calls bmi1"]
@@ -267,8 +267,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unnamed_bit_is_told() {
-        let wrong = told(&[("avx2", &[5]), ("adx", &[19])]);
+    fn an_unnamed_bit_is_reported() {
+        let wrong = found(&[("avx2", &[5]), ("adx", &[19])]);
         assert_eq!(
             wrong,
             ["adx moves CPUID.07H.00H:EBX[19] (and 0 more), which the table calls no name"]
@@ -276,8 +276,8 @@ mod tests {
     }
 
     #[test]
-    fn a_measured_name_that_moves_nothing_any_more_is_told() {
-        let wrong = told(&[("avx2", &[])]);
+    fn a_measured_name_that_moves_nothing_any_more_is_reported() {
+        let wrong = found(&[("avx2", &[])]);
         assert_eq!(
             wrong,
             ["avx2 was measured once; in this release it moves another bit, or none"]

@@ -1,4 +1,4 @@
-//! Migrations: a guest looked at on both sides, and what became of it told. [`stopped`] tells of those that did not arrive.
+//! Migrations: a guest is dumped on both sides and compared. [`stopped`] describes those that did not arrive.
 
 pub mod stopped;
 
@@ -245,14 +245,15 @@ impl Tried<'_> {
             let reset = whole(slots, "after the reset")?;
             let here = self.engine.observe(&self.migration.destination(self.case));
             let fresh = here.as_ref().as_ref().map_err(|broken| {
-                let told = Stopped::broke(format!("started on the destination: {}", broken.reason));
+                let stopped =
+                    Stopped::broke(format!("started on the destination: {}", broken.reason));
                 if broken.cancelled {
                     Stopped {
                         status: Status::Miss,
-                        ..told
+                        ..stopped
                     }
                 } else {
-                    told
+                    stopped
                 }
             })?;
             later.extend(after_reset(
@@ -271,7 +272,7 @@ impl Tried<'_> {
         })
     }
 
-    /// Held against the expectation where there is one, else against nothing at all: every difference is a finding.
+    /// Compares the change with the expectation where there is one; without one every difference is a finding.
     fn compared(&self, seen: &Seen) -> Row {
         let (engine, trial, case) = (self.engine, self.trial, self.case);
         let mut result = if trial.expectation.as_os_str().is_empty() {

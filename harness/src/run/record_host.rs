@@ -8,8 +8,8 @@ use super::record::record;
 use crate::case::Trial;
 use crate::util::files::write_whole;
 
-/// Records this host and the cases of `trials` in `folder`; how many cases there are. Cases whose guest could not be run are told by
-/// name and reason.
+/// Records this host and the cases of `trials` in `folder`; how many cases there are. Cases whose guest could not be run are printed by
+/// name with the reason.
 ///
 /// # Errors
 /// The folder cannot be written to.

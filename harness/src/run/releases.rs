@@ -47,7 +47,7 @@ pub(super) fn judge(
     let expectations = Expectations::read(&engine.bench.store, trial, pair, &scope);
     let run = |case: &Case| {
         let ran = match &expectations {
-            Ok(expectations) => one(engine, trial, pair, case, expectations),
+            Ok(expectations) => judge_case(engine, trial, pair, case, expectations),
             Err(problem) => Ran::from(result(trial, case, Status::Error, problem)),
         };
         done(&ran.result);
@@ -82,7 +82,7 @@ impl From<Row> for Ran {
     }
 }
 
-fn one(
+fn judge_case(
     engine: &Engine,
     trial: &Trial,
     pair: &Pair,
@@ -133,7 +133,7 @@ fn compared(
     let unexpected = compare(&expectations.applied(&before, case), &new.lines, LAYER);
     let own = compare_with_emptied(&before, &new.lines, LAYER);
     let all = compare(&old.lines, &new.lines, LAYER);
-    let told = |change: &Finding| Crossed::new(change, expectations.title(change, case));
+    let crossed = |change: &Finding| Crossed::new(change, expectations.title(change, case));
     let outcome = if all.is_empty() {
         Outcome::Safe
     } else {
@@ -148,7 +148,7 @@ fn compared(
     judged.crossing = Some(crossing(
         pair,
         outcome,
-        all.iter().map(told).collect(),
+        all.iter().map(crossed).collect(),
         &old.command,
     ));
     Ran {

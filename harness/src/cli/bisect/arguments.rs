@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::ArgPredicate;
 use clap::{Args, Subcommand};
 use cpuid_fidelity::bisect::Target;
 
@@ -170,7 +171,12 @@ pub struct Versions {
 #[derive(Debug, Args)]
 pub struct Step {
     /// The case, as `list` names it
-    #[arg(long, value_name = "CASE", required_unless_present_any = ["state", "kernel"], default_value_if("kernel", clap::builder::ArgPredicate::IsPresent, KVM))]
+    #[arg(
+        long,
+        value_name = "CASE",
+        required_unless_present_any = ["state", "kernel"],
+        default_value_if("kernel", ArgPredicate::IsPresent, KVM)
+    )]
     pub case: Option<Target>,
     #[command(flatten)]
     pub hunted: Hunted,

@@ -9,7 +9,7 @@ use cpuid_fidelity::case::{Lane, Topology};
 pub struct Diff {
     /// A dump as `dump` printed it (text or json), a record, or an expectation; a CPU model; or a machine type
     pub a: String,
-    /// Another. Of two versions of a model each one between them is told, of two machine types what the first one changes, with the
+    /// Another. Two versions of a model show each step between them; two machine types show what the first one changes, with the
     /// compat property that causes it
     pub b: String,
     /// Of two CPU models: the machine type [default: the newest q35]

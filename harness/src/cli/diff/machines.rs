@@ -20,10 +20,10 @@ use crate::cli::context::Context;
 pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Result<u8> {
     let engine = context.engine()?;
     let (machine, other) = (arguments.a.as_str(), arguments.b.as_str());
-    // A later release tells of one that `--qemu` names.
-    let tellers = installed(context).qemus;
-    let told = between(&engine, qemu, &tellers, (machine, other));
-    let (teller, properties) = told.unwrap_or_default();
+    // A later release explains the machine types of the one that `--qemu` names.
+    let sources = installed(context).qemus;
+    let explained = between(&engine, qemu, &sources, (machine, other));
+    let (source, properties) = explained.unwrap_or_default();
     let wanted = |name: &&str| arguments.cpu.is_empty() || Glob::matches(&arguments.cpu, name);
     let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
     let models: Vec<&str> = qemu.offers.compared_models().filter(wanted).collect();
@@ -55,7 +55,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         }
     }
     print(&format!("{} of {}, against {other}\n", machine, qemu.label));
-    print(&shown(&groups, &teller, &all));
+    print(&shown(&groups, &source, &all));
     Ok(if broken {
         NOT_RUN
     } else {
@@ -73,15 +73,15 @@ fn note(groups: &mut Groups, model: &str, caused: &Caused) {
     }
 }
 
-fn shown(groups: &Groups, teller: &str, all: &BTreeSet<String>) -> String {
+fn shown(groups: &Groups, source: &str, all: &BTreeSet<String>) -> String {
     if groups.is_empty() {
         return "no differences\n".to_owned();
     }
     let group = |(by, shifts): (&Option<String>, &BTreeMap<Shift, BTreeSet<String>>)| {
-        let cause = match (by, teller) {
-            (Some(words), _) => format!("{words} (as {teller} tells)"),
+        let cause = match (by, source) {
+            (Some(words), _) => format!("{words} (as {source} tells)"),
             (None, "") => "no QEMU here tells the compat properties of both".to_owned(),
-            (None, _) => format!("no compat property that {teller} tells"),
+            (None, _) => format!("no compat property that {source} tells"),
         };
         let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
             format!("{shift} | {}\n", listed(models, all))

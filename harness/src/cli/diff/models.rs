@@ -38,7 +38,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         "{} on {machine}, {}\n",
         qemu.label, arguments.lane
     ));
-    steps.iter().for_each(|step| print(&told(step)));
+    steps.iter().for_each(|step| print(&describe(step)));
     let same = |step: &Step| step.changes.is_empty() && step.properties.is_empty();
     Ok(u8::from(!steps.iter().all(same)))
 }
@@ -52,7 +52,7 @@ fn machine(arguments: &Diff, qemu: &Qemu) -> anyhow::Result<String> {
     newest.ok_or_else(|| anyhow::anyhow!("{} has no q35 machine type", qemu.label))
 }
 
-/// The versioned model that a name stands for there. What a name without one stands for elsewhere is told.
+/// The versioned model that a name stands for there. What a name without a version stands for on other machine types is printed.
 fn versioned(engine: &Engine, qemu: &Qemu, name: &str, machine: &str) -> anyhow::Result<String> {
     if qemu.offers.versioned_models().any(|known| known == name) {
         return Ok(name.to_owned());
@@ -86,12 +86,12 @@ fn listed(names: &BTreeSet<String>, every: &BTreeSet<String>) -> String {
     };
     let of = |names: &BTreeSet<String>| names.iter().filter(versioned).cloned().collect();
     let (mine, all): (BTreeSet<String>, BTreeSet<String>) = (of(names), of(every));
-    let mut words = fold(&mine, &all);
-    words.extend(names.iter().filter(|name| !versioned(name)).cloned());
-    words.join(" ")
+    let mut families = fold(&mine, &all);
+    families.extend(names.iter().filter(|name| !versioned(name)).cloned());
+    families.join(" ")
 }
 
-fn told(step: &Step) -> String {
+fn describe(step: &Step) -> String {
     let mut text = format!("\n{} → {}\n", step.from, step.to);
     if step.changes.is_empty() {
         text.push_str("  the guest sees the same\n");
@@ -100,8 +100,8 @@ fn told(step: &Step) -> String {
         text.push_str(&format!("  {}\n", sentence(change)));
     }
     if !step.properties.is_empty() {
-        let words = step.properties.iter();
-        let words: Vec<String> = words
+        let changed = step.properties.iter();
+        let properties: Vec<String> = changed
             .map(
                 |(name, before, after)| match (before.as_str(), after.as_str()) {
                     ("off", "on") => format!("+{name}"),
@@ -110,7 +110,10 @@ fn told(step: &Step) -> String {
                 },
             )
             .collect();
-        text.push_str(&format!("  QEMU's own expansion: {}\n", words.join(" ")));
+        text.push_str(&format!(
+            "  QEMU's own expansion: {}\n",
+            properties.join(" ")
+        ));
     }
     text
 }

@@ -58,7 +58,7 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
                 (Ok(tried), Some(Ok(first))) => Tried::moved_by_machine(first, tried),
                 _ => Vec::new(),
             };
-            status = status.max(told(&tried));
+            status = status.max(print_answer(&tried));
             if !moved.is_empty() {
                 print("FAIL the machine type changes the guest:\n");
                 moved.iter().for_each(|line| print(&format!("  {line}\n")));
@@ -72,7 +72,7 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-fn told(tried: &Result<Tried, String>) -> u8 {
+fn print_answer(tried: &Result<Tried, String>) -> u8 {
     match tried {
         Err(reason) => {
             eprintln!("ERROR {reason}");

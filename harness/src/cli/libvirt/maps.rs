@@ -65,12 +65,12 @@ fn checked(
 ) -> anyhow::Result<u8> {
     let mut status = 0;
     for (path, lines) in report.parts(version, qemu) {
-        let told = maps::unexpected(&context.store, &path, lines).map_err(NotRun)?;
-        let Some(told) = told else {
+        let unexpected = maps::unexpected(&context.store, &path, lines).map_err(NotRun)?;
+        let Some(unexpected) = unexpected else {
             eprintln!("SKIP {}: not recorded yet", path.display());
             continue;
         };
-        for line in &told {
+        for line in &unexpected {
             print(&format!("{line}\n"));
             status = 1;
         }

@@ -36,9 +36,11 @@ pub fn run(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
             eprintln!("SKIP {}: not recorded yet", path.display());
             Ok(0)
         }
-        Some(told) => {
-            told.iter().for_each(|line| print(&format!("{line}\n")));
-            Ok(u8::from(!told.is_empty()))
+        Some(unexpected) => {
+            unexpected
+                .iter()
+                .for_each(|line| print(&format!("{line}\n")));
+            Ok(u8::from(!unexpected.is_empty()))
         }
     }
 }

@@ -55,7 +55,7 @@ pub fn domain(case: &Case, cpu: String) -> Domain {
 /// libvirt refuses it, or the guest did not run to its end.
 pub fn boot_domain(bench: &Bench, case: &Case, domain: Domain, options: &Options) -> Observed {
     let map = bench.libvirt.map().map_err(Broken::not_started)?;
-    // What the host's KVM lacks the agent is told.
+    // The agent gets the list of what the host's KVM lacks.
     let mut of_kvm = case.clone();
     if domain.kind == "kvm" {
         of_kvm.run_as.accelerator = Accelerator::Kvm;

@@ -146,7 +146,7 @@ pub fn unexpected(
     let new = lines
         .iter()
         .filter(|line| !expected.contains(&line.as_str()));
-    let mut told: Vec<String> = gone.map(|line| format!("-{line}")).collect();
-    told.extend(new.map(|line| format!("+{line}")));
-    Ok(Some(told))
+    let mut lines: Vec<String> = gone.map(|line| format!("-{line}")).collect();
+    lines.extend(new.map(|line| format!("+{line}")));
+    Ok(Some(lines))
 }

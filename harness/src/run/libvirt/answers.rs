@@ -17,14 +17,14 @@ use crate::vmm::libvirt::domain::GuestCpu;
 pub struct Tried {
     /// What was asked, and the answer.
     pub answer: String,
-    /// What is wrong with it, a line each; empty where it held.
+    /// What is wrong with it, a line each; empty where nothing is.
     pub wrong: Vec<String>,
     /// What a guest of it saw; empty where none was run.
     pub seen: Vec<Line>,
 }
 
 impl Tried {
-    fn said(answer: String, wrong: Vec<String>) -> Tried {
+    fn without_guest(answer: String, wrong: Vec<String>) -> Tried {
         Tried {
             answer,
             wrong,
@@ -46,14 +46,14 @@ impl Tried {
             })
         };
         let (flags, others): (Vec<_>, Vec<_>) = changes.iter().partition(is_flag);
-        let mut told: Vec<String> = flags
+        let mut lines: Vec<String> = flags
             .iter()
             .map(|change| change.diff().trim_end().to_owned())
             .collect();
         if !others.is_empty() {
-            told.push(format!("and {} lines that are no features", others.len()));
+            lines.push(format!("and {} lines that are no features", others.len()));
         }
-        told
+        lines
     }
 }
 
@@ -87,7 +87,7 @@ pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
         .install(|| known.par_iter().filter_map(wrong).collect());
     let count = known.iter().filter(|(_, usable)| *usable).count();
     let (machine, all) = (&case.machine, known.len());
-    Ok(Tried::said(
+    Ok(Tried::without_guest(
         format!("domcapabilities {machine}: {count} of {all} models usable"),
         wrong,
     ))
@@ -126,8 +126,8 @@ const WAYS: [(&str, bool, &str); 6] = [
     ("cpu-baseline", false, "--features --migratable"),
 ];
 
-/// `hypervisor-cpu-baseline` and `cpu-baseline` of these hosts: a guest of the answer has what it names, no more and no less; then `hypervisor-cpu-compare` of each
-/// host with this one, held against whether a guest of it starts where it must be given whole.
+/// `hypervisor-cpu-baseline` and `cpu-baseline` of these hosts: a guest of the answer has what it names, no more and no less. Then
+/// `hypervisor-cpu-compare` of each host with this one: the answer must agree with whether a guest of it starts with every feature.
 ///
 /// # Errors
 /// libvirt does not answer.
@@ -141,7 +141,7 @@ pub fn baseline(engine: &Engine, case: &Case, hosts: &[GuestCpu]) -> Result<Vec<
         let name = [command, options].join(" ");
         let name = format!("{} {}", name.trim_end(), case.machine);
         let (file, qemu) = match (&plain, of_qemu) {
-            (_, true) => (&guests, of(case)),
+            (_, true) => (&guests, qemu_options(case)),
             (Some(plain), false) => (plain, String::new()),
             // Only as a guest's can a CPU be described by what it lacks, and `cpu-baseline` takes hosts' alone.
             (None, false) => continue,
@@ -151,7 +151,7 @@ pub fn baseline(engine: &Engine, case: &Case, hosts: &[GuestCpu]) -> Result<Vec<
             Ok(answer) => answer,
             Err(reason) => {
                 let answer = format!("{name}: no answer");
-                all.push(Tried::said(answer, vec![reason]));
+                all.push(Tried::without_guest(answer, vec![reason]));
                 continue;
             }
         };
@@ -187,7 +187,7 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
     let command = format!(
         "hypervisor-cpu-compare {} {}",
         file.path().display(),
-        of(case)
+        qemu_options(case)
     );
     let said = match run(&engine.bench, &command) {
         // virsh tells an incompatible CPU as a failure, and what it means by it in a sentence.
@@ -222,7 +222,7 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
         }
         _ => Vec::new(),
     };
-    Ok(Tried::said(
+    Ok(Tried::without_guest(
         format!("hypervisor-cpu-compare {}: {model} {verdict}", case.machine),
         wrong,
     ))
@@ -238,13 +238,13 @@ fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried 
     let (seen, map) = match (seen, engine.bench.libvirt.map()) {
         (Err(broken), _) => {
             let wrong = format!("no guest of it starts: {}", broken.reason);
-            return Tried::said(answer, vec![wrong]);
+            return Tried::without_guest(answer, vec![wrong]);
         }
-        (_, Err(reason)) => return Tried::said(answer, vec![reason]),
+        (_, Err(reason)) => return Tried::without_guest(answer, vec![reason]),
         (Ok(seen), Ok(map)) => (seen, map),
     };
     let Some(mut layer) = seen.libvirt else {
-        return Tried::said(answer, vec!["libvirt said nothing of the guest".to_owned()]);
+        return Tried::without_guest(answer, vec!["libvirt said nothing of the guest".to_owned()]);
     };
     layer.claims = claims(&map, cpu);
     let changes = libvirt_live::live(&layer, &seen.dump, &engine.bench.store.table, false);
@@ -269,7 +269,7 @@ fn sentence(change: &Finding) -> String {
 }
 
 /// The options that say for which QEMU.
-fn of(case: &Case) -> String {
+fn qemu_options(case: &Case) -> String {
     let emulator = std::path::absolute(&case.qemu.path).unwrap_or_else(|_| case.qemu.path.clone());
     format!(
         "--virttype qemu --emulator {} --machine {}",

@@ -86,7 +86,7 @@ fn row(name: &str, cells: &[String; 4]) -> String {
     row.trim_end().to_owned()
 }
 
-/// Refusals in their own words, each once.
+/// Messages of refusals, each once.
 type Notes = Mutex<BTreeSet<String>>;
 
 /// A way to ask for a feature.
@@ -167,20 +167,20 @@ fn outcome(engine: &Engine, observed: &Observed, feature: &str, notes: &Notes) -
         }
         (Ok(_), None) => "unknown".to_owned(),
         (Err(broken), _) => {
-            let Refusal { cell, words } = refusal(&broken.reason);
+            let Refusal { cell, text } = refusal(&broken.reason);
             notes
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .insert(format!("# {cell}: {words}"));
+                .insert(format!("# {cell}: {text}"));
             cell.to_owned()
         }
     }
 }
 
-/// Who refused, and in which words.
+/// Who refused, and the message.
 struct Refusal {
     cell: &'static str,
-    words: String,
+    text: String,
 }
 
 /// libvirt before the start, from what it thinks of the host; libvirt after it, from what QEMU gave; QEMU.
@@ -192,11 +192,11 @@ fn refusal(reason: &str) -> Refusal {
     ];
     let found = known
         .into_iter()
-        .find(|(words, _)| reason.to_lowercase().contains(&words.to_lowercase()));
-    let words = reason.lines().next_back().unwrap_or(reason);
+        .find(|(text, _)| reason.to_lowercase().contains(&text.to_lowercase()));
+    let text = reason.lines().next_back().unwrap_or(reason);
     Refusal {
         cell: found.map_or("ERROR", |(_, cell)| cell),
-        words: words.replace("libvirt: ", ""),
+        text: text.replace("libvirt: ", ""),
     }
 }
 
@@ -213,22 +213,22 @@ mod tests {
 
     #[test]
     fn a_refusal_tells_who_refused() {
-        let told = |reason: &str| {
-            let Refusal { cell, words } = refusal(reason);
-            format!("{cell}: {words}")
+        let described = |reason: &str| {
+            let Refusal { cell, text } = refusal(reason);
+            format!("{cell}: {text}")
         };
         assert_eq!(
-            told(
+            described(
                 "libvirt: unsupported configuration: guest CPU doesn't match specification: missing features: x"
             ),
             "by guest: unsupported configuration: guest CPU doesn't match specification: missing features: x"
         );
         assert_eq!(
-            told(
+            described(
                 "libvirt: the CPU is incompatible with host CPU: Host CPU does not provide required features: x"
             ),
             "by host: the CPU is incompatible with host CPU: Host CPU does not provide required features: x"
         );
-        assert_eq!(told("timed out"), "ERROR: timed out");
+        assert_eq!(described("timed out"), "ERROR: timed out");
     }
 }

@@ -82,12 +82,12 @@ fn what_changes_on_the_boot_processor_changes_on_the_others_that_tell_it() {
     let changes = compare(&lines[..1], &after, crate::check::Layer::Qemu);
     let shifts: Vec<Shift> = changes.iter().flat_map(Shift::halves).collect();
     let all = everywhere(&shifts.iter().collect(), &lines);
-    let told: Vec<String> = shifted(&lines, &all.iter().collect())
+    let shifted_lines: Vec<String> = shifted(&lines, &all.iter().collect())
         .iter()
         .map(ToString::to_string)
         .collect();
     assert_eq!(
-        told,
+        shifted_lines,
         [
             "vcpu   2: state os-enabled.cr4            cr4 = 0x20",
             "state os-enabled.xcr0           xcr0 = 0x7",
