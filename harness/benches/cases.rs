@@ -18,7 +18,7 @@ use cpuid_fidelity::run::record::record;
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm as boot;
 use cpuid_fidelity::vmm::guest::Options;
-use cpuid_fidelity::vmm::migrate::told::Stage;
+use cpuid_fidelity::vmm::migrate::outcome::Stage;
 use cpuid_fidelity::vmm::{AGENT_ROM, FLOOR_ROM};
 use fidelity_protocol::frame::Phase;
 use rayon::prelude::*;

@@ -53,22 +53,22 @@ impl Area {
     /// The kernel has no /dev/mem, or lets nobody write there.
     pub fn open(asked: &Asked) -> Result<Area, String> {
         let path = "/dev/mem";
-        let told = |error| format!("{path}: {error}");
+        let failed = |error| format!("{path}: {error}");
         let memory = File::options()
             .read(true)
             .write(true)
             .open(path)
-            .map_err(told)?;
+            .map_err(failed)?;
         let mut area = Area {
             memory,
             address: asked.address,
             room: asked.size as usize - slot::HEADER - slot::STACK,
             used: 0,
         };
-        area.word(slot::AT_USED, 0)?;
-        area.word(slot::AT_STATE, slot::RUNNING)?;
+        area.write_u32(slot::AT_USED, 0)?;
+        area.write_u32(slot::AT_STATE, slot::RUNNING)?;
         area.breadcrumb(slot::OP_NONE, 0, 0);
-        area.word(slot::AT_MAGIC, slot::MAGIC)?;
+        area.write_u32(slot::AT_MAGIC, slot::MAGIC)?;
         Ok(area)
     }
 
@@ -87,15 +87,15 @@ impl Area {
             .write_all_at(frame, at)
             .map_err(|error| format!("/dev/mem at {at:#x}: {error}"))?;
         self.used += frame.len();
-        self.word(slot::AT_USED, u32::try_from(self.used).unwrap_or(u32::MAX))
+        self.write_u32(slot::AT_USED, u32::try_from(self.used).unwrap_or(u32::MAX))
     }
 
     /// Says which operation begins: what the host sees last of a guest that died.
     pub fn breadcrumb(&mut self, operation: u32, operand: u32, operand2: u32) {
         // A crumb that cannot be left costs nothing but a better message.
-        let _ = self.word(slot::AT_OPERAND, operand);
-        let _ = self.word(slot::AT_OPERAND2, operand2);
-        let _ = self.word(slot::AT_OP, operation);
+        let _ = self.write_u32(slot::AT_OPERAND, operand);
+        let _ = self.write_u32(slot::AT_OPERAND2, operand2);
+        let _ = self.write_u32(slot::AT_OP, operation);
     }
 
     /// Nothing more follows.
@@ -103,10 +103,10 @@ impl Area {
     /// # Errors
     /// The kernel refuses the write.
     pub fn done(&mut self) -> Result<(), String> {
-        self.word(slot::AT_STATE, slot::DONE)
+        self.write_u32(slot::AT_STATE, slot::DONE)
     }
 
-    fn word(&mut self, at: usize, value: u32) -> Result<(), String> {
+    fn write_u32(&mut self, at: usize, value: u32) -> Result<(), String> {
         self.memory
             .write_all_at(&value.to_le_bytes(), self.address + at as u64)
             .map_err(|error| format!("/dev/mem at {:#x}: {error}", self.address))

@@ -66,7 +66,7 @@ pub struct Fault {
 pub struct Hello {
     /// 64 or 32: the mode in which CPUID is executed; [`crate::frame::MODE_LINUX`] for the Linux guest.
     pub mode: u32,
-    /// vCPUs that the agent will wait for, 0 when it was not told.
+    /// vCPUs that the agent will wait for, 0 when it was not given.
     pub vcpus: u32,
     /// Whether EFLAGS.ID can be toggled (CPUID exists): 1 or 0.
     pub has_cpuid: u32,
@@ -167,19 +167,19 @@ impl Control {
     }
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at + 4)?;
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
-fn long(bytes: &[u8], at: usize) -> Option<u64> {
+fn read_u64(bytes: &[u8], at: usize) -> Option<u64> {
     let bytes = bytes.get(at..at + 8)?;
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
 }
 
-fn put_words(out: &mut [u8], words: &[u32]) {
-    for (slot, word) in out.chunks_exact_mut(4).zip(words) {
-        slot.copy_from_slice(&word.to_le_bytes());
+fn put_u32s(out: &mut [u8], values: &[u32]) {
+    for (slot, value) in out.chunks_exact_mut(4).zip(values) {
+        slot.copy_from_slice(&value.to_le_bytes());
     }
 }
 
@@ -192,12 +192,12 @@ const fn high(value: u64) -> u32 {
 }
 
 macro_rules! entry {
-    ($type:ty, $size:literal, |$me:ident| $words:expr, |$bytes:ident| $make:expr) => {
+    ($type:ty, $size:literal, |$me:ident| $values:expr, |$bytes:ident| $make:expr) => {
         impl Entry for $type {
             const SIZE: usize = $size;
             fn encode(&self, out: &mut [u8]) {
                 let $me = self;
-                put_words(&mut out[..$size], &$words);
+                put_u32s(&mut out[..$size], &$values);
             }
             fn decode($bytes: &[u8]) -> Option<Self> {
                 if $bytes.len() != $size {
@@ -216,9 +216,14 @@ entry!(
         c.leaf, c.subleaf, c.regs[0], c.regs[1], c.regs[2], c.regs[3]
     ],
     |b| Cpuid {
-        leaf: word(b, 0)?,
-        subleaf: word(b, 4)?,
-        regs: [word(b, 8)?, word(b, 12)?, word(b, 16)?, word(b, 20)?],
+        leaf: read_u32(b, 0)?,
+        subleaf: read_u32(b, 4)?,
+        regs: [
+            read_u32(b, 8)?,
+            read_u32(b, 12)?,
+            read_u32(b, 16)?,
+            read_u32(b, 20)?
+        ],
     }
 );
 entry!(
@@ -226,9 +231,9 @@ entry!(
     16,
     |r| [r.id, r.status, low(r.value), high(r.value)],
     |b| Register {
-        id: word(b, 0)?,
-        status: word(b, 4)?,
-        value: long(b, 8)?,
+        id: read_u32(b, 0)?,
+        status: read_u32(b, 4)?,
+        value: read_u64(b, 8)?,
     }
 );
 entry!(
@@ -236,10 +241,10 @@ entry!(
     20,
     |r| [r.first, r.last, r.status, low(r.value), high(r.value)],
     |b| Run {
-        first: word(b, 0)?,
-        last: word(b, 4)?,
-        status: word(b, 8)?,
-        value: long(b, 12)?,
+        first: read_u32(b, 0)?,
+        last: read_u32(b, 4)?,
+        status: read_u32(b, 8)?,
+        value: read_u64(b, 12)?,
     }
 );
 entry!(
@@ -254,21 +259,21 @@ entry!(
         high(f.address)
     ],
     |b| Fault {
-        vector: word(b, 0)?,
-        error: word(b, 4)?,
-        ip: long(b, 8)?,
-        address: long(b, 16)?,
+        vector: read_u32(b, 0)?,
+        error: read_u32(b, 4)?,
+        ip: read_u64(b, 8)?,
+        address: read_u64(b, 16)?,
     }
 );
 entry!(Hello, 12, |h| [h.mode, h.vcpus, h.has_cpuid], |b| Hello {
-    mode: word(b, 0)?,
-    vcpus: word(b, 4)?,
-    has_cpuid: word(b, 8)?,
+    mode: read_u32(b, 0)?,
+    vcpus: read_u32(b, 4)?,
+    has_cpuid: read_u32(b, 8)?,
 });
 entry!(End, 12, |e| [e.frames, e.vcpus, e.flags], |b| End {
-    frames: word(b, 0)?,
-    vcpus: word(b, 4)?,
-    flags: word(b, 8)?,
+    frames: read_u32(b, 0)?,
+    vcpus: read_u32(b, 4)?,
+    flags: read_u32(b, 8)?,
 });
 
 #[cfg(test)]

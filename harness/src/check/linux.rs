@@ -18,7 +18,7 @@ use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::rule::{Atom, LinuxRules, RowKind, Truth, Vendor};
 use crate::cpuid::table::{Field, Space, Table};
 use crate::evidence::linux_report::LinuxReport;
-use crate::host::words::{FEATURE_WORDS, word};
+use crate::host::parameters::{FEATURE_WORDS, clearing_parameter};
 use crate::vmm::linux::names::Names;
 
 /// The layer that is to blame where flags do not follow from CPUID.
@@ -162,7 +162,9 @@ impl Guest<'_> {
             let release = self.report.release.clone();
             return Loss::NotKnown { release };
         };
-        if let Some(word) = word(&self.report.command_line, flag, Some(u32::from(number))) {
+        if let Some(word) =
+            clearing_parameter(&self.report.command_line, flag, Some(u32::from(number)))
+        {
             let word = word.to_owned();
             return Loss::CommandLine { word };
         }
@@ -290,21 +292,23 @@ impl Guest<'_> {
         match atom {
             Atom::Known(truth) => *truth,
             Atom::Feature(name) => self.feature(name),
-            Atom::Flag(name) => Truth::of(self.shows(name)),
-            Atom::Bug(name) => Truth::of(self.report.cpuinfo.bugs.contains(name)),
-            Atom::Vendor(vendor) => Truth::of(self.vendor() == Some(*vendor)),
-            Atom::Family(first, last) => Truth::of((*first..=*last).contains(&family)),
+            Atom::Flag(name) => Truth::from_known(self.shows(name)),
+            Atom::Bug(name) => Truth::from_known(self.report.cpuinfo.bugs.contains(name)),
+            Atom::Vendor(vendor) => Truth::from_known(self.vendor() == Some(*vendor)),
+            Atom::Family(first, last) => Truth::from_known((*first..=*last).contains(&family)),
             Atom::Model(spans) => {
                 let within = spans
                     .iter()
                     .any(|(first, last)| (*first..=*last).contains(&model));
-                Truth::of(within)
+                Truth::from_known(within)
             }
-            Atom::Kernel(major, minor) => Truth::of(self.report.version() >= (*major, *minor)),
-            Atom::Word(word) => Truth::of(self.report.command_line.contains(word)),
+            Atom::Kernel(major, minor) => {
+                Truth::from_known(self.report.version() >= (*major, *minor))
+            }
+            Atom::Word(word) => Truth::from_known(self.report.command_line.contains(word)),
             Atom::Topology => {
                 let level = self.cpuid(Key::new(0xB, 0));
-                Truth::of(level.is_some_and(|regs| regs[1] != 0))
+                Truth::from_known(level.is_some_and(|regs| regs[1] != 0))
             }
         }
     }
@@ -316,7 +320,7 @@ impl Guest<'_> {
         };
         match field.space {
             Space::Msr => match self.msr(field.leaf) {
-                Some(Reading::Value(value)) => Truth::of(value & field.mask() != 0),
+                Some(Reading::Value(value)) => Truth::from_known(value & field.mask() != 0),
                 Some(Reading::Fault(_)) => Truth::No,
                 None => Truth::Maybe,
             },
@@ -324,7 +328,7 @@ impl Guest<'_> {
                 let subleaf = (0..64).find(|subleaf| field.subleaves.covers(*subleaf));
                 let regs = self.cpuid(Key::new(field.leaf, subleaf.unwrap_or(0)));
                 let register = regs.map_or(0, |regs| regs[usize::from(field.register)]);
-                Truth::of(u64::from(register) & field.mask() != 0)
+                Truth::from_known(u64::from(register) & field.mask() != 0)
             }
         }
     }
@@ -336,7 +340,7 @@ impl Guest<'_> {
 
     fn vendor(&self) -> Option<Vendor> {
         let [_, ebx, ecx, edx] = self.cpuid(Key::new(0, 0))?;
-        Vendor::of(&[ebx, edx, ecx].map(u32::to_le_bytes).concat())
+        Vendor::from_letters(&[ebx, edx, ecx].map(u32::to_le_bytes).concat())
     }
 
     /// Family and model (SDM vol. 2, "CPUID", version information).

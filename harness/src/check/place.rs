@@ -320,7 +320,7 @@ impl fmt::Display for Location {
             }
             Location::Cpuinfo(None) => f.write_str("/proc/cpuinfo"),
             Location::Cpuinfo(Some(list)) => write!(f, "/proc/cpuinfo {list}"),
-            Location::Section { section, address } => write!(f, "{}.{address}", section.word()),
+            Location::Section { section, address } => write!(f, "{}.{address}", section.name()),
             Location::Other(text) => f.write_str(text),
         }
     }
@@ -387,7 +387,7 @@ fn read_location(text: &str) -> Option<Location> {
     match states.find(|(_, name)| *name == word) {
         Some((state, _)) => read_cpuid(state, rest),
         None => Some(Location::Section {
-            section: line::Register::from_word(word)?,
+            section: line::Register::from_name(word)?,
             address: rest.to_owned(),
         }),
     }

@@ -38,7 +38,7 @@ pub fn delta(base: &Answers, other: &Answers) -> Vec<(Key, Change)> {
     changes
 }
 
-/// The answers that [`delta`] was told of.
+/// The answers `other` that [`delta`] made `changes` from.
 pub fn apply(base: &Answers, changes: &[(Key, Change)]) -> Answers {
     let mut answers = base.clone();
     for (key, change) in changes {

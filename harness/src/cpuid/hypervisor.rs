@@ -25,7 +25,7 @@ pub enum Hypervisor {
 
 impl Hypervisor {
     /// By the answer to [`BASE`].
-    pub fn of(signature: Option<Regs>) -> Hypervisor {
+    pub fn from_signature(signature: Option<Regs>) -> Hypervisor {
         let Some([_, ebx, ecx, edx]) = signature else {
             return Hypervisor::Nobody;
         };
@@ -55,7 +55,7 @@ mod tests {
     fn signed(text: &[u8; 12]) -> Hypervisor {
         let (words, _) = text.as_chunks();
         let [a, b, c] = [0, 1, 2].map(|index: usize| u32::from_le_bytes(words[index]));
-        Hypervisor::of(Some([0x4000_0001, a, b, c]))
+        Hypervisor::from_signature(Some([0x4000_0001, a, b, c]))
     }
 
     #[test]
@@ -74,6 +74,9 @@ mod tests {
             signed(b"TCGTCGTCGTCG").space(0x4000_0101),
             Some(Space::Cpuid)
         );
-        assert_eq!(Hypervisor::of(None).space(7), Some(Space::Cpuid));
+        assert_eq!(
+            Hypervisor::from_signature(None).space(7),
+            Some(Space::Cpuid)
+        );
     }
 }

@@ -83,11 +83,11 @@ impl Register {
         (Register::Vulnerability, "vuln"),
     ];
 
-    /// The word a line starts with.
-    pub fn word(self) -> &'static str {
+    /// The name that a line starts with.
+    pub fn name(self) -> &'static str {
         let mut all = Self::ALL.iter();
         all.find(|(register, _)| *register == self)
-            .map_or("", |(_, word)| word)
+            .map_or("", |(_, name)| name)
     }
 
     /// Whether the line's text is a word of a list, and its place nothing but that word.
@@ -107,10 +107,10 @@ impl Register {
         )
     }
 
-    /// By [`Register::word`].
-    pub fn from_word(word: &str) -> Option<Register> {
+    /// By [`Register::name`].
+    pub fn from_name(name: &str) -> Option<Register> {
         let mut all = Self::ALL.iter();
-        all.find(|(_, known)| *known == word)
+        all.find(|(_, known)| *known == name)
             .map(|(register, _)| *register)
     }
 }
@@ -165,7 +165,7 @@ impl Line {
         if text.is_empty() || text.trim() != text || !place.ends_with(' ') {
             return None;
         }
-        let register = Register::from_word(place.get(..6)?.trim_end())?;
+        let register = Register::from_name(place.get(..6)?.trim_end())?;
         let (address, bits) = match register {
             Register::Msr => place[6..].split_at_checked(18)?,
             list if list.is_list() && place[6..].trim().is_empty() => (text, ""),
@@ -202,14 +202,14 @@ impl fmt::Display for Place {
         if self.vcpu > 0 {
             write!(f, "vcpu {:>3}: ", self.vcpu)?;
         }
-        let word = self.register.word();
+        let name = self.register.name();
         match self.register {
-            Register::Msr => write!(f, "{word:<6}{:<18}{:<8}", self.address, self.bits),
-            list if list.is_list() => write!(f, "{word:<32}"),
+            Register::Msr => write!(f, "{name:<6}{:<18}{:<8}", self.address, self.bits),
+            list if list.is_list() => write!(f, "{name:<32}"),
             register if register.has_bits() => {
-                write!(f, "{word:<6}{:<14}{:<12}", self.address, self.bits)
+                write!(f, "{name:<6}{:<14}{:<12}", self.address, self.bits)
             }
-            _ => write!(f, "{word:<6}{:<26}", self.address),
+            _ => write!(f, "{name:<6}{:<26}", self.address),
         }
     }
 }

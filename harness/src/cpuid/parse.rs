@@ -272,7 +272,7 @@ fn piece(pieces: &mut Pieces, gone: &mut Vec<Key>, line: &Line) -> Result<(), Pr
     match (line.text.as_str(), line.place.bits.is_empty()) {
         ("absent", true) => gone.push(key),
         ("zero", true) => {
-            // All four, so that a leaf which another list holds non-zero is told as well.
+            // All four, so that a leaf which another list has as non-zero is reported as well.
             pieces.insert(key, (0..4).map(|index| (index, 0)).collect());
         }
         _ => {

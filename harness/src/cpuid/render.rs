@@ -24,7 +24,7 @@ pub fn render(dump: &Dump, table: &Table, volatile: &Volatile) -> Vec<Line> {
     let renderer = Renderer {
         table,
         volatile,
-        hypervisor: Hypervisor::of(signature),
+        hypervisor: Hypervisor::from_signature(signature),
     };
     let mut lines = vec![
         agent("mode", dump.mode),
@@ -140,7 +140,7 @@ impl Renderer<'_> {
 
     /// What every vCPU tells in full: its id, its phases, its control state.
     fn common(&self, vcpu: &Vcpu) -> Vec<Line> {
-        let phases: Vec<_> = vcpu.phases.iter().map(phase_word).collect();
+        let phases: Vec<_> = vcpu.phases.iter().map(phase_name).collect();
         let phases = if phases.is_empty() {
             NO_PHASES.to_owned()
         } else {
@@ -178,8 +178,9 @@ impl Renderer<'_> {
             return vec![Line::new(register, address(key), String::new(), "zero")];
         }
         let each = (0u8..).zip(regs);
-        let told = each.filter(|(index, value)| *value != 0 || self.masked(key, *index));
-        told.flat_map(|(index, value)| self.register(register, key, index, value))
+        let printed = each.filter(|(index, value)| *value != 0 || self.masked(key, *index));
+        printed
+            .flat_map(|(index, value)| self.register(register, key, index, value))
             .collect()
     }
 
@@ -256,7 +257,7 @@ impl Renderer<'_> {
     }
 }
 
-fn phase_word((phase, content): (&Phase, &PhaseDump)) -> String {
+fn phase_name((phase, content): (&Phase, &PhaseDump)) -> String {
     let mark = if content.complete { "" } else { "?" };
     format!("{}{mark}", phase.name())
 }

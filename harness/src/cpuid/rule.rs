@@ -14,8 +14,8 @@ pub enum Truth {
 }
 
 impl Truth {
-    /// Of what is known.
-    pub fn of(known: bool) -> Truth {
+    /// Of an answer that is known.
+    pub fn from_known(known: bool) -> Truth {
         if known { Truth::Yes } else { Truth::No }
     }
 }
@@ -82,22 +82,22 @@ const VENDORS: [(&str, &[u8; 12], Vendor); 5] = [
 ];
 
 impl Vendor {
-    /// Of the letters of CPUID.00H.
-    pub fn of(letters: &[u8]) -> Option<Vendor> {
+    /// The vendor with these letters in CPUID.00H.
+    pub fn from_letters(letters: &[u8]) -> Option<Vendor> {
         let known = VENDORS.iter().find(|(_, known, _)| known[..] == *letters);
         known.map(|(.., vendor)| *vendor)
     }
 }
 
 impl Rule {
-    /// Reads an expression: words, `&`, `|`, `!` in front of a word or bracket, brackets as words of their own.
+    /// Reads an expression: tokens, `&`, `|`, `!` in front of a word or bracket, brackets as tokens of their own.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn read(text: &str) -> Result<Rule, String> {
-        let mut words = text.split_whitespace().peekable();
-        let rule = any(&mut words)?;
-        match words.next() {
+        let mut tokens = text.split_whitespace().peekable();
+        let rule = any(&mut tokens)?;
+        match tokens.next() {
             None => Ok(rule),
             Some(word) => Err(format!("“{word}” where the rule should end")),
         }
@@ -142,12 +142,12 @@ fn worst(
     }
 }
 
-type Words<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
+type Tokens<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
 
-fn any(words: &mut Words<'_>) -> Result<Rule, String> {
-    let mut rules = vec![all(words)?];
-    while words.next_if_eq(&"|").is_some() {
-        rules.push(all(words)?);
+fn any(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
+    let mut rules = vec![all(tokens)?];
+    while tokens.next_if_eq(&"|").is_some() {
+        rules.push(all(tokens)?);
     }
     Ok(match rules.len() {
         1 => rules.remove(0),
@@ -155,10 +155,10 @@ fn any(words: &mut Words<'_>) -> Result<Rule, String> {
     })
 }
 
-fn all(words: &mut Words<'_>) -> Result<Rule, String> {
-    let mut rules = vec![one(words)?];
-    while words.next_if_eq(&"&").is_some() {
-        rules.push(one(words)?);
+fn all(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
+    let mut rules = vec![term(tokens)?];
+    while tokens.next_if_eq(&"&").is_some() {
+        rules.push(term(tokens)?);
     }
     Ok(match rules.len() {
         1 => rules.remove(0),
@@ -166,16 +166,16 @@ fn all(words: &mut Words<'_>) -> Result<Rule, String> {
     })
 }
 
-fn one(words: &mut Words<'_>) -> Result<Rule, String> {
-    let word = words.next().ok_or("the rule ends too soon")?;
+fn term(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
+    let word = tokens.next().ok_or("the rule ends too soon")?;
     let (negated, word) = match word.strip_prefix('!') {
         Some(rest) => (true, rest),
         None => (false, word),
     };
     let rule = match word {
         "(" => {
-            let rule = any(words)?;
-            match words.next() {
+            let rule = any(tokens)?;
+            match tokens.next() {
                 Some(")") => rule,
                 _ => return Err("a bracket is not closed".to_owned()),
             }

@@ -3,11 +3,13 @@ use super::*;
 fn truth(text: &str) -> Truth {
     let ask = |atom: &Atom| match atom {
         Atom::Known(truth) => *truth,
-        Atom::Feature(name) => Truth::of(name == "avx2"),
-        Atom::Vendor(vendor) => Truth::of(*vendor == Vendor::Amd),
-        Atom::Family(first, last) => Truth::of((*first..=*last).contains(&0x17)),
-        Atom::Model(spans) => Truth::of(spans.iter().any(|(a, b)| (*a..=*b).contains(&0x31))),
-        Atom::Kernel(major, minor) => Truth::of((6, 1) >= (*major, *minor)),
+        Atom::Feature(name) => Truth::from_known(name == "avx2"),
+        Atom::Vendor(vendor) => Truth::from_known(*vendor == Vendor::Amd),
+        Atom::Family(first, last) => Truth::from_known((*first..=*last).contains(&0x17)),
+        Atom::Model(spans) => {
+            Truth::from_known(spans.iter().any(|(a, b)| (*a..=*b).contains(&0x31)))
+        }
+        Atom::Kernel(major, minor) => Truth::from_known((6, 1) >= (*major, *minor)),
         _ => Truth::No,
     };
     Rule::read(text).expect(text).truth(&ask)
@@ -31,7 +33,7 @@ fn expressions_are_read_as_they_are_bracketed() {
 }
 
 #[test]
-fn what_is_no_expression_is_told() {
+fn what_is_no_expression_is_an_error() {
     let error = |text: &str| Rule::read(text).expect_err(text);
     assert_eq!(error(""), "the rule ends too soon");
     assert_eq!(error("( amd"), "a bracket is not closed");

@@ -76,7 +76,7 @@ mod tests {
             ("qemu", true, set("avx sse x2apic")),
             ("guest", true, set("sse x2apic")),
         ]);
-        let told: Vec<_> = steps
+        let lines: Vec<_> = steps
             .iter()
             .map(|step| {
                 format!(
@@ -86,7 +86,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            lines,
             [
                 "model 3 -[] +[]",
                 "kvm 2 -[\"avx2\"] +[]",

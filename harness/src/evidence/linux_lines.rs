@@ -10,7 +10,7 @@
 //! vmx                             ept
 //! vuln  meltdown                  Not affected
 //! ```
-//! A word of a list is a line of its own, and has no place but itself. Of fields of further processors those that differ are told.
+//! A name in a list is a line of its own, and has no place but itself. Of the fields of further processors, those that differ are printed.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +24,9 @@ const REPEATED: [&str; 1] = ["_cpus"];
 /// All lines of a report but the kernel's log, sorted as `LC_ALL=C sort` does; values of volatile fields become placeholders.
 pub fn linux(report: &LinuxReport, volatile: &Volatile) -> Vec<Line> {
     let info = &report.cpuinfo;
-    let mut lines = words(Register::Flags, &info.flags);
-    lines.extend(words(Register::Bugs, &info.bugs));
-    lines.extend(words(Register::VmxFlags, &report.vmx_flags()));
+    let mut lines = name_lines(Register::Flags, &info.flags);
+    lines.extend(name_lines(Register::Bugs, &info.bugs));
+    lines.extend(name_lines(Register::VmxFlags, &report.vmx_flags()));
     let (major, minor) = report.version();
     lines.push(value(
         Register::Linux,
@@ -55,13 +55,17 @@ pub fn linux(report: &LinuxReport, volatile: &Volatile) -> Vec<Line> {
     for difference in &info.differences {
         let cpu = difference.cpu.parse().unwrap_or(0);
         let list = format!("{}-differ", difference.field.replace(' ', "-"));
-        let words = |sign, words: &std::collections::BTreeSet<String>| {
-            words
+        let signed = |sign, names: &std::collections::BTreeSet<String>| {
+            names
                 .iter()
-                .map(|word| format!("{sign}{word}"))
+                .map(|name| format!("{sign}{name}"))
                 .collect::<Vec<_>>()
         };
-        let text = [words('-', &difference.lost), words('+', &difference.gained)].concat();
+        let text = [
+            signed('-', &difference.lost),
+            signed('+', &difference.gained),
+        ]
+        .concat();
         let mut line = value(Register::Info, &list, &text.join(" "));
         line.place.vcpu = cpu;
         lines.push(line);
@@ -71,21 +75,21 @@ pub fn linux(report: &LinuxReport, volatile: &Volatile) -> Vec<Line> {
     lines
 }
 
-/// A word of a list: the line's place is the word.
-pub fn word(register: Register, word: &str) -> Line {
+/// A name of a list: the line's place is the name.
+fn name_line(register: Register, name: &str) -> Line {
     Line {
         place: Place {
             vcpu: 0,
             register,
-            address: word.to_owned(),
+            address: name.to_owned(),
             bits: String::new(),
         },
-        text: word.to_owned(),
+        text: name.to_owned(),
     }
 }
 
-fn words(register: Register, words: &std::collections::BTreeSet<String>) -> Vec<Line> {
-    words.iter().map(|text| word(register, text)).collect()
+fn name_lines(register: Register, names: &std::collections::BTreeSet<String>) -> Vec<Line> {
+    names.iter().map(|name| name_line(register, name)).collect()
 }
 
 /// `name = value` of a list about the guest's kernel.

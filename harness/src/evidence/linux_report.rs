@@ -13,7 +13,7 @@ use crate::host::cpuinfo::{Cpuinfo, blocks, parse};
 pub struct LinuxReport {
     /// `uname -r`.
     pub release: String,
-    /// Words of the command line.
+    /// Parameters of the command line.
     pub command_line: Vec<String>,
     /// /proc/cpuinfo: flags, vmx flags and bugs of the first processor, and where others differ.
     pub cpuinfo: Cpuinfo,
@@ -27,9 +27,9 @@ pub struct LinuxReport {
     pub log: Vec<String>,
 }
 
-/// Fields of /proc/cpuinfo that are lists of words.
+/// Fields of /proc/cpuinfo that are lists of names.
 const LISTS: [&str; 3] = ["flags", "vmx flags", "bugs"];
-/// Words by which a line of the kernel's log is about processors.
+/// Texts by which a line of the kernel's log is about processors.
 const ABOUT: [&str; 17] = [
     "x86/",
     "CPU",
@@ -52,7 +52,7 @@ const ABOUT: [&str; 17] = [
 
 impl LinuxReport {
     /// The report in a dump; `None` where it is not a Linux guest's, or has no /proc/cpuinfo.
-    pub fn of(dump: &Dump) -> Option<LinuxReport> {
+    pub fn from_dump(dump: &Dump) -> Option<LinuxReport> {
         if dump.mode != MODE_LINUX {
             return None;
         }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_files_are_put_in_their_places() {
-        let report = LinuxReport::of(&dump(&[
+        let report = LinuxReport::from_dump(&dump(&[
             (
                 "/proc/cpuinfo",
                 "processor\t: 0\ncpu cores\t: 1\nflags\t\t: fpu avx2\nbugs\t\t: l1tf\n\n",
@@ -184,18 +184,18 @@ mod tests {
         let many: String = (0..300)
             .map(|number| format!("processor : {number}\nflags : fpu\n\n"))
             .collect();
-        let report = LinuxReport::of(&dump(&[("/proc/cpuinfo", &many)])).expect("a report");
+        let report = LinuxReport::from_dump(&dump(&[("/proc/cpuinfo", &many)])).expect("a report");
         assert_eq!(
             (report.fields.len(), report.cpuinfo.differences.len()),
             (300, 0)
         );
-        let report = LinuxReport::of(&dump(&[(
+        let report = LinuxReport::from_dump(&dump(&[(
             "/proc/cpuinfo",
             "no field here\n\nbugs\t:\nflags : fpu",
         )]));
         let report = report.expect("a report");
         assert_eq!(report.cpuinfo.flags, ["fpu".to_owned()].into());
         assert_eq!(report.version(), (0, 0));
-        assert_eq!(LinuxReport::of(&dump(&[])), None);
+        assert_eq!(LinuxReport::from_dump(&dump(&[])), None);
     }
 }

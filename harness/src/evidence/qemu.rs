@@ -48,7 +48,7 @@ pub struct QemuLayer {
     pub filtered: Words,
     /// What stderr said.
     pub warnings: Warnings,
-    /// `unavailable-features` of the model in `query-cpu-definitions`; `None` where it was not asked or not told.
+    /// `unavailable-features` of the model in `query-cpu-definitions`; `None` where it was not asked, or QEMU did not report it.
     pub unavailable: Option<Vec<String>>,
     /// Whether QEMU refuses the guest with `enforce`; `None` where it was not tried.
     pub enforce_refuses: Option<bool>,
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_another_form_is_told() {
+    fn an_answer_of_another_form_is_an_error() {
         let layer = QemuLayer::read(&view(json!([{"cpuid-register": "FOO"}])), "");
         assert_eq!(
             layer.unreadable[0],

@@ -224,7 +224,7 @@ impl Evidence {
 
     /// What the kernel of a Linux guest reported; `None` where the guest was the agent, or reported no /proc/cpuinfo.
     pub fn linux_report(&self) -> Option<LinuxReport> {
-        LinuxReport::of(&self.guest)
+        LinuxReport::from_dump(&self.guest)
     }
 
     /// Whether the guest ran an operating system.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::cpuid::table::{Field, Space};
 use crate::host::Found;
 use crate::host::kernel::Module;
-use crate::host::words::FEATURE_WORDS;
-pub use crate::host::words::word;
+use crate::host::parameters::FEATURE_WORDS;
+pub use crate::host::parameters::clearing_parameter;
 
 /// Module, parameter, and the features that it takes when it is off (arch/x86/kvm/{vmx/vmx.c,svm/svm.c,x86.c}).
 const OPTIONS: [(&str, &str, &[&str]); 12] = [
@@ -82,9 +82,12 @@ mod tests {
     #[test]
     fn the_word_that_takes_a_flag_is_found() {
         let line = ["quiet", "clearcpuid=rdrand,avx2", "nosmap"].map(str::to_owned);
-        assert_eq!(word(&line, "avx2", None), Some("clearcpuid=rdrand,avx2"));
-        assert_eq!(word(&line, "smap", None), Some("nosmap"));
-        assert_eq!(word(&line, "avx", Some(156)), None);
+        assert_eq!(
+            clearing_parameter(&line, "avx2", None),
+            Some("clearcpuid=rdrand,avx2")
+        );
+        assert_eq!(clearing_parameter(&line, "smap", None), Some("nosmap"));
+        assert_eq!(clearing_parameter(&line, "avx", Some(156)), None);
     }
 
     #[test]
@@ -94,8 +97,11 @@ mod tests {
         let table = crate::cpuid::table::Table::parse("features.tsv", table).expect("a table");
         let number = number(table.named("avx2").expect("a field"));
         assert_eq!(number, Some(293));
-        assert_eq!(word(&line, "avx2", number), Some("clearcpuid=514,293"));
-        assert_eq!(word(&line, "bmi2", Some(296)), None);
+        assert_eq!(
+            clearing_parameter(&line, "avx2", number),
+            Some("clearcpuid=514,293")
+        );
+        assert_eq!(clearing_parameter(&line, "bmi2", Some(296)), None);
     }
 
     #[test]

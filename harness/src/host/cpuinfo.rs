@@ -30,9 +30,9 @@ pub struct Difference {
     pub cpu: String,
     /// The field's name.
     pub field: String,
-    /// Words that only the first processor has.
+    /// Names that only the first processor has.
     pub lost: BTreeSet<String>,
-    /// Words that only this one has.
+    /// Names that only this one has.
     pub gained: BTreeSet<String>,
 }
 
@@ -45,7 +45,7 @@ const IDENTITY: [&str; 6] = [
     "stepping",
     "microcode",
 ];
-/// Fields that are lists of words.
+/// Fields that are lists of names.
 const LISTS: [&str; 3] = ["flags", "vmx flags", "bugs"];
 
 type Block<'a> = BTreeMap<&'a str, &'a str>;
@@ -70,13 +70,13 @@ pub fn parse(text: &str) -> Cpuinfo {
         .filter_map(|name| Some(((*name).to_owned(), (*first.get(name)?).to_owned())));
     Cpuinfo {
         identity: identity.collect(),
-        flags: words(&first, "flags"),
+        flags: list(&first, "flags"),
         vmx_flags: if first.contains_key("vmx flags") {
-            Found::Value(words(&first, "vmx flags"))
+            Found::Value(list(&first, "vmx flags"))
         } else {
             Found::Absent
         },
-        bugs: words(&first, "bugs"),
+        bugs: list(&first, "bugs"),
         differences: blocks
             .flat_map(|other| differences(&first, &other))
             .collect(),
@@ -90,7 +90,7 @@ fn block(text: &str) -> Block<'_> {
         .collect()
 }
 
-fn words(block: &Block<'_>, field: &str) -> BTreeSet<String> {
+fn list(block: &Block<'_>, field: &str) -> BTreeSet<String> {
     let value = block.get(field).copied().unwrap_or_default();
     value.split_whitespace().map(str::to_owned).collect()
 }
@@ -98,7 +98,7 @@ fn words(block: &Block<'_>, field: &str) -> BTreeSet<String> {
 fn differences(first: &Block<'_>, other: &Block<'_>) -> Vec<Difference> {
     let cpu = other.get("processor").copied().unwrap_or("?").to_owned();
     let one = |field: &&str| {
-        let (a, b) = (words(first, field), words(other, field));
+        let (a, b) = (list(first, field), list(other, field));
         (a != b).then(|| Difference {
             cpu: cpu.clone(),
             field: (*field).to_owned(),

@@ -38,7 +38,7 @@ pub struct Cpuid {
 
 /// All processors that are online.
 pub fn every_cpu() -> Vec<HostCpu> {
-    let mut cpus: Vec<HostCpu> = online().into_iter().map(one).collect();
+    let mut cpus: Vec<HostCpu> = online().into_iter().map(query).collect();
     let mut cpus_iter = cpus.iter_mut();
     if let Some(first) = cpus_iter.next() {
         cpus_iter.for_each(|other| reduce(first, other));
@@ -47,7 +47,7 @@ pub fn every_cpu() -> Vec<HostCpu> {
 }
 
 impl HostCpu {
-    /// All CPUID answers of a processor that is told as different from `first`.
+    /// All CPUID answers of a processor that is reported as different from `first`.
     pub fn whole_cpuid(&self, first: &HostCpu) -> Option<Answers> {
         let own = self.cpuid.value()?;
         if self.cpu == first.cpu {
@@ -77,7 +77,7 @@ fn reduce(first: &HostCpu, other: &mut HostCpu) {
     }
 }
 
-fn one(cpu: usize) -> HostCpu {
+fn query(cpu: usize) -> HostCpu {
     let answers = Found::from(pinned(cpu));
     HostCpu {
         cpu,

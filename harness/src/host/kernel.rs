@@ -31,7 +31,7 @@ pub fn kernel() -> Kernel {
     }
 }
 
-/// Words of the command line; quotes may hold spaces together.
+/// Parameters of the command line; quotes may hold spaces together.
 pub(crate) fn parameters(line: &str) -> Vec<String> {
     let mut quoted = false;
     let words = line.split(|letter: char| {

@@ -38,8 +38,8 @@ pub fn kvm_layer(layer: &KvmLayer, table: &Table, volatile: &Volatile) -> Vec<Li
     ] {
         match found {
             Found::Value(answers) => lines.extend(cpuid(answers, register)),
-            Found::Absent => lines.push(kvm(register.word(), "absent")),
-            Found::Unreadable(error) => lines.push(kvm(register.word(), error)),
+            Found::Absent => lines.push(kvm(register.name(), "absent")),
+            Found::Unreadable(error) => lines.push(kvm(register.name(), error)),
         }
     }
     lines.extend(msrs(&layer.feature_msrs, table, volatile));
@@ -132,9 +132,9 @@ mod tests {
             ..KvmLayer::default()
         };
         let lines = kvm_layer(&layer, &names, &Volatile::default());
-        let told: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let printed: Vec<String> = lines.iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            printed,
             [
                 "cpuid 0x00000007.00 ebx[ 5]     avx2",
                 "emul  0x00000007.00 ecx[22]     rdpid",
@@ -145,7 +145,7 @@ mod tests {
                 "msr   0x00000345                #GP",
             ]
         );
-        for line in &told {
+        for line in &printed {
             assert_eq!(
                 Line::read(line).map(|line| line.to_string()).as_ref(),
                 Some(line)

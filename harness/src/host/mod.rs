@@ -15,8 +15,8 @@ pub mod lab;
 pub mod layer;
 pub mod libvirt;
 pub mod native;
+pub mod parameters;
 pub mod site;
-pub mod words;
 
 pub use ability::{Ability, Unable};
 pub use found::Found;

@@ -17,7 +17,7 @@ use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
-use crate::vmm::migrate::told::Migrated;
+use crate::vmm::migrate::outcome::Migrated;
 use crate::vmm::qmp::QmpError;
 use crate::vmm::start::StartError;
 use crate::vmm::{guest, kvm as vmm, migrate, qmp};

@@ -24,7 +24,7 @@ use crate::cpuid::line::Line;
 use crate::results::crossing::{By, Crossed, Crossing};
 use crate::results::migration::Outcome;
 use crate::results::{Row, Status, crossing, migration};
-use crate::vmm::migrate::told::{Migrated, Stage};
+use crate::vmm::migrate::outcome::{Migrated, Stage};
 
 /// Migrates the guests of a trial.
 pub(super) fn judge(
@@ -201,7 +201,7 @@ impl Tried<'_> {
                 passage.sides = ran
                     .sides
                     .iter()
-                    .map(|side| side.word().to_owned())
+                    .map(|side| side.name().to_owned())
                     .collect();
                 passage.message.clone_from(&stopped.message);
                 (self.broken_off(&stopped), None)

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program and its first arguments; those that the script was given follow.
-    pub words: Vec<String>,
+    #[serde(rename = "words")]
+    pub arguments: Vec<String>,
     /// Variables that it sets.
     pub variables: BTreeMap<String, String>,
 }
@@ -35,7 +36,7 @@ pub(super) fn resolved(command: &[OsString]) -> (Vec<OsString>, Option<&'static 
     let Some(launch) = launch else {
         return (command.to_vec(), None);
     };
-    let words = launch.words.iter().map(OsString::from);
+    let arguments = launch.arguments.iter().map(OsString::from);
     let rest = command.iter().skip(1).cloned();
-    (words.chain(rest).collect(), Some(launch))
+    (arguments.chain(rest).collect(), Some(launch))
 }

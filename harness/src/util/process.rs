@@ -224,7 +224,7 @@ impl Process {
             let woken: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
             drop(fds);
             if woken.get(extra) == Some(&true) {
-                self.hear();
+                self.read_stderr();
                 if self.gave_up() {
                     return Some(Ending::Stopped);
                 }
@@ -258,7 +258,7 @@ impl Process {
     }
 
     /// Takes what stands in the stderr pipe.
-    fn hear(&mut self) {
+    fn read_stderr(&mut self) {
         let Some(pipe) = &mut self.stderr else { return };
         let mut bytes = [0; 4096];
         match pipe.read(&mut bytes) {
@@ -279,7 +279,7 @@ impl Process {
         let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         self.reaped = self.child.wait().ok();
         while self.stderr.as_ref().is_some_and(has_input) {
-            self.hear();
+            self.read_stderr();
         }
     }
 }
@@ -359,11 +359,11 @@ mod tests {
         let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
             return;
         };
-        let patience = Timespec {
+        let timeout = Timespec {
             tv_sec: 10,
             tv_nsec: 0,
         };
-        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience));
+        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
         assert_eq!(ended, Ok(1));
     }
 

@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Most bytes of a line that are handed on; the rest of a longer one is another line.
 const LINE: usize = 64 * 1024;
 
-/// Runs `program` in `folder` to its end, without standard input. `hear` gets every line that it and what it starts say, standard
+/// Runs `program` in `folder` to its end, without standard input. `on_line` gets every line that it and what it starts print, standard
 /// output and error alike. The lines' bytes that are no UTF-8 are replaced.
 ///
 /// The program leads a process group. When `cancel` is thrown the group gets SIGINT, as from a terminal, and after ten
@@ -37,7 +37,7 @@ pub fn run(
     folder: &Path,
     variables: &[(&str, &OsStr)],
     cancel: &Cancel,
-    hear: &mut dyn FnMut(&str),
+    on_line: &mut dyn FnMut(&str),
 ) -> std::io::Result<Ending> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
     let parent = rustix::process::getpid();
@@ -71,9 +71,9 @@ pub fn run(
         half: Vec::new(),
         asked: None,
     };
-    let cancelled = running.listen(cancel, hear);
+    let cancelled = running.listen(cancel, on_line);
     running
-        .end(hear)
+        .end(on_line)
         .map(|ending| if cancelled { Ending::Cancelled } else { ending })
 }
 
@@ -112,7 +112,7 @@ struct Running {
 
 impl Running {
     /// Reads until the program has ended, or has not ended in time after it was asked to; whether it was asked.
-    fn listen(&mut self, cancel: &Cancel, hear: &mut dyn FnMut(&str)) -> bool {
+    fn listen(&mut self, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> bool {
         loop {
             let left = match self.asked {
                 None => None,
@@ -135,7 +135,7 @@ impl Running {
             let woken: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
             drop(fds);
             if woken.get(own) == Some(&true) {
-                self.hear(hear);
+                self.read_lines(on_line);
             } else if woken[0] && (self.asked.is_none() || self.pipe.is_none()) {
                 return self.asked.is_some();
             } else if woken[0] && !self.awaited() {
@@ -149,7 +149,7 @@ impl Running {
     }
 
     /// Waits for what the program started, which has the pipe too and is tidying up: git ends at once at Ctrl-C, before the step that
-    /// it runs has ended its build. Whether there is something to hear.
+    /// it runs has ended its build. Whether there is something to read.
     fn awaited(&self) -> bool {
         let left = self
             .asked
@@ -162,7 +162,7 @@ impl Running {
         !matches!(poll(&mut fds, left.as_ref()), Ok(0))
     }
 
-    fn hear(&mut self, hear: &mut dyn FnMut(&str)) {
+    fn read_lines(&mut self, on_line: &mut dyn FnMut(&str)) {
         let mut bytes = [0; 8192];
         let count = self
             .pipe
@@ -175,11 +175,11 @@ impl Running {
         }
         while let Some(end) = self.half.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.half.drain(..=end).collect();
-            hear(String::from_utf8_lossy(&line[..end]).trim_end_matches('\r'));
+            on_line(String::from_utf8_lossy(&line[..end]).trim_end_matches('\r'));
         }
         if self.half.len() > LINE || self.pipe.is_none() && !self.half.is_empty() {
             let line = std::mem::take(&mut self.half);
-            hear(&String::from_utf8_lossy(&line));
+            on_line(&String::from_utf8_lossy(&line));
         }
     }
 
@@ -188,14 +188,14 @@ impl Running {
     }
 
     /// Kills what is left, reaps the program and takes the rest of what was said.
-    fn end(&mut self, hear: &mut dyn FnMut(&str)) -> std::io::Result<Ending> {
+    fn end(&mut self, on_line: &mut dyn FnMut(&str)) -> std::io::Result<Ending> {
         self.signal(Signal::KILL);
         let status = self.child.wait()?;
         while self.pipe.as_ref().is_some_and(has_input) {
-            self.hear(hear);
+            self.read_lines(on_line);
         }
         if !self.half.is_empty() {
-            hear(&String::from_utf8_lossy(&std::mem::take(&mut self.half)));
+            on_line(&String::from_utf8_lossy(&std::mem::take(&mut self.half)));
         }
         Ok(match (status.code(), status.signal()) {
             (Some(code), _) => Ending::Exited(code),
@@ -217,7 +217,7 @@ fn has_input(fd: &OwnedFd) -> bool {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, cancel: &Cancel, hear: &mut dyn FnMut(&str)) -> Ending {
+    fn shell(script: &str, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Ending {
         let arguments = ["-c", script];
         let variables = [("WORD", OsStr::new("sesame"))];
         run(
@@ -226,24 +226,24 @@ mod tests {
             Path::new("/"),
             &variables,
             cancel,
-            hear,
+            on_line,
         )
         .expect("a shell")
     }
 
     #[test]
-    fn every_line_is_heard_and_the_status_comes_back() {
+    fn every_line_is_passed_on_and_the_status_comes_back() {
         let cancel = Cancel::new().expect("an eventfd");
-        let mut heard = Vec::new();
+        let mut lines = Vec::new();
         let ending = shell(
             "pwd; echo $WORD >&2; printf half; exit 3",
             &cancel,
             &mut |line| {
-                heard.push(line.to_owned());
+                lines.push(line.to_owned());
             },
         );
         assert_eq!(ending, Ending::Exited(3));
-        assert_eq!(heard, ["/", "sesame", "half"]);
+        assert_eq!(lines, ["/", "sesame", "half"]);
     }
 
     #[test]
@@ -277,16 +277,16 @@ mod tests {
     #[test]
     fn cancelled_it_is_asked_to_end_and_may_tidy_up() {
         let cancel = Cancel::new().expect("an eventfd");
-        let mut heard = Vec::new();
+        let mut lines = Vec::new();
         let switch = cancel.clone();
         let script = "trap 'echo tidied; exit 1' INT; echo up; sleep 987652 & wait";
         let ending = shell(script, &cancel, &mut |line| {
-            heard.push(line.to_owned());
+            lines.push(line.to_owned());
             if line == "up" {
                 switch.throw();
             }
         });
         assert_eq!(ending, Ending::Cancelled);
-        assert_eq!(heard, ["up", "tidied"]);
+        assert_eq!(lines, ["up", "tidied"]);
     }
 }

@@ -128,7 +128,7 @@ pub fn exit_status(value: u8) -> i32 {
 /// Boots the guest of `case` with the ROM at `rom` and waits for its end.
 ///
 /// # Errors
-/// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is told in [`Boot`].
+/// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is reported in [`Boot`].
 pub fn boot(
     case: &Case,
     rom: &Path,

@@ -1,5 +1,5 @@
 //! A QEMU with a QMP monitor, hand-written on a socket pair: greeting, capabilities, then one command after the other.
-//! Events in between are kept for who waits for one; an error answer comes back in QEMU's own words.
+//! Events in between are kept for who waits for one; an error answer comes back with QEMU's message.
 //!
 //! (The `qapi` crate fails on QEMU 7.2's answers, measured; and nothing but a line of JSON in each direction is needed.)
 
@@ -19,14 +19,14 @@ use crate::util::process::{Finished, Process, Woken};
 
 /// Longest answer that is read; `query-cpu-model-expansion` gives some 20 KB.
 const LONGEST: usize = 16 << 20;
-/// Most events that are kept; a QEMU that tells more loses the oldest.
+/// Most events that are kept; a QEMU that sends more loses the oldest.
 const EVENTS: usize = 1024;
 
 /// The connection is gone: QEMU ended, or was ended at its deadline, or never spoke QMP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
-/// An answer, or QEMU's own words where it refused.
+/// An answer, or QEMU's error message where it refused.
 pub type Answer = Result<Value, String>;
 
 /// What takes a QMP command and gives its answer.
@@ -128,7 +128,7 @@ impl Monitor {
         }
     }
 
-    /// Waits for the first event, told already or to come, of which `wanted` makes something.
+    /// Waits for the first event, received already or to come, of which `wanted` makes something.
     ///
     /// # Errors
     /// The connection is gone.
@@ -144,7 +144,7 @@ impl Monitor {
         }
     }
 
-    /// Drops the events told so far: they are of something that was tried before.
+    /// Drops the events received so far: they are of something that was tried before.
     pub fn forget_events(&mut self) {
         self.events.clear();
     }

@@ -169,7 +169,7 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
 
 /// What a Linux guest's kernel made of its processors, the lines of its log that are about them, then CPUID and MSRs.
 fn linux_text(context: &Context, volatile: &Volatile, dump: &Seen) -> String {
-    let Some(report) = LinuxReport::of(dump) else {
+    let Some(report) = LinuxReport::from_dump(dump) else {
         return format!("{}\n", text(&render(dump, &context.store.table, volatile)));
     };
     let about = [

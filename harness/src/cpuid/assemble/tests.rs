@@ -189,7 +189,7 @@ proptest! {
 }
 
 #[test]
-fn pieces_of_a_text_are_joined_and_one_without_a_name_is_told() {
+fn pieces_of_a_text_are_joined_and_one_without_a_name_is_an_error() {
     let mut stream = Stream::new(0);
     stream.hello().frame(Kind::PhaseBegin, Phase::Enabled, &[]);
     for piece in [

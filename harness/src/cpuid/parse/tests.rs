@@ -54,7 +54,7 @@ fn key() -> impl Strategy<Value = Key> {
         .prop_map(|(leaf, subleaf)| Key::new(leaf, subleaf))
 }
 
-fn word() -> impl Strategy<Value = u32> {
+fn register_value() -> impl Strategy<Value = u32> {
     prop_oneof![
         3 => Just(0),
         2 => (0u32..32).prop_map(|bit| 1 << bit),
@@ -69,7 +69,12 @@ fn word() -> impl Strategy<Value = u32> {
 }
 
 fn regs() -> impl Strategy<Value = Regs> {
-    [word(), word(), word(), word()]
+    [
+        register_value(),
+        register_value(),
+        register_value(),
+        register_value(),
+    ]
 }
 
 fn answers() -> impl Strategy<Value = Answers> {
@@ -81,7 +86,14 @@ fn near(base: &Answers) -> impl Strategy<Value = Answers> + use<> {
     let kept: Vec<(Key, Regs)> = base.iter().map(|(key, regs)| (*key, *regs)).collect();
     let count = kept.len();
     let gone = vec(any::<proptest::sample::Index>(), 0..2);
-    let edits = vec((any::<proptest::sample::Index>(), 0usize..4, word()), 0..4);
+    let edits = vec(
+        (
+            any::<proptest::sample::Index>(),
+            0usize..4,
+            register_value(),
+        ),
+        0..4,
+    );
     (gone, edits, btree_map(key(), regs(), 0..3)).prop_map(move |(gone, edits, new)| {
         let mut kept = kept.clone();
         if count > 0 {

@@ -126,18 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_told_with_its_place() {
-        let told = |text: &str| DomainXml::read(text).expect_err("nonsense");
+    fn nonsense_is_an_error_with_its_place() {
+        let error = |text: &str| DomainXml::read(text).expect_err("nonsense");
         assert_eq!(
-            told("<network/>"),
+            error("<network/>"),
             "1:1: <network> where <domain> or <cpu> is due"
         );
         assert_eq!(
-            told("<cpu>\n<feature/></cpu>"),
+            error("<cpu>\n<feature/></cpu>"),
             "2:1: a feature without a name"
         );
         let odd = "<cpu><feature name='a' policy='maybe'/></cpu>";
-        assert_eq!(told(odd), "1:6: a has a policy that libvirt does not know");
-        assert!(told("<cpu>").contains("never closed"));
+        assert_eq!(error(odd), "1:6: a has a policy that libvirt does not know");
+        assert!(error("<cpu>").contains("never closed"));
     }
 }

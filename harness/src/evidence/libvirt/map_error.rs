@@ -1,6 +1,6 @@
 //! What is wrong with libvirt's files of CPUs.
 
-/// Why a `cpu_map` cannot be used; a malformed file is told with line and column.
+/// Why a `cpu_map` cannot be used; of a malformed file it gives line and column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// A file is named and not there.

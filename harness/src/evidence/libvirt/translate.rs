@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_becomes_xml_and_what_is_lost_is_told() {
+    fn an_argument_becomes_xml_and_what_is_lost_is_reported() {
         let Translated { value, lost } =
             to_libvirt("EPYC-v4,+sse3,cqm=off,+fdp,level=13,enforce", &map(), spot);
         assert_eq!(

@@ -125,7 +125,7 @@ pub enum LinkError {
     /// It ended, or did not answer in time: how it ended shows which.
     #[error("no answer")]
     Silent,
-    /// Its doorbell cannot be rung, or its shared memory not be written.
+    /// Its doorbell cannot be written to, or its shared memory not be written.
     #[error("L1 is gone: {0}")]
     Gone(OsError),
     /// Another byte came through the doorbell.
@@ -217,13 +217,14 @@ mod tests {
             end.to_string(),
             "L1 panicked or rebooted; stderr: warning; console:\n  Kernel panic; qemu -m 1"
         );
-        let rung = EndOfL1 {
+        let doorbell = EndOfL1 {
             link: LinkError::Doorbell,
             ending: Ending::TimedOut,
             ..end
         };
         assert!(
-            rung.to_string()
+            doorbell
+                .to_string()
                 .starts_with("L1 sent another byte than its doorbell; ended; stderr")
         );
     }

@@ -84,7 +84,7 @@ impl Image<'_> {
     /// # Errors
     /// The kernel has no KVM, or a part cannot be had.
     pub fn file(&self, cache: &Path) -> Result<PathBuf, ImageError> {
-        let modules = Modules::of(self.kernel)?;
+        let modules = Modules::read(self.kernel)?;
         self.holds_kvm(&modules)?;
         let this = Program::this()?;
         let name = format!("{}-{:016x}.cpio", self.kernel.release, self.key(&this));
@@ -167,7 +167,7 @@ impl Image<'_> {
             files.for_each(|path| file(path));
         }
         for (_, program) in self.qemus {
-            (&program.launch.words, &program.launch.variables).hash(&mut hasher);
+            (&program.launch.arguments, &program.launch.variables).hash(&mut hasher);
         }
         hasher.finish()
     }

@@ -117,8 +117,8 @@ impl L1 {
             let written = pwrite(&self.shared, &bytes[at..], place);
             at += written.map_err(|error| LinkError::Gone(error.into()))?;
         }
-        let rung = self.doorbell.write_all(&[DOORBELL]);
-        rung.map_err(|error| LinkError::Gone(error.into()))
+        let written = self.doorbell.write_all(&[DOORBELL]);
+        written.map_err(|error| LinkError::Gone(error.into()))
     }
 
     fn answer(&mut self) -> Result<Answer, LinkError> {

@@ -1,7 +1,7 @@
 //! The lab: KVM of any kernel, run inside an emulated host, so that no KVM hardware is needed.
 //!
 //! An emulated host (L1) boots the kernel under test with an initramfs made on the fly, in which this very program is /init.
-//! It loads the kernel's KVM modules and then does what it is told: run a guest (L2) on KVM alone or under a QEMU that it
+//! It loads the kernel's KVM modules and then follows its orders: run a guest (L2) on KVM alone or under a QEMU that it
 //! carries, ask a QEMU, tell what the host and KVM say. To the rest of the program a lab is a [`Site`](super::site::Site) like this host.
 //!
 //! [`emulated`] is the interface behind which the emulated host is, [`emulators`] has those that there are. [`program`] finds what a program

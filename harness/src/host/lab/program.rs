@@ -27,13 +27,13 @@ pub struct Program {
 /// Why a program cannot be taken elsewhere.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
-    /// It does not run here either: a library is missing, or it is no QEMU. The words are its own.
-    #[error("{path} does not start, so what it needs cannot be found: {words}")]
+    /// It does not run here either: a library is missing, or it is no QEMU. The message is its own.
+    #[error("{path} does not start, so what it needs cannot be found: {message}")]
     DoesNotStart {
         /// The program.
         path: PathBuf,
-        /// Its last words.
-        words: String,
+        /// The last lines of its standard error.
+        message: String,
     },
     /// /proc does not show it.
     #[error("failed to see what {path} uses: {error}")]
@@ -77,9 +77,9 @@ impl Program {
             .into_iter()
             .chain(own.clone())
             .collect();
-        let silent = |words: String| ProgramError::DoesNotStart {
+        let silent = |message: String| ProgramError::DoesNotStart {
             path: path.to_owned(),
-            words,
+            message,
         };
         let mut monitor = Monitor::start(line, &[], deadline, cancel)
             .map_err(|error| silent(error.to_string()))?;
@@ -100,7 +100,7 @@ impl Program {
 /// The process of the group `leader` that has the arguments `own`, and is not a script's interpreter in front of it.
 fn seen(leader: u32, own: &[OsString]) -> std::io::Result<Program> {
     let mut candidates: Vec<PathBuf> = group(leader);
-    // A shell that did not exec has the same words behind it; QEMU is its child, and younger.
+    // A shell that did not exec has the same arguments behind it; QEMU is its child, and younger.
     candidates.reverse();
     let mut none = std::io::Error::other("no process of its group shows its command line");
     for process in candidates {
@@ -135,10 +135,10 @@ fn group(leader: u32) -> Vec<PathBuf> {
 }
 
 fn of_process(process: &Path, own: &[OsString]) -> std::io::Result<Option<Program>> {
-    let command = words(&fs::read(process.join("cmdline"))?);
+    let command = nul_separated(&fs::read(process.join("cmdline"))?);
     let own: Vec<String> = own
         .iter()
-        .map(|word| word.to_string_lossy().into_owned())
+        .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let Some(at) = command
         .windows(own.len())
@@ -149,20 +149,20 @@ fn of_process(process: &Path, own: &[OsString]) -> std::io::Result<Option<Progra
     let program = fs::read_link(process.join("exe"))?;
     let objects = mapped(process)?;
     // The program itself by its real path: argv[0] may be a bare name, or anything.
-    let mut launch_words = vec![program.display().to_string()];
-    launch_words.extend(command[1..at].iter().map(|word| canonical(word)));
-    let mut variables = changed_variables(&words(&fs::read(process.join("environ"))?));
+    let mut launch_arguments = vec![program.display().to_string()];
+    launch_arguments.extend(command[1..at].iter().map(|argument| canonical(argument)));
+    let mut variables = changed_variables(&nul_separated(&fs::read(process.join("environ"))?));
     let folders: BTreeSet<String> = objects
         .iter()
         .filter_map(|object| Some(object.parent()?.display().to_string()))
         .collect();
-    // Libraries that ld.so.cache or ld.so.conf led to; what the program's own loader was told comes first anyhow.
+    // Libraries that ld.so.cache or ld.so.conf led to; what the program's own loader was given comes first anyhow.
     let known = variables.remove("LD_LIBRARY_PATH").into_iter();
     let search: Vec<String> = known.chain(folders).collect();
     variables.insert("LD_LIBRARY_PATH".to_owned(), search.join(":"));
     let data = firmware(&command[1..at], &objects);
     let launch = Launch {
-        words: launch_words,
+        arguments: launch_arguments,
         variables,
     };
     Ok(Some(Program {
@@ -172,17 +172,17 @@ fn of_process(process: &Path, own: &[OsString]) -> std::io::Result<Option<Progra
     }))
 }
 
-/// NUL-terminated words.
-fn words(bytes: &[u8]) -> Vec<String> {
+/// Reads NUL-terminated texts (proc(5), `cmdline` and `environ`).
+fn nul_separated(bytes: &[u8]) -> Vec<String> {
     let text = bytes.strip_suffix(&[0]).unwrap_or(bytes);
     text.split(|byte| *byte == 0)
-        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .map(|text| String::from_utf8_lossy(text).into_owned())
         .collect()
 }
 
-/// A word, or the colon-separated paths in it, with every path that exists made canonical: links are not taken along.
-fn canonical(word: &str) -> String {
-    let one = |part: &str| {
+/// An argument, or the colon-separated paths in it, with every path that exists made canonical: links are not taken along.
+fn canonical(argument: &str) -> String {
+    let canonical_part = |part: &str| {
         if part.starts_with('/') {
             fs::canonicalize(part)
                 .map_or_else(|_| part.to_owned(), |path| path.display().to_string())
@@ -190,7 +190,11 @@ fn canonical(word: &str) -> String {
             part.to_owned()
         }
     };
-    word.split(':').map(one).collect::<Vec<_>>().join(":")
+    argument
+        .split(':')
+        .map(canonical_part)
+        .collect::<Vec<_>>()
+        .join(":")
 }
 
 /// What the process has in its environment and this one has not.
@@ -250,8 +254,8 @@ fn for_any_processor(path: &Path) -> PathBuf {
 }
 
 /// The small firmware files of the folders in which this QEMU looks: of `-L`, and of where distributions and builds have them.
-fn firmware(words: &[String], objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let named = words
+fn firmware(arguments: &[String], objects: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let named = arguments
         .windows(2)
         .filter(|pair| pair[0] == "-L")
         .map(|pair| PathBuf::from(&pair[1]));
@@ -344,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_qemu_without_its_libraries_is_told_in_its_own_words() {
+    fn a_qemu_without_its_libraries_is_reported_with_its_own_message() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("qemu");
         let script = "#!/bin/sh\necho 'qemu: error while loading shared libraries: libslirp.so.0: cannot open' >&2\nexit 127\n";
@@ -353,15 +357,15 @@ mod tests {
         fs::set_permissions(&path, mode).expect("a mode");
         let cancel = Cancel::new().expect("an eventfd");
         let error = Program::qemu(&path, Duration::from_secs(20), &cancel).expect_err("an error");
-        let told = error.to_string();
+        let message = error.to_string();
         assert!(
-            told.ends_with("what it needs cannot be found: exited with status 127: qemu: error while loading shared libraries: libslirp.so.0: cannot open"),
-            "{told}"
+            message.ends_with("what it needs cannot be found: exited with status 127: qemu: error while loading shared libraries: libslirp.so.0: cannot open"),
+            "{message}"
         );
     }
 
     #[test]
-    fn words_of_a_command_line_are_separated_by_nul() {
-        assert_eq!(words(b"a\0b c\0\0"), ["a", "b c", ""]);
+    fn arguments_of_a_command_line_are_separated_by_nul() {
+        assert_eq!(nul_separated(b"a\0b c\0\0"), ["a", "b c", ""]);
     }
 }

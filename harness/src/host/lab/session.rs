@@ -22,7 +22,7 @@ use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::migrate;
-use crate::vmm::migrate::told::Migrated;
+use crate::vmm::migrate::outcome::Migrated;
 
 /// How often a lab that died is started again: a guest that takes L1 down costs its own case, not those of others.
 const STARTS: usize = 4;

@@ -27,7 +27,7 @@ use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
-use crate::vmm::migrate::told::Migrated;
+use crate::vmm::migrate::outcome::Migrated;
 
 /// Bytes of shared memory, a power of two.
 pub const SIZE: usize = 16 << 20;

@@ -8,7 +8,7 @@ use crate::check::{Finding, Layer};
 use crate::cpuid::{Field, Key, Line, Table, parse};
 use crate::evidence::Evidence;
 use crate::expectation::store::Expected;
-use crate::explain::host::{number, option, owner, word};
+use crate::explain::host::{clearing_parameter, number, option, owner};
 use crate::explain::{Cause, Step};
 use crate::host::HostLayer;
 use crate::host::kvm_lines::{kvm, kvm_layer};
@@ -91,12 +91,15 @@ pub fn attribute(change: &mut Finding, host: &HostLayer, table: &Table) -> Optio
     let flag = field.aliases_of("linux").next();
     let taken = flag.and_then(|flag| {
         let shown = host.cpuinfo.value()?.flags.contains(flag);
-        let words = host.kernel.command_line.value()?;
-        let word = word(words, flag, number(field)).map(str::to_owned);
-        (!shown && in_hardware(line, field, host)).then_some(word)
+        let parameters = host.kernel.command_line.value()?;
+        let parameter = clearing_parameter(parameters, flag, number(field)).map(str::to_owned);
+        (!shown && in_hardware(line, field, host)).then_some(parameter)
     });
     let (layer, cause) = match (taken, by_option) {
-        (Some(Some(word)), _) => (Step::HostKernel, Some(Cause::KernelCommandLine { word })),
+        (Some(Some(parameter)), _) => (
+            Step::HostKernel,
+            Some(Cause::KernelCommandLine { word: parameter }),
+        ),
         (_, Some(cause)) => (Step::Kvm, Some(cause)),
         (Some(None), None) => (Step::HostKernel, Some(Cause::LeftOutByHostKernel)),
         (None, None) => return None,

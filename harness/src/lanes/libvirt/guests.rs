@@ -10,7 +10,7 @@ use crate::lanes::{Bench, Broken, Observed};
 use crate::vmm::guest::Options;
 use crate::vmm::libvirt;
 use crate::vmm::libvirt::domain::Domain;
-use crate::vmm::libvirt::guest::PATIENCE;
+use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
 use crate::vmm::libvirt::session::SessionError;
 
 /// Start of the names of domains.
@@ -105,7 +105,7 @@ pub fn read_capabilities(bench: &Bench, case: &Case) -> Result<Capabilities, Str
 
 /// A command of virsh's.
 pub fn run(bench: &Bench, command: &str) -> Result<String, String> {
-    let deadline = bench.options.timeout + PATIENCE;
+    let deadline = bench.options.timeout + LIBVIRT_TIMEOUT;
     let ask = || bench.libvirt.with(|session| session.run(command, deadline));
     bench.pool().install(ask).map_err(|error| error.to_string())
 }

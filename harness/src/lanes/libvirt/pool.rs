@@ -8,7 +8,7 @@ use super::maps;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::host::libvirt::map_folder;
 use crate::util::cancel::Cancel;
-use crate::vmm::libvirt::guest::PATIENCE;
+use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
 use crate::vmm::libvirt::session::{Session, SessionError};
 
 /// One libvirt for each guest that runs at once, and the installed `cpu_map`.
@@ -77,7 +77,7 @@ impl Libvirt {
         let mut session = match idle {
             Some(session) => session,
             None => {
-                let deadline = self.timeout + PATIENCE;
+                let deadline = self.timeout + LIBVIRT_TIMEOUT;
                 Session::start(&self.cache, deadline, &self.cancel)?
             }
         };

@@ -2,7 +2,7 @@
 
 use super::at::At;
 use super::{Gatherer, told};
-use crate::explain::host::{number, option, owner, why_not, word};
+use crate::explain::host::{clearing_parameter, number, option, owner, why_not};
 use crate::explain::{Claim, HostEvidence, State};
 use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
@@ -23,7 +23,7 @@ impl Gatherer<'_> {
             },
             word: words
                 .zip(flag)
-                .and_then(|(words, flag)| word(words, flag, number(self.field)))
+                .and_then(|(words, flag)| clearing_parameter(words, flag, number(self.field)))
                 .map(str::to_owned),
             option: option(&layer.kernel.modules, &self.field.name).or_else(|| {
                 let owner = owner(self.field)?;

@@ -10,7 +10,7 @@ use crate::results::{Status, migration::Outcome};
 use crate::util::process::Ending;
 use crate::vmm::failure::{is_refusal_by_enforce, without_tcg_warnings};
 use crate::vmm::guest::Boot;
-use crate::vmm::migrate::told::{End, Migrated, Side, Stage};
+use crate::vmm::migrate::outcome::{End, Migrated, Side, Stage};
 
 /// How one ended that did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +50,9 @@ pub fn stopped(ran: &Migrated, cpu: &str, timeout: Duration) -> Stopped {
         Stage::Dump => Stopped::broke(guest_broke(Side::Source, ran, timeout)),
         Stage::Save => Stopped::broke(unsaved(ran)),
         Stage::Stream | Stage::Resume => failed(ran),
-        Stage::Plug if !ran.words.is_empty() => Stopped::broke(format!(
+        Stage::Plug if !ran.message.is_empty() => Stopped::broke(format!(
             "failed to plug in a vCPU on the destination: {}",
-            ran.words
+            ran.message
         )),
         _ => Stopped::broke(guest_broke(Side::Destination, ran, timeout)),
     }
@@ -69,13 +69,13 @@ fn refused(ran: &Migrated, cpu: &str) -> Stopped {
         .filter(|(side, _)| ran.sides.contains(side))
         .collect();
     let refusal = |end: &End| matches!(end.ending, Ending::Exited(status) if status != 0);
-    if ran.words.is_empty() && !own.iter().all(|(_, end)| refusal(end)) {
+    if ran.message.is_empty() && !own.iter().all(|(_, end)| refusal(end)) {
         let told: Vec<_> = own.iter().map(|(side, end)| told(*side, end)).collect();
         let told = told.join(", and ");
         return Stopped::broke(format!("before the migration began {told}"));
     }
-    let by = |side: Side, words: &str| format!("by the {}: {words}", side.word());
-    let told: Vec<String> = match ran.words.as_str() {
+    let by = |side: Side, words: &str| format!("by the {}: {words}", side.name());
+    let told: Vec<String> = match ran.message.as_str() {
         "" => own
             .iter()
             .map(|(side, end)| by(*side, &words(&end.stderr)))
@@ -91,7 +91,7 @@ fn refused(ran: &Migrated, cpu: &str) -> Stopped {
         .all(|(_, end)| is_refusal_by_enforce(&end.stderr));
     let message = told.join("; ");
     Stopped {
-        status: if asked && enforced && ran.words.is_empty() {
+        status: if asked && enforced && ran.message.is_empty() {
             Status::Pass
         } else {
             Status::Error
@@ -104,7 +104,7 @@ fn refused(ran: &Migrated, cpu: &str) -> Stopped {
 
 /// The file did not take it, or the source died over it: nothing about the destination.
 fn unsaved(ran: &Migrated) -> String {
-    match (ran.words.as_str(), &ran.source) {
+    match (ran.message.as_str(), &ran.source) {
         ("", Some(end)) => format!("while saving {}", told(Side::Source, end)),
         (words, _) => format!("the source failed to save the guest: {words}"),
     }
@@ -122,7 +122,7 @@ fn failed(ran: &Migrated) -> Stopped {
     }
     let late =
         |(side, end): &(Side, &End)| ran.sides.contains(side) && end.ending == Ending::TimedOut;
-    if ran.words.is_empty() && ended(ran).any(|end| late(&end)) {
+    if ran.message.is_empty() && ended(ran).any(|end| late(&end)) {
         let what = match ran.stage {
             Stage::Resume => "the destination took the stream and never became running",
             _ => "the stream never ended",
@@ -137,7 +137,7 @@ fn failed(ran: &Migrated) -> Stopped {
     let said = refused
         .map(|end| words(&end.stderr))
         .filter(|said| !said.is_empty());
-    let own = Some(ran.words.clone()).filter(|words| !words.is_empty());
+    let own = Some(ran.message.clone()).filter(|words| !words.is_empty());
     let silent = || {
         refused.map_or_else(
             || "no reason given".to_owned(),
@@ -160,7 +160,7 @@ fn guest_broke(side: Side, ran: &Migrated, timeout: Duration) -> String {
         Side::Destination => (&ran.destination, &ran.after),
     };
     let Some(End { ending, stderr }) = end.clone() else {
-        return format!("the {} is gone", side.word());
+        return format!("the {} is gone", side.name());
     };
     let boot = Boot {
         command: Vec::new(),
@@ -176,19 +176,19 @@ fn guest_broke(side: Side, ran: &Migrated, timeout: Duration) -> String {
         Stage::Reset => "after the reset ",
         _ => "",
     };
-    let why = match ran.words.as_str() {
+    let why = match ran.message.as_str() {
         "" => boot.failure(None, timeout).message,
         words => words.to_owned(),
     };
-    format!("{when}on the {}: {why}", side.word())
+    format!("{when}on the {}: {why}", side.name())
 }
 
 /// How a QEMU ended, with its words.
 fn told(side: Side, end: &End) -> String {
     let how = end.ending;
     match words(&end.stderr) {
-        said if said.is_empty() => format!("the {} {how}", side.word()),
-        said => format!("the {} {how}; stderr: {said}", side.word()),
+        said if said.is_empty() => format!("the {} {how}", side.name()),
+        said => format!("the {} {how}; stderr: {said}", side.name()),
     }
 }
 

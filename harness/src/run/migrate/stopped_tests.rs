@@ -12,7 +12,7 @@ fn ran(stage: Stage, sides: &[Side], words: &str, ends: [Option<End>; 2]) -> Mig
     Migrated {
         stage,
         sides: sides.to_vec(),
-        words: words.to_owned(),
+        message: words.to_owned(),
         source,
         destination,
         before: Vec::new(),

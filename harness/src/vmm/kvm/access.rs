@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_not_kvm_is_told() {
+    fn a_device_that_is_not_kvm_is_reported() {
         let error = open_at(Path::new("/dev/null")).err();
         assert_eq!(
             error.map(|error| error.to_string()).as_deref(),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn another_hypervisor_is_told_apart() {
+    fn another_hypervisor_is_reported_apart() {
         let busy = kvm_ioctls::Error::new(Errno::BUSY.raw_os_error());
         assert_eq!(KvmError::ioctl("KVM_CREATE_VM", busy), KvmError::Busy);
     }

@@ -40,13 +40,14 @@ impl Machine {
         vcpus: u32,
         ram: &Mapping,
     ) -> Result<Machine, KvmError> {
-        let told = |ioctl| move |error| KvmError::ioctl(ioctl, error);
-        let vm = kvm.create_vm().map_err(told("KVM_CREATE_VM"))?;
+        let failed = |ioctl| move |error| KvmError::ioctl(ioctl, error);
+        let vm = kvm.create_vm().map_err(failed("KVM_CREATE_VM"))?;
         vm.set_identity_map_address(IDENTITY_MAP)
-            .map_err(told("KVM_SET_IDENTITY_MAP_ADDR"))?;
-        vm.set_tss_address(TSS).map_err(told("KVM_SET_TSS_ADDR"))?;
+            .map_err(failed("KVM_SET_IDENTITY_MAP_ADDR"))?;
+        vm.set_tss_address(TSS)
+            .map_err(failed("KVM_SET_TSS_ADDR"))?;
         // Before the vCPUs: they get their local APICs from it, without which no second one could be started.
-        vm.create_irq_chip().map_err(told("KVM_CREATE_IRQCHIP"))?;
+        vm.create_irq_chip().map_err(failed("KVM_CREATE_IRQCHIP"))?;
         // One region, for each costs a grace period (kvm_main.c, kvm_swap_active_memslots).
         let region = kvm_userspace_memory_region {
             slot: 0,
@@ -56,7 +57,8 @@ impl Machine {
             userspace_addr: ram.address(),
         };
         // SAFETY: the range is a shared mapping of a file of that size, which the caller keeps until the VM is gone.
-        unsafe { vm.set_user_memory_region(region) }.map_err(told("KVM_SET_USER_MEMORY_REGION"))?;
+        unsafe { vm.set_user_memory_region(region) }
+            .map_err(failed("KVM_SET_USER_MEMORY_REGION"))?;
         let mut machine = Machine {
             vcpus: Vec::new(),
             given: Vec::new(),
@@ -70,26 +72,26 @@ impl Machine {
     }
 
     fn add_vcpu(&mut self, id: u32, table: CpuidTable) -> Result<(), KvmError> {
-        let told = |ioctl| move |error| KvmError::ioctl(ioctl, error);
+        let failed = |ioctl| move |error| KvmError::ioctl(ioctl, error);
         let vcpu = self
             .vm
             .create_vcpu(id.into())
-            .map_err(told("KVM_CREATE_VCPU"))?;
+            .map_err(failed("KVM_CREATE_VCPU"))?;
         let rows = table
             .to_kvm()
             .ok_or(KvmError::Lacks("room for so many CPUID entries".into()))?;
-        vcpu.set_cpuid2(&rows).map_err(told("KVM_SET_CPUID2"))?;
+        vcpu.set_cpuid2(&rows).map_err(failed("KVM_SET_CPUID2"))?;
         let set = vcpu
             .get_cpuid2(KVM_MAX_CPUID_ENTRIES)
-            .map_err(told("KVM_GET_CPUID2"))?;
+            .map_err(failed("KVM_GET_CPUID2"))?;
         if id == 0 {
             start_in_low_rom(&vcpu)?;
         }
         // A vCPU is made before it has a table, so KVM resets EDX to 600H; a VMM sets the signature (QEMU: x86_cpu_reset_hold).
         if let Some(row) = table.find(1, 0) {
-            let mut regs = vcpu.get_regs().map_err(told("KVM_GET_REGS"))?;
+            let mut regs = vcpu.get_regs().map_err(failed("KVM_GET_REGS"))?;
             regs.rdx = row.regs[0].into();
-            vcpu.set_regs(&regs).map_err(told("KVM_SET_REGS"))?;
+            vcpu.set_regs(&regs).map_err(failed("KVM_SET_REGS"))?;
         }
         self.vcpus.push(vcpu);
         self.given.push(table);
@@ -101,8 +103,8 @@ impl Machine {
 /// Starts at the reset vector's low alias instead of the one below 4 GiB, which would need a region of its own. The agent's
 /// first instruction, a far jump, goes there anyhow.
 fn start_in_low_rom(vcpu: &VcpuFd) -> Result<(), KvmError> {
-    let told = |ioctl| move |error| KvmError::ioctl(ioctl, error);
-    let mut sregs = vcpu.get_sregs().map_err(told("KVM_GET_SREGS"))?;
+    let failed = |ioctl| move |error| KvmError::ioctl(ioctl, error);
+    let mut sregs = vcpu.get_sregs().map_err(failed("KVM_GET_SREGS"))?;
     sregs.cs.base = ROM_BASE;
-    vcpu.set_sregs(&sregs).map_err(told("KVM_SET_SREGS"))
+    vcpu.set_sregs(&sregs).map_err(failed("KVM_SET_SREGS"))
 }

@@ -28,10 +28,10 @@ use crate::vmm::kvm::access::KvmError;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::memory::GuestMemory;
 
-/// A guest that is gone, and what KVM was told about it.
+/// A guest that is gone, and the CPUID tables that KVM was given for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Direct {
-    /// In the form of every lane; `stderr` holds KVM's words where KVM gave up on the guest.
+    /// In the form of every lane; `stderr` has KVM's error where KVM gave up on the guest.
     pub boot: Boot,
     /// What KVM_SET_CPUID2 was given, by vCPU.
     pub given: Vec<CpuidTable>,
@@ -43,7 +43,7 @@ pub struct Direct {
 /// started.
 ///
 /// # Errors
-/// KVM cannot be used or refuses the VM. All that happens later is told in [`Direct`].
+/// KVM cannot be used or refuses the VM. All that happens later is reported in [`Direct`].
 pub fn boot_direct(
     case: &Case,
     table: &CpuidTable,
@@ -60,7 +60,7 @@ pub fn boot_direct(
         .map_err(|error| system(error.into()))?;
     let mut machine = Machine::new(&kvm, table, case.smp.vcpus(), &ram)?;
     let crew = Crew::start(std::mem::take(&mut machine.vcpus)).map_err(system)?;
-    let (ending, said) = crew.finish(started, options.timeout, cancel);
+    let (ending, error) = crew.finish(started, options.timeout, cancel);
     let (given, kept) = (machine.given.clone(), machine.kept.clone());
     let slots = memory.slots();
     // Taking a VM apart waits for RCU grace periods (kvm_main.c, kvm_destroy_vm), longer than the guest ran; nobody need wait
@@ -74,7 +74,7 @@ pub fn boot_direct(
         console: None,
         command: command(case),
         ending,
-        stderr: said,
+        stderr: error,
         elapsed: started.elapsed(),
         slots,
     };
@@ -86,7 +86,7 @@ fn command(case: &Case) -> Vec<String> {
     // Without a QEMU there is no model: the table is KVM's own, or comes from the file that is named in its place.
     let file = case.qemu.path.as_os_str().is_empty() && case.cpu != SUPPORTED;
     let source = if file { "--table" } else { "--cpu" };
-    let words = [
+    let arguments = [
         "cpuid-fidelity",
         "dump",
         "--lane",
@@ -94,7 +94,7 @@ fn command(case: &Case) -> Vec<String> {
         source,
         &case.cpu,
     ];
-    words
+    arguments
         .map(str::to_owned)
         .into_iter()
         .chain(["--smp".to_owned(), case.smp.as_str().to_owned()])

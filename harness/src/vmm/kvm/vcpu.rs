@@ -33,7 +33,7 @@ pub enum Fault {
         suberror: u32,
         /// Where.
         ip: u64,
-        /// The instruction's bytes, where KVM tells them.
+        /// The instruction's bytes, where KVM gives them.
         bytes: Vec<u8>,
     },
     /// KVM_EXIT_FAIL_ENTRY: the processor refuses the guest's state.
@@ -147,15 +147,15 @@ fn internal(vcpu: &mut VcpuFd) -> Fault {
         let union = &vcpu.get_kvm_run().__bindgen_anon_1;
         (union.internal, union.emulation_failure)
     };
-    // KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES, told in the first of the words behind `ndata`.
-    let told = error.suberror == 1 && error.ndata > 1 && emulation.flags & 1 != 0;
+    // KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES, a bit of the first of the values behind `ndata`.
+    let has_bytes = error.suberror == 1 && error.ndata > 1 && emulation.flags & 1 != 0;
     // SAFETY: the flag says that KVM filled in these fields.
     let bytes = unsafe { emulation.__bindgen_anon_1.__bindgen_anon_1 };
     let length = usize::from(bytes.insn_size).min(bytes.insn_bytes.len());
     Fault::Internal {
         suberror: error.suberror,
         ip,
-        bytes: if told {
+        bytes: if has_bytes {
             bytes.insn_bytes[..length].to_vec()
         } else {
             Vec::new()

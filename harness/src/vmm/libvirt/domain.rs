@@ -100,7 +100,7 @@ impl GuestCpu {
         }
     }
 
-    /// One of the modes that are told by their name alone.
+    /// One of the modes that have nothing but a name.
     pub fn of_mode(mode: &str) -> GuestCpu {
         GuestCpu {
             mode: mode.to_owned(),
@@ -176,7 +176,7 @@ pub struct Wiring<'a> {
 }
 
 /// The domain's XML. The ROM stands in the BIOS's place, RAM is a file that is shared, and there is no other device than those libvirt adds
-/// by itself, but for isa-debug-exit, which ends QEMU, and a debug console whose socket tells that it has.
+/// by itself, but for isa-debug-exit, which ends QEMU, and a debug console whose socket shows that it has.
 pub fn xml(domain: &Domain, wiring: &Wiring<'_>) -> String {
     let Domain {
         name,

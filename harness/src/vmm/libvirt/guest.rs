@@ -20,7 +20,7 @@ use crate::vmm::memory::{GuestMemory, LEAST, megabytes};
 use crate::vmm::monitor::{Answer, Gone, Speaks};
 use crate::vmm::view::RawView;
 
-/// A guest that libvirt started, and what it said of it.
+/// A guest that libvirt started, and what libvirt reports of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Started {
     /// The guest's end.
@@ -29,10 +29,10 @@ pub struct Started {
     pub live: String,
 }
 
-/// Boots the guest of `domain` with the ROM at `rom` and waits for its end. `case` and `options` say what the agent is told.
+/// Boots the guest of `domain` with the ROM at `rom` and waits for its end. `case` and `options` say what the agent is asked for.
 ///
 /// # Errors
-/// libvirt refuses the domain, or is gone. What happens to the guest later is told in [`Boot`].
+/// libvirt refuses the domain, or is gone. What happens to the guest later is reported in [`Boot`].
 pub fn boot(
     session: &mut Session,
     domain: &Domain,
@@ -88,7 +88,7 @@ fn ending(slots: &[crate::vmm::memory::Slot]) -> Ending {
 }
 
 /// What libvirt itself may take beyond the guest's own time: it looks at a QEMU binary that it has not seen before in seconds, not in milliseconds.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const LIBVIRT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A domain that is there.
 struct Guest<'a> {
@@ -124,8 +124,8 @@ impl<'a> Guest<'a> {
         let file = session.file(&format!("{}.xml", session.domains));
         std::fs::write(&file, xml(&domain, &wiring)).map_err(failed)?;
         let command = format!("create --paused {}", file.display());
-        let created = session.run(&command, deadline + PATIENCE);
-        created.map_err(|error| told(error, &file))?;
+        let created = session.run(&command, deadline + LIBVIRT_TIMEOUT);
+        created.map_err(|error| without_file_name(error, &file))?;
         Ok(Guest {
             session,
             name,
@@ -178,7 +178,7 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// QEMU's command line as libvirt made it, and what QEMU said.
+    /// QEMU's command line as libvirt made it, and what QEMU wrote to its standard error.
     fn log(&self) -> (Vec<String>, String) {
         let file = self.session.file(&format!("log/qemu/{}.log", self.name));
         split_log(&std::fs::read_to_string(file).unwrap_or_default())
@@ -186,7 +186,7 @@ impl<'a> Guest<'a> {
 }
 
 /// A refusal without the name of our own file, which means nothing to anybody.
-fn told(error: SessionError, file: &Path) -> SessionError {
+fn without_file_name(error: SessionError, file: &Path) -> SessionError {
     match error {
         SessionError::Refused(text) => {
             let ours = format!("Failed to create domain from {}: ", file.display());
@@ -236,13 +236,14 @@ fn split_log(log: &str) -> (Vec<String>, String) {
             break;
         }
     }
-    let said = lines.filter(|line| !line.contains("is tainted") && !line.contains("shutting down"));
+    let stderr =
+        lines.filter(|line| !line.contains("is tainted") && !line.contains("shutting down"));
     // `2026-11-25T11:23:08.972869Z qemu-system-x86_64: …` (-msg timestamp=on)
-    let said = said.map(|line| match line.split_once("Z ") {
+    let stderr = stderr.map(|line| match line.split_once("Z ") {
         Some((time, rest)) if time.contains('T') && !time.contains(' ') => rest,
         _ => line,
     });
-    (command, said.collect::<Vec<_>>().join("\n"))
+    (command, stderr.collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]
@@ -250,13 +251,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_gives_the_command_line_and_what_was_said() {
+    fn a_log_gives_the_command_line_and_qemus_messages() {
         let log = "2026-11-25 11:23:08.936+0000: starting up libvirt version: 9.0.0, package: x\nLC_ALL=C \\\nPATH=/bin \\\n\
                    /opt/qemu \\\n-name guest=a,debug-threads=on \\\n-object '{\"a\":\"b c\"}' \\\n-cpu EPYC,avx=off\n\
                    2026-11-25 11:23:08.936+0000: Domain id=1 is tainted: custom-argv\n\
                    2026-11-25T11:23:08.972869Z qemu: warning: x\n\
                    2026-11-25 11:23:09.1+0000: shutting down, reason=crashed\n";
-        let (command, said) = split_log(log);
+        let (command, stderr) = split_log(log);
         assert_eq!(
             command,
             [
@@ -269,6 +270,6 @@ mod tests {
                 "EPYC,avx=off"
             ]
         );
-        assert_eq!(said, "qemu: warning: x");
+        assert_eq!(stderr, "qemu: warning: x");
     }
 }

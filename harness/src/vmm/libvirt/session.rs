@@ -18,22 +18,22 @@ use crate::vmm::failure::{BootFailure, BootFailureKind};
 /// Most bytes of an answer; `domcapabilities` has some 30,000.
 const LONGEST: usize = 16 << 20;
 
-/// Why libvirt did not do what it was told.
+/// Why libvirt failed to do a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// It could not be started.
     #[error("failed to start libvirt: {0}")]
     Start(String),
-    /// It refused; its own words.
+    /// It refused, with this message.
     #[error("libvirt: {0}")]
     Refused(String),
     /// It ended.
-    #[error("libvirt ended in the middle of “{command}”{said}")]
+    #[error("libvirt ended in the middle of “{command}”{message}")]
     Gone {
         /// What it was doing.
         command: String,
-        /// What it said last.
-        said: String,
+        /// Its last error, after a colon; empty where there is none.
+        message: String,
     },
     /// No answer before the deadline.
     #[error("libvirt gave no answer to “{command}” within {seconds} s")]
@@ -101,8 +101,8 @@ impl Session {
         };
         match session.run("uri", deadline) {
             Ok(_) => Ok(session),
-            Err(SessionError::Gone { said, .. }) => Err(SessionError::Start(
-                said.trim_start_matches([':', ' ']).to_owned(),
+            Err(SessionError::Gone { message, .. }) => Err(SessionError::Start(
+                message.trim_start_matches([':', ' ']).to_owned(),
             )),
             Err(error) => Err(error),
         }
@@ -116,20 +116,20 @@ impl Session {
     /// Runs a command of `virsh` and gives back what it printed.
     ///
     /// # Errors
-    /// libvirt refuses, with its own words, or is gone.
+    /// libvirt refuses, with a message, or is gone.
     pub fn run(&mut self, command: &str, deadline: Duration) -> Result<String, SessionError> {
         self.asked += 1;
         let mark = format!("@@{}@@", self.asked);
-        let gone = |said: &[u8]| SessionError::Gone {
+        let gone = |output: &[u8]| SessionError::Gone {
             command: command.to_owned(),
-            said: last_words(said),
+            message: last_error(output),
         };
         let Some(process) = &mut self.process else {
             return Err(gone(&[]));
         };
         process.extend(deadline);
         let lines = format!("{command}\necho {mark}\n");
-        // One that is gone already has said why, and that is read below.
+        // One that is gone already has written why, and that is read below.
         let _ = self.stream.write_all(lines.as_bytes());
         let end = format!("\n{mark}").into_bytes();
         loop {
@@ -185,7 +185,7 @@ impl Session {
             },
             _ => SessionError::Gone {
                 command,
-                said: last_words(&self.buffer),
+                message: last_error(&self.buffer),
             },
         }
     }
@@ -208,9 +208,9 @@ fn command(root: &Path) -> Vec<OsString> {
         "unshare --user --map-user=1000 --map-group=1000 --pid --fork --kill-child --mount-proc";
     let script = "export TERM=dumb LIBVIRT_LOG_OUTPUTS=3:file:\"$1/libvirt.log\"; unset LIBVIRT_DEFAULT_URI\n\
                   stdbuf -o0 virsh -q -c \"qemu:///embed?root=$1\"; exit $?";
-    let words = namespaces.split(' ').chain(["sh", "-c", script, "sh"]);
-    let words = words.map(OsString::from);
-    words.chain([root.as_os_str().to_owned()]).collect()
+    let arguments = namespaces.split(' ').chain(["sh", "-c", script, "sh"]);
+    let arguments = arguments.map(OsString::from);
+    arguments.chain([root.as_os_str().to_owned()]).collect()
 }
 
 fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -218,20 +218,20 @@ fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
         .position(|window| window == wanted)
 }
 
-fn last_words(said: &[u8]) -> String {
-    let said = String::from_utf8_lossy(said);
-    let errors: Vec<&str> = said
+fn last_error(output: &[u8]) -> String {
+    let output = String::from_utf8_lossy(output);
+    let errors: Vec<&str> = output
         .lines()
         .filter_map(|line| line.strip_prefix("error: "))
         .collect();
-    let words = match errors.last() {
+    let message = match errors.last() {
         Some(error) => error,
-        None => said.trim().lines().next_back().unwrap_or_default(),
+        None => output.trim().lines().next_back().unwrap_or_default(),
     };
-    if words.is_empty() {
+    if message.is_empty() {
         String::new()
     } else {
-        format!(": {words}")
+        format!(": {message}")
     }
 }
 
@@ -245,24 +245,22 @@ fn answered(text: &str) -> Result<String, SessionError> {
         .lines()
         .filter_map(|line| line.strip_prefix("error: "))
         .collect();
-    match errors.is_empty() {
-        true => Ok(text.to_owned()),
-        // The first line only says what failed, the last why.
-        false => {
-            let from = text.find("error: ").unwrap_or(0);
-            let told = text[from..].lines().filter(|line| !line.is_empty());
-            let lines: Vec<&str> = told
-                .map(|line| line.strip_prefix("error: ").unwrap_or(line))
-                .collect();
-            Err(SessionError::Refused(lines.join(": ")))
-        }
+    if errors.is_empty() {
+        return Ok(text.to_owned());
     }
+    // The first line only says what failed, the last why.
+    let from = text.find("error: ").unwrap_or(0);
+    let lines = text[from..].lines().filter(|line| !line.is_empty());
+    let reasons: Vec<&str> = lines
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+        .collect();
+    Err(SessionError::Refused(reasons.join(": ")))
 }
 
 /// What `virsh --version` says.
 ///
 /// # Errors
-/// There is no virsh, or it does not tell.
+/// There is no virsh, or it does not print its version.
 pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
     let failed = |error: std::io::Error| SessionError::Start(format!("virsh: {error}"));
     let (mut stream, theirs) = UnixStream::pair().map_err(failed)?;
@@ -270,9 +268,9 @@ pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
     let deadline = Duration::from_secs(20);
     let process = Process::start_talking(&line, theirs.into(), deadline, cancel).map_err(failed)?;
     process.finish();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).map_err(failed)?;
-    let version = said.trim();
+    let mut output = String::new();
+    stream.read_to_string(&mut output).map_err(failed)?;
+    let version = output.trim();
     if version.split('.').all(|part| part.parse::<u32>().is_ok()) {
         Ok(version.to_owned())
     } else {
@@ -297,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_libvirts_words() {
+    fn a_refusal_keeps_libvirts_message() {
         let text = "virsh # create x\nerror: Failed to create domain from x\nerror: internal error: gone\n\nvirsh # echo @@1@@";
         let refused = answered(text).expect_err("a refusal");
         assert_eq!(
@@ -308,11 +306,11 @@ mod tests {
 
     #[test]
     fn one_that_ends_says_why() {
-        assert_eq!(last_words(b"error: a\nerror: b\n"), ": b");
+        assert_eq!(last_error(b"error: a\nerror: b\n"), ": b");
         assert_eq!(
-            last_words(b"unshare: not permitted\n"),
+            last_error(b"unshare: not permitted\n"),
             ": unshare: not permitted"
         );
-        assert_eq!(last_words(b""), "");
+        assert_eq!(last_error(b""), "");
     }
 }

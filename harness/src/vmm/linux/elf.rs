@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_elf_file_is_told() {
+    fn what_is_no_elf_file_is_reported() {
         assert!(loaded_part(b"#!/bin/sh\n").is_err());
         assert!(module_information(b"").is_err());
     }

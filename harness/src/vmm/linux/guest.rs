@@ -26,14 +26,14 @@ const AREA_CPU: u32 = 32 << 10;
 const RAM: u64 = 256;
 const RAM_CPU: u64 = 4;
 
-/// Words that every guest's kernel gets. Whatever goes wrong shall end the machine: a panic and an oops are reboots, and a
+/// Parameters that every guest's kernel gets. Whatever goes wrong shall end the machine: a panic and an oops are reboots, and a
 /// reboot is the end.
 ///
 /// `quiet`, because each line on a serial port costs a millisecond and the log is read at the end anyway. `no_timer_check` and
 /// `nowatchdog`, because on a busy host the kernel takes TCG's timer for a dead one and then hangs for ever (measured). The rest
 /// leaves out what costs a third of the boot under TCG and has no say in what is reported (measured, 1.8 s → 1.2 s): self-tests
 /// and jitter entropy of the crypto API, the built-in certificates, long grace periods.
-const WORDS: [&str; 11] = [
+const PARAMETERS: [&str; 11] = [
     "console=ttyS0",
     "quiet",
     "panic=-1",
@@ -61,12 +61,12 @@ struct Wiring<'a> {
 }
 
 /// How many times what a guest may take a Linux guest may: it executes a hundred times as much as the agent.
-const PATIENCE: u32 = 3;
+const TIMEOUT_FACTOR: u32 = 3;
 
 /// Boots the Linux guest of `case` and waits for its end; `packed` boots the bzImage as it is.
 ///
 /// # Errors
-/// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is told in [`Boot`].
+/// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is reported in [`Boot`].
 pub fn boot_linux(
     case: &Case,
     ready: &Ready,
@@ -121,7 +121,7 @@ fn run(
 
 /// How long a Linux guest may take.
 pub fn boot_timeout(options: &Options) -> std::time::Duration {
-    options.timeout * PATIENCE
+    options.timeout * TIMEOUT_FACTOR
 }
 
 /// One slot, for the streams of all CPUs.
@@ -134,7 +134,7 @@ fn area(vcpus: u32) -> Config {
     }
 }
 
-/// The kernel's command line: our words, then the case's, which may override them.
+/// The kernel's command line: our parameters, then the case's, which may override them.
 fn command_line(case: &Case, config: &Config) -> String {
     let Config {
         slot_base,
@@ -143,18 +143,18 @@ fn command_line(case: &Case, config: &Config) -> String {
     } = config;
     let mut line = format!(
         "{} memmap={slot_size:#x}${slot_base:#x} fidelity.area={slot_base:x},{slot_size:x}",
-        WORDS.join(" ")
+        PARAMETERS.join(" ")
     );
-    for word in case.linux.iter().flat_map(|guest| &guest.parameters) {
+    for parameter in case.linux.iter().flat_map(|guest| &guest.parameters) {
         line.push(' ');
-        line.push_str(word);
+        line.push_str(parameter);
     }
     line
 }
 
 fn command(case: &Case, wiring: &Wiring<'_>) -> Vec<OsString> {
     let mut line: Vec<OsString> = vec![case.qemu.path.clone().into()];
-    let mut add = |words: &[&str]| line.extend(words.iter().map(OsString::from));
+    let mut add = |arguments: &[&str]| line.extend(arguments.iter().map(OsString::from));
     add(&[
         "-nodefaults",
         "-no-user-config",

@@ -57,12 +57,12 @@ fn the_bytes_do_not_depend_on_the_order() {
 #[test]
 fn folders_come_before_what_is_in_them() {
     let entries = read(&small().to_bytes());
-    let told: Vec<_> = entries
+    let listed: Vec<_> = entries
         .iter()
         .map(|(name, (mode, _))| format!("{mode:o} {name}"))
         .collect();
     assert_eq!(
-        told,
+        listed,
         [
             "40755 dev",
             "20600 dev/console",
@@ -78,9 +78,9 @@ fn folders_come_before_what_is_in_them() {
 #[test]
 fn a_file_is_no_folder() {
     let error = small().file("/init/more", 0o644, Vec::new()).err();
-    let told = error.map(|error| error.to_string());
+    let message = error.map(|error| error.to_string());
     assert_eq!(
-        told.as_deref(),
+        message.as_deref(),
         Some("/init is in the initramfs already, as something else")
     );
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A file with nothing of a bzImage but what tells its release.
+/// A file with nothing of a bzImage but its release.
 pub fn image(release: &str) -> Vec<u8> {
     let mut bytes = vec![0; 0x400];
     bytes[0x202..0x206].copy_from_slice(b"HdrS");
@@ -28,7 +28,7 @@ fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     root
 }
 
-fn told(error: Result<Kernel, KernelError>, root: &Path) -> String {
+fn message(error: Result<Kernel, KernelError>, root: &Path) -> String {
     let text = error.expect_err("an error").to_string();
     text.replace(&root.display().to_string(), "ROOT")
 }
@@ -120,7 +120,7 @@ fn modules_are_named_by_their_folder_or_one_above() {
 }
 
 #[test]
-fn modules_of_another_version_are_told() {
+fn modules_of_another_version_are_reported() {
     let image = image(SPLIT);
     let root = folder(&[
         ("vmlinuz", &image),
@@ -130,24 +130,24 @@ fn modules_of_another_version_are_told() {
     let find =
         |named: &str| Kernel::find(&root.path().join("vmlinuz"), Some(&root.path().join(named)));
     assert_eq!(
-        told(find("other"), root.path()),
+        message(find("other"), root.path()),
         format!("modules of another version: ROOT/other has those of {ONE}, the kernel is {SPLIT}")
     );
     assert_eq!(
-        told(find("empty"), root.path()),
+        message(find("empty"), root.path()),
         "no kernel modules in ROOT/empty: neither is it a folder of lib/modules, nor does it hold one"
     );
-    assert!(told(find("nowhere"), root.path()).starts_with("failed to read ROOT/nowhere: "));
+    assert!(message(find("nowhere"), root.path()).starts_with("failed to read ROOT/nowhere: "));
 }
 
 #[test]
-fn what_is_no_kernel_is_told() {
+fn what_is_no_kernel_is_reported() {
     let root = folder(&[("boot/vmlinuz-1", b"MZ"), ("empty/", b"")]);
     assert_eq!(
-        told(Kernel::find(root.path(), None), root.path()),
+        message(Kernel::find(root.path(), None), root.path()),
         "ROOT/boot/vmlinuz-1 is no bzImage: the signature “HdrS” at 202H is missing"
     );
-    let empty = told(Kernel::find(&root.path().join("empty"), None), root.path());
+    let empty = message(Kernel::find(&root.path().join("empty"), None), root.path());
     assert!(
         empty.starts_with("no kernel image in ROOT/empty: "),
         "{empty}"
@@ -156,7 +156,7 @@ fn what_is_no_kernel_is_told() {
         ("boot/vmlinuz-6.1", &image("6.1.1")),
         ("boot/vmlinuz-6.2", &image("6.2.1")),
     ]);
-    let several = told(Kernel::find(two.path(), None), two.path());
+    let several = message(Kernel::find(two.path(), None), two.path());
     assert!(
         several.starts_with("2 kernel images in ROOT: name one"),
         "{several}"

@@ -3,8 +3,8 @@
 //! [`kernel`] finds an image and what belongs to it: in an unpacked package (one, or several into the same folder), in a
 //! folder of the cache, in a build tree, or as two paths. [`modules`] finds kernel modules and their dependencies, in loading
 //! order. [`packed`] unpacks what is compressed. [`elf`] reads what is asked of ELF files. [`initramfs`] writes the archive that
-//! the kernel unpacks as its root. [`vmlinux`] takes the kernel proper out of its image, [`names`] reads its own names of flags, [`ready`] keeps all that a guest is booted
-//! with, [`guest`] boots one and brings back what its /init reported.
+//! the kernel unpacks as its root. [`vmlinux`] takes the kernel proper out of its image, [`names`] reads its own names
+//! of flags, [`ready`] keeps all that a guest is booted with, [`guest`] boots one and brings back what its /init reported.
 //!
 //! Nothing here starts a process, and nothing needs kmod, depmod, cpio or a decompressor on the host.
 

@@ -92,7 +92,7 @@ impl Modules {
     ///
     /// # Errors
     /// A list or a folder cannot be read.
-    pub fn of(kernel: &Kernel) -> Result<Modules, ModuleError> {
+    pub fn read(kernel: &Kernel) -> Result<Modules, ModuleError> {
         let mut modules = Modules {
             release: kernel.release.clone(),
             folder: kernel.modules.clone(),

@@ -54,7 +54,7 @@ impl Tree {
             modules: Some(self.folder.path().to_owned()),
             config: None,
         };
-        Modules::of(&kernel).expect("modules")
+        Modules::read(&kernel).expect("modules")
     }
 
     fn loaded(&self, names: &[&str]) -> Vec<String> {
@@ -115,7 +115,7 @@ fn a_build_tree_lists_its_objects() {
 }
 
 #[test]
-fn a_missing_dependency_is_told_with_who_needs_it() {
+fn a_missing_dependency_is_reported_with_who_needs_it() {
     let mut files = kvm();
     files.retain(|(name, _)| !name.contains("irqbypass"));
     assert_eq!(
@@ -125,7 +125,7 @@ fn a_missing_dependency_is_told_with_who_needs_it() {
 }
 
 #[test]
-fn a_module_of_another_version_is_told() {
+fn a_module_of_another_version_is_reported() {
     let files = [("kvm.ko", module("", "6.12.0-other"))];
     assert_eq!(
         Tree::new(&files).error(&["kvm"]),
@@ -134,7 +134,7 @@ fn a_module_of_another_version_is_told() {
 }
 
 #[test]
-fn an_unknown_compression_and_a_broken_file_are_told() {
+fn an_unknown_compression_and_a_broken_file_are_reported() {
     let files = [
         ("a.ko.lz4", vec![1]),
         ("b.ko.xz", vec![1]),
@@ -162,7 +162,7 @@ fn the_kvm_of_every_fetched_kernel_is_found() {
         .filter(|folder| folder.path().join("boot").is_dir() || folder.path().join("usr").is_dir())
     {
         let kernel = Kernel::find(&folder.path(), None).expect("a kernel");
-        let modules = Modules::of(&kernel).expect("modules");
+        let modules = Modules::read(&kernel).expect("modules");
         let loaded = modules.with_dependencies(&["kvm_amd"]).expect("kvm_amd");
         let names: Vec<_> = loaded.iter().map(|module| module.name.as_str()).collect();
         assert_eq!(names.last(), Some(&"kvm_amd"), "{}", kernel.release);

@@ -41,7 +41,7 @@ const LONGEST: usize = 40;
 impl Names {
     /// Reads them from a kernel's ELF file; `None` where it has no such tables, as it is with a 32-bit kernel.
     pub fn read(elf: &[u8]) -> Option<Names> {
-        let image = Image::of(elf)?;
+        let image = Image::parse(elf)?;
         let starts = image.starts();
         let table = |which: usize| {
             let start = starts[which]?;
@@ -71,7 +71,7 @@ impl Names {
 struct Image<'a>(Vec<(u64, &'a [u8])>);
 
 impl<'a> Image<'a> {
-    fn of(elf: &'a [u8]) -> Option<Image<'a>> {
+    fn parse(elf: &'a [u8]) -> Option<Image<'a>> {
         let header = FileHeader64::<LittleEndian>::parse(elf).ok()?;
         let endian = header.endian().ok()?;
         let segments = header.program_headers(endian, elf).ok()?;

@@ -169,7 +169,7 @@ fn root(kernel: &Kernel) -> Result<(Initramfs, Option<ModuleError>), EntryError>
         root.folder(folder)?;
     }
     root.file("/init", 0o755, LINUX_INIT.to_vec())?;
-    let modules = match Modules::of(kernel) {
+    let modules = match Modules::read(kernel) {
         Ok(modules) => modules.with_dependencies(&[MSR]),
         Err(error) => Err(error),
     };

@@ -29,7 +29,7 @@ pub struct Machine {
     pub memory: GuestMemory,
     debug: UnixStream,
     serial: UnixStream,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// What a machine is started with.
@@ -45,11 +45,11 @@ pub struct Parts<'a> {
     /// Files to keep open under the same numbers.
     pub inherit: &'a [BorrowedFd<'a>],
     /// How long each thing that it is asked to do may take.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
 impl Machine {
-    /// Starts it. What comes of that is told by [`Machine::greet`].
+    /// Starts it. [`Machine::greet`] shows what comes of that.
     ///
     /// # Errors
     /// The program cannot be started, or the kernel refuses RAM or sockets.
@@ -74,17 +74,17 @@ impl Machine {
             .into_iter()
             .chain(parts.inherit.iter().copied())
             .collect();
-        let monitor = Monitor::start(line, &files, parts.patience, cancel)?;
+        let monitor = Monitor::start(line, &files, parts.timeout, cancel)?;
         Ok(Machine {
             monitor,
             memory,
             debug,
             serial,
-            patience: parts.patience,
+            timeout: parts.timeout,
         })
     }
 
-    /// Waits until it answers, and has it tell how migrations go.
+    /// Waits until it answers, and asks it for events of a migration.
     ///
     /// # Errors
     /// It is gone: most often because it refused its command line.
@@ -105,7 +105,7 @@ impl Machine {
 
     /// Gives it as much time as it had at its start.
     pub fn extend(&mut self) {
-        self.monitor.extend(self.patience);
+        self.monitor.extend(self.timeout);
     }
 
     /// Waits until the agent says that its dump is complete; what each vCPU left.
@@ -139,7 +139,7 @@ impl Machine {
     /// Has the agent end the guest, and QEMU with it.
     pub fn quit(mut self) -> Finished {
         self.extend();
-        // Where it is gone already its end tells more than this could.
+        // Where it is gone already its end shows more than this could.
         let _ = self.serial.write_all(&[COMMAND_QUIT]);
         self.monitor.finish()
     }
@@ -162,11 +162,11 @@ fn arguments(incoming: bool, debug: &UnixStream, serial: &UnixStream) -> Vec<Str
         let fd = socket.as_raw_fd();
         ["-chardev".to_owned(), format!("socket,id={id},fd={fd}")]
     };
-    let mut words = [socket("debug", debug), socket("com1", serial)].concat();
+    let mut arguments = [socket("debug", debug), socket("com1", serial)].concat();
     let port = format!("isa-debugcon,iobase={DEBUG_PORT:#x},chardev=debug");
-    words.extend(["-device", &port, "-serial", "chardev:com1"].map(str::to_owned));
+    arguments.extend(["-device", &port, "-serial", "chardev:com1"].map(str::to_owned));
     if incoming {
-        words.extend(["-incoming", "defer"].map(str::to_owned));
+        arguments.extend(["-incoming", "defer"].map(str::to_owned));
     }
-    words
+    arguments
 }

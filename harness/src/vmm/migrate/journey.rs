@@ -8,7 +8,7 @@ use fidelity_protocol::config::{Config, FLAG_MARK, FLAG_WAIT};
 use serde_json::{Value, json};
 
 use super::end::{Machine, Parts};
-use super::told::{Migrated, Side, Stage, Statistics};
+use super::outcome::{Migrated, Side, Stage, Statistics};
 use super::way::Stream;
 use crate::case::guest::Case;
 use crate::case::migration::{Journey, Way};
@@ -22,14 +22,14 @@ use crate::vmm::start::StartError;
 enum Halt {
     /// A QEMU ended, or was ended.
     Gone(Side),
-    /// A QEMU refused or failed, in its own words.
-    Said(Side, String),
+    /// A QEMU refused or failed, with its error message.
+    Refused(Side, String),
 }
 
 /// Migrates the guest of `from` to `to`, which differ in their QEMU.
 ///
 /// # Errors
-/// A QEMU cannot be started, or the kernel refuses RAM, sockets or the file. All that happens later is told in [`Migrated`].
+/// A QEMU cannot be started, or the kernel refuses RAM, sockets or the file. All that happens later is reported in [`Migrated`].
 pub fn migrate(
     from: &Case,
     to: &Case,
@@ -64,7 +64,7 @@ fn run(
             config,
             incoming,
             inherit: inherit.as_slice(),
-            patience: options.timeout,
+            timeout: options.timeout,
         };
         Machine::start(&parts, cancel)
     };
@@ -79,7 +79,7 @@ fn run(
     stream.handed_over();
     let halted = pair.travel(&mut stream, journey).err();
     drop(stream);
-    let mut migrated = pair.told(halted);
+    let mut migrated = pair.finish(halted);
     migrated.elapsed = started.elapsed();
     Ok(migrated)
 }
@@ -98,7 +98,7 @@ struct Pair {
     destination: Option<Machine>,
     migrated: Migrated,
     vcpus: u32,
-    /// Whether the destination has been told to listen.
+    /// Whether the destination listens already.
     receiving: bool,
 }
 
@@ -135,7 +135,7 @@ impl Pair {
         Ok(())
     }
 
-    /// Both, so that a refusal is told of both.
+    /// Greets both, so that the refusals of both are reported.
     fn greet(&mut self) -> Result<(), Halt> {
         let mut halted = Ok(());
         for (side, machine) in [
@@ -145,7 +145,7 @@ impl Pair {
             let Some(machine) = machine else { continue };
             let halt = match machine.greet() {
                 Ok(Ok(_)) => continue,
-                Ok(Err(words)) => Halt::Said(side, words),
+                Ok(Err(message)) => Halt::Refused(side, message),
                 Err(Gone) => Halt::Gone(side),
             };
             self.migrated.sides.push(side);
@@ -189,21 +189,21 @@ impl Pair {
         let status = source.monitor.event(ended);
         let status = status.map_err(|Gone| Halt::Gone(Side::Source))?;
         if status != "completed" {
-            let told = asked(source.execute("query-migrate", json!({})), Side::Source)?;
-            let words = told["error-desc"].as_str().unwrap_or(&status);
-            return Err(Halt::Said(Side::Source, words.to_owned()));
+            let answer = asked(source.execute("query-migrate", json!({})), Side::Source)?;
+            let message = answer["error-desc"].as_str().unwrap_or(&status);
+            return Err(Halt::Refused(Side::Source, message.to_owned()));
         }
         Ok(())
     }
 
-    /// The guest runs elsewhere: the source tells what it took, and ends. Not before: it says "completed" first and counts then
+    /// The guest runs elsewhere: the source reports what it took, and ends. Not before: it says "completed" first and counts then
     /// (migration_completion and migration_calculate_complete in QEMU's migration/migration.c).
     fn let_go(&mut self) {
         let Some(mut source) = self.source.take() else {
             return;
         };
-        if let Ok(Ok(told)) = source.execute("query-migrate", json!({})) {
-            self.migrated.statistics = statistics(&told);
+        if let Ok(Ok(answer)) = source.execute("query-migrate", json!({})) {
+            self.migrated.statistics = statistics(&answer);
         }
         self.migrated.source = Some(source.kill().into());
     }
@@ -234,27 +234,27 @@ impl Pair {
         Ok(())
     }
 
-    /// Ends what still runs, each in the way that tells most.
-    fn told(mut self, halted: Option<Halt>) -> Migrated {
+    /// Ends what still runs, each in the way that shows most.
+    fn finish(mut self, halted: Option<Halt>) -> Migrated {
         let stage = self.migrated.stage;
         match halted {
             None => {}
             Some(Halt::Gone(side)) => self.migrated.sides.push(side),
-            Some(Halt::Said(side, words)) => {
+            Some(Halt::Refused(side, message)) => {
                 self.migrated.sides.push(side);
-                self.migrated.words = words;
+                self.migrated.message = message;
             }
         }
         self.migrated.sides.sort();
         self.migrated.sides.dedup();
         let own = self.migrated.sides.clone();
         if let Some(source) = self.source.take() {
-            let over = own.contains(&Side::Source) && self.migrated.words.is_empty();
+            let over = own.contains(&Side::Source) && self.migrated.message.is_empty();
             let finished = if over { source.finish() } else { source.kill() };
             self.migrated.source = Some(finished.into());
         }
         if let Some(destination) = self.destination.take() {
-            let over = own.contains(&Side::Destination) && self.migrated.words.is_empty();
+            let over = own.contains(&Side::Destination) && self.migrated.message.is_empty();
             let finished = match stage {
                 Stage::Quit => destination.quit(),
                 // Its stream has ended: it says what it made of that, and ends.
@@ -294,7 +294,7 @@ fn machine(machine: &mut Option<Machine>, side: Side) -> Result<&mut Machine, Ha
 fn asked(answer: Result<Result<Value, String>, Gone>, side: Side) -> Result<Value, Halt> {
     match answer {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(words)) => Err(Halt::Said(side, words)),
+        Ok(Err(message)) => Err(Halt::Refused(side, message)),
         Err(Gone) => Err(Halt::Gone(side)),
     }
 }
@@ -312,12 +312,12 @@ fn named(name: &str) -> impl Fn(&Value) -> Option<()> {
 }
 
 /// `None` where it has not counted yet, which 7.2 and older often have not.
-fn statistics(told: &Value) -> Option<Statistics> {
+fn statistics(answer: &Value) -> Option<Statistics> {
     let number = |value: &Value| value.as_u64().filter(|number| *number > 0);
     Some(Statistics {
-        total_ms: number(&told["total-time"])?,
-        downtime_ms: told["downtime"].as_u64()?,
-        ram_bytes: number(&told["ram"]["transferred"])?,
+        total_ms: number(&answer["total-time"])?,
+        downtime_ms: answer["downtime"].as_u64()?,
+        ram_bytes: number(&answer["ram"]["transferred"])?,
     })
 }
 
@@ -333,8 +333,8 @@ fn plug(destination: &mut Machine) -> Result<(), Halt> {
     // QEMU lists them from the last to the first.
     let slot = slots.as_array().into_iter().flatten().rev().find(free);
     let Some(slot) = slot else {
-        let words = "there is no room for a further vCPU: -smp has no maxcpus above its count";
-        return Err(Halt::Said(side, words.to_owned()));
+        let message = "there is no room for a further vCPU: -smp has no maxcpus above its count";
+        return Err(Halt::Refused(side, message.to_owned()));
     };
     let mut arguments = slot["props"].clone();
     arguments["driver"] = slot["type"].clone();

@@ -4,13 +4,14 @@
 //! destination. The two QEMUs share nothing: each has RAM of its own, and the destination's is blank, so that whatever is read there
 //! came through the stream, the mailbox included (no `x-ignore-shared`).
 //!
-//! [`end`] is one of the two QEMUs, [`way`] how the stream goes, [`journey`] the order of it all, [`told`] what it brings back. Nothing polls: QEMU's events
-//! (migration capability `events`) and the agent's byte on the debug port are what is waited for.
+//! [`end`] is one of the two QEMUs, [`way`] how the stream goes, [`journey`] the order of it all, [`outcome`] what it brings back.
+//! Nothing polls: QEMU's
+//! events (migration capability `events`) and the agent's byte on the debug port are what is waited for.
 
 pub mod end;
 pub mod journey;
-pub mod told;
+pub mod outcome;
 pub mod way;
 
 pub use journey::migrate;
-pub use told::{End, Migrated, STAGES, Side, Stage, Statistics};
+pub use outcome::{End, Migrated, STAGES, Side, Stage, Statistics};

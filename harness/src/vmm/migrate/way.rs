@@ -119,7 +119,7 @@ impl Stream {
                 send_fd(source, theirs.as_fd())
             }
             Stream::File(save) => match source.execute("migrate", uri(&save.name()))? {
-                Err(words) if unknown(&words) => {
+                Err(message) if unknown(&message) => {
                     // That attempt counts as a migration that failed (7.2's qmp_migrate), and there was an event to say so.
                     source.monitor.forget_events();
                     send_fd(source, save.file.as_fd())
@@ -143,7 +143,7 @@ impl Stream {
         // A file behind `fd:` is one open file for all three of us, and the source has left it at its end.
         seek(&save.file, SeekFrom::Start(0)).map_err(|_| Gone)?;
         match destination.execute("migrate-incoming", uri(&save.name()))? {
-            Err(words) if unknown(&words) => {
+            Err(message) if unknown(&message) => {
                 let number = format!("fd:{}", save.file.as_raw_fd());
                 destination.execute("migrate-incoming", uri(&number))
             }
@@ -164,9 +164,9 @@ fn uri(uri: &str) -> Value {
 }
 
 /// Whether QEMU does not know the way at all (`migrate_uri_parse` and its forerunners: "unknown migration protocol: %s").
-fn unknown(words: &str) -> bool {
-    words.contains("unknown migration protocol")
-        || words.contains("Parameter 'uri' expects a valid migration protocol")
+fn unknown(message: &str) -> bool {
+    message.contains("unknown migration protocol")
+        || message.contains("Parameter 'uri' expects a valid migration protocol")
 }
 
 fn send_fd(source: &mut Machine, file: BorrowedFd<'_>) -> Result<Answer, Gone> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::util::process::{Ending, Finished};
 use crate::vmm::memory::Slot;
 
-/// One of the two.
+/// One of the two QEMUs of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -18,8 +18,8 @@ pub enum Side {
 }
 
 impl Side {
-    /// As told.
-    pub fn word(self) -> &'static str {
+    /// `source` or `destination`.
+    pub fn name(self) -> &'static str {
         match self {
             Side::Source => "source",
             Side::Destination => "destination",
@@ -27,7 +27,7 @@ impl Side {
     }
 }
 
-/// What was being done.
+/// What a migration was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Stage {
     /// Starting a QEMU, until it answers.
@@ -62,7 +62,7 @@ pub const STAGES: u32 = 10;
 pub struct End {
     /// How it ended; [`Ending::TimedOut`] as well where it was killed because it had done its part.
     pub ending: Ending,
-    /// What it said.
+    /// What it wrote to its standard error.
     pub stderr: String,
 }
 
@@ -84,8 +84,9 @@ pub struct Migrated {
     pub stage: Stage,
     /// Who stopped it; both where neither QEMU would start.
     pub sides: Vec<Side>,
-    /// What QEMU said over QMP where it refused or failed; empty where it ended instead.
-    pub words: String,
+    /// QEMU's QMP error message where it refused or failed; empty where it ended instead.
+    #[serde(rename = "words")]
+    pub message: String,
     /// The source.
     pub source: Option<End>,
     /// The destination.
@@ -98,7 +99,7 @@ pub struct Migrated {
     pub plugged: Option<Vec<Slot>>,
     /// The same after a reset, likewise.
     pub reset: Option<Vec<Slot>>,
-    /// What the source said of it.
+    /// What the source reported of it.
     pub statistics: Option<Statistics>,
     /// From before the first start to the last end.
     pub elapsed: Duration,
@@ -110,7 +111,7 @@ impl Migrated {
         Migrated {
             stage: Stage::Start,
             sides: Vec::new(),
-            words: String::new(),
+            message: String::new(),
             source: None,
             destination: None,
             before: Vec::new(),

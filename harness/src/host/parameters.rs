@@ -1,8 +1,8 @@
 //! What of a kernel's command line takes features from it, and how the kernel numbers features.
 
-/// Words of the kernel's command line, and the /proc/cpuinfo flags that they take
+/// Parameters of the kernel's command line, and the /proc/cpuinfo flags that they take
 /// (Documentation/admin-guide/kernel-parameters.txt).
-const WORDS: [(&str, &[&str]); 14] = [
+const PARAMETERS: [(&str, &[&str]); 14] = [
     (
         "noxsave",
         &[
@@ -24,18 +24,22 @@ const WORDS: [(&str, &[&str]); 14] = [
     ("tsx=off", &["rtm", "hle"]),
 ];
 
-/// The word of a kernel's command line that takes the flag of /proc/cpuinfo from the host. `number` is the kernel's for the same
+/// The parameter of a kernel's command line that takes the flag of /proc/cpuinfo from the host. `number` is the kernel's for the same
 /// feature: names are understood since Linux 5.17, numbers always.
-pub fn word<'a>(command_line: &'a [String], flag: &str, number: Option<u32>) -> Option<&'a str> {
-    let is_it = |one: &str| one == flag || (number.is_some() && one.parse().ok() == number);
-    let takes = |word: &str| match word.strip_prefix("clearcpuid=") {
+pub fn clearing_parameter<'a>(
+    command_line: &'a [String],
+    flag: &str,
+    number: Option<u32>,
+) -> Option<&'a str> {
+    let is_it = |name: &str| name == flag || (number.is_some() && name.parse().ok() == number);
+    let takes = |parameter: &str| match parameter.strip_prefix("clearcpuid=") {
         Some(list) => list.split(',').any(is_it),
-        None => WORDS
+        None => PARAMETERS
             .iter()
-            .any(|(known, flags)| *known == word && flags.contains(&flag)),
+            .any(|(known, flags)| *known == parameter && flags.contains(&flag)),
     };
-    let mut words = command_line.iter().map(String::as_str);
-    words.find(|word| takes(word))
+    let mut parameters = command_line.iter().map(String::as_str);
+    parameters.find(|parameter| takes(parameter))
 }
 
 /// The words of flags that the kernel copies from CPUID whole: index, leaf, subleaf, register 0 to 3 (enum cpuid_leafs in
