@@ -2,8 +2,8 @@
 
 use clap::Args;
 use cpuid_fidelity::case::{Lane, Topology};
-use cpuid_fidelity::explain::ladder;
-use cpuid_fidelity::report::ladder::{Asked, object, text};
+use cpuid_fidelity::explain::layers;
+use cpuid_fidelity::report::layers::{Asked, object, text};
 use cpuid_fidelity::run::explain;
 use cpuid_fidelity::run::explain::gather;
 
@@ -35,7 +35,7 @@ pub struct Explain {
     pub kernel: Kernel,
 }
 
-/// Prints the ladder; the exit status.
+/// Prints what each layer makes of the feature; returns the exit status.
 pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let field = feature(&context.store.table, &arguments.feature)?;
     let qemu = one_qemu(&context.inventory()?)?;
@@ -51,7 +51,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let case = place::case(context, &guest)?;
     let engine = context.engine()?;
     let (evidence, broken) = gather(&engine, &case, field);
-    let rungs = ladder(&evidence);
+    let rows = layers(&evidence);
     let bit = explain::place(field);
     let asked = Asked {
         case: &case,
@@ -60,9 +60,9 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         lab: case.host.as_ref().map(|host| host.label()),
     };
     if arguments.json {
-        print(&format!("{}\n", object(asked, &rungs)))
+        print(&format!("{}\n", object(asked, &rows)))
     } else {
-        print(&text(asked, &rungs))
+        print(&text(asked, &rows))
     }
     if let Some(reason) = broken {
         eprintln!("ERROR {reason}");

@@ -6,18 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::linux::Loss;
 
-/// A cause, told at the layer that lost the feature.
+/// A cause, recorded at the layer that lost the feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Cause {
     /// The processor has not got it.
     NotInHardware,
-    /// A word of the host kernel's command line takes it.
+    /// A parameter of the host kernel's command line takes it.
     KernelCommandLine {
         /// `clearcpuid=avx2`.
-        word: String,
+        #[serde(rename = "word")]
+        parameter: String,
     },
-    /// The host's kernel does not show it, and no word of its command line says why.
+    /// The host's kernel does not show it, and no parameter of its command line explains it.
     LeftOutByHostKernel,
     /// A parameter of a KVM module takes it.
     ModuleOption {
@@ -60,7 +61,7 @@ pub enum Cause {
         /// The feature it needs.
         feature: String,
     },
-    /// `host` and `max` leave out what cannot be migrated, unless told `migratable=off`.
+    /// `host` and `max` leave out what cannot be migrated, unless `migratable=off` is set.
     NotMigratable,
     /// QEMU's defaults under KVM turn it off (`kvm_default_props` in target/i386/kvm/kvm-cpu.c).
     OffByDefault {
@@ -81,8 +82,9 @@ pub enum Cause {
     },
     /// libvirt did not start the guest.
     LibvirtRefused {
-        /// Its own words.
-        words: String,
+        /// libvirt's own message.
+        #[serde(rename = "words")]
+        message: String,
     },
     /// QEMU filtered it.
     Filtered {
@@ -91,19 +93,19 @@ pub enum Cause {
     },
     /// The guest's kernel does not show it.
     GuestKernel {
-        /// Why.
+        /// Why it does not.
         loss: Loss,
     },
     /// Linux has no flag for it.
     NoLinuxFlag,
-    /// The layer above gave it, this one does not show it, and nobody says why.
+    /// The layer above gave it, this one does not show it, and no layer reports why.
     Withheld {
-        /// Who broke its word.
+        /// The program that did it: `QEMU`, `KVM`.
         by: String,
     },
     /// The layer above did not give it, and this one shows it all the same.
     ShownUnasked {
-        /// Who broke its word.
+        /// The program that did it: `QEMU`, `KVM`.
         by: String,
     },
 }
@@ -112,8 +114,11 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::NotInHardware => f.write_str("not in hardware"),
-            Cause::KernelCommandLine { word } => {
-                write!(f, "disabled on the host kernel's command line by {word}")
+            Cause::KernelCommandLine { parameter } => {
+                write!(
+                    f,
+                    "disabled on the host kernel's command line by {parameter}"
+                )
             }
             Cause::LeftOutByHostKernel => f.write_str("left out by the host's kernel"),
             Cause::ModuleOption { option } => write!(f, "disabled by the module option {option}"),
@@ -151,8 +156,8 @@ impl fmt::Display for Cause {
             Cause::LibvirtFallback { model } => {
                 write!(f, "libvirt took the model {model} instead")
             }
-            Cause::LibvirtRefused { words } => {
-                write!(f, "libvirt did not start the guest: {words}")
+            Cause::LibvirtRefused { message } => {
+                write!(f, "libvirt did not start the guest: {message}")
             }
             Cause::Filtered { by } => write!(f, "filtered by QEMU: {by} does not support it"),
             Cause::GuestKernel { loss } => write!(f, "{loss}"),

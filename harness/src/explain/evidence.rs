@@ -1,4 +1,4 @@
-//! What the layers say of one feature.
+//! What the layers report of one feature.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,13 @@ pub enum State {
     Present,
     /// It has not.
     Absent,
-    /// It could not be asked, or does not tell.
+    /// It could not be asked, or does not report it.
     Unknown,
 }
 
 impl State {
-    /// Of what was read, if it was.
-    pub fn of(read: Option<bool>) -> State {
+    /// What was read, if anything was: whether the layer has the feature.
+    pub fn from_reading(read: Option<bool>) -> State {
         match read {
             Some(true) => State::Present,
             Some(false) => State::Absent,
@@ -28,8 +28,8 @@ impl State {
         }
     }
 
-    /// As printed.
-    pub fn word(self) -> &'static str {
+    /// `present`, `absent` or `unknown`.
+    pub fn name(self) -> &'static str {
         match self {
             State::Present => "present",
             State::Absent => "absent",
@@ -38,22 +38,27 @@ impl State {
     }
 }
 
-/// A layer's word, and where it stands: bit, QMP field, ioctl, file, line of the guest's dump.
+/// What a layer reports of the feature, and where that was read: bit, QMP field, ioctl, file, line of the guest's dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// What it says.
+    /// Whether it has the feature.
     pub state: State,
-    /// Where.
+    /// Where that was read.
     pub evidence: String,
 }
 
 impl Claim {
-    /// A claim.
+    /// What was read at this place.
     pub fn new(state: State, evidence: impl Into<String>) -> Claim {
         Claim {
             state,
             evidence: evidence.into(),
         }
+    }
+
+    /// The state of one bit that was read at this place.
+    pub fn from_bit(is_set: bool, evidence: impl Into<String>) -> Claim {
+        Claim::new(State::from_reading(Some(is_set)), evidence)
     }
 
     /// Nothing is known, for this reason.
@@ -71,8 +76,8 @@ pub struct HostEvidence {
     pub kernel: Claim,
     /// KVM_GET_SUPPORTED_CPUID, or KVM's feature MSRs.
     pub kvm: Claim,
-    /// A word of the kernel's command line that takes the feature.
-    pub word: Option<String>,
+    /// A parameter of the kernel's command line that takes the feature: `clearcpuid=avx2`.
+    pub parameter: Option<String>,
     /// A KVM module's option that takes it.
     pub option: Option<String>,
     /// KVM_GET_EMULATED_CPUID has it.
@@ -100,7 +105,7 @@ pub struct Evidence {
     pub resolved: String,
     /// Definition without flags on this machine type.
     pub on_machine: Claim,
-    /// The flag that has the last word on the feature.
+    /// The flag that QEMU applies last to the feature.
     pub flag: Option<Flag>,
     /// Definition with all flags.
     pub with_flags: Claim,
@@ -110,11 +115,11 @@ pub struct Evidence {
     pub not_migratable: bool,
     /// What libvirt makes of it, and why where it takes it; in lane `libvirt`.
     pub libvirt: Option<(Claim, Option<Cause>)>,
-    /// What QEMU says that it gives, in lanes where it filters.
+    /// What QEMU reports that it gives, in lanes where it filters.
     pub given: Option<Claim>,
-    /// Whether QEMU says that it filtered it.
+    /// Whether QEMU reports that it filtered it.
     pub filtered: bool,
-    /// Flags that ask for it, where without them QEMU leaves it off and does not say that it filtered it.
+    /// Flags that ask for it, where without them QEMU leaves it off and does not report that it filtered it.
     pub off_by_default: Option<String>,
     /// What the guest sees.
     pub guest: Claim,

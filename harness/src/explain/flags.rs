@@ -30,30 +30,30 @@ pub fn flags(cpu: &str) -> Vec<Flag> {
 
 /// The `-cpu` argument without one flag.
 pub fn without(cpu: &str, flag: &Flag) -> String {
-    let words = cpu
+    let kept = cpu
         .split(',')
         .enumerate()
-        .filter(|(index, word)| *index == 0 || *word != flag.text);
-    words.map(|(_, word)| word).collect::<Vec<_>>().join(",")
+        .filter(|(index, part)| *index == 0 || *part != flag.text);
+    kept.map(|(_, part)| part).collect::<Vec<_>>().join(",")
 }
 
-fn read(word: &str) -> Option<Flag> {
+fn read(argument: &str) -> Option<Flag> {
     let flag = |name: &str, on| {
         let name = name.replace('_', "-");
-        let text = word.to_owned();
+        let text = argument.to_owned();
         (!name.is_empty()).then_some(Flag { text, name, on })
     };
-    if let Some(name) = word.strip_prefix('+') {
+    if let Some(name) = argument.strip_prefix('+') {
         return flag(name, true);
     }
-    if let Some(name) = word.strip_prefix('-') {
+    if let Some(name) = argument.strip_prefix('-') {
         return flag(name, false);
     }
-    match word.split_once('=') {
+    match argument.split_once('=') {
         Some((name, "on" | "yes" | "true" | "y")) => flag(name, true),
         Some((name, "off" | "no" | "false" | "n")) => flag(name, false),
         Some(_) => None,
-        None => flag(word, true),
+        None => flag(argument, true),
     }
 }
 
@@ -62,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minus_has_the_last_word() {
+    fn minus_is_applied_last() {
         let flags = flags("EPYC,-avx2,+avx2,arch_capabilities=off,vendor=AuthenticAMD");
-        let told: Vec<_> = flags
+        let read: Vec<_> = flags
             .iter()
             .map(|flag| (flag.name.as_str(), flag.on))
             .collect();
         assert_eq!(
-            told,
+            read,
             [
                 ("arch-capabilities", false),
                 ("avx2", true),

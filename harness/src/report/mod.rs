@@ -6,7 +6,7 @@ pub mod html;
 pub mod junit;
 pub mod kcidb;
 pub mod ktap;
-pub mod ladder;
+pub mod layers;
 pub mod markdown;
 pub mod migration;
 pub mod progress;

@@ -1,8 +1,8 @@
 //! Why a machine type shows a guest something else than another one: the compat property that does it, measured.
 //!
-//! QEMU 9.1 and later tell the compat properties of their machine types (`query-machines` with `compat-props`). One after the other is
+//! QEMU 9.1 and later report the compat properties of their machine types (`query-machines` with `compat-props`). One after the other is
 //! given to the model on the other machine type, and what then changes in the guest is what it causes. For a release that does not
-//! tell them, those of a later one that has both machine types are tried: what a release has no property of, it refuses.
+//! report them, those of a later one that has both machine types are tried: what a release has no property of, it refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,7 +25,7 @@ use crate::lanes::definition;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CompatProperty {
     /// The QOM type that it is set on: `x86_64-cpu`, or that of one model.
-    pub of: String,
+    pub qom_type: String,
     /// The property.
     pub name: String,
     /// Its value.
@@ -34,7 +34,7 @@ pub struct CompatProperty {
 
 impl std::fmt::Display for CompatProperty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}={}", self.of, self.name, self.value)
+        write!(f, "{}.{}={}", self.qom_type, self.name, self.value)
     }
 }
 
@@ -44,15 +44,15 @@ const ANY: &str = "x86_64-cpu";
 impl CompatProperty {
     /// Whether it is set on this model: a versioned type is no child of the type without a version.
     fn is_of(&self, model: &str) -> bool {
-        self.of == ANY || self.of.strip_suffix("-x86_64-cpu") == Some(model)
+        self.qom_type == ANY || self.qom_type.strip_suffix("-x86_64-cpu") == Some(model)
     }
 }
 
 /// CPU compat properties by machine type.
-pub type Told = BTreeMap<String, BTreeSet<CompatProperty>>;
+pub type PropertiesByMachine = BTreeMap<String, BTreeSet<CompatProperty>>;
 
-/// The CPU compat properties that a QEMU tells of its machine types; `None` where it does not know the question.
-pub fn told(engine: &Engine, qemu: &Qemu) -> Option<Told> {
+/// The CPU compat properties that a QEMU reports of its machine types; `None` where it does not know the question.
+pub fn compat_properties(engine: &Engine, qemu: &Qemu) -> Option<PropertiesByMachine> {
     let question = json!({"execute": "query-machines", "arguments": {"compat-props": true}});
     let timeout = engine.bench.options.timeout;
     let answers = Here.ask(
@@ -78,16 +78,16 @@ pub fn told(engine: &Engine, qemu: &Qemu) -> Option<Told> {
 
 fn property(value: &Value) -> Option<CompatProperty> {
     let text = |name: &str| value[name].as_str().map(str::to_owned);
-    let of = text("qom-type").filter(|of| of.ends_with(ANY))?;
+    let qom_type = text("qom-type").filter(|name| name.ends_with(ANY))?;
     Some(CompatProperty {
-        of,
+        qom_type,
         name: text("property")?,
         value: text("value")?,
     })
 }
 
-/// What `machine` sets and `other` does not, as the newest of `qemus` tells that has them both and is no older than `qemu`; and which one
-/// that is. `None` where nobody tells.
+/// What `machine` sets and `other` does not, as the newest of `qemus` reports that has them both and is no older than `qemu`; and which one
+/// that is. `None` where no QEMU reports it.
 pub fn between(
     engine: &Engine,
     qemu: &Arc<Qemu>,
@@ -97,11 +97,11 @@ pub fn between(
     let later = |candidate: &&Arc<Qemu>| candidate.offers.release() >= qemu.offers.release();
     let own = [qemu];
     let others = qemus.iter().rev().filter(later);
-    own.into_iter().chain(others).find_map(|teller| {
-        let told = told(engine, teller)?;
-        let (here, there) = (told.get(machine)?, told.get(other)?);
+    own.into_iter().chain(others).find_map(|reporter| {
+        let reported = compat_properties(engine, reporter)?;
+        let (here, there) = (reported.get(machine)?, reported.get(other)?);
         let only = here.difference(there).cloned().collect();
-        Some((teller.label.clone(), only))
+        Some((reporter.label.clone(), only))
     })
 }
 
@@ -118,10 +118,10 @@ pub struct Caused {
 
 impl Caused {
     /// `A or B` of properties that do it alone, `A and B` of those that do it together; `None` where nothing is known to.
-    pub fn words(&self, shift: &Shift) -> Option<String> {
-        let list = |properties: &BTreeSet<CompatProperty>, word: &str| {
+    pub fn describe(&self, shift: &Shift) -> Option<String> {
+        let list = |properties: &BTreeSet<CompatProperty>, separator: &str| {
             let names: Vec<String> = properties.iter().map(ToString::to_string).collect();
-            names.join(word)
+            names.join(separator)
         };
         let alone = self.by.get(shift).map(|by| list(by, " or "));
         alone.or_else(|| self.together.get(shift).map(|all| list(all, " and ")))
@@ -165,11 +165,11 @@ pub fn caused(
         .collect();
     // A property that this release does not have is refused, and causes nothing.
     let with = |set: &[&CompatProperty]| -> Option<BTreeSet<Shift>> {
-        let words = set
+        let flags = set
             .iter()
             .map(|property| format!(",{}={}", property.name, property.value));
         let case = Case {
-            cpu: format!("{}{}", case.cpu, words.collect::<String>()),
+            cpu: format!("{}{}", case.cpu, flags.collect::<String>()),
             ..case.clone()
         };
         let lines = on(&case).ok()?;
@@ -244,7 +244,7 @@ fn together(
 }
 
 /// Every change that a machine type of this QEMU makes, as its expectations have it, and what causes it: `CHANGE | PROPERTY`, a line each,
-/// measured on one machine type and model that show it. `-` stands for none that a QEMU here tells.
+/// measured on one machine type and model that show it. `-` stands for none that a QEMU here reports.
 ///
 /// # Errors
 /// An expectation cannot be read, or a guest could not be run.
@@ -256,30 +256,30 @@ pub fn of_expectations(
 ) -> Result<String, String> {
     let newest = qemu.offers.newest_machine().ok_or("no q35 machine type")?;
     let mut causes: BTreeMap<Shift, String> = BTreeMap::new();
-    let told: BTreeMap<&str, BTreeSet<CompatProperty>> = qemu
+    let reported: BTreeMap<&str, BTreeSet<CompatProperty>> = qemu
         .offers
         .versioned_machines()
         .filter_map(|machine| Some((machine, between(engine, qemu, qemus, (machine, newest))?.1)))
         .collect();
-    for (machine, models) in shown_by(engine, qemu, &|machine| told.contains_key(machine))? {
-        let properties = told.get(machine.as_str()).cloned().unwrap_or_default();
-        let one = |(model, shifts): (&String, &BTreeSet<Shift>)| {
+    for (machine, models) in shown_by(engine, qemu, &|machine| reported.contains_key(machine))? {
+        let properties = reported.get(machine.as_str()).cloned().unwrap_or_default();
+        let measure = |(model, shifts): (&String, &BTreeSet<Shift>)| {
             let mut case = definition::case(qemu, newest, model);
             case.skipped_phases = config.skipped_phases(case.lane, &qemu.label, model);
             let caused = caused(engine, &case, &machine, &properties)?;
-            let words = |shift: &Shift| caused.words(shift).unwrap_or("-".to_owned());
+            let cause = |shift: &Shift| caused.describe(shift).unwrap_or("-".to_owned());
             Ok(shifts
                 .iter()
-                .map(|shift| (shift.clone(), words(shift)))
+                .map(|shift| (shift.clone(), cause(shift)))
                 .collect())
         };
         let measured: Result<Vec<BTreeMap<_, _>>, String> = engine
             .bench
             .pool()
-            .install(|| models.par_iter().map(one).collect());
+            .install(|| models.par_iter().map(measure).collect());
         causes.extend(measured?.into_iter().flatten());
     }
-    let line = |(shift, words): (&Shift, &String)| format!("{shift} | {words}");
+    let line = |(shift, cause): (&Shift, &String)| format!("{shift} | {cause}");
     let lines: Vec<String> = causes.iter().map(line).collect();
     Ok(lines.join("\n"))
 }
@@ -287,7 +287,11 @@ pub fn of_expectations(
 /// By machine type and model: the changes that are to be measured there, each once.
 type ShownBy = BTreeMap<String, BTreeMap<String, BTreeSet<Shift>>>;
 
-fn shown_by(engine: &Engine, qemu: &Qemu, told: &dyn Fn(&str) -> bool) -> Result<ShownBy, String> {
+fn shown_by(
+    engine: &Engine,
+    qemu: &Qemu,
+    is_reported: &dyn Fn(&str) -> bool,
+) -> Result<ShownBy, String> {
     let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
     let newest = qemu.offers.newest_machine();
     let mut shown: Vec<(&str, &String, BTreeSet<Shift>)> = Vec::new();
@@ -305,8 +309,10 @@ fn shown_by(engine: &Engine, qemu: &Qemu, told: &dyn Fn(&str) -> bool) -> Result
             shown.push((machine, model, shifts));
         }
     }
-    // Machine types that somebody tells of first.
-    shown.sort_by_key(|(machine, _, shifts)| (!told(machine), std::cmp::Reverse(shifts.len())));
+    // Machine types of which a QEMU reports the properties come first.
+    shown.sort_by_key(|(machine, _, shifts)| {
+        (!is_reported(machine), std::cmp::Reverse(shifts.len()))
+    });
     let mut left: BTreeSet<Shift> = shown
         .iter()
         .flat_map(|(.., shifts)| shifts.clone())

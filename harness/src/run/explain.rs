@@ -1,4 +1,4 @@
-//! Gathers what every layer says of one feature.
+//! Gathers what every layer reports of one feature.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub use at::place;
 
 /// Models that have no definition: what they have depends on the accelerator.
 const OPEN: [&str; 2] = ["host", "max"];
-/// Where definitions say nothing of MSRs.
+/// Why definitions have no MSRs.
 const NO_MSRS: &str = "definitions are read under TCG, where feature MSRs read 0";
 
 /// The field that a name stands for: QEMU's spelling, an alias, Linux's or libvirt's, with underscores or hyphens.
@@ -46,7 +46,7 @@ pub fn named<'a>(table: &'a Table, name: &str) -> Option<&'a Field> {
         .or_else(|| table.fields().iter().find(other))
 }
 
-/// Asks every layer; the guest of `case` is booted, and the definitions that it is held against.
+/// Asks every layer; boots the guest of `case`, and the definitions that it is compared with.
 ///
 /// The second value is why the guest could not be run, where it could not.
 pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<String>) {
@@ -57,7 +57,7 @@ pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<
         engine,
         case: above,
         field,
-        at: At::of(field),
+        at: At::from_field(field),
         host: above
             .uses_kvm()
             .then(|| engine.bench.host_layer(above))
@@ -66,7 +66,7 @@ pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<
     };
     let (mut evidence, mut broken) = gatherer.evidence();
     if case.linux.is_some() {
-        let (kernel, unseen) = kernel::rung(engine, case, field, evidence.guest.state);
+        let (kernel, unseen) = kernel::gather(engine, case, field, evidence.guest.state);
         evidence.kernel = Some(kernel);
         broken = broken.or(unseen);
     }
@@ -109,7 +109,7 @@ impl Gatherer<'_> {
             resolved,
             model: name,
             flag,
-            libvirt: libvirt::word(self.engine, self.case, self.field, &observed),
+            libvirt: libvirt::gather(self.engine, self.case, self.field, &observed),
             given,
             filtered,
             guest,
@@ -231,12 +231,12 @@ impl Gatherer<'_> {
         names.sort_by_key(|name| natural(name));
         names.retain(|name| !self.is_open(name));
         let newest = offers.newest_machine().unwrap_or(&self.case.machine);
-        let one = |name: &&str| ((*name).to_owned(), self.definition(newest, name));
+        let defined = |name: &&str| ((*name).to_owned(), self.definition(newest, name));
         let pool = self.engine.bench.pool();
-        pool.install(|| names.par_iter().map(one).collect())
+        pool.install(|| names.par_iter().map(defined).collect())
     }
 
-    /// `host` never has a definition, `max` none that says anything of KVM.
+    /// `host` never has a definition, `max` has none for KVM.
     fn is_open(&self, name: &str) -> bool {
         name == "host" || (OPEN.contains(&name) && self.uses_kvm())
     }
@@ -259,9 +259,9 @@ impl Gatherer<'_> {
         match &*self.forced(machine, cpu) {
             Ok(seen) => {
                 let set = self.in_dump(&seen.dump) == Some(true);
-                told(
+                Claim::from_bit(
                     set,
-                    &format!(
+                    format!(
                         "{} of the definition of {cpu} on {machine}",
                         self.at.place()
                     ),
@@ -290,7 +290,7 @@ impl Gatherer<'_> {
             let owner = owner(self.field)?;
             let other = Gatherer {
                 field: self.engine.bench.store.table.named(owner)?,
-                at: At::of(self.engine.bench.store.table.named(owner)?),
+                at: At::from_field(self.engine.bench.store.table.named(owner)?),
                 host: self.host.clone(),
                 kvm: self.kvm.clone(),
                 ..*self
@@ -314,7 +314,8 @@ impl Gatherer<'_> {
         }
     }
 
-    /// The flags that ask for what QEMU leaves off under KVM unless it is asked for: tried, for no QMP command tells its defaults.
+    /// The flags that ask for what QEMU leaves off under KVM unless it is asked for: tried, because no QMP command
+    /// reports its defaults.
     fn off_by_default(
         &self,
         with_flags: &Claim,
@@ -337,7 +338,7 @@ impl Gatherer<'_> {
         (gives || filtered).then_some(asked)
     }
 
-    /// What QEMU says that it gives, and whether it says that it filtered the feature.
+    /// What QEMU reports that it gives, and whether it reports that it filtered the feature.
     fn given(&self, observed: &Observed) -> (Option<Claim>, bool) {
         if self.case.run_as.forced_features {
             return (None, false);
@@ -348,7 +349,7 @@ impl Gatherer<'_> {
         if self.case.run_as.starter == Starter::Harness {
             let set = seen.given.first().and_then(|table| self.in_table(table));
             let claim = Claim::new(
-                State::of(Some(set == Some(true))),
+                State::from_reading(Some(set == Some(true))),
                 format!("KVM_SET_CPUID2 {}", self.at.place()),
             );
             return (Some(claim), false);
@@ -370,22 +371,22 @@ impl Gatherer<'_> {
             let claim = if warned {
                 Claim::new(State::Absent, "a warning on stderr")
             } else {
-                Claim::unknown("QMP's feature-words hold no MSRs")
+                Claim::unknown("QMP's feature-words have no MSRs")
             };
             return (Some(claim), warned);
         };
         let in_qmp = qemu.filtered_bits().any(|filtered| filtered == bit);
-        let word = qemu
+        let register = qemu
             .words
             .iter()
-            .find(|(word, _)| (word.key, word.register) == (bit.key, bit.register));
-        let set = word.map(|(_, value)| value >> bit.bit & 1 == 1);
+            .find(|(place, _)| (place.key, place.register) == (bit.key, bit.register));
+        let set = register.map(|(_, value)| value >> bit.bit & 1 == 1);
         let evidence = match (in_qmp, warned) {
             (true, true) => "set in QOM filtered-features, and a warning on stderr".to_owned(),
             (true, false) => "set in QOM filtered-features, without a warning".to_owned(),
             (false, true) => "a warning on stderr, not in QOM filtered-features".to_owned(),
             (false, false) if set.is_none() => {
-                format!("QOM feature-words hold no {bit}")
+                format!("QOM feature-words have no {bit}")
             }
             (false, false) => {
                 let is = if set == Some(true) { "set" } else { "clear" };
@@ -393,7 +394,7 @@ impl Gatherer<'_> {
             }
         };
         let filtered = in_qmp || warned;
-        let state = State::of(if filtered { Some(false) } else { set });
+        let state = State::from_reading(if filtered { Some(false) } else { set });
         (Some(Claim::new(state, evidence)), filtered)
     }
 
@@ -422,8 +423,8 @@ impl Gatherer<'_> {
         let mine = |line: &&crate::cpuid::line::Line| line.name() == self.field.name;
         let line = seen.lines.iter().find(mine);
         let line = line.map(ToString::to_string).unwrap_or_default();
-        let words: Vec<&str> = line.split_whitespace().collect();
-        format!("dump: {}", words.join(" "))
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        format!("dump: {}", columns.join(" "))
     }
 
     /// Of the boot processor, before or after an OS set its control state.
@@ -450,8 +451,4 @@ impl Gatherer<'_> {
             }),
         }
     }
-}
-
-fn told(set: bool, what: &str) -> Claim {
-    Claim::new(State::of(Some(set)), what)
 }

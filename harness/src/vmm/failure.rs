@@ -15,6 +15,10 @@ use crate::util::process::Ending;
 pub enum BootFailureKind {
     /// Something that the guest needs could not be had: a kernel, a CPUID table, an answer of libvirt. Nothing was started.
     NotPrepared,
+    /// libvirt's cpu_map has no name for a feature of the `-cpu` argument, so that no XML can ask for it. Nothing was started.
+    LibvirtHasNoName,
+    /// libvirt refused the domain, before or after it started QEMU.
+    RefusedByLibvirt,
     /// The program could not be started.
     Spawn,
     /// QEMU ended with this status before the guest ran: it does not take its command line.
@@ -172,6 +176,8 @@ fn fixed_description(kind: BootFailureKind) -> &'static str {
     use BootFailureKind as Kind;
     match kind {
         Kind::NotPrepared => "the guest could not be prepared",
+        Kind::LibvirtHasNoName => "libvirt has no name for a feature",
+        Kind::RefusedByLibvirt => "libvirt refused the guest",
         Kind::Spawn => "the program could not be started",
         Kind::GuestFaulted => "the agent met an exception it did not expect",
         Kind::KernelEnded => "the guest's kernel ended before /init had reported",

@@ -79,8 +79,16 @@ fn a_monitor_that_lies_about_feature_words_is_found_out() {
 fn a_monitor_that_says_it_filtered_what_the_guest_has_is_found_out() {
     let mut world = or_skip!(world("486-v1"));
     // The 486 filters nothing: every word of `filtered-features` is 0, and one of them becomes CPUID.01H:EDX[0], the FPU.
-    let lie = r#"s/\("cpuid-register": "EDX", "cpuid-input-eax": 1, "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-input-eax": 1, "cpuid-register": "EDX"\)/\11\2/;s/\("cpuid-register": "EDX", "features": \)0\(, "cpuid-input-eax": 1}\)/\11\2/;s/\("cpuid-input-eax": 1, "features": \)0\(, "cpuid-register": "EDX"}\)/\11\2/;s/\("cpuid-input-eax": 1, "cpuid-register": "EDX", "features": \)0\b/\11/;s/\("features": \)0\(, "cpuid-register": "EDX", "cpuid-input-eax": 1\b\)/\11\2/"#;
-    filter_monitor(&mut world, lie);
+    let lie = [
+        r#"s/\("cpuid-register": "EDX", "cpuid-input-eax": 1, "features": \)0\b/\11/"#,
+        r#"s/\("features": \)0\(, "cpuid-input-eax": 1, "cpuid-register": "EDX"\)/\11\2/"#,
+        r#"s/\("cpuid-register": "EDX", "features": \)0\(, "cpuid-input-eax": 1}\)/\11\2/"#,
+        r#"s/\("cpuid-input-eax": 1, "features": \)0\(, "cpuid-register": "EDX"}\)/\11\2/"#,
+        r#"s/\("cpuid-input-eax": 1, "cpuid-register": "EDX", "features": \)0\b/\11/"#,
+        r#"s/\("features": \)0\(, "cpuid-register": "EDX", "cpuid-input-eax": 1\b\)/\11\2/"#,
+    ]
+    .join(";");
+    filter_monitor(&mut world, &lie);
     world.run(&RUN).expect(1);
     assert!(
         checks(&world).contains(&"filtered-features".to_owned()),
@@ -164,7 +172,7 @@ fn verdict(world: &World, arguments: &[&str]) -> String {
     assert!(
         value["rungs"]
             .as_array()
-            .is_some_and(|rungs| rungs.len() > 3)
+            .is_some_and(|layers| layers.len() > 3)
     );
     verdict.to_owned()
 }

@@ -68,7 +68,7 @@ type Groups = BTreeMap<Option<String>, BTreeMap<Shift, BTreeSet<String>>>;
 
 fn note(groups: &mut Groups, model: &str, caused: &Caused) {
     for shift in caused.changes.iter().flat_map(Shift::halves) {
-        let shifts = groups.entry(caused.words(&shift)).or_default();
+        let shifts = groups.entry(caused.describe(&shift)).or_default();
         shifts.entry(shift).or_default().insert(model.to_owned());
     }
 }

@@ -5,10 +5,10 @@ use roxmltree::Document;
 use super::domain::read_cpu;
 use crate::vmm::libvirt::domain::GuestCpu;
 
-/// What `domcapabilities` says of CPUs.
+/// What `domcapabilities` reports of CPUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// The machine type it speaks of.
+    /// The machine type it is about.
     pub machine: String,
     /// Modes that it supports.
     pub modes: Vec<String>,

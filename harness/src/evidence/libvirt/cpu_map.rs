@@ -37,7 +37,7 @@ impl std::fmt::Display for Spot {
 pub struct Feature {
     /// The name.
     pub name: String,
-    /// What the map says that QEMU calls it.
+    /// QEMU's name of it, as the map has it.
     pub qemu: Vec<String>,
     /// Its bits.
     pub spots: Vec<Spot>,
@@ -52,7 +52,7 @@ pub struct Model {
     pub vendor: Option<String>,
     /// All features, those of an ancestor too.
     pub features: BTreeSet<String>,
-    /// Features that QEMU took out of the model later: libvirt tells neither way (`removed='yes'`).
+    /// Features that QEMU took out of the model later: libvirt reports neither way (`removed='yes'`).
     pub removed: BTreeSet<String>,
     /// Whether libvirt describes a host by this model (`<decode host='on'/>`). A domain may ask for it either way.
     pub host: bool,
@@ -71,7 +71,7 @@ impl CpuMap {
     /// Reads `files`, the texts of a `cpu_map` folder by name, as far as `index.xml` includes them for x86.
     ///
     /// # Errors
-    /// The first file that is missing, is no XML, or says what cannot be understood.
+    /// The first file that is missing, is no XML, or has something that cannot be understood.
     pub fn parse(files: &BTreeMap<String, String>) -> Result<CpuMap, MapError> {
         let mut map = CpuMap::default();
         map.read("index.xml", files, false)?;

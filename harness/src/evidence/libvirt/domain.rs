@@ -4,7 +4,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
-/// What a domain's XML says.
+/// What a domain's XML describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainXml {
     /// The machine type; `None` where it is left out.

@@ -1,4 +1,4 @@
-//! What libvirt says of one guest, in a shape that checks can hold against the guest without libvirt's files.
+//! What libvirt reports of one guest, in a shape that checks can compare with the guest without libvirt's files.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Claim {
     pub feature: String,
     /// Its bits.
     pub spots: Vec<Spot>,
-    /// Whether the guest is said to have it.
+    /// Whether libvirt reports that the guest has it.
     pub has: bool,
     /// Where that stands: `policy disable`, `model EPYC`.
     pub by: String,
@@ -39,18 +39,18 @@ pub struct LibvirtLayer {
     pub live: String,
     /// QEMU's command line as libvirt made it.
     pub command: Vec<String>,
-    /// What libvirt says that this QEMU can do (`domcapabilities`), where it was asked.
+    /// What libvirt reports that this QEMU can do (`domcapabilities`), where it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<String>,
     /// The model that was asked for.
     pub model: Option<String>,
-    /// Features that were removed from that model since, by any name: libvirt turns them off where the XML says nothing of them, so that guests that
+    /// Features that were removed from that model since, by any name: libvirt turns them off where the XML does not mention them, so that guests that
     /// migrate keep what they started with (measured; `removed='yes'` in the map).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
     /// What was asked for by name.
     pub requests: Vec<Request>,
-    /// What the live XML says, feature by feature.
+    /// What the live XML reports, feature by feature.
     pub claims: Vec<Claim>,
 }
 
@@ -81,7 +81,10 @@ impl LibvirtLayer {
 
     /// What is behind `-cpu` on QEMU's command line.
     pub fn cpu_argument(&self) -> Option<&str> {
-        let at = self.command.iter().position(|word| word == "-cpu")?;
+        let at = self
+            .command
+            .iter()
+            .position(|argument| argument == "-cpu")?;
         self.command.get(at + 1).map(String::as_str)
     }
 }
@@ -109,7 +112,7 @@ pub(super) fn names(feature: Option<&Feature>, name: &str) -> Vec<String> {
     all.collect()
 }
 
-/// What a CPU says of each feature: a feature by its policy where it has one, else by the model; of what neither names, that the guest
+/// What a `<cpu>` asks of each feature: a feature by its policy where it has one, else by the model; of what neither names, that the guest
 /// has not got it, as far as there is a model.
 pub fn claims(map: &CpuMap, cpu: &GuestCpu) -> Vec<Claim> {
     let model = cpu
@@ -120,7 +123,7 @@ pub fn claims(map: &CpuMap, cpu: &GuestCpu) -> Vec<Claim> {
         let named = cpu.features.iter().find(|(name, _)| *name == feature.name);
         let (has, by) = match (named, model) {
             (Some((_, policy)), _) => (policy.gives()?, format!("policy {}", policy.name())),
-            // QEMU had it once: libvirt says neither.
+            // QEMU had it once: libvirt reports neither.
             (None, Some((_, model))) if model.removed.contains(&feature.name) => return None,
             (None, Some((name, model))) => (
                 model.features.contains(&feature.name),

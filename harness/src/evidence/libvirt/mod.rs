@@ -1,5 +1,5 @@
-//! libvirt's word on a CPU, read from its XML: its own tables of features and models ([`cpu_map`]), what it says of a domain
-//! ([`domain`]) and of what a QEMU can do ([`answers`]), and what a `-cpu` argument is in its words ([`translate`]).
+//! What libvirt reports of a CPU, read from its XML: its own tables of features and models ([`cpu_map`]), what it reports of a domain
+//! ([`domain`]) and of what a QEMU can do ([`answers`]), and how a `-cpu` argument is translated ([`translate`]).
 
 pub mod answers;
 pub mod cpu_map;

@@ -1,4 +1,4 @@
-//! A QEMU `-cpu` argument in libvirt's words, and back, with what cannot be said.
+//! A QEMU `-cpu` argument as libvirt's `<cpu>`, and back, with what cannot be expressed.
 
 use super::cpu_map::{CpuMap, Feature, Spot};
 use super::layer::names;
@@ -11,22 +11,24 @@ pub struct Translated<T> {
     pub value: T,
     /// What cannot be expressed, a sentence each.
     pub lost: Vec<String>,
+    /// Whether a part of it is lost because libvirt's cpu_map has no name for a feature.
+    pub has_nameless: bool,
 }
 
-/// `spot` tells where a QEMU feature name's bit is, so that a name which only libvirt spells otherwise is found by its bit.
+/// `spot` finds where a QEMU feature name's bit is, so that a name which only libvirt spells otherwise is found by its bit.
 pub fn to_libvirt(
     argument: &str,
     map: &CpuMap,
     spot: impl Fn(&str) -> Option<Spot>,
 ) -> Translated<GuestCpu> {
-    let mut words = argument.split(',');
-    let mut lost = Vec::new();
-    let mut cpu = of_model(words.next().unwrap_or_default(), map, &mut lost);
-    for word in words {
-        let (name, on) = match flag(word) {
+    let mut parts = argument.split(',');
+    let (mut lost, mut has_nameless) = (Vec::new(), false);
+    let mut cpu = of_model(parts.next().unwrap_or_default(), map, &mut lost);
+    for part in parts {
+        let (name, on) = match flag(part) {
             Some(flag) => flag,
             None => {
-                lost.push(property(word, &mut cpu));
+                lost.push(property(part));
                 continue;
             }
         };
@@ -41,12 +43,17 @@ pub fn to_libvirt(
             None => {
                 let place = spot(&name)
                     .map_or("not a CPUID or MSR bit".to_owned(), |spot| spot.to_string());
-                lost.push(format!("{word}: libvirt has no name for {name} ({place})"));
+                has_nameless = true;
+                lost.push(format!("{part}: libvirt has no name for {name} ({place})"));
             }
         }
     }
     lost.retain(|sentence| !sentence.is_empty());
-    Translated { value: cpu, lost }
+    Translated {
+        value: cpu,
+        lost,
+        has_nameless,
+    }
 }
 
 fn of_model(name: &str, map: &CpuMap, lost: &mut Vec<String>) -> GuestCpu {
@@ -76,11 +83,11 @@ fn family(name: &str, map: &CpuMap) -> String {
 }
 
 /// `+avx`, `-avx`, `avx=on`, `avx=off`, `avx`.
-fn flag(word: &str) -> Option<(String, bool)> {
-    let (name, on) = match (word.strip_prefix('+'), word.strip_prefix('-')) {
+fn flag(text: &str) -> Option<(String, bool)> {
+    let (name, on) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(name), _) => (name, true),
         (_, Some(name)) => (name, false),
-        _ => match word.split_once('=').unwrap_or((word, "on")) {
+        _ => match text.split_once('=').unwrap_or((text, "on")) {
             (name, "on" | "true" | "yes") => (name, true),
             (name, "off" | "false" | "no") => (name, false),
             _ => return None,
@@ -101,8 +108,8 @@ fn checked(name: &str, cpu: &mut GuestCpu) -> Option<String> {
 }
 
 /// A property that is no feature.
-fn property(word: &str, _: &mut GuestCpu) -> String {
-    let name = word.split('=').next().unwrap_or(word);
+fn property(text: &str) -> String {
+    let name = text.split('=').next().unwrap_or(text);
     let instead = match name {
         "vendor" => "<vendor> only checks the host's",
         "phys-bits" | "host-phys-bits" | "host-phys-bits-limit" => "<maxphysaddr>",
@@ -110,7 +117,7 @@ fn property(word: &str, _: &mut GuestCpu) -> String {
         "hv-spinlocks" | "hv-vendor-id" => "<hyperv> in <features>",
         _ => "<qemu:commandline>",
     };
-    format!("{word}: not a feature; in libvirt: {instead}")
+    format!("{text}: not a feature; in libvirt: {instead}")
 }
 
 fn feature<'a>(
@@ -130,7 +137,7 @@ fn feature<'a>(
     spelt.or_else(|| map.at(spot(name)?))
 }
 
-/// The `-cpu` argument for a `<cpu>`. `known` says whether QEMU has a name.
+/// The `-cpu` argument for a `<cpu>`. `known` decides whether QEMU has a name.
 pub fn to_qemu(cpu: &GuestCpu, map: &CpuMap, known: impl Fn(&str) -> bool) -> Translated<String> {
     let mut lost = Vec::new();
     let model = match (cpu.mode.as_str(), &cpu.model) {
@@ -174,6 +181,7 @@ pub fn to_qemu(cpu: &GuestCpu, map: &CpuMap, known: impl Fn(&str) -> bool) -> Tr
     Translated {
         value: argument,
         lost,
+        has_nameless: false,
     }
 }
 
@@ -201,8 +209,11 @@ mod tests {
 
     #[test]
     fn an_argument_becomes_xml_and_what_is_lost_is_reported() {
-        let Translated { value, lost } =
-            to_libvirt("EPYC-v4,+sse3,cqm=off,+fdp,level=13,enforce", &map(), spot);
+        let Translated {
+            value,
+            lost,
+            has_nameless,
+        } = to_libvirt("EPYC-v4,+sse3,cqm=off,+fdp,level=13,enforce", &map(), spot);
         assert_eq!(
             value.features,
             [
@@ -211,6 +222,7 @@ mod tests {
             ]
         );
         assert_eq!(value.check.as_deref(), Some("full"));
+        assert!(has_nameless);
         assert_eq!(
             lost,
             [
@@ -223,6 +235,7 @@ mod tests {
 
     #[test]
     fn modes_stand_for_models() {
+        assert!(!to_libvirt("EPYC,level=13", &map(), spot).has_nameless);
         let mode = |argument: &str| to_libvirt(argument, &map(), spot).value.mode;
         assert_eq!(mode("max"), "maximum");
         assert_eq!(mode("host"), "host-passthrough");
@@ -241,7 +254,7 @@ mod tests {
         ] {
             cpu.features.push((name.to_owned(), policy));
         }
-        let Translated { value, lost } =
+        let Translated { value, lost, .. } =
             to_qemu(&cpu, &map(), |name| ["sse3", "cmt"].contains(&name));
         assert_eq!(value, "EPYC,sse3=on,cmt=off,enforce");
         assert_eq!(

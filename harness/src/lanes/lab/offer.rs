@@ -98,7 +98,7 @@ pub fn attribute(change: &mut Finding, host: &HostLayer, table: &Table) -> Optio
     let (layer, cause) = match (taken, by_option) {
         (Some(Some(parameter)), _) => (
             Step::HostKernel,
-            Some(Cause::KernelCommandLine { word: parameter }),
+            Some(Cause::KernelCommandLine { parameter }),
         ),
         (_, Some(cause)) => (Step::Kvm, Some(cause)),
         (Some(None), None) => (Step::HostKernel, Some(Cause::LeftOutByHostKernel)),

@@ -7,31 +7,39 @@ use crate::evidence::libvirt::layer::LibvirtLayer;
 use crate::evidence::libvirt::translate::{Translated, to_libvirt};
 use crate::lanes::backend::dump_command;
 use crate::lanes::{Bench, Broken, Observed};
+use crate::vmm::failure::{BootFailure, BootFailureKind};
 use crate::vmm::guest::Options;
 use crate::vmm::libvirt;
 use crate::vmm::libvirt::domain::Domain;
 use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
-use crate::vmm::libvirt::session::SessionError;
 
 /// Start of the names of domains.
 const NAME: &str = "cpuid-fidelity";
 
-/// Has libvirt start the guest of `case`, whose `-cpu` argument is put into libvirt's words. To be called on the engine's pool.
+/// Has libvirt start the guest of `case`, whose `-cpu` argument is translated for libvirt. To be called on the engine's pool.
 ///
 /// # Errors
 /// libvirt cannot express the argument, refuses it, or the guest did not run to its end.
 pub fn boot(bench: &Bench, case: &Case, options: &Options) -> Observed {
     let map = bench.libvirt.map().map_err(Broken::not_started)?;
     let table = &bench.store.table;
-    let Translated { value, lost } =
-        to_libvirt(&case.cpu, &map, |name| table.named(name).map(spot));
+    let Translated {
+        value,
+        lost,
+        has_nameless,
+    } = to_libvirt(&case.cpu, &map, |name| table.named(name).map(spot));
     if !lost.is_empty() {
         let reason = format!(
             "libvirt cannot express -cpu {}: {}",
             case.cpu,
             lost.join("; ")
         );
-        return Err(Broken::not_started(reason));
+        let kind = if has_nameless {
+            BootFailureKind::LibvirtHasNoName
+        } else {
+            BootFailureKind::NotPrepared
+        };
+        return Err(BootFailure::new(kind, reason).into());
     }
     boot_domain(bench, case, domain(case, value.xml()), options)
 }
@@ -63,7 +71,7 @@ pub fn boot_domain(bench: &Bench, case: &Case, domain: Domain, options: &Options
     let started = bench
         .libvirt
         .with(|session| libvirt::boot(session, &domain, &of_kvm, bench.rom(), options));
-    let started = started.map_err(|error| broken(&error))?;
+    let started = started?;
     let command = started.boot.command.clone();
     let layer = LibvirtLayer::read(&map, &domain.cpu, &started.live, &command);
     let mut seen = bench.observation(started.boot, Vec::new(), Vec::new(), options)?;
@@ -72,13 +80,6 @@ pub fn boot_domain(bench: &Bench, case: &Case, domain: Domain, options: &Options
     seen.libvirt = Some(layer);
     seen.command = dump_command(case);
     Ok(seen)
-}
-
-fn broken(error: &SessionError) -> Broken {
-    Broken {
-        cancelled: *error == SessionError::Cancelled,
-        ..Broken::not_started(error.to_string())
-    }
 }
 
 /// `domcapabilities` for the QEMU and the machine type of `case`, under TCG.

@@ -13,7 +13,8 @@ pub(super) enum At {
 }
 
 impl At {
-    pub(super) fn of(field: &Field) -> At {
+    /// The bit of the field; of a field in several subleaves, the first.
+    pub(super) fn from_field(field: &Field) -> At {
         let subleaf = match field.subleaves {
             Subleaves::None | Subleaves::All => 0,
             Subleaves::One(subleaf) | Subleaves::From(subleaf) => subleaf,
@@ -38,5 +39,5 @@ impl At {
 
 /// `CPUID.07H.00H:EBX[5]` or `MSR.10AH[0]`: where the field's bit is.
 pub fn place(field: &Field) -> String {
-    At::of(field).place()
+    At::from_field(field).place()
 }

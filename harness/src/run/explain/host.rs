@@ -1,7 +1,7 @@
-//! What the layers below QEMU say of a feature.
+//! What the layers below QEMU report of a feature.
 
+use super::Gatherer;
 use super::at::At;
-use super::{Gatherer, told};
 use crate::explain::host::{clearing_parameter, number, option, owner, why_not};
 use crate::explain::{Claim, HostEvidence, State};
 use crate::host::kvm::KvmLayer;
@@ -13,7 +13,7 @@ impl Gatherer<'_> {
         let layer = self.host.as_deref().unwrap_or(&nothing);
         let kvm = &self.kvm;
         let flag = self.field.aliases_of("linux").next();
-        let words = layer.kernel.command_line.value();
+        let command_line = layer.kernel.command_line.value();
         HostEvidence {
             hardware: self.hardware(layer),
             kernel: cpuinfo(layer, flag),
@@ -21,9 +21,9 @@ impl Gatherer<'_> {
                 Ok(kvm) => self.kvm(kvm),
                 Err(error) => Claim::unknown(error.to_string()),
             },
-            word: words
+            parameter: command_line
                 .zip(flag)
-                .and_then(|(words, flag)| clearing_parameter(words, flag, number(self.field)))
+                .and_then(|(line, flag)| clearing_parameter(line, flag, number(self.field)))
                 .map(str::to_owned),
             option: option(&layer.kernel.modules, &self.field.name).or_else(|| {
                 let owner = owner(self.field)?;
@@ -46,7 +46,7 @@ impl Gatherer<'_> {
                 Found::Value(cpuid) => {
                     let regs = cpuid.answers.get(&bit.key);
                     let set = regs.is_some_and(|regs| bit.is_set(*regs));
-                    told(set, &format!("{place} of processor 0"))
+                    Claim::from_bit(set, format!("{place} of processor 0"))
                 }
                 other => Claim::unknown(format!("CPUID: {}", why_not(other))),
             },
@@ -55,7 +55,7 @@ impl Gatherer<'_> {
                 let reading = msrs.and_then(|msrs| msrs.get(&index)?.value());
                 match (reading, &cpu.msrs) {
                     (Some(value), _) => {
-                        told(value >> bit & 1 == 1, &format!("{place} of processor 0"))
+                        Claim::from_bit(value >> bit & 1 == 1, format!("{place} of processor 0"))
                     }
                     (None, Found::Value(_)) => {
                         Claim::unknown(format!("MSR {index:#x} was not read"))
@@ -73,14 +73,14 @@ impl Gatherer<'_> {
                     .supported
                     .find(bit.key.leaf, bit.key.subleaf)
                     .is_some_and(|row| bit.is_set(row.regs));
-                told(set, &format!("KVM_GET_SUPPORTED_CPUID {bit}"))
+                Claim::from_bit(set, format!("KVM_GET_SUPPORTED_CPUID {bit}"))
             }
             At::Msr(index, bit) => {
                 let value = kvm.feature_msrs.value().and_then(|msrs| msrs.get(&index));
                 match value {
-                    Some(Found::Value(value)) => told(
+                    Some(Found::Value(value)) => Claim::from_bit(
                         value >> bit & 1 == 1,
-                        &format!("KVM_GET_MSRS of the system, {}", self.at.place()),
+                        format!("KVM_GET_MSRS of the system, {}", self.at.place()),
                     ),
                     _ => Claim::new(
                         State::Absent,
@@ -100,7 +100,7 @@ fn cpuinfo(layer: &HostLayer, flag: Option<&str>) -> Claim {
         Found::Value(info) => {
             let vmx = info.vmx_flags.value();
             let set = info.flags.contains(flag) || vmx.is_some_and(|flags| flags.contains(flag));
-            told(set, &format!("/proc/cpuinfo flag {flag}"))
+            Claim::from_bit(set, format!("/proc/cpuinfo flag {flag}"))
         }
         other => Claim::unknown(format!("/proc/cpuinfo: {}", why_not(other))),
     }

@@ -6,8 +6,8 @@ use crate::cpuid::table::Field;
 use crate::explain::{Cause, Claim, State};
 use crate::run::engine::Engine;
 
-/// What /proc/cpuinfo says of the feature, why it does not show what the guest has (`guest`), and why the guest could not be run.
-pub(super) fn rung(
+/// Whether /proc/cpuinfo shows the feature, why it does not show what the guest has (`guest`), and why the guest could not be run.
+pub(super) fn gather(
     engine: &Engine,
     case: &Case,
     field: &Field,

@@ -6,11 +6,12 @@ use crate::cpuid::table::Field;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::layer::LibvirtLayer;
 use crate::explain::{Cause, Claim, State};
-use crate::lanes::Observed;
+use crate::lanes::{Broken, Observed};
 use crate::run::Engine;
+use crate::vmm::failure::BootFailureKind;
 
-/// Its claim, and why it takes the feature where it does; `None` in other lanes.
-pub(super) fn word(
+/// What libvirt makes of the feature, and why it takes it where it does; `None` in other lanes.
+pub(super) fn gather(
     engine: &Engine,
     case: &Case,
     field: &Field,
@@ -25,45 +26,51 @@ pub(super) fn word(
     };
     let nameless = map.at(spot(field)).is_none();
     Some(match observed {
-        Err(broken) => refused(&broken.reason, nameless),
+        Err(broken) => refused(broken, nameless),
         Ok(seen) => match &seen.libvirt {
-            None => (Claim::unknown("libvirt said nothing of the guest"), None),
+            None => (
+                Claim::unknown("libvirt reported nothing about the guest"),
+                None,
+            ),
             Some(_) if nameless => {
                 let evidence = format!(
-                    "cpu_map has no {}: the live XML cannot tell it",
+                    "cpu_map has no {}: the live XML cannot show it",
                     spot(field)
                 );
                 (Claim::unknown(evidence), None)
             }
-            Some(layer) => said(&map, field, layer),
+            Some(layer) => from_live_xml(&map, field, layer),
         },
     })
 }
 
-fn refused(reason: &str, nameless: bool) -> (Claim, Option<Cause>) {
-    if nameless && reason.contains("libvirt has no name for") {
-        let claim = Claim::new(State::Absent, "cpu_map has no name for its bit");
-        return (claim, Some(Cause::LibvirtHasNoName));
-    }
-    match reason.strip_prefix("libvirt: ") {
-        Some(words) => {
-            let words = words.to_owned();
-            let claim = Claim::new(State::Absent, "virsh create");
-            (claim, Some(Cause::LibvirtRefused { words }))
+/// Why no guest ran; `nameless` where cpu_map has no name for the feature's bit.
+fn refused(broken: &Broken, nameless: bool) -> (Claim, Option<Cause>) {
+    match broken.kind {
+        BootFailureKind::LibvirtHasNoName if nameless => {
+            let claim = Claim::new(State::Absent, "cpu_map has no name for its bit");
+            (claim, Some(Cause::LibvirtHasNoName))
         }
-        None => (Claim::unknown(format!("not run: {reason}")), None),
+        BootFailureKind::RefusedByLibvirt => {
+            let own = broken.reason.strip_prefix("libvirt: ");
+            let message = own.unwrap_or(&broken.reason).to_owned();
+            let claim = Claim::new(State::Absent, "virsh create");
+            (claim, Some(Cause::LibvirtRefused { message }))
+        }
+        _ => (Claim::unknown(format!("not run: {}", broken.reason)), None),
     }
 }
 
-fn said(map: &CpuMap, field: &Field, layer: &LibvirtLayer) -> (Claim, Option<Cause>) {
+/// What the live XML shows of the feature, and why it takes the feature where it does.
+fn from_live_xml(map: &CpuMap, field: &Field, layer: &LibvirtLayer) -> (Claim, Option<Cause>) {
     let name = map.at(spot(field)).map_or("", |feature| &feature.name);
     let claim = layer.claims.iter().find(|claim| claim.feature == name);
     let Some(claim) = claim else {
-        let evidence = format!("the live XML says nothing of {name}");
+        let evidence = format!("the live XML does not mention {name}");
         return (Claim::unknown(evidence), None);
     };
     let evidence = format!("live XML, {}: {}", claim.feature, claim.by);
-    let state = State::of(Some(claim.has));
+    let state = State::from_reading(Some(claim.has));
     let request = layer
         .requests
         .iter()
@@ -80,7 +87,7 @@ fn said(map: &CpuMap, field: &Field, layer: &LibvirtLayer) -> (Claim, Option<Cau
             let model = given.to_owned();
             Some(Cause::LibvirtFallback { model })
         }
-        // libvirt only tells here what QEMU did.
+        // libvirt only reports here what QEMU did.
         _ => None,
     };
     (Claim::new(state, evidence), cause)
@@ -90,7 +97,8 @@ fn said(map: &CpuMap, field: &Field, layer: &LibvirtLayer) -> (Claim, Option<Cau
 mod tests {
     use super::*;
     use crate::cpuid::table::Table;
-    use crate::evidence::libvirt::layer::{Claim as Told, Request};
+    use crate::evidence::libvirt::layer::{Claim as LibvirtClaim, Request};
+    use crate::vmm::failure::BootFailure;
     use crate::vmm::libvirt::domain::Policy;
 
     fn table() -> Table {
@@ -118,7 +126,7 @@ mod tests {
                 names: Vec::new(),
                 policy,
             }],
-            claims: vec![Told {
+            claims: vec![LibvirtClaim {
                 feature: "avx2".to_owned(),
                 spots: vec![spot(field)],
                 has: false,
@@ -130,13 +138,13 @@ mod tests {
     fn cause(policy: Policy, argument: &str) -> Option<String> {
         let table = table();
         let field = table.named("avx2").expect("a field");
-        let (claim, cause) = said(&map(), field, &layer(policy, argument));
+        let (claim, cause) = from_live_xml(&map(), field, &layer(policy, argument));
         assert_eq!(claim.state, State::Absent);
         cause.map(|cause| cause.to_string())
     }
 
     #[test]
-    fn libvirts_own_doing_is_told_from_qemus() {
+    fn what_libvirt_takes_is_not_blamed_on_qemu() {
         assert_eq!(
             cause(Policy::Forbid, "EPYC").as_deref(),
             Some("taken by libvirt: policy forbid in the XML")
@@ -149,23 +157,26 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_libvirts_words() {
-        let told = |reason: &str, nameless| {
-            let (_, cause) = refused(reason, nameless);
+    fn a_refusal_keeps_libvirts_message() {
+        use BootFailureKind as Kind;
+        let cause = |kind, reason: &str, nameless| {
+            let broken = Broken::from(BootFailure::new(kind, reason));
+            let (_, cause) = refused(&broken, nameless);
             cause.map(|cause| cause.to_string())
         };
+        let no_name = "libvirt cannot express -cpu a: +b: libvirt has no name for b";
         assert_eq!(
-            told(
-                "libvirt cannot express -cpu a: +b: libvirt has no name for b",
-                true
-            )
-            .as_deref(),
+            cause(Kind::LibvirtHasNoName, no_name, true).as_deref(),
             Some("libvirt has no name for it")
         );
+        // Another feature of the argument has no name.
+        assert_eq!(cause(Kind::LibvirtHasNoName, no_name, false), None);
+        let refusal = "libvirt: guest CPU doesn't match";
         assert_eq!(
-            told("libvirt: guest CPU doesn't match", false).as_deref(),
+            cause(Kind::RefusedByLibvirt, refusal, false).as_deref(),
             Some("libvirt did not start the guest: guest CPU doesn't match")
         );
-        assert_eq!(told("timed out", false), None);
+        let timeout = Kind::TimedOut(std::time::Duration::from_secs(1));
+        assert_eq!(cause(timeout, "timed out", false), None);
     }
 }

@@ -73,7 +73,7 @@ pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
         let problem = match (&*engine.observe(&strict), usable) {
             (Ok(_), true) => return None,
             (Ok(_), false) => "not usable, says libvirt, and starts with enforce".to_owned(),
-            (Err(broken), _) if !broken.reason.contains("doesn't support requested features") => {
+            (Err(broken), _) if !broken.refused_by_enforce() => {
                 format!("could not be tried: {}", broken.reason)
             }
             (Err(_), false) => return None,
@@ -189,11 +189,11 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
         file.path().display(),
         qemu_options(case)
     );
-    let said = match run(&engine.bench, &command) {
-        // virsh tells an incompatible CPU as a failure, and what it means by it in a sentence.
-        Ok(said) | Err(said) => said,
+    let report = match run(&engine.bench, &command) {
+        // virsh reports an incompatible CPU as a failure, and explains it in a sentence.
+        Ok(report) | Err(report) => report,
     };
-    let compatible = said.contains("identical") || said.contains("superset");
+    let compatible = report.contains("identical") || report.contains("superset");
     let strict = GuestCpu {
         check: Some("full".to_owned()),
         ..host.clone()
@@ -228,7 +228,7 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
     ))
 }
 
-/// Boots a guest of an answer and holds it against what the answer names.
+/// Boots a guest of an answer and compares it with what the answer names.
 fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried {
     let domain = domain(case, cpu.xml());
     let seen = engine
@@ -244,7 +244,10 @@ fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried 
         (Ok(seen), Ok(map)) => (seen, map),
     };
     let Some(mut layer) = seen.libvirt else {
-        return Tried::without_guest(answer, vec!["libvirt said nothing of the guest".to_owned()]);
+        return Tried::without_guest(
+            answer,
+            vec!["libvirt reported nothing about the guest".to_owned()],
+        );
     };
     layer.claims = claims(&map, cpu);
     let changes = libvirt_live::live(&layer, &seen.dump, &engine.bench.store.table, false);

@@ -1,7 +1,7 @@
 //! What `check`, `match` and `policy` of a domain's CPU really do, beside QEMU's `enforce`.
 //!
 //! Four features stand for the four cases there are; each is asked for in every way, in a guest of its own, and the outcome is what the
-//! guest says.
+//! guest reports.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use crate::case::{Case, Qemu};
 use crate::cpuid::dump::Dump;
 use crate::evidence::libvirt::cpu_map::Spot;
-use crate::lanes::Observed;
 use crate::lanes::libvirt::{boot_domain, domain, lane, maps};
+use crate::lanes::{Broken, Observed};
 use crate::run::Engine;
 use crate::util::text::wrapped;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
@@ -86,7 +86,7 @@ fn row(name: &str, cells: &[String; 4]) -> String {
     row.trim_end().to_owned()
 }
 
-/// Messages of refusals, each once.
+/// The messages of the refusals, each once.
 type Notes = Mutex<BTreeSet<String>>;
 
 /// A way to ask for a feature.
@@ -167,36 +167,41 @@ fn outcome(engine: &Engine, observed: &Observed, feature: &str, notes: &Notes) -
         }
         (Ok(_), None) => "unknown".to_owned(),
         (Err(broken), _) => {
-            let Refusal { cell, text } = refusal(&broken.reason);
+            let Refusal { cell, message } = refusal(broken);
             notes
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .insert(format!("# {cell}: {text}"));
+                .insert(format!("# {cell}: {message}"));
             cell.to_owned()
         }
     }
 }
 
-/// Who refused, and the message.
+/// Who refused, and with which message.
 struct Refusal {
     cell: &'static str,
-    text: String,
+    message: String,
 }
 
-/// libvirt before the start, from what it thinks of the host; libvirt after it, from what QEMU gave; QEMU.
-fn refusal(reason: &str) -> Refusal {
-    let known = [
-        ("guest CPU doesn't match specification", "by guest"),
-        ("host CPU", "by host"),
-        ("doesn't support requested features", "by QEMU"),
+/// Who refused: QEMU, or libvirt, either before the start, from what it thinks of the host, or after it, from what QEMU gave. virsh
+/// prints libvirt's message and no error code, so that libvirt's two refusals can only be distinguished by their message.
+fn refusal(broken: &Broken) -> Refusal {
+    let of_libvirt = [
+        ("guest cpu doesn't match specification", "by guest"),
+        ("host cpu", "by host"),
     ];
-    let found = known
+    let reason = broken.reason.to_lowercase();
+    let found = of_libvirt
         .into_iter()
-        .find(|(text, _)| reason.to_lowercase().contains(&text.to_lowercase()));
-    let text = reason.lines().next_back().unwrap_or(reason);
+        .find(|(message, _)| reason.contains(message));
+    let cell = match found {
+        _ if broken.refused_by_enforce() => "by QEMU",
+        Some((_, cell)) => cell,
+        None => "ERROR",
+    };
     Refusal {
-        cell: found.map_or("ERROR", |(_, cell)| cell),
-        text: text.replace("libvirt: ", ""),
+        cell,
+        message: broken.last_message().replace("libvirt: ", ""),
     }
 }
 
@@ -210,25 +215,32 @@ fn has(dump: &Dump, spot: Spot) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vmm::failure::{BootFailure, BootFailureKind};
 
     #[test]
-    fn a_refusal_tells_who_refused() {
-        let described = |reason: &str| {
-            let Refusal { cell, text } = refusal(reason);
-            format!("{cell}: {text}")
+    fn a_refusal_names_who_refused() {
+        use BootFailureKind as Kind;
+        let cell = |kind, reason: &str| {
+            let Refusal { cell, message } = refusal(&Broken::from(BootFailure::new(kind, reason)));
+            format!("{cell}: {message}")
         };
+        let guest =
+            "unsupported configuration: guest CPU doesn't match specification: missing features: x";
         assert_eq!(
-            described(
-                "libvirt: unsupported configuration: guest CPU doesn't match specification: missing features: x"
-            ),
-            "by guest: unsupported configuration: guest CPU doesn't match specification: missing features: x"
+            cell(Kind::RefusedByLibvirt, &format!("libvirt: {guest}")),
+            format!("by guest: {guest}")
         );
+        let host =
+            "the CPU is incompatible with host CPU: Host CPU does not provide required features: x";
         assert_eq!(
-            described(
-                "libvirt: the CPU is incompatible with host CPU: Host CPU does not provide required features: x"
-            ),
-            "by host: the CPU is incompatible with host CPU: Host CPU does not provide required features: x"
+            cell(Kind::RefusedByLibvirt, &format!("libvirt: {host}")),
+            format!("by host: {host}")
         );
-        assert_eq!(described("timed out"), "ERROR: timed out");
+        let enforce = "TCG doesn't support requested features";
+        assert_eq!(
+            cell(Kind::RefusedByEnforce(1), enforce),
+            format!("by QEMU: {enforce}")
+        );
+        assert_eq!(cell(Kind::NotPrepared, "timed out"), "ERROR: timed out");
     }
 }

@@ -56,7 +56,8 @@ impl From<SessionError> for BootFailure {
                 BootFailureKind::TimedOut(Duration::from_secs(seconds))
             }
             SessionError::Cancelled => BootFailureKind::Cancelled,
-            SessionError::Refused(_) | SessionError::Gone { .. } => BootFailureKind::NotPrepared,
+            SessionError::Refused(_) => BootFailureKind::RefusedByLibvirt,
+            SessionError::Gone { .. } => BootFailureKind::NotPrepared,
         };
         BootFailure::because(kind, error)
     }

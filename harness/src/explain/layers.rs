@@ -1,4 +1,4 @@
-//! The ladder: one rung a layer, top to bottom.
+//! What each layer makes of a feature, from the hardware down to the guest, and what that comes to.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// As printed.
+    /// The name that people read: `host kernel`, `QEMU's names`.
     pub fn name(self) -> &'static str {
         match self {
             Step::Hardware => "hardware",
@@ -56,37 +56,37 @@ impl Step {
     }
 }
 
-/// A row of the ladder.
+/// What one layer makes of the feature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rung {
+pub struct LayerRow {
     /// The layer.
     pub layer: Step,
     /// Whether it has the feature.
     pub state: State,
-    /// Where that stands.
+    /// Where that was read: bit, QMP field, ioctl, file, line of the guest's dump.
     pub evidence: String,
     /// Why it has not got what the layer above has (or the other way round).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
 }
 
-/// One rung a layer, top to bottom.
-pub fn ladder(evidence: &Evidence) -> Vec<Rung> {
-    let mut rungs = Vec::new();
+/// One row a layer, top to bottom.
+pub fn layers(evidence: &Evidence) -> Vec<LayerRow> {
+    let mut rows = Vec::new();
     if let Some(host) = &evidence.host {
-        rungs.extend(host_rungs(host));
+        rows.extend(host_rows(host));
     }
-    rungs.extend(model_rungs(evidence));
-    rungs.extend(case_rungs(evidence));
+    rows.extend(model_rows(evidence));
+    rows.extend(case_rows(evidence));
     if let Some((claim, cause)) = &evidence.kernel {
-        rungs.push(rung(Step::GuestKernel, claim, cause.clone()));
+        rows.push(row(Step::GuestKernel, claim, cause.clone()));
     }
-    rungs
+    rows
 }
 
 /// What it comes to: where the feature was lost last, or that the guest has it.
-pub fn verdict(rungs: &[Rung]) -> String {
-    let Some(guest) = rungs.last() else {
+pub fn verdict(rows: &[LayerRow]) -> String {
+    let Some(guest) = rows.last() else {
         return "nothing is known".to_owned();
     };
     if guest.layer == Step::GuestKernel && guest.state == State::Present {
@@ -96,26 +96,27 @@ pub fn verdict(rungs: &[Rung]) -> String {
         (State::Unknown, _) => format!("unknown: {}", guest.evidence),
         (State::Present, None) => "the guest has it".to_owned(),
         (State::Present, Some(cause)) => format!("the guest has it: {cause}"),
-        (State::Absent, _) => lost(rungs),
+        (State::Absent, _) => lost(rows),
     }
 }
 
-fn lost(rungs: &[Rung]) -> String {
-    let causes = |rung: &&Rung| rung.state != State::Present && rung.cause.is_some();
-    let Some(last) = rungs.iter().rev().find(causes) else {
+fn lost(rows: &[LayerRow]) -> String {
+    let causes = |row: &&LayerRow| row.state != State::Present && row.cause.is_some();
+    let Some(last) = rows.iter().rev().find(causes) else {
         return "the guest has not got it, and no layer says why".to_owned();
     };
     let cause = last.cause.as_ref().map_or(String::new(), Cause::to_string);
-    let below = |rung: &&Rung| matches!(rung.layer, Step::Hardware | Step::HostKernel | Step::Kvm);
-    let root = rungs.iter().filter(below).find(causes);
-    match (last.layer, root.and_then(|rung| rung.cause.as_ref())) {
+    let below =
+        |row: &&LayerRow| matches!(row.layer, Step::Hardware | Step::HostKernel | Step::Kvm);
+    let root = rows.iter().filter(below).find(causes);
+    match (last.layer, root.and_then(|row| row.cause.as_ref())) {
         (Step::Filtering, Some(root)) => format!("{cause} ({root})"),
         _ => cause,
     }
 }
 
-fn rung(layer: Step, claim: &Claim, cause: Option<Cause>) -> Rung {
-    Rung {
+fn row(layer: Step, claim: &Claim, cause: Option<Cause>) -> LayerRow {
+    LayerRow {
         layer,
         state: claim.state,
         evidence: claim.evidence.clone(),
@@ -131,10 +132,12 @@ fn present(claim: &Claim) -> bool {
     claim.state == State::Present
 }
 
-fn host_rungs(host: &HostEvidence) -> [Rung; 3] {
+fn host_rows(host: &HostEvidence) -> [LayerRow; 3] {
     let hardware = absent(&host.hardware).then_some(Cause::NotInHardware);
-    let kernel = (absent(&host.kernel) && !absent(&host.hardware)).then(|| match &host.word {
-        Some(word) => Cause::KernelCommandLine { word: word.clone() },
+    let kernel = (absent(&host.kernel) && !absent(&host.hardware)).then(|| match &host.parameter {
+        Some(parameter) => Cause::KernelCommandLine {
+            parameter: parameter.clone(),
+        },
         None => Cause::LeftOutByHostKernel,
     });
     let taken = matches!(kernel, Some(Cause::KernelCommandLine { .. }));
@@ -151,13 +154,13 @@ fn host_rungs(host: &HostEvidence) -> [Rung; 3] {
         State::Unknown => None,
     };
     [
-        rung(Step::Hardware, &host.hardware, hardware),
-        rung(Step::HostKernel, &host.kernel, kernel),
-        rung(Step::Kvm, &host.kvm, kvm),
+        row(Step::Hardware, &host.hardware, hardware),
+        row(Step::HostKernel, &host.kernel, kernel),
+        row(Step::Kvm, &host.kvm, kvm),
     ]
 }
 
-fn model_rungs(evidence: &Evidence) -> [Rung; 3] {
+fn model_rows(evidence: &Evidence) -> [LayerRow; 3] {
     let known = absent(&evidence.known).then(|| Cause::QemuDoesNotKnow {
         since: evidence.since.clone(),
     });
@@ -178,9 +181,9 @@ fn model_rungs(evidence: &Evidence) -> [Rung; 3] {
         since: since.clone(),
     });
     [
-        rung(Step::QemuName, &evidence.known, known),
-        rung(Step::Model, &any, model),
-        rung(Step::ModelVersion, &version, in_version),
+        row(Step::QemuName, &evidence.known, known),
+        row(Step::Model, &any, model),
+        row(Step::ModelVersion, &version, in_version),
     ]
 }
 
@@ -227,25 +230,25 @@ fn version(evidence: &Evidence) -> Claim {
     )
 }
 
-fn case_rungs(evidence: &Evidence) -> Vec<Rung> {
+fn case_rows(evidence: &Evidence) -> Vec<LayerRow> {
     let removed = absent(&evidence.on_machine) && present(&version(evidence));
     let machine = removed.then(|| Cause::RemovedByMachineType {
         machine: evidence.machine.clone(),
     });
-    let mut rungs = vec![
-        rung(Step::MachineType, &evidence.on_machine, machine),
-        rung(Step::Flags, &evidence.with_flags, flags(evidence)),
+    let mut rows = vec![
+        row(Step::MachineType, &evidence.on_machine, machine),
+        row(Step::Flags, &evidence.with_flags, flags(evidence)),
     ];
     let libvirt = evidence.libvirt.as_ref();
-    rungs.extend(libvirt.map(|(claim, cause)| rung(Step::Libvirt, claim, cause.clone())));
-    rungs.extend(
+    rows.extend(libvirt.map(|(claim, cause)| row(Step::Libvirt, claim, cause.clone())));
+    rows.extend(
         evidence
             .given
             .as_ref()
-            .map(|given| rung(Step::Filtering, given, filtering(evidence, given))),
+            .map(|given| row(Step::Filtering, given, filtering(evidence, given))),
     );
-    rungs.push(rung(Step::Guest, &evidence.guest, guest(evidence)));
-    rungs
+    rows.push(row(Step::Guest, &evidence.guest, guest(evidence)));
+    rows
 }
 
 /// Why the flags do not give it.
@@ -297,7 +300,7 @@ fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
     }
 }
 
-/// The guest's last layer above is what QEMU says that it gives, or the definition where nothing is filtered.
+/// The guest's last layer above is what QEMU reports that it gives, or the definition where nothing is filtered.
 fn guest(evidence: &Evidence) -> Option<Cause> {
     let above = evidence.given.as_ref().unwrap_or(&evidence.with_flags);
     let by = match evidence.lane.run_as().accelerator {
@@ -313,5 +316,5 @@ fn guest(evidence: &Evidence) -> Option<Cause> {
 }
 
 #[cfg(test)]
-#[path = "ladder_tests.rs"]
+#[path = "layers_tests.rs"]
 mod tests;

@@ -1,9 +1,9 @@
-//! A feature's ladder, as people and programs read it.
+//! What each layer makes of a feature, as people and programs read it.
 
 use serde_json::{Value, json};
 
 use crate::case::guest::Case;
-use crate::explain::{Rung, State, verdict};
+use crate::explain::{LayerRow, State, verdict};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +18,8 @@ pub struct Asked<'a> {
     pub lab: Option<&'a str>,
 }
 
-/// One row a layer, then what it comes to.
-pub fn text(asked: Asked<'_>, rungs: &[Rung]) -> String {
+/// A line for each layer and, below it, the cause where there is one; then the verdict.
+pub fn text(asked: Asked<'_>, rows: &[LayerRow]) -> String {
     let Asked {
         case,
         feature,
@@ -35,22 +35,22 @@ pub fn text(asked: Asked<'_>, rungs: &[Rung]) -> String {
         lab.map(|lab| format!(" in the lab of {lab}"))
             .unwrap_or_default()
     );
-    for rung in rungs {
-        let (layer, state) = (rung.layer.name(), rung.state.word());
-        let evidence = rung.evidence.replace('\n', " / ");
+    for row in rows {
+        let (layer, state) = (row.layer.name(), row.state.name());
+        let evidence = row.evidence.replace('\n', " / ");
         text.push_str(&format!("  {layer:<14} {state:<8} {evidence}\n"));
-        if let Some(cause) = &rung.cause {
+        if let Some(cause) = &row.cause {
             text.push_str(&format!("  {:<14} {:<8} ^ {cause}\n", "", ""));
         }
     }
-    text + &format!("\n{}\n", verdict(rungs).replace('\n', " / "))
+    text + &format!("\n{}\n", verdict(rows).replace('\n', " / "))
 }
 
-/// The same as one object.
-pub fn object(asked: Asked<'_>, rungs: &[Rung]) -> Value {
-    let rung = |rung: &Rung| {
-        let mut value = json!(rung);
-        if let Some(cause) = &rung.cause {
+/// The same as one JSON object.
+pub fn object(asked: Asked<'_>, rows: &[LayerRow]) -> Value {
+    let row = |row: &LayerRow| {
+        let mut value = json!(row);
+        if let Some(cause) = &row.cause {
             value["cause"]["text"] = json!(cause.to_string());
         }
         value
@@ -64,12 +64,12 @@ pub fn object(asked: Asked<'_>, rungs: &[Rung]) -> Value {
         "lane": case.lane,
         "lab": asked.lab,
         "qemu": {"path": case.qemu.path, "version": case.qemu.offers.version},
-        "present": match rungs.last().map(|rung| rung.state) {
+        "present": match rows.last().map(|row| row.state) {
             Some(State::Present) => json!(true),
             Some(State::Absent) => json!(false),
             Some(State::Unknown) | None => Value::Null,
         },
-        "rungs": rungs.iter().map(rung).collect::<Vec<_>>(),
-        "verdict": verdict(rungs),
+        "rungs": rows.iter().map(row).collect::<Vec<_>>(),
+        "verdict": verdict(rows),
     })
 }

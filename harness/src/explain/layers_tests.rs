@@ -17,7 +17,7 @@ fn whole() -> Evidence {
         hardware: yes(),
         kernel: yes(),
         kvm: yes(),
-        word: None,
+        parameter: None,
         option: None,
         emulated: false,
     };
@@ -46,14 +46,14 @@ fn whole() -> Evidence {
 
 #[test]
 fn what_libvirt_takes_is_its_doing() {
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         evidence.lane = Lane::LIBVIRT;
         let policy = "forbid".to_owned();
         evidence.libvirt = Some((no(), Some(Cause::LibvirtPolicy { policy })));
         evidence.given = Some(no());
         evidence.filtered = false;
     });
-    assert_eq!(told, "taken by libvirt: policy forbid in the XML");
+    assert_eq!(found, "taken by libvirt: policy forbid in the XML");
 }
 
 /// The host's layers from one on have not got it, and QEMU filters it.
@@ -63,7 +63,7 @@ fn host(change: impl FnOnce(&mut HostEvidence)) -> String {
     evidence.given = Some(no());
     evidence.filtered = true;
     evidence.guest = no();
-    verdict(&ladder(&evidence))
+    verdict(&layers(&evidence))
 }
 
 /// QEMU's layers have not got what `change` takes from one of them, nor has the guest.
@@ -73,7 +73,7 @@ fn qemu(change: impl FnOnce(&mut Evidence)) -> String {
     evidence.host = None;
     evidence.guest = no();
     change(&mut evidence);
-    verdict(&ladder(&evidence))
+    verdict(&layers(&evidence))
 }
 
 fn from_flags_on(evidence: &mut Evidence) {
@@ -94,62 +94,62 @@ const FILTERED: &str = "filtered by QEMU: KVM does not support it";
 
 #[test]
 fn a_feature_that_every_layer_has_is_there() {
-    let rungs = ladder(&whole());
-    assert_eq!(verdict(&rungs), "the guest has it");
-    assert!(rungs.iter().all(|rung| rung.cause.is_none()), "{rungs:?}");
-    assert_eq!(rungs.len(), 10);
+    let rows = layers(&whole());
+    assert_eq!(verdict(&rows), "the guest has it");
+    assert!(rows.iter().all(|row| row.cause.is_none()), "{rows:?}");
+    assert_eq!(rows.len(), 10);
 }
 
 #[test]
 fn not_in_hardware() {
-    let told = host(|host| (host.hardware, host.kernel, host.kvm) = (no(), no(), no()));
-    assert_eq!(told, format!("{FILTERED} (not in hardware)"));
+    let found = host(|host| (host.hardware, host.kernel, host.kvm) = (no(), no(), no()));
+    assert_eq!(found, format!("{FILTERED} (not in hardware)"));
 }
 
 #[test]
 fn disabled_on_the_kernel_command_line() {
-    let told = host(|host| {
+    let found = host(|host| {
         (host.kernel, host.kvm) = (no(), no());
-        host.word = Some("clearcpuid=npt".to_owned());
+        host.parameter = Some("clearcpuid=npt".to_owned());
     });
     let why = "disabled on the host kernel's command line by clearcpuid=npt";
-    assert_eq!(told, format!("{FILTERED} ({why})"));
+    assert_eq!(found, format!("{FILTERED} ({why})"));
 }
 
 #[test]
 fn left_out_by_the_host_kernel() {
-    let told = host(|host| (host.kernel, host.kvm) = (no(), no()));
-    assert_eq!(told, format!("{FILTERED} (left out by the host's kernel)"));
+    let found = host(|host| (host.kernel, host.kvm) = (no(), no()));
+    assert_eq!(found, format!("{FILTERED} (left out by the host's kernel)"));
 }
 
 #[test]
 fn disabled_by_a_module_option() {
-    let told = host(|host| {
+    let found = host(|host| {
         host.kvm = no();
         host.option = Some("kvm_amd.npt=0".to_owned());
     });
     let why = "disabled by the module option kvm_amd.npt=0";
-    assert_eq!(told, format!("{FILTERED} ({why})"));
+    assert_eq!(found, format!("{FILTERED} ({why})"));
 }
 
 #[test]
 fn not_known_to_kvm() {
-    let told = host(|host| host.kvm = no());
-    assert_eq!(told, format!("{FILTERED} (KVM does not know it)"));
+    let found = host(|host| host.kvm = no());
+    assert_eq!(found, format!("{FILTERED} (KVM does not know it)"));
 }
 
 #[test]
 fn only_emulated_by_kvm() {
-    let told = host(|host| {
+    let found = host(|host| {
         host.kvm = no();
         host.emulated = true;
     });
-    assert_eq!(told, format!("{FILTERED} (only emulated by KVM)"));
+    assert_eq!(found, format!("{FILTERED} (only emulated by KVM)"));
     let mut evidence = whole();
     evidence.host.as_mut().expect("a host").hardware = no();
-    let rungs = ladder(&evidence);
-    assert_eq!(rungs[2].cause, Some(Cause::OnlyEmulatedByKvm));
-    assert_eq!(verdict(&rungs), "the guest has it");
+    let rows = layers(&evidence);
+    assert_eq!(rows[2].cause, Some(Cause::OnlyEmulatedByKvm));
+    assert_eq!(verdict(&rows), "the guest has it");
 }
 
 #[test]
@@ -160,30 +160,30 @@ fn not_known_to_qemu() {
         evidence.versions = vec![("EPYC-v1".to_owned(), no())];
     };
     assert_eq!(qemu(unknown), "QEMU does not know it");
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         unknown(evidence);
         evidence.since = Some("11.1".to_owned());
     });
-    assert_eq!(told, "this QEMU does not know it: QEMU 11.1 does");
+    assert_eq!(found, "this QEMU does not know it: QEMU 11.1 does");
 }
 
 #[test]
 fn not_in_the_model() {
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         from_machine_on(evidence);
         evidence.versions = vec![("EPYC-v1".to_owned(), no())];
     });
-    assert_eq!(told, "not in the model EPYC");
+    assert_eq!(found, "not in the model EPYC");
 }
 
 #[test]
 fn not_in_this_version_of_the_model() {
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         from_machine_on(evidence);
         evidence.versions[0].1 = no();
     });
     assert_eq!(
-        told,
+        found,
         "not in the model version EPYC-v1: EPYC-v2 is the first that has it"
     );
 }
@@ -199,55 +199,55 @@ fn removed_by_the_machine_type() {
 #[test]
 fn turned_off_by_a_flag() {
     for text in ["-npt", "npt=off"] {
-        let told = qemu(|evidence| {
+        let found = qemu(|evidence| {
             from_flags_on(evidence);
             evidence.flag = flag(text);
         });
-        assert_eq!(told, format!("turned off by the flag {text}"));
+        assert_eq!(found, format!("turned off by the flag {text}"));
     }
 }
 
 #[test]
 fn a_flag_that_turns_off_what_is_not_there_is_not_to_blame() {
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         from_machine_on(evidence);
         evidence.flag = flag("-npt");
     });
-    assert_eq!(told, "removed by the machine type pc-q35-3.1");
+    assert_eq!(found, "removed by the machine type pc-q35-3.1");
 }
 
 #[test]
 fn depends_on_another_feature() {
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         from_flags_on(evidence);
         evidence.flag = flag("+npt");
         evidence.needs = Some("svm".to_owned());
         evidence.filtered = true;
     });
-    assert_eq!(told, "depends on svm, which is not there");
+    assert_eq!(found, "depends on svm, which is not there");
 }
 
 #[test]
 fn not_migratable() {
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         from_machine_on(evidence);
         evidence.versions = Vec::new();
         evidence.not_migratable = true;
     });
-    assert_eq!(told, "not migratable: migratable=off would give it");
+    assert_eq!(found, "not migratable: migratable=off would give it");
 }
 
 #[test]
 fn filtered_by_qemu() {
-    let told = qemu(|evidence| {
+    let found = qemu(|evidence| {
         evidence.given = Some(no());
         evidence.filtered = true;
     });
-    assert_eq!(told, "filtered by QEMU: TCG does not support it");
+    assert_eq!(found, "filtered by QEMU: TCG does not support it");
 }
 
 #[test]
-fn withheld_without_a_word() {
+fn withheld_without_a_reason() {
     let why = "withheld by QEMU, which was given it and says nothing";
     assert_eq!(qemu(|_| ()), why);
     assert_eq!(qemu(|evidence| evidence.given = Some(no())), why);
@@ -255,7 +255,7 @@ fn withheld_without_a_word() {
     let mut evidence = whole();
     evidence.guest = no();
     assert_eq!(
-        verdict(&ladder(&evidence)),
+        verdict(&layers(&evidence)),
         "withheld by KVM, which was given it and says nothing"
     );
 }
@@ -265,15 +265,15 @@ fn shown_though_nobody_gave_it() {
     let mut evidence = whole();
     from_machine_on(&mut evidence);
     assert_eq!(
-        verdict(&ladder(&evidence)),
+        verdict(&layers(&evidence)),
         "the guest has it: shown by KVM, which was not given it"
     );
 }
 
 #[test]
 fn a_guest_that_could_not_be_run_leaves_it_open() {
-    let told = qemu(|evidence| evidence.guest = Claim::unknown("timed out"));
-    assert_eq!(told, "unknown: timed out");
+    let found = qemu(|evidence| evidence.guest = Claim::unknown("timed out"));
+    assert_eq!(found, "unknown: timed out");
 }
 
 #[test]
@@ -302,7 +302,7 @@ fn left_off_by_default_under_kvm() {
     host.kvm = no();
     host.option = Some("kvm_amd.nested=0".to_owned());
     assert_eq!(
-        verdict(&ladder(&evidence)),
+        verdict(&layers(&evidence)),
         "left off by QEMU's defaults under KVM: svm=on,npt=on asks for it (disabled by the module option kvm_amd.nested=0)"
     );
 }
@@ -313,16 +313,16 @@ fn kernel(state: State, cause: Option<Cause>) -> String {
     evidence.lane = Lane::LINUX;
     evidence.host = None;
     evidence.kernel = Some((Claim::new(state, "/proc/cpuinfo"), cause));
-    verdict(&ladder(&evidence))
+    verdict(&layers(&evidence))
 }
 
 #[test]
-fn what_the_guests_kernel_takes_is_told_with_its_cause() {
+fn what_the_guests_kernel_takes_has_its_cause() {
     use crate::check::linux::Loss;
     let lost = |loss| kernel(State::Absent, Some(Cause::GuestKernel { loss }));
-    let word = "clearcpuid=avx2".to_owned();
+    let parameter = "clearcpuid=avx2".to_owned();
     assert_eq!(
-        lost(Loss::CommandLine { word }),
+        lost(Loss::CommandLine { word: parameter }),
         "the guest kernel's command line took it: clearcpuid=avx2"
     );
     let release = "5.10.0".to_owned();
