@@ -20,7 +20,7 @@ use super::answers::Key;
 /// Column at which the text starts.
 const TEXT_COLUMN: usize = 32;
 
-/// Which list of readings a line belongs to, the word it starts with.
+/// Which list of readings a line belongs to, which is what it starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Register {
     /// About the dump itself (`agent`).
@@ -35,7 +35,7 @@ pub enum Register {
     Emulated,
     /// CPUID that KVM offers where a guest is to see Hyper-V (`hyper`).
     HyperV,
-    /// What KVM says of itself beside CPUID and MSRs (`kvm`).
+    /// What KVM reports of itself beside CPUID and MSRs (`kvm`).
     Kvm,
     /// CPUID one past a limit (`probe`).
     Probe,
@@ -43,21 +43,21 @@ pub enum Register {
     State,
     /// A run of a sweep (`sweep`).
     Sweep,
-    /// A word of `bugs` in a Linux guest's /proc/cpuinfo (`bugs`).
+    /// An entry of `bugs` in a Linux guest's /proc/cpuinfo (`bugs`).
     Bugs,
-    /// A cache, as a Linux guest's sysfs tells it (`cache`).
+    /// A cache, as sysfs of a Linux guest has it (`cache`).
     Cache,
-    /// A word of `flags` in a Linux guest's /proc/cpuinfo (`flags`).
+    /// An entry of `flags` in a Linux guest's /proc/cpuinfo (`flags`).
     Flags,
     /// Another field of a Linux guest's /proc/cpuinfo (`info`).
     Info,
     /// About a Linux guest's kernel (`linux`).
     Linux,
-    /// A processor's place, as a Linux guest's sysfs tells it (`topo`).
+    /// A processor's place, as sysfs of a Linux guest has it (`topo`).
     Topology,
-    /// A word of `vmx flags` in a Linux guest's /proc/cpuinfo (`vmx`).
+    /// An entry of `vmx flags` in a Linux guest's /proc/cpuinfo (`vmx`).
     VmxFlags,
-    /// What a Linux guest's sysfs says of a vulnerability (`vuln`).
+    /// What sysfs of a Linux guest reports of a vulnerability (`vuln`).
     Vulnerability,
 }
 
@@ -90,7 +90,7 @@ impl Register {
             .map_or("", |(_, name)| name)
     }
 
-    /// Whether the line's text is a word of a list, and its place nothing but that word.
+    /// Whether the line's text is an entry of a list, and its place nothing but that entry.
     fn is_list(self) -> bool {
         matches!(self, Register::Bugs | Register::Flags | Register::VmxFlags)
     }
@@ -122,7 +122,7 @@ pub struct Place {
     pub vcpu: usize,
     /// The list.
     pub register: Register,
-    /// `0x00000007.00`, `0x0000010a`, or a word.
+    /// `0x00000007.00`, `0x0000010a`, or a name.
     pub address: String,
     /// `ebx[16]`, `[31: 0]`, or nothing.
     pub bits: String,

@@ -1,7 +1,5 @@
 //! The rules of `linux.tsv`: what stands for what in a kernel, as an expression over CPUID, MSRs, the release and the command line.
 
-use std::fmt;
-
 /// A rule's truth, where a dump cannot always tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
@@ -14,7 +12,7 @@ pub enum Truth {
 }
 
 impl Truth {
-    /// Of an answer that is known.
+    /// The truth of what is known.
     pub fn from_known(known: bool) -> Truth {
         if known { Truth::Yes } else { Truth::No }
     }
@@ -40,9 +38,9 @@ pub enum Atom {
     Known(Truth),
     /// A name of the feature table whose bits are not 0.
     Feature(String),
-    /// A word of /proc/cpuinfo's `flags`.
+    /// An entry of `flags` in /proc/cpuinfo.
     Flag(String),
-    /// A word of its `bugs`.
+    /// An entry of `bugs` there.
     Bug(String),
     /// The processor's vendor.
     Vendor(Vendor),
@@ -52,7 +50,7 @@ pub enum Atom {
     Model(Vec<(u32, u32)>),
     /// The kernel's release, or a later one.
     Kernel(u32, u32),
-    /// A word of the kernel's command line.
+    /// An argument of the kernel's command line.
     Word(String),
     /// CPUID.0BH announces a level.
     Topology,
@@ -82,24 +80,44 @@ const VENDORS: [(&str, &[u8; 12], Vendor); 5] = [
 ];
 
 impl Vendor {
-    /// The vendor with these letters in CPUID.00H.
+    /// Of the letters of CPUID.00H.
     pub fn from_letters(letters: &[u8]) -> Option<Vendor> {
         let known = VENDORS.iter().find(|(_, known, _)| known[..] == *letters);
         known.map(|(.., vendor)| *vendor)
     }
 }
 
+/// What is wrong with an expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SyntaxError {
+    /// Something must follow.
+    #[error("the rule ends too soon")]
+    Ends,
+    /// `(` without its `)`.
+    #[error("a bracket is not closed")]
+    Bracket,
+    /// A token behind the end.
+    #[error("“{0}” where the rule should end")]
+    Trailing(String),
+    /// An operator where a name is due.
+    #[error("“{0}” where a name should be")]
+    NoName(String),
+    /// A token that is no name and no test.
+    #[error("“{0}” cannot be read")]
+    Unreadable(String),
+}
+
 impl Rule {
-    /// Reads an expression: tokens, `&`, `|`, `!` in front of a word or bracket, brackets as tokens of their own.
+    /// Reads an expression: tokens, `&`, `|`, `!` in front of a token or bracket, brackets as tokens of their own.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(text: &str) -> Result<Rule, String> {
+    pub fn read(text: &str) -> Result<Rule, SyntaxError> {
         let mut tokens = text.split_whitespace().peekable();
         let rule = any(&mut tokens)?;
         match tokens.next() {
             None => Ok(rule),
-            Some(word) => Err(format!("“{word}” where the rule should end")),
+            Some(token) => Err(SyntaxError::Trailing(token.to_owned())),
         }
     }
 
@@ -144,7 +162,7 @@ fn worst(
 
 type Tokens<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
 
-fn any(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
+fn any(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
     let mut rules = vec![all(tokens)?];
     while tokens.next_if_eq(&"|").is_some() {
         rules.push(all(tokens)?);
@@ -155,7 +173,7 @@ fn any(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
     })
 }
 
-fn all(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
+fn all(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
     let mut rules = vec![term(tokens)?];
     while tokens.next_if_eq(&"&").is_some() {
         rules.push(term(tokens)?);
@@ -166,22 +184,22 @@ fn all(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
     })
 }
 
-fn term(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
-    let word = tokens.next().ok_or("the rule ends too soon")?;
-    let (negated, word) = match word.strip_prefix('!') {
+fn term(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
+    let token = tokens.next().ok_or(SyntaxError::Ends)?;
+    let (negated, token) = match token.strip_prefix('!') {
         Some(rest) => (true, rest),
-        None => (false, word),
+        None => (false, token),
     };
-    let rule = match word {
+    let rule = match token {
         "(" => {
             let rule = any(tokens)?;
             match tokens.next() {
                 Some(")") => rule,
-                _ => return Err("a bracket is not closed".to_owned()),
+                _ => return Err(SyntaxError::Bracket),
             }
         }
-        "&" | "|" | ")" | "" => return Err(format!("“{word}” where a name should be")),
-        word => Rule::Atom(atom(word)?),
+        "&" | "|" | ")" | "" => return Err(SyntaxError::NoName(token.to_owned())),
+        token => Rule::Atom(atom(token)?),
     };
     Ok(if negated {
         Rule::Not(Box::new(rule))
@@ -190,46 +208,46 @@ fn term(tokens: &mut Tokens<'_>) -> Result<Rule, String> {
     })
 }
 
-fn atom(word: &str) -> Result<Atom, String> {
-    let bad = || format!("“{word}” cannot be read");
-    if let Some((_, _, vendor)) = VENDORS.iter().find(|(name, ..)| *name == word) {
+fn atom(token: &str) -> Result<Atom, SyntaxError> {
+    let bad = || SyntaxError::Unreadable(token.to_owned());
+    if let Some((_, _, vendor)) = VENDORS.iter().find(|(name, ..)| *name == token) {
         return Ok(Atom::Vendor(*vendor));
     }
-    match word {
+    match token {
         "yes" => return Ok(Atom::Known(Truth::Yes)),
         "no" => return Ok(Atom::Known(Truth::No)),
         "maybe" => return Ok(Atom::Known(Truth::Maybe)),
         "topology" => return Ok(Atom::Topology),
         _ => {}
     }
-    if let Some(name) = word.strip_prefix("flag:") {
+    if let Some(name) = token.strip_prefix("flag:") {
         return Ok(Atom::Flag(name.to_owned()));
     }
-    if let Some(name) = word.strip_prefix("bug:") {
+    if let Some(name) = token.strip_prefix("bug:") {
         return Ok(Atom::Bug(name.to_owned()));
     }
-    if let Some(name) = word.strip_prefix("word:") {
+    if let Some(name) = token.strip_prefix("word:") {
         return Ok(Atom::Word(name.to_owned()));
     }
-    if let Some(release) = word.strip_prefix("kernel>=") {
+    if let Some(release) = token.strip_prefix("kernel>=") {
         let (major, minor) = release.split_once('.').ok_or_else(bad)?;
         let number = |text: &str| text.parse().map_err(|_| bad());
         return Ok(Atom::Kernel(number(major)?, number(minor)?));
     }
-    if let Some(first) = word.strip_prefix("family>=") {
+    if let Some(first) = token.strip_prefix("family>=") {
         return Ok(Atom::Family(span(first).ok_or_else(bad)?.0, u32::MAX));
     }
-    if let Some(family) = word.strip_prefix("family=") {
+    if let Some(family) = token.strip_prefix("family=") {
         let (first, last) = span(family).ok_or_else(bad)?;
         return Ok(Atom::Family(first, last));
     }
-    if let Some(models) = word.strip_prefix("model=") {
+    if let Some(models) = token.strip_prefix("model=") {
         let spans: Option<Vec<_>> = models.split('|').map(span).collect();
         return Ok(Atom::Model(spans.ok_or_else(bad)?));
     }
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    if word.chars().all(plain) {
-        Ok(Atom::Feature(word.to_owned()))
+    if token.chars().all(plain) {
+        Ok(Atom::Feature(token.to_owned()))
     } else {
         Err(bad())
     }
@@ -242,152 +260,7 @@ fn span(text: &str) -> Option<(u32, u32)> {
     Some((number(first)?, number(last)?)).filter(|(first, last)| first <= last)
 }
 
-/// What a row of `linux.tsv` is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RowKind {
-    /// `flags`.
-    Flag,
-    /// `bugs`.
-    Bug,
-    /// `vmx flags`.
-    Vmx,
-    /// Shown although the bit is clear.
-    Gained,
-    /// Not shown although the bit is set.
-    Lost,
-    /// What a flag needs.
-    Needs,
-}
-
-const KINDS: [(&str, RowKind); 6] = [
-    ("flag", RowKind::Flag),
-    ("bug", RowKind::Bug),
-    ("vmx", RowKind::Vmx),
-    ("gained", RowKind::Gained),
-    ("lost", RowKind::Lost),
-    ("needs", RowKind::Needs),
-];
-
-/// A row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinuxRow {
-    /// What it is about.
-    pub kind: RowKind,
-    /// The word of /proc/cpuinfo.
-    pub name: String,
-    /// When.
-    pub rule: Rule,
-    /// Where that stands, or why.
-    pub source: String,
-}
-
-/// The table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LinuxRules(Vec<LinuxRow>);
-
-/// What is wrong with the table.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {problem}")]
-pub struct RuleError {
-    /// The file's name.
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-    /// What is wrong there.
-    pub problem: String,
-}
-
-impl LinuxRules {
-    /// Reads the table; `knows` tells whether the feature table has a name.
-    ///
-    /// # Errors
-    /// The first row that is malformed, comes twice, or names a feature that nobody knows.
-    pub fn parse(
-        file: &str,
-        text: &str,
-        knows: impl Fn(&str) -> bool,
-    ) -> Result<LinuxRules, RuleError> {
-        let mut rules = LinuxRules::default();
-        for (number, line) in joined(text) {
-            let added = row(&line, &knows).and_then(|row| rules.add(row));
-            added.map_err(|problem| RuleError {
-                file: file.to_owned(),
-                line: number,
-                problem,
-            })?;
-        }
-        Ok(rules)
-    }
-
-    /// All rows.
-    pub fn rows(&self) -> &[LinuxRow] {
-        &self.0
-    }
-
-    /// The row of this kind and name.
-    pub fn row(&self, kind: RowKind, name: &str) -> Option<&LinuxRow> {
-        self.0
-            .iter()
-            .find(|row| row.kind == kind && row.name == name)
-    }
-
-    fn add(&mut self, row: LinuxRow) -> Result<(), String> {
-        if self.row(row.kind, &row.name).is_some() {
-            return Err(format!("{} {} comes twice", row.kind, row.name));
-        }
-        self.0.push(row);
-        Ok(())
-    }
-}
-
-/// The rows, each with the number of its first line: one that is too long goes on in the next line, behind spaces.
-fn joined(text: &str) -> Vec<(usize, String)> {
-    let mut rows: Vec<(usize, String)> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        match (line.strip_prefix("  "), rows.last_mut()) {
-            _ if line.starts_with('#') || line.is_empty() => {}
-            (Some(more), Some((_, row))) => {
-                row.push(' ');
-                row.push_str(more.trim_start_matches(' '));
-            }
-            _ => rows.push((index + 1, line.to_owned())),
-        }
-    }
-    rows
-}
-
-fn row(line: &str, knows: &impl Fn(&str) -> bool) -> Result<LinuxRow, String> {
-    let cells: Vec<&str> = line.split('\t').collect();
-    let [kind, name, rule, source] = cells[..] else {
-        return Err(format!("{} columns where 4 are due", cells.len()));
-    };
-    let known = KINDS.iter().find(|(word, _)| *word == kind);
-    let (_, kind) = known.ok_or_else(|| format!("no kind “{kind}”"))?;
-    if name.is_empty() || source.trim().is_empty() {
-        return Err("a row without a name or a source".to_owned());
-    }
-    let rule = Rule::read(rule)?;
-    for atom in rule.atoms() {
-        if let Atom::Feature(feature) = atom
-            && !knows(feature)
-        {
-            return Err(format!("{feature} is not in the feature table"));
-        }
-    }
-    Ok(LinuxRow {
-        kind: *kind,
-        name: name.to_owned(),
-        rule,
-        source: source.to_owned(),
-    })
-}
-
-impl fmt::Display for RowKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = KINDS.iter().find(|(_, kind)| kind == self);
-        f.write_str(known.map_or("", |(word, _)| word))
-    }
-}
+pub use super::linux_rules::{LinuxRow, LinuxRules, RowKind};
 
 #[cfg(test)]
 #[path = "rule_tests.rs"]

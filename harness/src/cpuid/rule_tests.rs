@@ -34,7 +34,7 @@ fn expressions_are_read_as_they_are_bracketed() {
 
 #[test]
 fn what_is_no_expression_is_an_error() {
-    let error = |text: &str| Rule::read(text).expect_err(text);
+    let error = |text: &str| Rule::read(text).expect_err(text).to_string();
     assert_eq!(error(""), "the rule ends too soon");
     assert_eq!(error("( amd"), "a bracket is not closed");
     assert_eq!(error("amd intel"), "“intel” where the rule should end");

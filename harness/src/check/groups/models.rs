@@ -126,11 +126,15 @@ impl Models {
 
     /// The ways to name these models.
     pub fn ways(&self, models: &Names) -> Ways {
-        let mut ways = vec![
-            self.cover(models),
-            self.but(vec!["*".to_owned()], &self.all, models),
-        ];
-        for (name, set) in &self.sets {
+        let cover = self.cover(models);
+        let every = models == &self.all;
+        if cover.len() == 1 && !every {
+            return Ways(vec![cover]);
+        }
+        let star = self.but(vec!["*".to_owned()], &self.all, models);
+        let mut ways = vec![cover, star];
+        let overlapping = |(_, set): &&(String, Names)| !set.is_disjoint(models);
+        for (name, set) in self.sets.iter().filter(overlapping).filter(|_| !every) {
             let rest = models.difference(set).cloned().collect();
             let start = [vec![format!("@{name}")], self.cover(&rest)].concat();
             ways.push(self.but(start, set, models));
