@@ -1,34 +1,37 @@
 //! Does the guest really see the CPU it was promised?
 //!
-//! One pipeline; each stage is a folder, and data moves down only:
+//! Rooms, lowest first; a file imports from its own room and from those above it (`harness/structure/rooms.tsv`):
 //!
 //! ```text
-//! matrix/   fidelity.toml + what the QEMU binaries offer → cases
-//! host/     what this host is and can do, and what its KVM says: two layers of a record; the words for CPUID answers
-//! boot/     command line (a pure function), process, guest RAM, QMP, and a VMM of our own for lane kvm-direct
-//! dump/     bytes from the guest → Dump
-//! decode/   Dump + features.tsv → sorted lines, and back
-//! layers/   what each layer above the guest claims
-//! check/    expected × actual → findings
-//! explain/  what every layer says of one feature → which one lost it, and why
-//! results/  a run as data: JSON lines, merged, clustered, set against earlier nights
-//! report/   text, JUnit, KTAP, KCIDB, Markdown, HTML
-//! bisect/   a case over commits or versions: git, builds, what is known so far
-//! run/      the stages joined; the binary and `cargo test` call it
+//! util/         processes, quoting, whole files, natural order
+//! cpuid/        bytes → Dump; Dump + features.tsv → sorted lines, and back
+//! case/         what a guest is, and the id that caches go by
+//! vmm/          what runs a guest: QEMU, KVM without QEMU, libvirt, Linux, QMP, migration
+//! host/         this machine, and an emulated one
+//! evidence/     all layers of a case as data; the record format
+//! check/        a file a rule; waivers; the registry of checks
+//! config/       fidelity.toml
+//! expectation/  the files under expectations/
+//! explain/      what every layer says of one feature → which one lost it, and why
+//! results/      a run as data: JSON lines, merged, clustered, compared with earlier nights
+//! report/       text, JUnit, KTAP, KCIDB, Markdown, HTML
+//! bisect/       a case over commits or versions: git, builds, what is known so far
+//! lanes/        how each lane plans, boots, gathers and checks; one place a lane
+//! plan/         configuration and inventory → trials
+//! run/          pool, cache of guests, judge; names no lane
 //! ```
 //!
 //! # Invariants
-//! - Only `boot` starts processes, and none outlives the call that started it.
-//! - `decode`, `check` and `explain` do no I/O.
-//! - The agent in the guest never masks, names or judges; masks are applied in `decode`, each with its reason.
-//! - No stage imports a later one; `run` alone imports all.
-//! - Building the list of trials starts no QEMU while the cache holds.
+//! - Only `vmm` and `host` start guests, and no process outlives the call that started it.
+//! - `cpuid`, `check` and `explain` do no I/O.
+//! - The agent in the guest never masks, names or judges; masks are applied in `cpuid`, each with its reason.
+//! - Building the list of trials starts no QEMU while the cache is valid.
 //! - Editing an expectation edits no code: what is expected stands in files that people review.
 //! - What a guest sends is hostile input: it can cost its own case, never the run.
 //!
 //! # Deliberately absent
-//! No scheduler, no guest operating system but in lane `linux`, no network, no list of QEMU releases in the code: what is
-//! tested is what the binaries offer.
+//! No scheduler beyond the pool, no guest operating system except in lane `linux`, no network, no list of QEMU releases in the
+//! code: what is tested is what the binaries offer.
 
 #[cfg(test)]
 extern crate self as cpuid_fidelity;
