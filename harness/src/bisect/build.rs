@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::host::tool;
 use crate::util::cancel::Cancel;
 use crate::util::process::Ending;
-use crate::util::tool;
 
 /// How a commit is built where no command is given: scripts of this project, run by `sh` with `$SRC` and `$BUILD`.
 const QEMU: &str = include_str!("../../../scripts/bisect/build-qemu");

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::question::Verdict;
 use super::state::Step;
+use crate::host::tool;
 use crate::util::cancel::Cancel;
 use crate::util::process::Ending;
-use crate::util::tool;
 
 /// Why git failed.
 #[derive(Debug, thiserror::Error)]

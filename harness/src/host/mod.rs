@@ -1,7 +1,7 @@
 //! Machines that run guests: this host, and labs, which are emulated hosts.
 //!
 //! [`layer`] records a host: [`cpus`] asks every processor, [`cpuinfo`] and [`kernel`] the kernel, [`kvm`] its KVM. [`ability`] says which
-//! lanes can run, before anything runs. [`site`] is a machine as guests are started on it, [`lab`] an emulated one.
+//! lanes can run, before anything runs. [`site`] is a machine as guests are started on it, [`lab`] an emulated one. [`tool`] runs git and builds.
 
 pub mod ability;
 pub mod cpuinfo;
@@ -17,6 +17,7 @@ pub mod libvirt;
 pub mod native;
 pub mod parameters;
 pub mod site;
+pub mod tool;
 
 pub use ability::{Ability, Unable};
 pub use found::Found;

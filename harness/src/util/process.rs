@@ -1,10 +1,10 @@
-//! One process: started, waited for with a deadline, and gone afterwards, with all that it started.
+//! One process: started, waited for with a deadline, and gone afterwards, with all that it started. Everything that this program
+//! starts is waited for here.
 
 use std::ffi::OsString;
-use std::io::Read as _;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,10 +13,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use super::cancel::Cancel;
-use super::launch;
-
-/// Most bytes of stderr that are kept; a process that prints more goes on, unread.
-const STDERR_KEPT: usize = 64 * 1024;
+use super::output::{Kept, Output};
+use super::spawn::{OnCancel, Start, Streams};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +27,7 @@ pub enum Ending {
     TimedOut,
     /// Killed by us because the run was cancelled.
     Cancelled,
-    /// KVM gave up on the guest; what was said tells why.
+    /// KVM gave up on the guest; what QEMU printed shows why.
     Stopped,
 }
 
@@ -48,24 +46,29 @@ impl std::fmt::Display for Ending {
 /// A process that is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
-    /// How.
+    /// How it ended.
     pub ending: Ending,
-    /// What it said, at most 64 KiB, invalid UTF-8 replaced.
+    /// What it printed on standard error, at most 64 KiB, invalid UTF-8 replaced.
     pub stderr: String,
     /// From just before the start to the end.
     pub elapsed: Duration,
 }
 
-/// A running process. Dropping it kills it and its process group, and reaps it.
+/// A running process, whose output goes to `O`. Dropping it kills it and its process group, and reaps it.
 #[derive(Debug)]
-pub struct Process {
+pub struct Process<O: Output = Kept> {
     child: Child,
     pidfd: OwnedFd,
-    stderr: Option<ChildStderr>,
-    said: Vec<u8>,
+    pipe: Option<OwnedFd>,
+    output: O,
     started: Instant,
     deadline: Duration,
     cancel: Cancel,
+    on_cancel: OnCancel,
+    /// When it was terminated.
+    terminated: Option<Instant>,
+    /// Whether the process itself has ended; what it started may not have.
+    over: bool,
     reaped: Option<ExitStatus>,
 }
 
@@ -74,7 +77,7 @@ pub struct Process {
 pub enum Woken {
     /// The file descriptor waited for has something.
     Ready,
-    /// The process ended or was ended; [`Process::finish`] tells how.
+    /// The process ended or was ended; [`Process::finish`] returns how.
     Over,
 }
 
@@ -90,68 +93,67 @@ impl Process {
         deadline: Duration,
         cancel: &Cancel,
     ) -> std::io::Result<Process> {
-        let streams = [Stdio::null(), Stdio::null(), Stdio::piped()];
-        Process::spawn(command, streams, inherit, deadline, cancel)
+        let start = Start {
+            inherit,
+            ..Start::killed(command, Streams::Error, deadline, cancel)
+        };
+        Process::spawn(start, Kept::default())
     }
 
-    /// The same for a program that is talked to: `socket` is its standard input, output and error.
+    /// The same for a program that answers commands: `socket` is its standard input, output and error.
     ///
     /// # Errors
     /// The program cannot be started.
-    pub fn start_talking(
+    pub fn start_on_socket(
         command: &[OsString],
         socket: OwnedFd,
         deadline: Duration,
         cancel: &Cancel,
     ) -> std::io::Result<Process> {
-        let (output, error) = (socket.try_clone()?, socket.try_clone()?);
-        let streams = [socket.into(), output.into(), error.into()];
-        Process::spawn(command, streams, &[], deadline, cancel)
+        let streams = Streams::Socket(socket);
+        Process::spawn(
+            Start::killed(command, streams, deadline, cancel),
+            Kept::default(),
+        )
     }
 
-    fn spawn(
-        command: &[OsString],
-        [input, output, error]: [Stdio; 3],
-        inherit: &[BorrowedFd<'_>],
-        deadline: Duration,
-        cancel: &Cancel,
-    ) -> std::io::Result<Process> {
+    /// Waits for the end.
+    pub fn finish(mut self) -> Finished {
+        let ending = self.end();
+        Finished {
+            ending,
+            stderr: self.output.text(),
+            elapsed: self.started.elapsed(),
+        }
+    }
+}
+
+impl<O: Output> Process<O> {
+    /// Starts a process in a process group of its own. It gets a signal (see [`OnCancel`]) when the thread that started it dies.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn spawn(start: Start<'_>, output: O) -> std::io::Result<Process<O>> {
         let started = Instant::now();
-        let (command, launch) = launch::resolved(command);
-        let (program, arguments) = command
-            .split_first()
-            .ok_or_else(|| std::io::Error::other("an empty command line"))?;
-        let kept: Vec<i32> = inherit.iter().map(|fd| fd.as_raw_fd()).collect();
-        let parent = rustix::process::getpid();
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .stdin(input)
-            .stdout(output)
-            .stderr(error)
-            .process_group(0);
-        if let Some(launch) = launch {
-            command.envs(&launch.variables);
-        }
-        // SAFETY: between fork and exec the closure makes only system calls (prctl, getppid, fcntl), allocates nothing
-        // and takes no lock; `kept` are descriptors that `inherit` keeps open until the spawn is over.
-        unsafe {
-            command.pre_exec(move || prepare(parent, &kept));
-        }
-        let mut child = command.spawn()?;
+        let (deadline, on_cancel) = (start.deadline, start.on_cancel);
+        let cancel = start.cancel.clone();
+        let (mut child, pipe) = start.child()?;
         let pid = Pid::from_child(&child);
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).inspect_err(|_| {
             let _ = child.kill();
             let _ = child.wait();
         })?;
         Ok(Process {
-            stderr: child.stderr.take(),
             child,
             pidfd,
-            said: Vec::new(),
+            pipe,
+            output,
             started,
             deadline,
-            cancel: cancel.clone(),
+            cancel,
+            on_cancel,
+            terminated: None,
+            over: false,
             reaped: None,
         })
     }
@@ -162,7 +164,7 @@ impl Process {
     }
 
     /// Whether its time is over.
-    pub fn late(&self) -> bool {
+    pub fn is_late(&self) -> bool {
         self.started.elapsed() >= self.deadline
     }
 
@@ -179,119 +181,149 @@ impl Process {
         }
     }
 
-    /// Waits for the end.
-    pub fn finish(mut self) -> Finished {
+    /// Waits for the end, and kills what is left of the process group.
+    pub fn end(&mut self) -> Ending {
         let ending = self.wait(None).unwrap_or(Ending::Cancelled);
-        let elapsed = self.started.elapsed();
         self.reap();
-        let ending = match (ending, self.reaped) {
-            (Ending::Exited(_), Some(status)) => match (status.code(), status.signal()) {
-                (Some(code), _) => Ending::Exited(code),
-                (None, signal) => Ending::Signalled(signal.unwrap_or(0)),
+        match (ending, self.reaped) {
+            (Ending::Exited(_), Some(status)) => match status.code() {
+                Some(code) => Ending::Exited(code),
+                None => Ending::Signalled(status.signal().unwrap_or(0)),
             },
             (ending, _) => ending,
-        };
-        Finished {
-            ending,
-            stderr: String::from_utf8_lossy(&self.said).into_owned(),
-            elapsed,
         }
     }
 
     /// `None` when `ready` is ready; an ending (the status of `Exited` is filled in later) when the process is over.
     fn wait(&mut self, ready: Option<BorrowedFd<'_>>) -> Option<Ending> {
         loop {
-            let Some(left) = self.deadline.checked_sub(self.started.elapsed()) else {
-                return Some(Ending::TimedOut);
+            let Some(left) = self.time_left() else {
+                return Some(self.ending_at_deadline());
             };
-            let mut fds = vec![
-                PollFd::new(&self.pidfd, PollFlags::IN),
-                PollFd::new(&self.cancel, PollFlags::IN),
-            ];
-            fds.extend(ready.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
-            let extra = fds.len();
-            fds.extend(
-                self.stderr
-                    .as_ref()
-                    .map(|fd| PollFd::new(fd, PollFlags::IN)),
-            );
-            let timeout = Timespec::try_from(left).ok();
-            match poll(&mut fds, timeout.as_ref()) {
+            let woken = match self.poll(ready, left) {
+                Ok(woken) => woken,
                 Err(Errno::INTR) => continue,
                 Err(_) => return Some(Ending::Cancelled),
-                Ok(_) => {}
-            }
-            let woken: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-            drop(fds);
-            if woken.get(extra) == Some(&true) {
-                self.read_stderr();
-                if self.gave_up() {
+            };
+            if woken.output {
+                self.read();
+                if self.output.is_last() {
                     return Some(Ending::Stopped);
                 }
             }
-            if ready.is_some() && woken[2] {
+            if woken.ready {
                 return None;
             }
-            if woken[0] {
-                return Some(Ending::Exited(0));
+            self.over |= woken.over;
+            // Interrupted, what it started may still be tidying up, and has the pipe too: git ends at once at Ctrl-C, before the step
+            // that it runs has ended its build.
+            match self.terminated {
+                None if self.over => return Some(Ending::Exited(0)),
+                Some(_) if self.over && self.pipe.is_none() => return Some(Ending::Cancelled),
+                _ => {}
             }
-            if woken[1] {
+            if woken.cancelled && self.terminate() {
                 return Some(Ending::Cancelled);
             }
         }
     }
 
-    /// Whether QEMU said that KVM gave up on the guest. QEMU then dumps the registers, `Code=` last, and stays, its vCPUs
-    /// stopped for ever (accel/kvm/kvm-all.c, kvm_cpu_exec: VM_STOP on RUN_STATE_INTERNAL_ERROR).
-    fn gave_up(&self) -> bool {
-        let find = |words: &[u8]| {
-            self.said
-                .windows(words.len())
-                .position(|window| window == words)
-        };
-        let gave_up = find(b"KVM internal error").or_else(|| find(b"KVM: entry failed"));
-        gave_up.is_some_and(|at| {
-            self.said[at..]
-                .windows(6)
-                .any(|window| window == b"\nCode=")
-        })
-    }
-
-    /// Takes what stands in the stderr pipe.
-    fn read_stderr(&mut self) {
-        let Some(pipe) = &mut self.stderr else { return };
-        let mut bytes = [0; 4096];
-        match pipe.read(&mut bytes) {
-            Ok(0) | Err(_) => self.stderr = None,
-            Ok(count) => {
-                let room = STDERR_KEPT.saturating_sub(self.said.len());
-                self.said.extend_from_slice(&bytes[..count.min(room)]);
-            }
+    fn time_left(&self) -> Option<Duration> {
+        match (self.terminated, self.on_cancel) {
+            (Some(at), OnCancel::Terminate(grace)) => grace.checked_sub(at.elapsed()),
+            _ => self.deadline.checked_sub(self.started.elapsed()),
         }
     }
 
-    /// Kills the process group, reaps the process and takes the rest of stderr.
+    fn ending_at_deadline(&self) -> Ending {
+        match self.terminated {
+            None => Ending::TimedOut,
+            Some(_) => Ending::Cancelled,
+        }
+    }
+
+    /// Waits for the first of all that can happen, at most as long as `left`.
+    fn poll(&self, ready: Option<BorrowedFd<'_>>, left: Duration) -> Result<Happened, Errno> {
+        // Once terminated, what else is in the group is waited for, through the pipe.
+        let awaits_others = self.over && self.terminated.is_some();
+        let pidfd = (!awaits_others).then(|| self.pidfd.as_fd());
+        let cancel = self.terminated.is_none().then(|| self.cancel.as_fd());
+        let pipe = self.pipe.as_ref().map(|pipe| pipe.as_fd());
+        let sources = [pipe, ready, pidfd, cancel];
+        let mut fds: Vec<_> = sources
+            .iter()
+            .flatten()
+            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .collect();
+        poll(&mut fds, Timespec::try_from(left).ok().as_ref())?;
+        let mut woken = fds.iter().map(|fd| !fd.revents().is_empty());
+        let mut next =
+            |source: Option<BorrowedFd<'_>>| source.is_some() && woken.next() == Some(true);
+        let [output, ready, over, cancelled] = sources.map(&mut next);
+        Ok(Happened {
+            output,
+            ready,
+            over,
+            cancelled,
+        })
+    }
+
+    /// Does what a cancelled run does to the process; whether that is over with it.
+    fn terminate(&mut self) -> bool {
+        if self.on_cancel == OnCancel::Kill {
+            return true;
+        }
+        self.signal(Signal::TERM);
+        self.terminated = Some(Instant::now());
+        false
+    }
+
+    fn signal(&self, signal: Signal) {
+        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), signal);
+    }
+
+    /// Takes what stands in the pipe.
+    fn read(&mut self) {
+        let Some(pipe) = &self.pipe else { return };
+        let mut bytes = [0; 8192];
+        match rustix::io::read(pipe, &mut bytes) {
+            Ok(count) if count > 0 => self.output.take(&bytes[..count]),
+            Err(Errno::INTR) => {}
+            _ => self.pipe = None,
+        }
+    }
+
+    /// Kills the process group, reaps the process and takes the rest of its output.
     fn reap(&mut self) {
         if self.reaped.is_some() {
             return;
         }
         // The group outlives its leader where a wrapper script started QEMU without `exec`.
-        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        self.signal(Signal::KILL);
         self.reaped = self.child.wait().ok();
-        while self.stderr.as_ref().is_some_and(has_input) {
-            self.read_stderr();
+        while self.pipe.as_ref().is_some_and(has_input) {
+            self.read();
         }
+        self.output.end();
     }
 }
 
-impl Drop for Process {
+impl<O: Output> Drop for Process<O> {
     fn drop(&mut self) {
         self.reap();
     }
 }
 
+/// What [`Process::poll`] saw.
+struct Happened {
+    output: bool,
+    ready: bool,
+    over: bool,
+    cancelled: bool,
+}
+
 /// Whether a read would not block.
-fn has_input(fd: &ChildStderr) -> bool {
+fn has_input(fd: &OwnedFd) -> bool {
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -300,98 +332,6 @@ fn has_input(fd: &ChildStderr) -> bool {
     poll(&mut fds, Some(&now)).is_ok_and(|count| count > 0)
 }
 
-/// In the child, before exec.
-fn prepare(parent: Pid, kept: &[i32]) -> std::io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    if rustix::process::getppid() != Some(parent) {
-        // The parent died between fork and prctl.
-        return Err(std::io::Error::from(Errno::SRCH));
-    }
-    for fd in kept {
-        // SAFETY: the descriptor is open: the caller of `start` holds it until the child has been made.
-        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
-        rustix::io::fcntl_setfd(fd.as_fd(), rustix::io::FdFlags::empty())?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(script: &str, deadline: Duration) -> Finished {
-        let command = ["sh", "-c", script].map(OsString::from);
-        let cancel = Cancel::new().expect("an eventfd");
-        Process::start(&command, &[], deadline, &cancel)
-            .expect("a shell")
-            .finish()
-    }
-
-    const LONG: Duration = Duration::from_secs(20);
-
-    #[test]
-    fn status_and_stderr_come_back() {
-        let finished = run("echo no such model >&2; exit 3", LONG);
-        assert_eq!(finished.ending, Ending::Exited(3));
-        assert_eq!(finished.stderr, "no such model\n");
-    }
-
-    #[test]
-    fn a_signal_is_not_an_exit() {
-        assert_eq!(run("kill -9 $$", LONG).ending, Ending::Signalled(9));
-    }
-
-    #[test]
-    fn a_hang_ends_at_the_deadline_with_all_that_it_started() {
-        let finished = run(
-            "sleep 987654 & echo $! >&2; wait",
-            Duration::from_millis(200),
-        );
-        assert_eq!(finished.ending, Ending::TimedOut);
-        let pid = finished
-            .stderr
-            .trim()
-            .parse()
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process number");
-        // Killed, but not by then gone: its end is waited for, and only a process still alive after 10 s is a failure.
-        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
-            return;
-        };
-        let timeout = Timespec {
-            tv_sec: 10,
-            tv_nsec: 0,
-        };
-        let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout));
-        assert_eq!(ended, Ok(1));
-    }
-
-    #[test]
-    fn a_flood_on_stderr_is_cut_and_does_not_block() {
-        let finished = run("head -c 300000 /dev/zero >&2", LONG);
-        assert_eq!(finished.ending, Ending::Exited(0));
-        assert_eq!(finished.stderr.len(), STDERR_KEPT);
-    }
-
-    #[test]
-    fn a_guest_that_kvm_gave_up_on_ends_at_once() {
-        let said = "KVM internal error. Suberror: 1\\nemulation failure\\nEAX=0\\nCode=<cf>\\n";
-        let finished = run(&format!("printf '{said}' >&2; sleep 987654"), LONG);
-        assert_eq!(finished.ending, Ending::Stopped);
-        assert!(
-            finished.stderr.ends_with("Code=<cf>\n"),
-            "{}",
-            finished.stderr
-        );
-    }
-
-    #[test]
-    fn a_cancelled_run_ends_at_once() {
-        let cancel = Cancel::new().expect("an eventfd");
-        cancel.throw();
-        let command = ["sleep", "987654"].map(OsString::from);
-        let process = Process::start(&command, &[], LONG, &cancel).expect("sleep");
-        assert_eq!(process.finish().ending, Ending::Cancelled);
-    }
-}
+#[path = "process_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use cpuid_fidelity::bisect::build::{Build, Built};
 use cpuid_fidelity::bisect::git::Repo;
 use cpuid_fidelity::bisect::question::{Hunt, list};
 use cpuid_fidelity::bisect::{Lines, Outcome, Question, State, Step as Done, Verdict};
-use cpuid_fidelity::util::tool;
+use cpuid_fidelity::host::tool;
 
 use super::arguments::Step;
 use super::candidate::{Candidates, lab_arguments};

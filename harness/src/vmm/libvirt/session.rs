@@ -91,7 +91,7 @@ impl Session {
         let (stream, theirs) = UnixStream::pair().map_err(failed)?;
         let line = command(root.path());
         let process =
-            Process::start_talking(&line, theirs.into(), deadline, cancel).map_err(failed)?;
+            Process::start_on_socket(&line, theirs.into(), deadline, cancel).map_err(failed)?;
         let mut session = Session {
             process: Some(process),
             stream,
@@ -169,7 +169,7 @@ impl Session {
         process.extend(deadline);
         match process.wait_for(fd) {
             Woken::Ready => Ok(true),
-            Woken::Over if process.late() => Ok(false),
+            Woken::Over if process.is_late() => Ok(false),
             Woken::Over => Err(self.ended("resume", deadline)),
         }
     }
@@ -267,7 +267,8 @@ pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
     let (mut stream, theirs) = UnixStream::pair().map_err(failed)?;
     let line = ["virsh", "--version"].map(OsString::from);
     let deadline = Duration::from_secs(20);
-    let process = Process::start_talking(&line, theirs.into(), deadline, cancel).map_err(failed)?;
+    let process =
+        Process::start_on_socket(&line, theirs.into(), deadline, cancel).map_err(failed)?;
     process.finish();
     let mut output = String::new();
     stream.read_to_string(&mut output).map_err(failed)?;
