@@ -30,7 +30,7 @@ impl<'a, T> Mutant<'a, T> {
 
 impl<T: Clone + PartialEq> Mutant<'_, T> {
     /// `None` where it is the record: two vCPUs can be alike, and a reading can be what it is turned into.
-    pub fn of(&self, record: &T) -> Option<T> {
+    pub fn apply(&self, record: &T) -> Option<T> {
         let mut mutant = record.clone();
         (self.mutate)(&mut mutant);
         (mutant != *record).then_some(mutant)

@@ -58,7 +58,7 @@ impl<T: Clone + PartialEq + Sync> Suite<'_, T> {
             .par_iter()
             .step_by(every)
             .filter_map(|mutant| {
-                let changed = mutant.of(self.record)?;
+                let changed = mutant.apply(self.record)?;
                 let found = (self.findings)(&changed);
                 // One that is gone is noticed too: a waiver of it has nothing to cover any more.
                 let differ = |of: &dyn Fn(&Finding) -> bool| {

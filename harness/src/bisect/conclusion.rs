@@ -247,7 +247,8 @@ mod tests {
         assert_eq!(
             conclusion.bug_report(),
             format!(
-                "Subject: target/i386: lost avx2 at CPUID.07H.00H:EBX[5]\n\nBisected to, or one of those before it that could not be tested (below):\n\n    commit 1a2b\n    Author: A <a@b>\n    \
+                "Subject: target/i386: lost avx2 at CPUID.07H.00H:EBX[5]\n\n\
+                 Bisected to, or one of those before it that could not be tested (below):\n\n    commit 1a2b\n    Author: A <a@b>\n    \
                  Date:   2026-01-02\n\n        drop it\n\nWhat the guest sees differs in these lines (- before, + since):\n\n    \
                  -cpuid 0x00000007.00 ebx[ 5]     avx2\n\nTo see it:\n\n    qemu -cpu EPYC-v4\n\nThese could not be tested:\n\n    \
                  3c4d does not build\n\ngit bisect log:\n\n    git bisect start\n\nFound by cpuid-fidelity {version}, case definition/-/-/EPYC-v4.\n"

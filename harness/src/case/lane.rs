@@ -219,6 +219,11 @@ impl Lane {
             .is_some_and(|row| row.run_as.starter == Starter::Qemu && row.boots != Boots::Linux)
     }
 
+    /// Whether the guest is a Linux kernel and not the agent.
+    pub fn boots_linux(self) -> bool {
+        self.row().is_some_and(|row| row.boots == Boots::Linux)
+    }
+
     /// Whether guests run on this host's KVM, whatever they are.
     pub fn uses_this_kvm(self) -> bool {
         self.row().is_some_and(|row| {

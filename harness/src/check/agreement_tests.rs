@@ -37,7 +37,7 @@ fn feature_words(ebx: u32) -> Words {
     [(word, ebx)].into()
 }
 
-/// A model with AVX2 and AVX-512F of which the latter is filtered, told alike by everyone.
+/// A model with AVX2 and AVX-512F of which the latter is filtered, reported alike by every layer.
 fn agreeing() -> QemuLayer {
     QemuLayer {
         words: feature_words(AVX2),

@@ -1,6 +1,6 @@
 //! A host against its own past: what the hardware, its kernel and KVM offer, and what guests see, as they were recorded on this host.
 //!
-//! What only explains a change (the kernel's release and command line, options of KVM, microcode) is context, told beside the findings.
+//! What only explains a change (the kernel's release and command line, options of KVM, microcode) is context, printed beside the findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -166,7 +166,10 @@ impl Finding {
 mod tests {
     use super::*;
 
-    const JSON: &str = r#"{"check":"expectation","kind":"lost","where":"CPUID.07H.00H:EBX[5]","name":"avx2","expected":"avx2","actual":"","layer":"qemu","minus":"cpuid 0x00000007.00 ebx[ 5]     avx2"}"#;
+    const JSON: &str = concat!(
+        r#"{"check":"expectation","kind":"lost","where":"CPUID.07H.00H:EBX[5]","name":"avx2","#,
+        r#""expected":"avx2","actual":"","layer":"qemu","minus":"cpuid 0x00000007.00 ebx[ 5]     avx2"}"#
+    );
 
     #[test]
     fn a_finding_is_written_as_it_was_read() {

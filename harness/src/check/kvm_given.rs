@@ -109,7 +109,7 @@ pub const RUN_TIME: &[Bits] = &[
 ];
 
 /// Every difference between what KVM was given (`given`, a table a vCPU, in the dump's order) and what the guest saw in any
-/// phase. A bit is told once: not again for the OS-enabled state, nor for every out-of-range leaf that repeats its leaf.
+/// phase. A bit is reported once: not again for the OS-enabled state, nor for every out-of-range leaf that repeats its leaf.
 pub fn given_and_seen(given: &[CpuidTable], dump: &Dump, table: &Table) -> Vec<Finding> {
     let (mut promised, mut seen) = (dump.clone(), dump.clone());
     for ((promised, seen), given) in promised.vcpus.iter_mut().zip(&mut seen.vcpus).zip(given) {

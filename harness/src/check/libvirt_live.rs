@@ -27,7 +27,7 @@ pub fn all(layer: &LibvirtLayer, guest: &Dump, table: &Table) -> Vec<Finding> {
     changes
 }
 
-/// Feature by feature, both ways. `msrs` says whether feature MSRs can be held, too: under TCG they read 0 whatever QEMU was told.
+/// Feature by feature, both ways. `msrs` says whether feature MSRs can be compared, too: under TCG they read 0 whatever QEMU was given.
 pub fn live(layer: &LibvirtLayer, guest: &Dump, table: &Table, msrs: bool) -> Vec<Finding> {
     let mut changes = Vec::new();
     for claim in &layer.claims {

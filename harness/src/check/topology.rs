@@ -305,7 +305,7 @@ mod tests {
     use super::*;
     use crate::check::fixture::{Row, dump, sentences, table, vcpu, vendor};
 
-    /// Two cores of two threads, told right by every leaf; `changed` takes the place of some.
+    /// Two cores of two threads, reported right by every leaf; `changed` takes the place of some.
     fn rows(name: &str, changed: &[Row]) -> Vec<Row> {
         let mut rows = vec![
             vendor(0x1F, name),

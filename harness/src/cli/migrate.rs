@@ -156,6 +156,12 @@ fn trial(
             "--save=FILE is on this host, and the guest in the lab: --save takes a file in memory there"
         );
     }
+    if arguments.lane.boots_linux() {
+        bail!(
+            "lane {} boots a Linux kernel: the agent alone can be migrated",
+            arguments.lane
+        );
+    }
     let migration = Migration {
         to: Arc::clone(to),
         journey,
@@ -173,12 +179,6 @@ fn trial(
         let mut case = place::case(context, &guest)?;
         if case.run_as.starter != Starter::Qemu {
             bail!("lane {} has no QEMU of ours to migrate from", case.lane);
-        }
-        if case.linux.is_some() {
-            bail!(
-                "lane {} runs a kernel that waits for nobody: the agent alone can be migrated",
-                case.lane
-            );
         }
         let lane = case.phases_lane();
         case.skipped_phases = skipped_phases(&context.config, lane, [from, to], case.model());

@@ -260,8 +260,6 @@ fn span(text: &str) -> Option<(u32, u32)> {
     Some((number(first)?, number(last)?)).filter(|(first, last)| first <= last)
 }
 
-pub use super::linux_rules::{LinuxRow, LinuxRules, RowKind};
-
 #[cfg(test)]
 #[path = "rule_tests.rs"]
 mod tests;

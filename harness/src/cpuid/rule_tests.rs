@@ -1,4 +1,5 @@
 use super::*;
+use crate::cpuid::linux_rules::{LinuxRules, RowKind};
 
 fn truth(text: &str) -> Truth {
     let ask = |atom: &Atom| match atom {

@@ -2,9 +2,9 @@
 //!
 //! | file | base: the first of these that is there |
 //! |---|---|
-//! | `qemu-R/models/M-vN` | the same model in the newest older release · the next lower version of M in this release · version 1 of the model that `bases.toml` names for M |
+//! | `qemu-R/models/M-vN` | M-vN of the newest older release · the next lower version of M here · v1 of what `bases.toml` names for M |
 //! | `qemu-R/tcg/M-vN` | the next lower version of M in `tcg/` of this release · the definition, `models/M-vN` of this release |
-//! | `qemu-R/tcg/M` without a version | the version that `bases.toml` names, else version 1, in `tcg/` of this release · M in `tcg/` of the newest older release |
+//! | `qemu-R/tcg/M`, no version | in `tcg/`: the version that `bases.toml` names, else v1 · M of the newest older release |
 //! | `qemu-R/machines/pc-q35-V` | the next newer `pc-q35` of this release: compat properties add up |
 //! | `qemu-R/machines/FAMILY-V` | `pc-q35-V` of this release |
 //! | `qemu-R/causes` | that of the newest older release |

@@ -15,12 +15,12 @@ use crate::util::order::natural;
 const NAMED: usize = 8;
 /// Most matrices that are printed whole; a run over everything has hundreds, and the JSON has them all.
 const WHOLE: usize = 6;
-/// What is told of a change that no reviewed group holds.
+/// Title of the changes that are in no reviewed group.
 const UNEXPECTED: &str = "not expected";
 
 /// Changes of one group between two releases, and where.
 #[derive(Default)]
-struct Told {
+struct GroupChanges {
     names: BTreeMap<Kind, BTreeSet<String>>,
     machines: BTreeSet<String>,
     models: BTreeSet<String>,
@@ -40,12 +40,12 @@ pub fn text(rows: &[Row]) -> String {
 type Pair = (String, String, String, String);
 
 fn changes(rows: &[Row]) -> String {
-    let mut pairs: BTreeMap<Pair, BTreeMap<&str, Told>> = BTreeMap::new();
+    let mut pairs: BTreeMap<Pair, BTreeMap<&str, GroupChanges>> = BTreeMap::new();
     let (mut all_machines, mut all_models) = (BTreeSet::new(), BTreeSet::new());
     for (row, crossing) in crossings(rows) {
-        // What a migration changes is told by its own report.
-        let untold = matches!(crossing.outcome, Outcome::Refused | Outcome::Unknown);
-        if untold || crossing.by == By::Migration {
+        // What a migration changes is in its own report.
+        let unreported = matches!(crossing.outcome, Outcome::Refused | Outcome::Unknown);
+        if unreported || crossing.by == By::Migration {
             continue;
         }
         all_machines.insert(row.machine.clone());
@@ -55,12 +55,12 @@ fn changes(rows: &[Row]) -> String {
         let groups = pairs.entry(pair).or_default();
         let mut here = BTreeSet::new();
         for change in &crossing.changes {
-            let told = groups.entry(change.review.as_str()).or_default();
-            let names = told.names.entry(change.kind).or_default();
+            let group = groups.entry(change.review.as_str()).or_default();
+            let names = group.names.entry(change.kind).or_default();
             names.insert(change.name.clone());
-            told.machines.insert(row.machine.clone());
-            told.models.insert(row.cpu.clone());
-            told.cases += usize::from(here.insert(change.review.as_str()));
+            group.machines.insert(row.machine.clone());
+            group.models.insert(row.cpu.clone());
+            group.cases += usize::from(here.insert(change.review.as_str()));
         }
     }
     let mut text = String::new();
@@ -79,17 +79,17 @@ fn changes(rows: &[Row]) -> String {
             count => format!("{count} groups of changes"),
         };
         text.push_str(&format!("\nfrom {from} to {to}, {lane}{smp}: {count}\n"));
-        for (review, told) in groups {
+        for (review, group) in groups {
             let title = if review.is_empty() {
                 UNEXPECTED
             } else {
                 review
             };
             let (models, machines) = (
-                models(&told.models, &all_models),
-                machines(&told.machines, &all_machines),
+                models(&group.models, &all_models),
+                machines(&group.machines, &all_machines),
             );
-            let (names, cases) = (named(&told.names), told.cases);
+            let (names, cases) = (named(&group.names), group.cases);
             text.push_str(&format!(
                 "  {title}\n    {names}\n    {models} · {machines} · {cases} cases\n"
             ));
@@ -126,12 +126,12 @@ fn shown(matrix: &Matrix) -> String {
             let way = (from.to_owned(), to.to_owned());
             ways.get(&way).map_or("·".to_owned(), describe)
         });
-        let mut told: Vec<_> = ways
+        let mut sorted: Vec<_> = ways
             .iter()
             .filter(|(way, entry)| !is_back(way, entry, ways))
             .collect();
-        told.sort_by_key(|((from, to), _)| (natural(from), natural(to)));
-        let legend: String = told.into_iter().filter_map(legend).collect();
+        sorted.sort_by_key(|((from, to), _)| (natural(from), natural(to)));
+        let legend: String = sorted.into_iter().filter_map(legend).collect();
         format!(
             "{}: from (rows) to (columns)\n{table}\n{legend}",
             title(matrix, abouts)

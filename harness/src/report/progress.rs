@@ -27,7 +27,7 @@ impl Progress {
         if !quiet || verbose {
             let mut text = account(result);
             if result.status == Status::Waived && !verbose {
-                // What people accept is told by name; -v tells every finding.
+                // Waived findings are named; -v prints every finding.
                 text = text
                     .lines()
                     .take(2)

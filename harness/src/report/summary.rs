@@ -59,8 +59,8 @@ pub fn since(compared: &Compared, cause: &Cluster<'_>) -> String {
 /// `3 new, 1 fixed, 12 still failing, 0 flaky`.
 pub fn trends(compared: &Compared) -> String {
     let all = [Trend::New, Trend::Fixed, Trend::Still, Trend::Flaky];
-    let told = all.map(|trend| format!("{} {}", compared.count(trend), trend.name()));
-    told.join(", ")
+    let counts = all.map(|trend| format!("{} {}", compared.count(trend), trend.name()));
+    counts.join(", ")
 }
 
 /// By QEMU and lane, in their natural order.

@@ -9,7 +9,7 @@ use crate::host::cpuinfo::Cpuinfo;
 use crate::host::kernel;
 use crate::host::kernel::Kernel;
 
-/// CPU model, microcode, kernel, KVM and its options. Hosts of one class are interchangeable; results of KVM lanes are told
+/// CPU model, microcode, kernel, KVM and its options. Hosts of one class are interchangeable; results of KVM lanes are kept
 /// apart by class, and host-independent ones must not depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostClass {

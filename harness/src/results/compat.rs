@@ -160,7 +160,7 @@ pub fn crossings(rows: &[Row]) -> impl Iterator<Item = (&Row, &Crossing)> {
         .filter_map(|row| Some((row, row.crossing.as_ref()?)))
 }
 
-/// The releases that a row is about, as they are told.
+/// The releases that a row is about, as they are printed.
 pub fn ends(row: &Row, crossing: &Crossing) -> Way {
     let plain = |label: &str| label.trim_start_matches("qemu-").to_owned();
     // A row of a migration is labelled with the pair.

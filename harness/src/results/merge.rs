@@ -18,7 +18,7 @@ pub enum MergeError {
     /// Nothing to join.
     #[error("no file to merge")]
     Nothing,
-    /// Shards of different plans: what would be missing could not be told.
+    /// Shards of different plans: what is missing could not be known.
     #[error(
         "{first} and {second} are parts of different plans ({first_plan} and {second_plan}): other QEMUs, another selection or another N"
     )]
@@ -128,12 +128,12 @@ fn plan(files: &[RunFile]) -> PlanId {
 
 /// The same case, and hosts that saw different CPUs.
 fn disagreed(row: Row, views: &BTreeMap<String, Vec<&str>>) -> Row {
-    let told = |(hash, hosts): (&String, &Vec<&str>)| {
+    let sentence = |(hash, hosts): (&String, &Vec<&str>)| {
         let hosts: BTreeSet<_> = hosts.iter().copied().collect();
         let hosts: Vec<_> = hosts.into_iter().collect();
         format!("{hash} on {}", hosts.join(", "))
     };
-    let mut views = views.iter().map(told);
+    let mut views = views.iter().map(sentence);
     let (expected, actual) = (
         views.next().unwrap_or_default(),
         views.collect::<Vec<_>>().join("; "),

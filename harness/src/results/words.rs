@@ -19,7 +19,7 @@ pub fn models(those: &Names, all: &Names) -> String {
     short(fold(those, all), "models")
 }
 
-/// Machine types of `those`, out of `all` that were run: a family (`pc-q35`) is told by its versions.
+/// Machine types of `those`, out of `all` that were run: a family (`pc-q35`) is named by its versions.
 pub fn machines(those: &Names, all: &Names) -> String {
     if those == all && all.len() > 2 {
         return format!("all {} machine types", all.len());
@@ -133,9 +133,9 @@ mod tests {
     fn many_names_are_counted() {
         let text: Vec<String> = (0..9).map(|number| format!("model{number}")).collect();
         let those = names(&text.join(" "));
-        let told = plain(&those, "models");
+        let text = plain(&those, "models");
         assert_eq!(
-            told,
+            text,
             "model0, model1, model2, model3, model4 and 4 more models"
         );
     }

@@ -384,7 +384,7 @@ fn verdict_of(results: &[Row]) -> Result<(), Failed> {
     Err(format!("{count} of {} cases\n{text}", results.len()).into())
 }
 
-/// Hands what was observed to insta, which writes it where it differs from the file, if it is told to.
+/// Hands what was observed to insta, which writes it where it differs from the file, if recording is asked for.
 fn record(engine: &Engine, planned: &Planned, verdict: &Verdict) {
     if let Some(observed) = &verdict.observed {
         keep(engine, &planned.expectation, observed);

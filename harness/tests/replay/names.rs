@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cpuid_fidelity::cpuid::line::{Line, Register};
-use cpuid_fidelity::cpuid::rule::LinuxRules;
-use cpuid_fidelity::cpuid::rule::RowKind;
+use cpuid_fidelity::cpuid::linux_rules::{LinuxRules, RowKind};
 use cpuid_fidelity::cpuid::table::{Field, Space, Table};
+use cpuid_fidelity::expectation::files::{Expected, Files};
 use serde::Deserialize;
 
 use super::require::{Capability, require};
@@ -56,12 +56,17 @@ fn named() -> Names {
 /// Names that recorded guests show.
 fn seen() -> Names {
     let mut names = Names::new();
+    let files = Files::new(&expectations());
     for folder in fs::read_dir(expectations()).expect("a folder").flatten() {
         if !folder.file_name().to_string_lossy().starts_with("linux-") {
             continue;
         }
         for file in fs::read_dir(folder.path()).expect("a folder").flatten() {
-            let text = fs::read_to_string(file.path()).expect("a file");
+            let path = file.path();
+            let path = path.strip_prefix(expectations()).expect("below it");
+            let Ok(Expected::Text(text)) = files.expectation(path) else {
+                panic!("{} is no expectation", path.display());
+            };
             names.extend(text.lines().filter_map(Line::read).filter_map(|line| {
                 let list = match line.place.register {
                     Register::Flags => "flags",

@@ -35,7 +35,8 @@
     if (cause !== null) return causes[cause].map((index) => rows[index]);
     const { lane, qemu, only, find } = form.elements;
     const wanted = find.value.toLowerCase();
-    let kept = rows.filter((row) => (!lane.value || row.lane === lane.value) && (!qemu.value || row.qemu === qemu.value) && row.cpu.toLowerCase().includes(wanted));
+    let kept = rows.filter((row) => (!lane.value || row.lane === lane.value) && (!qemu.value || row.qemu === qemu.value)
+      && row.cpu.toLowerCase().includes(wanted));
     if (only.value === "odd") {
       const odd = new Set(kept.filter((row) => row.status !== 0 && row.status !== 3).map((row) => row.cpu));
       kept = kept.filter((row) => odd.has(row.cpu));
@@ -56,14 +57,16 @@
     }
     const worse = (list) => list.reduce((a, b) => (worst.indexOf(b.status) < worst.indexOf(a.status) ? b : a));
     const models = [...cells.keys()].sort(natural);
-    const html = [`<table role="grid" aria-label="outcomes"><thead><tr><th></th>${columns.map((name) => `<th scope="col"><span>${escape(name)}</span></th>`).join("")}</tr></thead><tbody>`];
+    const head = columns.map((name) => `<th scope="col"><span>${escape(name)}</span></th>`).join("");
+    const html = [`<table role="grid" aria-label="outcomes"><thead><tr><th></th>${head}</tr></thead><tbody>`];
     for (const model of models) {
       html.push(`<tr><th scope="row">${escape(model)}</th>`);
       for (const place of columns) {
         const list = cells.get(model).get(place);
         if (!list) { html.push("<td></td>"); continue; }
         const row = worse(list), word = statuses[row.status];
-        html.push(`<td class="${word} ${row.trend || ""}" data-row="${rows.indexOf(row)}" tabindex="-1" title="${escape(`${word} ${row.name}`)}">${word === "PASS" ? "" : word[0]}</td>`);
+        const title = escape(`${word} ${row.name}`), letter = word === "PASS" ? "" : word[0];
+        html.push(`<td class="${word} ${row.trend || ""}" data-row="${rows.indexOf(row)}" tabindex="-1" title="${title}">${letter}</td>`);
       }
       html.push("</tr>");
     }
@@ -73,17 +76,20 @@
     document.getElementById("shown").textContent = `${kept.length} cases${label}: ${models.length} models × ${columns.length}`;
   }
 
-  const words = (command) => command.map((word) => strings[word]).map((word) => (/^[\w@%+=:,.\/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+  const quoted = (text) => (/^[\w@%+=:,.\/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const words = (command) => command.map((index) => quoted(strings[index])).join(" ");
   function flow(steps) {
     const step = ([layer, present, lost, gained]) => {
-      const some = (list, sign, kind) => (list.length ? `<small class="${kind}">${sign}${list.length}: ${list.map((name) => escape(strings[name])).join(" ")}</small>` : "");
+      const names = (list) => list.map((name) => escape(strings[name])).join(" ");
+      const some = (list, sign, kind) => (list.length ? `<small class="${kind}">${sign}${list.length}: ${names(list)}</small>` : "");
       return `<li><b>${escape(strings[layer])}</b>${present} features${some(lost, "−", "lost")}${some(gained, "+", "gained")}</li>`;
     };
     return `<h3>Features through the layers</h3><ol class="flow" tabindex="0">${steps.map(step).join("")}</ol>`;
   }
   function open(index) {
     const row = rows[index];
-    const facts = [["outcome", statuses[row.status] + (row.trend ? `, ${row.trend}` : "") + (row.since > 1 ? `, since ${row.since} nights` : "")], ["lane", row.lane], ["QEMU", row.qemu],
+    const trend = (row.trend ? `, ${row.trend}` : "") + (row.since > 1 ? `, since ${row.since} nights` : "");
+    const facts = [["outcome", statuses[row.status] + trend], ["lane", row.lane], ["QEMU", row.qemu],
       ["machine type", row.machine], ["-cpu", row.cpu], ["took", `${row.ms} ms`]];
     if (row.kernel) facts.push(["kernel", row.kernel]);
     if (row.host) facts.push(["host class", row.host]);
@@ -91,8 +97,9 @@
     let html = `<dl>${facts.map(([key, value]) => `<dt>${key}</dt><dd>${escape(value)}</dd>`).join("")}</dl>`;
     if (row.changes.length) {
       const lines = row.changes.map((change) => {
-        const [told, layer, minus, plus] = findings[change].map((word) => strings[word]);
-        return `${escape(told)}   (layer ${escape(layer)})\n${minus ? `<del>-${escape(minus)}</del>\n` : ""}${plus ? `<ins>+${escape(plus)}</ins>\n` : ""}`;
+        const [sentence, layer, minus, plus] = findings[change].map((word) => strings[word]);
+        const del = minus ? `<del>-${escape(minus)}</del>\n` : "", ins = plus ? `<ins>+${escape(plus)}</ins>\n` : "";
+        return `${escape(sentence)}   (layer ${escape(layer)})\n${del}${ins}`;
       });
       html += `<h3>Findings</h3><pre tabindex="0">${lines.join("")}</pre>`;
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::results::Row;
 use crate::results::fixture::{head, lost, row};
+use crate::results::{RunFile, Status};
 
 fn page(rows: Vec<Row>) -> String {
     let file = RunFile {

@@ -19,9 +19,9 @@ pub struct Stopped {
     pub status: Status,
     /// `None` where that says nothing of the QEMUs.
     pub outcome: Option<Outcome>,
-    /// One message: what happened, and QEMU's words.
+    /// One message: what happened, and QEMU's message.
     pub reason: String,
-    /// QEMU's words alone.
+    /// QEMU's message alone.
     pub message: String,
 }
 
@@ -70,26 +70,26 @@ fn refused(ran: &Migrated, cpu: &str) -> Stopped {
         .collect();
     let refusal = |end: &End| matches!(end.ending, Ending::Exited(status) if status != 0);
     if ran.message.is_empty() && !own.iter().all(|(_, end)| refusal(end)) {
-        let told: Vec<_> = own.iter().map(|(side, end)| told(*side, end)).collect();
-        let told = told.join(", and ");
-        return Stopped::broke(format!("before the migration began {told}"));
+        let ends: Vec<_> = own.iter().map(|(side, end)| describe(*side, end)).collect();
+        let ends = ends.join(", and ");
+        return Stopped::broke(format!("before the migration began {ends}"));
     }
-    let by = |side: Side, words: &str| format!("by the {}: {words}", side.name());
-    let told: Vec<String> = match ran.message.as_str() {
+    let by = |side: Side, message: &str| format!("by the {}: {message}", side.name());
+    let refusals: Vec<String> = match ran.message.as_str() {
         "" => own
             .iter()
-            .map(|(side, end)| by(*side, &words(&end.stderr)))
+            .map(|(side, end)| by(*side, &message(&end.stderr)))
             .collect(),
-        words => ran.sides.iter().map(|side| by(*side, words)).collect(),
+        text => ran.sides.iter().map(|side| by(*side, text)).collect(),
     };
     // Whoever asks for `enforce` asks for exactly this; any other refusal keeps the question from being answered.
     let asked = cpu
         .split(',')
-        .any(|word| word == "enforce" || word == "enforce=on");
+        .any(|option| option == "enforce" || option == "enforce=on");
     let enforced = own
         .iter()
         .all(|(_, end)| is_refusal_by_enforce(&end.stderr));
-    let message = told.join("; ");
+    let message = refusals.join("; ");
     Stopped {
         status: if asked && enforced && ran.message.is_empty() {
             Status::Pass
@@ -105,8 +105,8 @@ fn refused(ran: &Migrated, cpu: &str) -> Stopped {
 /// The file did not take it, or the source died over it: nothing about the destination.
 fn unsaved(ran: &Migrated) -> String {
     match (ran.message.as_str(), &ran.source) {
-        ("", Some(end)) => format!("while saving {}", told(Side::Source, end)),
-        (words, _) => format!("the source failed to save the guest: {words}"),
+        ("", Some(end)) => format!("while saving {}", describe(Side::Source, end)),
+        (message, _) => format!("the source failed to save the guest: {message}"),
     }
 }
 
@@ -116,8 +116,8 @@ fn failed(ran: &Migrated) -> Stopped {
     if let Some((side, end)) = died {
         return Stopped {
             outcome: Some(Outcome::Failed),
-            message: words(&end.stderr),
-            ..Stopped::broke(format!("in the stream {}", told(side, end)))
+            message: message(&end.stderr),
+            ..Stopped::broke(format!("in the stream {}", describe(side, end)))
         };
     }
     let late =
@@ -134,17 +134,17 @@ fn failed(ran: &Migrated) -> Stopped {
         .as_ref()
         .filter(|end| matches!(end.ending, Ending::Exited(_)));
     // What the source says is most often that the other has hung up.
-    let said = refused
-        .map(|end| words(&end.stderr))
-        .filter(|said| !said.is_empty());
-    let own = Some(ran.message.clone()).filter(|words| !words.is_empty());
+    let of_destination = refused
+        .map(|end| message(&end.stderr))
+        .filter(|text| !text.is_empty());
+    let own = Some(ran.message.clone()).filter(|text| !text.is_empty());
     let silent = || {
         refused.map_or_else(
             || "no reason given".to_owned(),
-            |end| told(Side::Destination, end),
+            |end| describe(Side::Destination, end),
         )
     };
-    let message = said.or(own).unwrap_or_else(silent);
+    let message = of_destination.or(own).unwrap_or_else(silent);
     Stopped {
         status: Status::Fail,
         outcome: Some(Outcome::Failed),
@@ -178,29 +178,29 @@ fn guest_broke(side: Side, ran: &Migrated, timeout: Duration) -> String {
     };
     let why = match ran.message.as_str() {
         "" => boot.failure(None, timeout).message,
-        words => words.to_owned(),
+        message => message.to_owned(),
     };
     format!("{when}on the {}: {why}", side.name())
 }
 
-/// How a QEMU ended, with its words.
-fn told(side: Side, end: &End) -> String {
+/// How a QEMU ended, with its message.
+fn describe(side: Side, end: &End) -> String {
     let how = end.ending;
-    match words(&end.stderr) {
-        said if said.is_empty() => format!("the {} {how}", side.name()),
-        said => format!("the {} {how}; stderr: {said}", side.name()),
+    match message(&end.stderr) {
+        text if text.is_empty() => format!("the {} {how}", side.name()),
+        text => format!("the {} {how}; stderr: {text}", side.name()),
     }
 }
 
-/// What QEMU said, without its warnings where it said more; with `enforce`, the features that it warned of.
-fn words(stderr: &str) -> String {
-    let said = without_tcg_warnings(stderr);
-    let errors: Vec<&str> = said
+/// What QEMU printed, without its warnings where it printed more; with `enforce`, the features that it warned of.
+fn message(stderr: &str) -> String {
+    let text = without_tcg_warnings(stderr);
+    let errors: Vec<&str> = text
         .lines()
         .filter(|line| !line.contains("warning: "))
         .collect();
     let plain = if errors.is_empty() {
-        said.clone()
+        text.clone()
     } else {
         errors.join("\n")
     };
