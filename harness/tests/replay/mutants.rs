@@ -32,7 +32,7 @@ fn survivors<'m>(
     };
     let tried = mutants
         .par_iter()
-        .filter_map(|mutant| Some((mutant, killed(mutant.of(record)?))));
+        .filter_map(|mutant| Some((mutant, killed(mutant.apply(record)?))));
     let tried: Vec<(&Mutant<'_>, bool)> = tried.collect();
     let alive = tried
         .iter()
@@ -77,7 +77,7 @@ fn only_mutants_of_volatile_fields_survive_the_masks() {
         let original = render(&record, &table, &Volatile::default());
         for mutant in survivors(&record, &mutants, &table, &masks).1 {
             let lines = render(
-                &mutant.of(&record).expect("a mutant"),
+                &mutant.apply(&record).expect("a mutant"),
                 &table,
                 &Volatile::default(),
             );

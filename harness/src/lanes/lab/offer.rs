@@ -50,7 +50,7 @@ pub fn lines(bench: &Bench, case: &Case, evidence: &Evidence) -> Vec<Line> {
     };
     let mut lines = kvm_layer(layer, &store.table, &store.volatile);
     if let Some(host) = &case.host {
-        lines.push(kvm(EMULATED_HOST, &host.qemu.release_folder()));
+        lines.push(kvm(EMULATED_HOST, host.qemu.release_folder()));
     }
     lines.sort_by_cached_key(ToString::to_string);
     lines
