@@ -116,10 +116,10 @@ impl Case {
 
     /// The lane by which the configuration names the phases that are skipped: on an emulated host phases are skipped as on a real one.
     pub fn phases_lane(&self) -> Lane {
-        match (&self.host, self.run_as.starter) {
-            (None, _) => self.lane,
-            (Some(_), Starter::Harness) => Lane::KVM_DIRECT,
-            (Some(_), _) => Lane::KVM,
+        if self.host.is_some() {
+            self.run_as.lane_here().unwrap_or(self.lane)
+        } else {
+            self.lane
         }
     }
 

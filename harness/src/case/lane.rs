@@ -71,6 +71,14 @@ pub struct RunAs {
     pub forced_features: bool,
 }
 
+impl RunAs {
+    /// The lane that boots the agent on this host in this way.
+    pub fn lane_here(self) -> Option<Lane> {
+        let here = |row: &&Row| row.run_as == self && row.boots == Boots::Agent;
+        ROWS.iter().find(here).map(|row| row.lane)
+    }
+}
+
 /// A lane, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lane(&'static str);
@@ -332,6 +340,15 @@ mod tests {
             let value = lane.to_possible_value().expect("a name");
             assert_eq!(value.get_name(), lane.name());
         }
+    }
+
+    #[test]
+    fn a_guest_of_an_emulated_host_has_the_lane_that_runs_it_so_here() {
+        assert_eq!(Lane::LAB.run_as().lane_here(), Some(Lane::KVM));
+        assert_eq!(
+            Lane::KVM_DIRECT.run_as().lane_here(),
+            Some(Lane::KVM_DIRECT)
+        );
     }
 
     #[test]
