@@ -251,7 +251,7 @@ fn mistakes_are_told_before_anything_starts() {
         .prints("the agent alone can be migrated");
     ways.run(MODEL, &["--lane", "lab"])
         .expect(2)
-        .prints("--lane lab wants --kernel PATH");
+        .prints("--lane lab needs --kernel PATH");
     ways.run(MODEL, &["--save=nowhere/state"])
         .expect(2)
         .prints("failed to write nowhere/state");
