@@ -8,6 +8,7 @@
 #[path = "../support/require.rs"]
 mod require;
 
+mod agree;
 mod bad_input;
 mod bisect;
 mod broken_qemu;
