@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         }
     };
     let conclusion = libtest_mimic::run(&arguments, trials);
-    match trials::write_recorded(&files) {
+    match trials::recording::write_recorded(&files) {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {
             eprintln!("error: nothing is recorded: {error}");

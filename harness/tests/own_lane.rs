@@ -9,6 +9,7 @@ use cpuid_fidelity::expectation::Store;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{self, Inventory};
 use cpuid_fidelity::report::summary;
+use cpuid_fidelity::results::{Row, Status};
 use cpuid_fidelity::run::{Engine, all};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::Options;
@@ -20,9 +21,10 @@ mod lane;
 #[allow(dead_code, reason = "what is recorded is not written here")]
 mod trials;
 
-fn registry(recorded: &Path) -> Registry {
+fn registry(recorded: &Path, has_definition: bool) -> Registry {
     Registry::default().with(lane::Recorded {
         file: recorded.to_owned(),
+        has_definition,
     })
 }
 
@@ -34,9 +36,9 @@ fn config() -> Config {
     Config::built_in(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("a configuration")
 }
 
-#[test]
-fn plan_run_checks_and_report_take_it() {
-    let (registry, config, filter) = (registry(&record()), config(), only_own());
+/// What a run says of the lane's one trial.
+fn results(registry: Registry) -> Vec<Row> {
+    let (config, filter) = (config(), only_own());
     let inventory = Inventory {
         qemus: vec![Arc::new(Qemu {
             path: "/nonexistent/qemu".into(),
@@ -54,7 +56,12 @@ fn plan_run_checks_and_report_take_it() {
     let mut engine = Engine::new(store, Options::default(), 1, cancel).expect("an engine");
     engine.registry = registry;
     let references: Vec<_> = trials.iter().collect();
-    let results = all(&engine, &references, &|_| ()).concat();
+    all(&engine, &references, &|_| ()).concat()
+}
+
+#[test]
+fn plan_run_checks_and_report_take_it() {
+    let results = results(registry(&record(), true));
     let text = summary::run(&results, std::time::Duration::ZERO);
     assert!(text.contains("recorded"), "{text}");
     assert_eq!(results[0].changes.len(), 1, "the checks ran: {text}");
@@ -62,8 +69,20 @@ fn plan_run_checks_and_report_take_it() {
 }
 
 #[test]
+fn a_layer_that_its_checks_need_and_it_does_not_gather_is_an_error() {
+    let results = results(registry(&record(), false));
+    assert_eq!(results[0].status, Status::Error);
+    assert!(
+        results[0].reason.contains("has no definition"),
+        "{}",
+        results[0].reason
+    );
+}
+
+#[test]
 fn the_trials_of_cargo_test_take_it() {
-    let (trials, _) = trials::trials(&Arguments::default(), registry(&record())).expect("trials");
+    let (trials, _) =
+        trials::trials(&Arguments::default(), registry(&record(), true)).expect("trials");
     let names: Vec<&str> = trials.iter().map(|trial| trial.name()).collect();
     assert!(names.contains(&"recorded/-/-/EPYC-Milan"), "{names:?}");
 }

@@ -221,17 +221,6 @@ impl Lane {
             .is_some_and(|row| row.run_as.starter == Starter::Qemu && row.boots == Boots::Agent)
     }
 
-    /// Whether releases of QEMU can be compared in the lane: this program starts QEMU, here or on an emulated host, and the agent is the guest.
-    pub fn compares_releases(self) -> bool {
-        self.row()
-            .is_some_and(|row| row.run_as.starter == Starter::Qemu && row.boots != Boots::Linux)
-    }
-
-    /// Whether the guest is a Linux kernel and not the agent.
-    pub fn boots_linux(self) -> bool {
-        self.row().is_some_and(|row| row.boots == Boots::Linux)
-    }
-
     /// Whether guests run on this host's KVM, whatever they are.
     pub fn uses_this_kvm(self) -> bool {
         self.row().is_some_and(|row| {

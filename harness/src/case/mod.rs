@@ -1,5 +1,7 @@
 //! A case: one guest, and everything that decides what it shows.
 
+#[cfg(test)]
+pub mod fixture;
 pub mod glob;
 pub mod guest;
 pub mod host;

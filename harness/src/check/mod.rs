@@ -29,6 +29,7 @@ pub mod migration;
 pub mod msrs;
 mod names;
 pub mod place;
+mod place_text;
 pub mod registry;
 pub mod releases;
 pub mod self_consistency;

@@ -8,7 +8,7 @@ use super::linux::{Guest, linux};
 use super::user_space::user_space_and_agent;
 use super::{host_cpus, libvirt_live, self_consistency};
 use crate::case::guest::{HOST, SUPPORTED};
-use crate::case::{Accelerator, Topology};
+use crate::case::{Accelerator, Starter, Topology};
 use crate::cpuid::{LinuxRules, Table};
 use crate::evidence::Evidence;
 
@@ -76,7 +76,7 @@ fn of_the_guest_itself(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
 /// Whether QEMU chose the CPUID of the agent's guest, and could filter it.
 fn is_agent_of_qemu(evidence: &Evidence) -> bool {
     let run_as = evidence.case.run_as;
-    let by_qemu = run_as.starter == crate::case::Starter::Qemu && !run_as.forced_features;
+    let by_qemu = run_as.starter == Starter::Qemu && !run_as.forced_features;
     by_qemu && !evidence.is_linux()
 }
 
@@ -152,7 +152,7 @@ pub fn checked(evidence: &Evidence, rules: Rules<'_>) -> Result<Vec<Finding>, La
 
 /// Why a case cannot be checked from its evidence: a layer that every guest of its kind has is missing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the record holds no {0}")]
+#[error("the evidence has no {0}, which checks of this case need")]
 pub struct Lacking(&'static str);
 
 /// Refuses evidence without a layer that its rules need: a check that has no inputs would pass unseen.
@@ -162,7 +162,10 @@ pub struct Lacking(&'static str);
 pub fn complete(evidence: &Evidence) -> Result<(), Lacking> {
     let case = &evidence.case;
     let tcg = case.run_as.accelerator == Accelerator::Tcg;
-    if is_agent_of_qemu(evidence) && !evidence.guest.vcpus.is_empty() {
+    if case.run_as.starter != Starter::Nobody && evidence.guest.vcpus.is_empty() {
+        return Err(Lacking("vCPU of the guest"));
+    }
+    if is_agent_of_qemu(evidence) {
         if evidence.qemu.is_none() {
             return Err(Lacking("QEMU layer"));
         }
@@ -173,11 +176,86 @@ pub fn complete(evidence: &Evidence) -> Result<(), Lacking> {
             return Err(Lacking("-smp"));
         }
     }
-    if case.run_as.starter == crate::case::Starter::Libvirt && evidence.libvirt.is_none() {
-        return Err(Lacking("libvirt layer"));
+    match case.run_as.starter {
+        Starter::Libvirt if evidence.libvirt.is_none() => Err(Lacking("libvirt layer")),
+        Starter::Harness if evidence.given.is_empty() => Err(Lacking("CPUID table given to KVM")),
+        Starter::Harness if case.cpu == SUPPORTED && evidence.host.is_none() => Err(NO_HOST),
+        Starter::Nobody if case.cpu == HOST && evidence.host.is_none() => Err(NO_HOST),
+        _ if evidence.is_linux() => complete_linux(evidence),
+        _ => Ok(()),
     }
-    if evidence.is_linux() && evidence.bare_metal.is_none() {
+}
+
+const NO_HOST: Lacking = Lacking("host layer");
+
+fn complete_linux(evidence: &Evidence) -> Result<(), Lacking> {
+    if evidence.linux_report().is_none() {
+        return Err(Lacking("/proc/cpuinfo of the guest"));
+    }
+    if evidence.bare_metal.is_none() {
         return Err(Lacking("dump without an operating system"));
     }
+    if evidence.kernel_names.is_none() {
+        return Err(Lacking("names that the kernel knows"));
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::fixture::qemu;
+    use crate::case::{Case, Lane};
+    use crate::cpuid::{Dump, Vcpu};
+
+    /// Evidence of a guest with one vCPU and no other layer.
+    fn bare(lane: Lane, cpu: &str) -> Evidence {
+        let case = Case::new(&qemu("10.0", &[], &[]), lane, "pc-q35-10.0", cpu);
+        Evidence {
+            guest: Dump {
+                vcpus: vec![Vcpu::default()],
+                ..Dump::default()
+            },
+            ..Evidence::new(&case)
+        }
+    }
+
+    fn lacks(evidence: &Evidence) -> Option<&'static str> {
+        complete(evidence).err().map(|Lacking(layer)| layer)
+    }
+
+    #[test]
+    fn a_guest_without_a_vcpu_is_no_evidence_in_any_lane() {
+        for lane in [Lane::DEFINITION, Lane::TCG, Lane::KVM, Lane::KVM_DIRECT] {
+            let evidence = Evidence {
+                guest: Dump::default(),
+                ..bare(lane, "EPYC")
+            };
+            assert_eq!(lacks(&evidence), Some("vCPU of the guest"), "{lane}");
+        }
+    }
+
+    #[test]
+    fn a_layer_that_rules_need_is_missed() {
+        for (lane, cpu, missing) in [
+            (Lane::TCG, "EPYC", Some("QEMU layer")),
+            (Lane::KVM, "EPYC", Some("QEMU layer")),
+            (Lane::LIBVIRT, "EPYC", Some("libvirt layer")),
+            (Lane::KVM_DIRECT, "EPYC", Some("CPUID table given to KVM")),
+            (Lane::DEFINITION, "EPYC", None),
+        ] {
+            assert_eq!(lacks(&bare(lane, cpu)), missing, "{lane}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_could_not_be_asked_is_missed() {
+        let mut evidence = bare(Lane::KVM_DIRECT, HOST);
+        evidence.case.run_as.starter = Starter::Nobody;
+        evidence.guest = Dump::default();
+        assert_eq!(lacks(&evidence), Some("host layer"));
+        let mut evidence = bare(Lane::KVM_DIRECT, SUPPORTED);
+        evidence.given.push(crate::vmm::kvm::CpuidTable::default());
+        assert_eq!(lacks(&evidence), Some("host layer"));
+    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
-use clap::{Args, ValueEnum as _};
+use clap::Args;
 use cpuid_fidelity::case::Trial;
 use cpuid_fidelity::case::pair::Pair;
 use cpuid_fidelity::case::{Lane, Qemu, Topology};
@@ -74,17 +74,7 @@ fn of_lane(scope: &Scope<'_>, lane: Lane, smp: &[Topology]) -> anyhow::Result<Ve
         },
         ..CompatSet::of_lane(lane)
     };
-    if !lane.compares_releases() {
-        let lanes = Lane::value_variants().iter().copied();
-        let names = lanes.filter(|lane| lane.compares_releases());
-        let names: Vec<&str> = names.map(Lane::name).collect();
-        bail!(
-            "releases are compared in lanes {}, not in {lane}",
-            names.join(", ")
-        );
-    }
-    let registry = Registry::default();
-    let places = compat::places(&registry, scope, &set);
+    let places = compat::places(&Registry::default(), scope, &set)?;
     if places.is_empty() {
         let message =
             format!("lane {lane} needs a kernel for a lab, which scripts/fetch-kernel 6.12 brings");

@@ -10,7 +10,10 @@ use cpuid_fidelity::case::Starter;
 use cpuid_fidelity::case::migration::pair;
 use cpuid_fidelity::case::migration::{Journey, Migration, Way};
 use cpuid_fidelity::case::trial::{Subject, Trial};
-use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
+use cpuid_fidelity::case::{Case, Filter, Lane, Qemu, Topology};
+use cpuid_fidelity::config::Profile;
+use cpuid_fidelity::lanes::Registry;
+use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::plan::migrations::skipped_phases;
 use cpuid_fidelity::report::migration::describe;
 use cpuid_fidelity::results::row::exit_status;
@@ -156,12 +159,7 @@ fn trial(
             "--save=FILE is on this host, and the guest in the lab: --save takes a file in memory there"
         );
     }
-    if arguments.lane.boots_linux() {
-        bail!(
-            "lane {} boots a Linux kernel: the agent alone can be migrated",
-            arguments.lane
-        );
-    }
+    migrates(context, arguments.lane)?;
     let migration = Migration {
         to: Arc::clone(to),
         journey,
@@ -178,7 +176,7 @@ fn trial(
         };
         let mut case = place::case(context, &guest)?;
         if case.run_as.starter != Starter::Qemu {
-            bail!("lane {} has no QEMU of ours to migrate from", case.lane);
+            bail!("{cpu} runs without QEMU, which migrates guests");
         }
         let lane = case.phases_lane();
         case.skipped_phases = skipped_phases(&context.config, lane, [from, to], case.model());
@@ -192,6 +190,19 @@ fn trial(
         expectation: PathBuf::new(),
         cases,
     })
+}
+
+/// Refuses a lane whose guests cannot be migrated.
+fn migrates(context: &Context, lane: Lane) -> anyhow::Result<()> {
+    let (nothing, filter) = (Inventory::default(), Filter::default());
+    let scope = nothing.scope(&context.config, Profile::Default, &filter);
+    let registry = Registry::default();
+    let places = registry.get(lane).and_then(|lane| lane.places(&scope));
+    anyhow::ensure!(
+        places.is_some(),
+        "guests of lane {lane} cannot be migrated: that needs a QEMU that this program starts, with the agent as its guest"
+    );
+    Ok(())
 }
 
 /// What one side lacks is a case that is skipped; what neither has is a mistake.

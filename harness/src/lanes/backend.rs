@@ -105,10 +105,11 @@ pub trait Backend: Send + Sync {
     /// The lane's section of the configuration is malformed.
     fn plan(&self, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError>;
 
-    /// Where guests of pairs of releases and of migrations run in this lane; none where there is no QEMU to compare or to migrate.
-    fn places(&self, scope: &Scope<'_>) -> Vec<Place> {
+    /// Where guests of pairs of releases and of migrations run in this lane: none on a machine without what it needs. `None` for a
+    /// lane whose releases cannot be compared and whose guests cannot be migrated on any machine.
+    fn places(&self, scope: &Scope<'_>) -> Option<Vec<Place>> {
         let _ = scope;
-        Vec::new()
+        None
     }
 
     /// Whether guests of the lane can run on this host with this accelerator.

@@ -84,11 +84,11 @@ impl Backend for Definition {
         Ok(trials)
     }
 
-    fn places(&self, _: &Scope<'_>) -> Vec<Place> {
-        vec![Place {
+    fn places(&self, _: &Scope<'_>) -> Option<Vec<Place>> {
+        Some(vec![Place {
             releases: "releases".into(),
             ..Place::here(self.lane())
-        }]
+        }])
     }
 
     fn gather(

@@ -6,8 +6,7 @@ use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::Observation;
 use super::placing::{self, PlacingError, Wanted};
-use super::scope::{ModelSet, Scope};
-use crate::case::glob::Glob;
+use super::scope::{ModelSet, Scope, expectation};
 use crate::case::{Case, Lane, Subject, Trial};
 use crate::config::ConfigError;
 use crate::evidence::Evidence;
@@ -31,23 +30,16 @@ impl Backend for Kvm {
 
     fn plan(&self, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
         let set: ModelSet = scope.section(self.lane())?;
-        let mut trials = Vec::new();
-        for (qemu, newest) in scope.with_newest() {
-            if !scope.filter.machine(newest) {
-                continue;
-            }
-            let chosen = |name: &&str| Glob::matches(&set.models, name) && scope.filter.model(name);
-            trials.extend(qemu.offers.model_names().filter(chosen).map(|model| {
-                let case = scope.case(qemu, self.lane(), newest, model);
-                let file = super::scope::expectation(qemu, "models", model);
-                scope.model_trial(Subject::Layers, case, file)
-            }));
-        }
-        Ok(trials)
+        let models = scope.newest_with_models(&set);
+        let trials = models.map(|(qemu, newest, model)| {
+            let case = scope.case(qemu, self.lane(), newest, model);
+            scope.model_trial(Subject::Layers, case, expectation(qemu, "models", model))
+        });
+        Ok(trials.collect())
     }
 
-    fn places(&self, _: &Scope<'_>) -> Vec<Place> {
-        vec![Place::here(self.lane())]
+    fn places(&self, _: &Scope<'_>) -> Option<Vec<Place>> {
+        Some(vec![Place::here(self.lane())])
     }
 
     fn before_gather(&self, case: &Case) -> Vec<Prerequisite> {

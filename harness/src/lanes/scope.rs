@@ -62,6 +62,21 @@ impl Scope<'_> {
         qemus.filter_map(|qemu| Some((qemu, qemu.newest_machine()?)))
     }
 
+    /// The models of a selection, of each QEMU on its newest q35 machine type: QEMU, machine type, model.
+    pub fn newest_with_models<'s>(
+        &'s self,
+        set: &'s ModelSet,
+    ) -> impl Iterator<Item = (&'s Arc<Qemu>, &'s str, &'s str)> {
+        let qemus = self.with_newest();
+        let qemus = qemus.filter(|(_, newest)| self.filter.machine(newest));
+        qemus.flat_map(move |(qemu, newest)| {
+            let models = qemu.offers.model_names();
+            let models =
+                models.filter(|name| Glob::matches(&set.models, name) && self.filter.model(name));
+            models.map(move |model| (qemu, newest, model))
+        })
+    }
+
     /// The emulated hosts of the configuration's kernels, one a kernel.
     pub fn emulated_hosts(&self) -> Vec<Arc<EmulatedHost>> {
         let Some(qemu) = self.emulator else {

@@ -6,7 +6,7 @@ use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::Observation;
 use super::scope::{ModelSet, Scope, expectation};
-use crate::case::glob::Glob;
+use crate::case::guest::HOST;
 use crate::case::{Case, Lane, Subject, Trial};
 use crate::config::ConfigError;
 use crate::evidence::Evidence;
@@ -26,25 +26,18 @@ impl Backend for Tcg {
 
     fn plan(&self, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
         let set: ModelSet = scope.section(self.lane())?;
-        let mut trials = Vec::new();
-        for (qemu, newest) in scope.with_newest() {
-            if !scope.filter.machine(newest) {
-                continue;
-            }
-            // What TCG cannot be is `host`.
-            let chosen = |name: &&str| {
-                *name != "host" && Glob::matches(&set.models, name) && scope.filter.model(name)
-            };
-            trials.extend(qemu.offers.model_names().filter(chosen).map(|model| {
-                let case = scope.case(qemu, self.lane(), newest, model);
-                scope.model_trial(Subject::Whole, case, expectation(qemu, "tcg", model))
-            }));
-        }
-        Ok(trials)
+        let models = scope.newest_with_models(&set);
+        // What TCG cannot be is `host`.
+        let models = models.filter(|(.., model)| *model != HOST);
+        let trials = models.map(|(qemu, newest, model)| {
+            let case = scope.case(qemu, self.lane(), newest, model);
+            scope.model_trial(Subject::Whole, case, expectation(qemu, "tcg", model))
+        });
+        Ok(trials.collect())
     }
 
-    fn places(&self, _: &Scope<'_>) -> Vec<Place> {
-        vec![Place::here(self.lane())]
+    fn places(&self, _: &Scope<'_>) -> Option<Vec<Place>> {
+        Some(vec![Place::here(self.lane())])
     }
 
     fn before_gather(&self, case: &Case) -> Vec<Prerequisite> {

@@ -78,20 +78,39 @@ pub fn release<'a>(qemus: &'a [Arc<Qemu>], name: &str) -> Option<&'a Arc<Qemu>> 
 pub fn configured(registry: &Registry, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
     let sets: Vec<CompatSet> = scope.config.section(scope.profile, "compat")?;
     let mut trials = Vec::new();
-    for set in sets.iter().filter(|set| scope.filter.lane(set.lane)) {
+    for set in &sets {
         let places = places(registry, scope, set);
-        for name in &set.pairs {
-            if let Some(pair) = named_pair(scope.qemus, name) {
-                trials.extend(plan(&pair, set, &places, scope));
-            }
+        let places = places.map_err(|error| scope.config.error(error.to_string()))?;
+        let pairs = set.pairs.iter().map(|name| ends(name));
+        let pairs: Result<Vec<_>, MalformedPair> = pairs.collect();
+        let pairs = pairs.map_err(|error| scope.config.error(error.to_string()))?;
+        if scope.filter.lane(set.lane) {
+            let there = pairs.into_iter().filter_map(|ends| pair(scope.qemus, ends));
+            trials.extend(there.flat_map(|pair| plan(&pair, set, &places, scope)));
         }
     }
     Ok(trials)
 }
 
-/// The two releases of `10.0..11.1`, where both are there.
-fn named_pair(qemus: &[Arc<Qemu>], name: &str) -> Option<Arc<Pair>> {
-    let (old, new) = name.split_once("..")?;
+/// What is no pair of releases.
+#[derive(Debug, thiserror::Error)]
+#[error("expected a pair of releases as 10.0..11.1, found “{0}”")]
+struct MalformedPair(String);
+
+/// The two names of `10.0..11.1`.
+fn ends(name: &str) -> Result<[&str; 2], MalformedPair> {
+    let named = |end: &str| {
+        let version = end.strip_prefix("qemu-").unwrap_or(end);
+        version.starts_with(|first: char| first.is_ascii_digit())
+    };
+    match name.split_once("..") {
+        Some((old, new)) if named(old) && named(new) => Ok([old, new]),
+        _ => Err(MalformedPair(name.to_owned())),
+    }
+}
+
+/// The two releases, where both are there.
+fn pair(qemus: &[Arc<Qemu>], [old, new]: [&str; 2]) -> Option<Arc<Pair>> {
     let (old, new) = (release(qemus, old)?, release(qemus, new)?);
     (!Arc::ptr_eq(old, new)).then(|| {
         Arc::new(Pair {
@@ -101,14 +120,37 @@ fn named_pair(qemus: &[Arc<Qemu>], name: &str) -> Option<Arc<Pair>> {
     })
 }
 
-/// Where the guests of a set run; none in a lane without a QEMU of which releases could be compared.
-pub fn places(registry: &Registry, scope: &Scope<'_>, set: &CompatSet) -> Vec<Place> {
-    let places = registry.get(set.lane).map(|lane| lane.places(scope));
+/// A lane in which releases cannot be compared.
+#[derive(Debug, thiserror::Error)]
+#[error("releases are compared in lanes {lanes}, not in {lane}")]
+pub struct NotCompared {
+    lane: Lane,
+    lanes: String,
+}
+
+/// Where the guests of a set run on this machine.
+///
+/// # Errors
+/// Releases cannot be compared in its lane.
+pub fn places(
+    registry: &Registry,
+    scope: &Scope<'_>,
+    set: &CompatSet,
+) -> Result<Vec<Place>, NotCompared> {
+    let places = registry.get(set.lane).and_then(|lane| lane.places(scope));
+    let places = places.ok_or_else(|| {
+        let lanes = registry.iter().filter(|lane| lane.places(scope).is_some());
+        let names: Vec<&str> = lanes.map(|lane| lane.lane().name()).collect();
+        NotCompared {
+            lane: set.lane,
+            lanes: names.join(", "),
+        }
+    })?;
     let wanted = |place: &Place| {
         let host = place.host.as_ref();
         host.is_none_or(|host| Glob::matches(&set.kernels, host.label()))
     };
-    places.into_iter().flatten().filter(wanted).collect()
+    Ok(places.into_iter().filter(wanted).collect())
 }
 
 /// The trials of one pair: one a place and topology.
@@ -178,31 +220,9 @@ fn cases(
 mod tests {
     use super::*;
     use crate::case::Filter;
-    use crate::case::offers::Offers;
-    use crate::case::offers::{Machine, Model};
+    use crate::case::fixture::qemu;
     use crate::config::{Config, Profile};
     use crate::plan::Inventory;
-
-    fn qemu(version: &str, machines: &[&str], models: &[&str]) -> Arc<Qemu> {
-        let machine = |name: &&str| Machine {
-            name: (*name).to_owned(),
-            ..Machine::default()
-        };
-        let model = |name: &&str| Model {
-            name: (*name).to_owned(),
-            ..Model::default()
-        };
-        Arc::new(Qemu {
-            path: "/opt/qemu".into(),
-            label: format!("qemu-{version}"),
-            offers: Arc::new(Offers {
-                version: version.to_owned(),
-                machines: machines.iter().map(machine).collect(),
-                models: models.iter().map(model).collect(),
-                ..Offers::default()
-            }),
-        })
-    }
 
     fn pair() -> Arc<Pair> {
         Arc::new(Pair {
@@ -230,7 +250,7 @@ mod tests {
         };
         let inventory = Inventory::default();
         let scope = inventory.scope(&config, Profile::Default, &filter);
-        let places = places(&Registry::default(), &scope, &set);
+        let places = places(&Registry::default(), &scope, &set).expect("a lane with releases");
         let trials = plan(&pair(), &set, &places, &scope);
         let named = |trial: &Trial| {
             let cases = trial.cases.iter();
@@ -252,6 +272,33 @@ mod tests {
             ]
         );
         assert!(names(&[])[5].starts_with("definition/qemu-7.2.1..10.0.2+smp=4,cores=2/"));
+    }
+
+    fn refusal(section: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fidelity.toml");
+        let text = format!("[[default.compat]]\n{section}\n");
+        std::fs::write(&path, text).expect("a file");
+        let config = Config::read(&path).expect("a configuration");
+        let (inventory, filter) = (Inventory::default(), Filter::default());
+        let scope = inventory.scope(&config, Profile::Default, &filter);
+        let planned = configured(&Registry::default(), &scope);
+        planned.expect_err("a refusal").to_string()
+    }
+
+    #[test]
+    fn a_set_that_could_never_be_planned_is_an_error() {
+        for pair in ["10.0-11.1", "10.0..", "..11.1", "x..y"] {
+            let error = refusal(&format!("pairs = [\"{pair}\"]"));
+            let expected = format!("expected a pair of releases as 10.0..11.1, found “{pair}”");
+            assert!(error.contains(&expected), "{error}");
+        }
+        for lane in ["kvm-direct", "libvirt", "linux"] {
+            let error = refusal(&format!("pairs = []\nlane = \"{lane}\""));
+            let expected =
+                format!("releases are compared in lanes definition, tcg, kvm, lab, not in {lane}");
+            assert!(error.contains(&expected), "{error}");
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub fn plan(registry: &Registry, scope: &Scope<'_>) -> Result<Vec<Trial>, Config
         .iter()
         .filter(|lane| scope.filter.lane(lane.lane()))
     {
-        for place in backend.places(scope) {
+        for place in backend.places(scope).unwrap_or_default() {
             trials.extend(at_place(&set, backend, &place, scope)?);
         }
     }
@@ -70,12 +70,9 @@ pub fn plan(registry: &Registry, scope: &Scope<'_>) -> Result<Vec<Trial>, Config
 }
 
 fn migrates(registry: &Registry, scope: &Scope<'_>, lane: Lane) -> Result<(), ConfigError> {
-    let places = registry.get(lane).map(|backend| backend.places(scope));
-    if places
-        .into_iter()
-        .flatten()
-        .any(|place| place.host.is_none())
-    {
+    let places = registry.get(lane).and_then(|lane| lane.places(scope));
+    let mut places = places.iter().flatten();
+    if places.any(|place| place.host.is_none()) {
         return Ok(());
     }
     Err(scope.config.error(format!(
@@ -219,31 +216,9 @@ mod tests {
 
     use super::*;
     use crate::case::Filter;
-    use crate::case::offers::Offers;
-    use crate::case::offers::{Machine, Model};
+    use crate::case::fixture::qemu;
     use crate::config::Profile;
     use crate::plan::Inventory;
-
-    fn qemu(release: &str, machines: &[&str], models: &[&str]) -> Arc<Qemu> {
-        let machine = |name: &&str| Machine {
-            name: (*name).to_owned(),
-            ..Machine::default()
-        };
-        let model = |name: &&str| Model {
-            name: (*name).to_owned(),
-            ..Model::default()
-        };
-        Arc::new(Qemu {
-            path: format!("/opt/{release}").into(),
-            label: format!("qemu-{release}"),
-            offers: Arc::new(Offers {
-                version: format!("{release}.1"),
-                machines: machines.iter().map(machine).collect(),
-                models: models.iter().map(model).collect(),
-                ..Offers::default()
-            }),
-        })
-    }
 
     fn planned(toml: &str) -> Result<Vec<Trial>, ConfigError> {
         let folder = tempfile::tempdir().expect("a folder");

@@ -10,7 +10,7 @@ use super::engine::{Engine, Gathered};
 use super::verdict::{LAYER, Verdict, broken, expected, judged, result, text};
 use crate::case::{Case, Qemu, Subject, Trial};
 use crate::check::groups::{Models, shifted};
-use crate::check::{Finding, Groups, all, compare, compare_with_emptied};
+use crate::check::{Finding, Groups, checked, compare, compare_with_emptied};
 use crate::cpuid::{Line, parse};
 use crate::evidence::{Evidence, way};
 use crate::lanes::backend::Comparable;
@@ -94,7 +94,10 @@ fn compared(
     evidence: &Evidence,
     lines: &[Line],
 ) -> Row {
-    let checked = all(evidence, engine.rules());
+    let checked = match checked(evidence, engine.rules()) {
+        Ok(findings) => findings,
+        Err(lacking) => return result(trial, case, missing(engine), &lacking.to_string()),
+    };
     if matches!(trial.subject, Subject::Layers) {
         return by_layers(engine, trial, case, evidence, checked);
     }
@@ -194,9 +197,8 @@ fn observe_pair<'a>(engine: &Engine, case: &'a Case) -> Pair<'a> {
     }
 }
 
-/// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
-/// itself does not show here.
-fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
+/// The guests on the newest machine type and on the other.
+fn both<'a>(pair: &'a Pair<'_>) -> Result<[&'a Observation; 2], Broken> {
     let newest = (*pair.newest).as_ref().map_err(|broken| Broken {
         reason: format!(
             "no definition to compare with: on the newest machine type {}",
@@ -205,6 +207,13 @@ fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
         ..broken.clone()
     })?;
     let here = (*pair.here).as_ref().map_err(Clone::clone)?;
+    Ok([newest, here])
+}
+
+/// What the machine type changes, measured against the definition observed in the same run, so that a change to the model
+/// itself does not show here.
+fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
+    let [newest, here] = both(pair)?;
     Ok(compare_with_emptied(&newest.lines, &here.lines, LAYER))
 }
 
@@ -216,23 +225,12 @@ fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>, all: &Models) ->
         }) => (*elapsed, command),
         Err(broken) => (broken.elapsed, &broken.command),
     };
-    let result = match differences(pair) {
+    let result = match both(pair) {
         Err(unseen) => broken(trial, case, &unseen),
-        Ok(_) => expected(engine, trial, case, |expected| {
+        Ok([newest, here]) => expected(engine, trial, case, |expected| {
             let groups = Groups::parse(expected, all).map_err(|error| error.to_string())?;
-            let newest = match &*pair.newest {
-                Ok(observation) => &observation.lines,
-                Err(_) => return Ok(Vec::new()),
-            };
-            let here = match &*pair.here {
-                Ok(observation) => &observation.lines,
-                Err(_) => return Ok(Vec::new()),
-            };
-            Ok(compare(
-                &shifted(newest, &groups.changes(&case.cpu)),
-                here,
-                LAYER,
-            ))
+            let wanted = shifted(&newest.lines, &groups.changes(&case.cpu));
+            Ok(compare(&wanted, &here.lines, LAYER))
         }),
     };
     let result = result.ran(elapsed, command);

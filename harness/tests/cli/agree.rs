@@ -144,3 +144,19 @@ fn in_lane_linux() {
     world.copy_expectation("linux-6.12/EPYC-v4.snap");
     assert_agreement(&world, &["run", "--lane", "linux"], Some(&kernel));
 }
+
+#[test]
+fn in_lane_lab() {
+    let (world, kernel) = or_skip!(World::with_kernel());
+    let qemu = &world.qemu;
+    world.write("expectations/waivers.toml", "");
+    world.configure(&format!(
+        "qemu = [{qemu:?}]\nemulator = \"10.0\"\n[[kernel]]\npath = {kernel:?}\n[default.lab]\nkvm = [\"EPYC-Rome-v2\"]\n\
+         kvm-direct = []\nmigration = []\n"
+    ));
+    assert_agreement(
+        &world,
+        &["run", "--lane", "lab", "--cpu", "EPYC-Rome-v2"],
+        Some(&kernel),
+    );
+}

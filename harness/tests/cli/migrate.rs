@@ -245,10 +245,10 @@ fn mistakes_are_told_before_anything_starts() {
         .prints("has no CPU model Skylark");
     ways.run(MODEL, &["--lane", "kvm-direct"])
         .expect(2)
-        .prints("has no QEMU of ours to migrate from");
+        .prints("guests of lane kvm-direct cannot be migrated");
     ways.run(MODEL, &["--lane", "linux"])
         .expect(2)
-        .prints("the agent alone can be migrated");
+        .prints("guests of lane linux cannot be migrated");
     ways.run(MODEL, &["--lane", "lab"])
         .expect(2)
         .prints("--lane lab needs --kernel PATH");

@@ -9,11 +9,9 @@ use std::time::Duration;
 use cpuid_fidelity::case::trial::Trial as Planned;
 use cpuid_fidelity::case::{Filter, LabKernel, Lane, Qemu};
 use cpuid_fidelity::config::{Config, Profile};
-use cpuid_fidelity::expectation::record::RecordError;
-use cpuid_fidelity::expectation::store::{Expected, RECORD, Store};
-use cpuid_fidelity::expectation::{Files, Recorder, store};
+use cpuid_fidelity::expectation::store::{Expected, Store};
+use cpuid_fidelity::expectation::{Files, store};
 use cpuid_fidelity::host::Ability;
-use cpuid_fidelity::lanes::libvirt::maps;
 use cpuid_fidelity::lanes::{Registry, linux};
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::{Inventory, inventory};
@@ -22,12 +20,17 @@ use cpuid_fidelity::results::class::HostClass;
 use cpuid_fidelity::results::file;
 use cpuid_fidelity::results::{Row, Status};
 use cpuid_fidelity::run::judge::judge;
-use cpuid_fidelity::run::libvirt::policies;
 use cpuid_fidelity::run::verdict::{Verdict, result};
 use cpuid_fidelity::run::{Engine, catalogue, causes, vanished};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
 use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::libvirt::{libvirt_here, mapped, policed};
+use self::recording::{keep, quiet_insta, recording};
+
+mod libvirt;
+pub mod recording;
 
 /// Everything that is tested: the planned trials of these lanes, and what is measured beside them.
 ///
@@ -169,7 +172,7 @@ fn compared(
     let name = planned.name.clone();
     let trial = Trial::test(name, move || {
         let verdict = judge(&engine, &planned, &log);
-        record(&engine, &planned, &verdict);
+        record(&planned, &verdict);
         if recording() && verdict.observed.is_some() {
             // What was seen is being written down for review; there is nothing yet to hold it against.
             return Ok(());
@@ -217,104 +220,6 @@ fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
     })
 }
 
-/// What libvirt's files of CPUs and this QEMU disagree in is what was reviewed.
-fn mapped(
-    arguments: &Arguments,
-    able: Result<String, String>,
-    engine: &Arc<Engine>,
-    qemu: &Arc<Qemu>,
-) -> Trial {
-    let expectation = |version: &str| {
-        maps::folder(version)
-            .join(qemu.release_folder())
-            .join("names.snap")
-    };
-    let name = format!("libvirt-map/{}", qemu.label);
-    let held = |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
-        let map = engine.bench.libvirt.map()?;
-        let report = maps::report(&engine.bench.store, &map, qemu)?;
-        let mut wrong = Vec::new();
-        for (path, lines) in report.parts(version, qemu) {
-            wrong.extend(reviewed(engine, &path, lines)?);
-        }
-        Ok(wrong)
-    };
-    let able = able.and_then(|version| looked_at(engine, &expectation(&version)).map(|()| version));
-    of_libvirt(arguments, name, able, engine, qemu, held)
-}
-
-/// What `check`, `match` and `policy` do is what was reviewed.
-fn policed(
-    arguments: &Arguments,
-    able: Result<String, String>,
-    engine: &Arc<Engine>,
-    qemu: &Arc<Qemu>,
-) -> Trial {
-    let name = format!("libvirt-policies/{}", qemu.label);
-    let held = |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
-        let case = policies::case(qemu).ok_or("no versioned machine type")?;
-        let lines = policies::table(engine, &case);
-        reviewed(engine, &policies::expectation(version, qemu), &lines)
-    };
-    let able = able.and_then(|version| {
-        looked_at(engine, &policies::expectation(&version, qemu)).map(|()| version)
-    });
-    of_libvirt(arguments, name, able, engine, qemu, held)
-}
-
-/// The version of libvirt here, or why it cannot be run.
-fn libvirt_here(ability: &Ability, engine: &Engine) -> Result<String, String> {
-    let able = ability.libvirt();
-    able.map_err(|unable| unable.to_string())?;
-    engine.bench.libvirt.version()
-}
-
-/// Nobody has looked at this libvirt with this QEMU yet. Under CI that is a failure of its trial.
-fn looked_at(engine: &Engine, path: &Path) -> Result<(), String> {
-    let there = engine.bench.store.folder.join(path).exists();
-    if there || recording() || store::in_ci() {
-        Ok(())
-    } else {
-        Err(format!("no expectation {} yet: {RECORD}", path.display()))
-    }
-}
-
-/// Lines that are gone or new.
-fn reviewed(engine: &Engine, path: &Path, lines: &[String]) -> Result<Vec<String>, String> {
-    keep(engine, path, &lines.join("\n"));
-    match maps::unexpected(&engine.bench.store, path, lines)? {
-        Some(wrong) => Ok(wrong),
-        None if recording() => Ok(Vec::new()),
-        None => Err(format!("no expectation {}: {RECORD}", path.display())),
-    }
-}
-
-fn of_libvirt(
-    arguments: &Arguments,
-    name: String,
-    able: Result<String, String>,
-    engine: &Arc<Engine>,
-    qemu: &Arc<Qemu>,
-    held: impl Fn(&Engine, &Arc<Qemu>, &str) -> Result<Vec<String>, String> + Send + 'static,
-) -> Trial {
-    if let Err(reason) = &able
-        && !arguments.list
-    {
-        eprintln!("SKIP {name}: {reason}");
-    }
-    let unable = able.is_err();
-    let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
-    let trial = Trial::test(name, move || {
-        let wrong = held(&engine, &qemu, &able.clone()?)?;
-        if wrong.is_empty() || recording() {
-            Ok(())
-        } else {
-            Err(format!("libvirt and QEMU disagree otherwise:\n{}", wrong.join("\n")).into())
-        }
-    });
-    trial.with_ignored_flag(unable)
-}
-
 /// The tables have every name that a kernel has, at its place.
 fn names(engine: &Arc<Engine>, kernel: LabKernel) -> Trial {
     let engine = Arc::clone(engine);
@@ -343,7 +248,7 @@ fn caused(
     let all = all.to_vec();
     Some(Trial::test(format!("causes/{}", qemu.label), move || {
         let measured = causes::of_expectations(&engine, &config, &qemu, &all)?;
-        keep(&engine, &path, &measured);
+        keep(&path, &measured);
         let expected = match engine.bench.store.expectation(&path)? {
             _ if recording() => return Ok(()),
             Expected::Text(text) => text,
@@ -385,51 +290,10 @@ fn verdict_of(results: &[Row]) -> Result<(), Failed> {
 }
 
 /// Hands what was observed to insta, which writes it where it differs from the file, if recording is asked for.
-fn record(engine: &Engine, planned: &Planned, verdict: &Verdict) {
+fn record(planned: &Planned, verdict: &Verdict) {
     if let Some(observed) = &verdict.observed {
-        keep(engine, &planned.expectation, observed);
+        keep(&planned.expectation, observed);
     }
-}
-
-/// Notes what was observed. It is written at the end of the run, as a difference from what its base shows in the same run.
-fn keep(_engine: &Engine, expectation: &Path, observed: &str) {
-    RECORDER.note(expectation, observed);
-}
-
-static RECORDER: LazyLock<Recorder> = LazyLock::new(Recorder::default);
-
-/// Hands insta the files of what was observed. It writes `.snap.new` where one differs from the file that is there.
-pub fn write_recorded(files: &Files) -> Result<(), RecordError> {
-    for (path, content) in RECORDER.files(files)? {
-        let path = files.folder().join(path);
-        let (Some(folder), Some(name)) = (path.parent(), path.file_stem()) else {
-            continue;
-        };
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        let mut settings = insta::Settings::new();
-        settings.set_snapshot_path(folder);
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        let name = name.to_string_lossy();
-        settings.bind(|| insta::assert_snapshot!(name.as_ref(), content));
-    }
-    Ok(())
-}
-
-/// insta keeps files; printing and judging are ours.
-fn quiet_insta() {
-    // SAFETY: called first in main, while there is one thread.
-    unsafe {
-        std::env::set_var("INSTA_OUTPUT", "none");
-        std::env::set_var("INSTA_FORCE_PASS", "1");
-        std::env::set_var("INSTA_WORKSPACE_ROOT", env!("CARGO_MANIFEST_DIR"));
-    }
-}
-
-/// Whether snapshots are being written on purpose.
-fn recording() -> bool {
-    std::env::var("INSTA_UPDATE")
-        .is_ok_and(|mode| ["always", "new", "unseen", "force"].contains(&mode.as_str()))
 }
 
 fn profile() -> anyhow::Result<Profile> {

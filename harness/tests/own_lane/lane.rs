@@ -20,6 +20,8 @@ pub const LANE: Lane = Lane::new("recorded");
 pub struct Recorded {
     /// A dump in JSON.
     pub file: PathBuf,
+    /// Whether the dump counts as the definition of the model too, which the checks of QEMU's guests under TCG need.
+    pub has_definition: bool,
 }
 
 impl Backend for Recorded {
@@ -62,6 +64,9 @@ impl Backend for Recorded {
         seen: &Observation,
         _: &Before,
     ) -> Result<Evidence, GatherError> {
-        Ok(gather::of_guest(case, seen))
+        Ok(Evidence {
+            definition: self.has_definition.then(|| seen.dump.clone()),
+            ..gather::of_guest(case, seen)
+        })
     }
 }

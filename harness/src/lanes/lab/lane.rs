@@ -87,14 +87,14 @@ impl Backend for Lab {
         Ok(hosts.flat_map(|host| of_host(scope, &set, host)).collect())
     }
 
-    fn places(&self, scope: &Scope<'_>) -> Vec<Place> {
+    fn places(&self, scope: &Scope<'_>) -> Option<Vec<Place>> {
         let place = |host: &Arc<EmulatedHost>| Place {
             name: format!("{}/{}", self.lane(), host.label()),
             host: Some(Arc::clone(host)),
             releases: host.kernel.expectations.join("releases"),
             ..Place::here(self.lane())
         };
-        scope.emulated_hosts().iter().map(place).collect()
+        Some(scope.emulated_hosts().iter().map(place).collect())
     }
 
     fn migrated(
