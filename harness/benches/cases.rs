@@ -1,6 +1,6 @@
 //! What a case costs: cases per second for one and for all cores, time per case over the floor, peak memory.
 //!
-//! The floor is QEMU's own life: the same command line with a ROM that exits at once. Both are measured in turn, in one run,
+//! The floor is QEMU from its start to its end: the same command line with a ROM that exits at once. Both are measured in turn, in one run,
 //! so that a machine that speeds up or slows down moves both; the ratio of the medians is the figure to quote.
 
 use std::io::Write as _;
