@@ -1,7 +1,5 @@
 //! Gathers what every layer reports of one feature.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::engine::Engine;
@@ -9,12 +7,13 @@ use crate::case::{Case, Starter};
 use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::table::Field;
 use crate::cpuid::table::Table;
+use crate::evidence::Evidence as Layers;
 use crate::explain::flags::{flags, model};
 use crate::explain::host::owner;
 use crate::explain::{Claim, Evidence, State};
-use crate::host::{HostLayer, KvmLayer};
+use crate::lanes::Broken;
+use crate::lanes::gather::{add_machine, of_guest};
 use crate::lanes::linux::lane::bare_metal;
-use crate::lanes::{Observation, Observed};
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::qmp;
 use fidelity_protocol::frame::Phase;
@@ -52,18 +51,17 @@ pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<
     // What stands above the guest's kernel is the same without one, and QEMU can be asked there.
     let bare = case.linux.is_some().then(|| bare_metal(case));
     let above = bare.as_ref().unwrap_or(case);
+    let (layers, unseen) = layers(engine, above);
     let gatherer = Gatherer {
         engine,
         case: above,
         field,
         at: At::from_field(field),
-        host: above
-            .uses_kvm()
-            .then(|| engine.bench.host_layer(above))
-            .flatten(),
-        kvm: engine.bench.kvm_layer(above),
+        layers: &layers,
+        broken: unseen.as_ref(),
     };
-    let (mut evidence, mut broken) = gatherer.evidence();
+    let mut evidence = gatherer.evidence();
+    let mut broken = unseen.as_ref().map(|broken| broken.reason.clone());
     if case.linux.is_some() {
         let (kernel, unseen) = kernel::gather(engine, case, field, evidence.guest.state);
         evidence.kernel = Some(kernel);
@@ -72,28 +70,45 @@ pub fn gather(engine: &Engine, case: &Case, field: &Field) -> (Evidence, Option<
     (evidence, broken)
 }
 
+/// All layers of a case, as a run gathers them, as far as they could be had: what is missing is unknown in the answer. The second value
+/// is why the guest could not be run, where it could not.
+fn layers(engine: &Engine, case: &Case) -> (Layers, Option<Broken>) {
+    let gathered = engine.gather(case);
+    if let Ok(layers) = gathered.evidence {
+        return (layers, None);
+    }
+    let (mut layers, broken) = match gathered.guest.as_deref() {
+        Some(Ok(seen)) => (of_guest(case, seen), None),
+        Some(Err(broken)) => (Layers::new(case), Some(broken.clone())),
+        None => (Layers::new(case), None),
+    };
+    if case.uses_kvm() {
+        add_machine(&engine.bench, case, &mut layers);
+    }
+    (layers, broken)
+}
+
 struct Gatherer<'a> {
     engine: &'a Engine,
     case: &'a Case,
     field: &'a Field,
     at: At,
-    host: Option<Arc<HostLayer>>,
-    kvm: Result<Arc<KvmLayer>, String>,
+    layers: &'a Layers,
+    broken: Option<&'a Broken>,
 }
 
 impl Gatherer<'_> {
-    fn evidence(&self) -> (Evidence, Option<String>) {
-        let observed = self.engine.observe(self.case);
+    fn evidence(&self) -> Evidence {
         let (known, since) = self.known();
         let name = model(&self.case.cpu).to_owned();
         let resolved = self.resolved(&name);
         let flag = flags(&self.case.cpu)
             .into_iter()
             .rfind(|flag| self.is_me(&flag.name));
-        let guest = self.guest(&observed);
-        let (given, filtered) = self.given(&observed);
+        let guest = self.guest();
+        let (given, filtered) = self.given(self.layers);
         let with_flags = self.definition(&self.case.machine, &self.case.cpu);
-        let evidence = Evidence {
+        Evidence {
             lane: self.case.lane,
             machine: self.case.machine.clone(),
             host: self.uses_kvm().then(|| self.host()),
@@ -108,14 +123,12 @@ impl Gatherer<'_> {
             resolved,
             model: name,
             flag,
-            libvirt: libvirt::gather(self.engine, self.case, self.field, &observed),
+            libvirt: libvirt::gather(self.engine, self.field, self.layers, self.broken),
             given,
             filtered,
             guest,
             kernel: None,
-        };
-        let broken = (*observed).as_ref().err();
-        (evidence, broken.map(|broken| broken.reason.clone()))
+        }
     }
 
     /// Whether QEMU asks KVM for the guest's features.
@@ -185,28 +198,26 @@ impl Gatherer<'_> {
             cpu: format!("{},{asked}", self.case.cpu),
             ..self.case.clone()
         };
-        let (given, filtered) = self.given(&self.engine.observe(&case));
+        let (layers, _) = layers(self.engine, &case);
+        let (given, filtered) = self.given(&layers);
         let gives = given.is_some_and(|given| given.state == State::Present);
         (gives || filtered).then_some(asked)
     }
 
     /// What QEMU reports that it gives, and whether it reports that it filtered the feature.
-    fn given(&self, observed: &Observed) -> (Option<Claim>, bool) {
-        if self.case.run_as.forced_features {
+    fn given(&self, layers: &Layers) -> (Option<Claim>, bool) {
+        if self.case.run_as.forced_features || layers.guest.vcpus.is_empty() {
             return (None, false);
         }
-        let Ok(seen) = observed else {
-            return (None, false);
-        };
         if self.case.run_as.starter == Starter::Harness {
-            let set = seen.given.first().and_then(|table| self.in_table(table));
+            let set = layers.given.first().and_then(|table| self.in_table(table));
             let claim = Claim::new(
                 State::from_reading(Some(set == Some(true))),
                 format!("KVM_SET_CPUID2 {}", self.at.place()),
             );
             return (Some(claim), false);
         }
-        let Some(qemu) = &seen.qemu else {
+        let Some(qemu) = &layers.qemu else {
             return (Some(Claim::unknown("QEMU did not answer over QMP")), false);
         };
         let warned = qemu.warnings.features.iter().any(|warned| match self.at {
@@ -252,13 +263,12 @@ impl Gatherer<'_> {
 
     // The guest.
 
-    fn guest(&self, observed: &Observed) -> Claim {
-        let seen: &Observation = match observed {
-            Ok(seen) => seen,
-            Err(broken) => return Claim::unknown(format!("not run: {}", broken.reason)),
-        };
-        match self.in_dump(&seen.dump) {
-            Some(true) => Claim::new(State::Present, self.line(seen)),
+    fn guest(&self) -> Claim {
+        if let Some(broken) = self.broken {
+            return Claim::unknown(format!("not run: {}", broken.reason));
+        }
+        match self.in_dump(&self.layers.guest) {
+            Some(true) => Claim::new(State::Present, self.line()),
             Some(false) => Claim::new(
                 State::Absent,
                 format!("{} clear in the dump", self.at.place()),
@@ -271,9 +281,11 @@ impl Gatherer<'_> {
     }
 
     /// The line of the dump that shows it.
-    fn line(&self, seen: &Observation) -> String {
+    fn line(&self) -> String {
+        let store = &self.engine.bench.store;
+        let lines = self.layers.guest_lines(&store.table, &store.volatile);
         let mine = |line: &&crate::cpuid::line::Line| line.name() == self.field.name;
-        let line = seen.lines.iter().find(mine);
+        let line = lines.iter().find(mine);
         let line = line.map(ToString::to_string).unwrap_or_default();
         let columns: Vec<&str> = line.split_whitespace().collect();
         format!("dump: {}", columns.join(" "))

@@ -154,8 +154,6 @@ impl Gatherer<'_> {
             let other = Gatherer {
                 field: self.engine.bench.store.table.named(owner)?,
                 at: At::from_field(self.engine.bench.store.table.named(owner)?),
-                host: self.host.clone(),
-                kvm: self.kvm.clone(),
                 ..*self
             };
             let claim = other.definition(&self.case.machine, cpu);

@@ -10,16 +10,16 @@ use crate::host::{Found, HostLayer};
 impl Gatherer<'_> {
     pub(super) fn host(&self) -> HostEvidence {
         let nothing = HostLayer::default();
-        let layer = self.host.as_deref().unwrap_or(&nothing);
-        let kvm = &self.kvm;
+        let layer = self.layers.host.as_deref().unwrap_or(&nothing);
+        let kvm = &self.layers.kvm;
         let flag = self.field.aliases_of("linux").next();
         let command_line = layer.kernel.command_line.value();
         HostEvidence {
             hardware: self.hardware(layer),
             kernel: cpuinfo(layer, flag),
             kvm: match kvm {
-                Ok(kvm) => self.kvm(kvm),
-                Err(error) => Claim::unknown(error.to_string()),
+                Found::Value(kvm) => self.kvm(kvm),
+                other => Claim::unknown(why_not(other)),
             },
             parameter: command_line
                 .zip(flag)
@@ -29,7 +29,7 @@ impl Gatherer<'_> {
                 let owner = owner(self.field)?;
                 option(&layer.kernel.modules, owner)
             }),
-            emulated: kvm.as_ref().is_ok_and(|kvm| {
+            emulated: kvm.value().is_some_and(|kvm| {
                 let table = kvm.emulated.value();
                 table.is_some_and(|table| self.in_table(table) == Some(true))
             }),

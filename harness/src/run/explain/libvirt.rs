@@ -1,23 +1,24 @@
 //! What libvirt makes of a feature.
 
-use crate::case::{Case, Starter};
+use crate::case::Starter;
 use crate::check::libvirt_map::spot;
 use crate::cpuid::table::Field;
+use crate::evidence::Evidence;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::layer::LibvirtLayer;
 use crate::explain::{Cause, Claim, State};
-use crate::lanes::{Broken, Observed};
+use crate::lanes::Broken;
 use crate::run::Engine;
 use crate::vmm::failure::BootFailureKind;
 
 /// What libvirt makes of the feature, and why it takes it where it does; `None` in other lanes.
 pub(super) fn gather(
     engine: &Engine,
-    case: &Case,
     field: &Field,
-    observed: &Observed,
+    layers: &Evidence,
+    broken: Option<&Broken>,
 ) -> Option<(Claim, Option<Cause>)> {
-    if case.run_as.starter != Starter::Libvirt {
+    if layers.case.run_as.starter != Starter::Libvirt {
         return None;
     }
     let map = match engine.bench.libvirt.map() {
@@ -25,9 +26,9 @@ pub(super) fn gather(
         Err(reason) => return Some((Claim::unknown(reason), None)),
     };
     let nameless = map.at(spot(field)).is_none();
-    Some(match observed {
-        Err(broken) => refused(broken, nameless),
-        Ok(seen) => match &seen.libvirt {
+    Some(match broken {
+        Some(broken) => refused(broken, nameless),
+        None => match &layers.libvirt {
             None => (
                 Claim::unknown("libvirt reported nothing about the guest"),
                 None,
