@@ -1,8 +1,8 @@
 //! Expected × actual → findings. No I/O: everything a check needs is in its arguments.
 //!
 //! [`finding`] is what a check finds and [`place`] where. [`compare`] is check 1, and how most others find a difference. [`agreement`]
-//! is checks 2 and 3. [`self_consistency`] is what needs nothing but one dump: checks 4 ([`vcpus`], [`topology`]), 5 ([`limits`],
-//! [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
+//! is checks 2 and 3. [`smp`] is check 4, vCPUs and their topology ([`vcpus`], [`topology`], `placement`). [`self_consistency`] is what needs nothing
+//! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
 //! which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10, [`libvirt_live`] and
 //! [`libvirt_map`] are check 11. [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
 //!
@@ -30,9 +30,11 @@ pub mod msrs;
 mod names;
 pub mod place;
 mod place_text;
+mod placement;
 pub mod registry;
 pub mod releases;
 pub mod self_consistency;
+pub mod smp;
 pub mod topology;
 pub mod user_space;
 pub mod vcpus;
