@@ -7,6 +7,7 @@ use chrono::Datelike as _;
 
 pub use super::files::{Expected, snapshot_content};
 use super::files::{FileError, Files, has_snapshot, release_of};
+use super::lineage::Bases;
 use crate::case::trial::{Subject, Trial};
 use crate::check::Waivers;
 use crate::check::groups::Sets;
@@ -31,6 +32,8 @@ pub struct Store {
     pub waivers: Waivers,
     /// `expectations/sets.toml`; no set where there is no such file.
     pub sets: Sets,
+    /// `expectations/bases.toml`; no base where there is no such file.
+    pub bases: Bases,
     /// The expectation files.
     pub files: Files,
     /// The folder.
@@ -96,9 +99,15 @@ impl Store {
                 .map_err(|error| StoreError::Table(format!("sets.toml: {error}")))?,
             None => Sets::default(),
         };
+        let bases = match read(&folder.join("bases.toml"))? {
+            Some(text) => Bases::parse(&text)
+                .map_err(|error| StoreError::Table(format!("bases.toml: {error}")))?,
+            None => Bases::default(),
+        };
         Ok(Store {
             linux,
             sets,
+            bases,
             waivers,
             table,
             volatile,
