@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::delta::{self, DeltaError, Text};
 use super::lineage::{Known, SUFFIX};
@@ -91,6 +91,7 @@ type Lines = Arc<[Text]>;
 pub struct Files {
     folder: PathBuf,
     expanded: Arc<Mutex<HashMap<String, Lines>>>,
+    known: Arc<OnceLock<Known>>,
 }
 
 impl Files {
@@ -99,6 +100,7 @@ impl Files {
         Files {
             folder: folder.to_owned(),
             expanded: Arc::default(),
+            known: Arc::default(),
         }
     }
 
@@ -163,11 +165,13 @@ impl Files {
         }
     }
 
-    /// Every expectation below the folder.
-    pub fn known(&self) -> Known {
-        let mut known = Known::new();
-        collect(&self.folder, "", &mut known);
-        known
+    /// Every expectation below the folder, as there were when it was asked first.
+    pub fn known(&self) -> &Known {
+        self.known.get_or_init(|| {
+            let mut known = Known::new();
+            collect(&self.folder, "", &mut known);
+            known
+        })
     }
 
     /// All lines of the file `path`, whose content this is; `chain` are the files whose bases are being read.

@@ -4,7 +4,7 @@
 //! A model that one has not got is new, and nothing is promised of it; a machine type that it has not got is compared as the newest
 //! recorded one of its family.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::files::{Expected, FileError};
 use super::lineage::{Known, SUFFIX};
@@ -27,11 +27,21 @@ pub enum Unrecorded {
     #[error("no expectations for {0} or a release before it")]
     Release(String),
     /// Nobody has recorded the model.
-    #[error("no expectation {0}")]
-    Model(String),
+    #[error("{}no expectation {file}", new("model", .nearest))]
+    Model {
+        /// The file that there is not.
+        file: String,
+        /// The recorded release that stands for the guest's; `None` where that is its own.
+        nearest: Option<String>,
+    },
     /// Nobody has recorded the machine type, nor an older one of its family.
-    #[error("no expectation {0}")]
-    Machine(String),
+    #[error("{}no expectation {file}", new("machine type", .nearest))]
+    Machine {
+        /// The file that there is not.
+        file: String,
+        /// As of a model.
+        nearest: Option<String>,
+    },
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
@@ -41,6 +51,22 @@ pub enum Unrecorded {
     /// A line of a machine type's file is none.
     #[error("{0}: {1}")]
     Group(String, GroupError),
+}
+
+fn new(what: &str, nearest: &Option<String>) -> String {
+    match nearest {
+        Some(release) => format!("new {what} since {release}, "),
+        None => String::new(),
+    }
+}
+
+/// The file that a case is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest {
+    /// Below the folder of expectations.
+    pub path: PathBuf,
+    /// The recorded release that stands for the guest's, as `qemu-11.1`; `None` where the guest's own is recorded, or none before it.
+    pub release: Option<String>,
 }
 
 /// A recorded release that stands for one.
@@ -65,6 +91,25 @@ pub fn release(known: &Known, folder: &str) -> Option<Release> {
 }
 
 impl Store {
+    /// The file at `path`, or that of the nearest recorded release where nobody has recorded the release that the path starts with.
+    pub fn nearest(&self, path: &Path) -> Nearest {
+        let own = Nearest {
+            path: path.to_owned(),
+            release: None,
+        };
+        let mut parts = path.components();
+        let folder = parts.next().map(|part| part.as_os_str().to_string_lossy());
+        let folder = folder.filter(|folder| folder.starts_with("qemu-"));
+        let nearest = folder.and_then(|folder| release(&self.files.known(), &folder));
+        match nearest.filter(|release| release.nearest) {
+            None => own,
+            Some(release) => Nearest {
+                path: Path::new(&release.folder).join(parts.as_path()),
+                release: Some(release.folder),
+            },
+        }
+    }
+
     /// The definition of `model` on `machine` for the release whose expectations lie in `folder`.
     ///
     /// # Errors
@@ -79,8 +124,8 @@ impl Store {
         let release =
             release(&known, folder).ok_or_else(|| Unrecorded::Release(folder.to_owned()))?;
         let file = format!("{}/models/{}", release.folder, self.versioned(model));
-        let lines = self.lines_of(&known, &file)?;
         let nearest = release.nearest.then(|| release.folder.clone());
+        let lines = self.lines_of(&known, &file, &nearest)?;
         let changes = machine_file(&known, &release, machine)?;
         let Some(changes) = changes else {
             return Ok(Promised {
@@ -106,13 +151,21 @@ impl Store {
         }
     }
 
-    fn lines_of(&self, known: &Known, file: &str) -> Result<Vec<Line>, Unrecorded> {
+    fn lines_of(
+        &self,
+        known: &Known,
+        file: &str,
+        nearest: &Option<String>,
+    ) -> Result<Vec<Line>, Unrecorded> {
         let path = format!("{file}{SUFFIX}");
         let text = known
             .contains(&path)
             .then(|| self.text(&path))
             .transpose()?;
-        let text = text.ok_or(Unrecorded::Model(path))?;
+        let text = text.ok_or_else(|| Unrecorded::Model {
+            file: path,
+            nearest: nearest.clone(),
+        })?;
         parse::lines(&text).map_err(|error| Unrecorded::Line(file.to_owned(), error))
     }
 
@@ -162,7 +215,10 @@ fn machine_file(
         {
             Ok(Some(file(&format!("{family}-{version}"))))
         }
-        _ => Err(Unrecorded::Machine(format!("{}{SUFFIX}", file(&name)))),
+        _ => Err(Unrecorded::Machine {
+            file: format!("{}{SUFFIX}", file(&name)),
+            nearest: release.nearest.then(|| release.folder.clone()),
+        }),
     }
 }
 

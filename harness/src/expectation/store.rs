@@ -8,6 +8,7 @@ use chrono::Datelike as _;
 pub use super::files::{Expected, snapshot_content};
 use super::files::{FileError, Files, has_snapshot, release_of};
 use super::lineage::Bases;
+use super::promise::{Nearest, Unrecorded};
 use crate::case::trial::{Subject, Trial};
 use crate::check::Waivers;
 use crate::check::groups::Sets;
@@ -159,11 +160,23 @@ impl Store {
         if !compared || !trial.is_recorded() {
             return None;
         }
-        let release = release_of(&trial.expectation);
-        let new = !self.folder.join(&trial.expectation).exists()
-            && !has_snapshot(&self.folder.join(&release));
-        let release = release.display();
-        (new && !in_ci()).then(|| format!("no expectations for {release} yet: {RECORD}"))
+        let Nearest { path, release } = self.nearest(&trial.expectation);
+        if self.folder.join(&path).exists() {
+            return None;
+        }
+        let unrecorded = match (release, &trial.subject) {
+            (Some(release), Subject::Whole) => Unrecorded::Model {
+                file: path.display().to_string(),
+                nearest: Some(release),
+            },
+            (None, _) if !in_ci() => {
+                let release = release_of(&path);
+                let new = !has_snapshot(&self.folder.join(&release));
+                new.then(|| Unrecorded::Release(release.display().to_string()))?
+            }
+            _ => return None,
+        };
+        Some(format!("{unrecorded}: {RECORD}"))
     }
 }
 

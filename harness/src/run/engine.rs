@@ -152,7 +152,9 @@ impl Engine {
         let store = &self.bench.store;
         match store.promised(&case.qemu.release_folder(), &case.machine, case.model()) {
             Ok(promised) => Ok(Some(promised)),
-            Err(Unrecorded::Release(_) | Unrecorded::Model(_) | Unrecorded::Machine(_)) => Ok(None),
+            Err(Unrecorded::Release(_) | Unrecorded::Model { .. } | Unrecorded::Machine { .. }) => {
+                Ok(None)
+            }
             Err(unreadable) => Err(GatherError::Layer(unreadable.to_string())),
         }
     }
