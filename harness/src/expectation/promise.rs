@@ -100,7 +100,7 @@ impl Store {
         let mut parts = path.components();
         let folder = parts.next().map(|part| part.as_os_str().to_string_lossy());
         let folder = folder.filter(|folder| folder.starts_with("qemu-"));
-        let nearest = folder.and_then(|folder| release(&self.files.known(), &folder));
+        let nearest = folder.and_then(|folder| release(self.files.known(), &folder));
         match nearest.filter(|release| release.nearest) {
             None => own,
             Some(release) => Nearest {
@@ -122,11 +122,11 @@ impl Store {
     ) -> Result<Promised, Unrecorded> {
         let known = self.files.known();
         let release =
-            release(&known, folder).ok_or_else(|| Unrecorded::Release(folder.to_owned()))?;
+            release(known, folder).ok_or_else(|| Unrecorded::Release(folder.to_owned()))?;
         let file = format!("{}/models/{}", release.folder, self.versioned(model));
         let nearest = release.nearest.then(|| release.folder.clone());
-        let lines = self.lines_of(&known, &file, &nearest)?;
-        let changes = machine_file(&known, &release, machine)?;
+        let lines = self.lines_of(known, &file, &nearest)?;
+        let changes = machine_file(known, &release, machine)?;
         let Some(changes) = changes else {
             return Ok(Promised {
                 source: file,
@@ -134,7 +134,7 @@ impl Store {
                 lines,
             });
         };
-        let groups = self.groups_of(&known, &release.folder, &changes)?;
+        let groups = self.groups_of(known, &release.folder, &changes)?;
         Ok(Promised {
             lines: shifted(&lines, &groups.changes(model)),
             source: format!("{file} + {changes}"),

@@ -237,7 +237,8 @@ mod tests {
     }
 
     fn names(models: &[&str]) -> Vec<String> {
-        let config = Config::built_in(std::path::Path::new(".")).expect("a configuration");
+        let config = Config::built_in(std::path::Path::new("."), std::path::Path::new(".cache"))
+            .expect("a configuration");
         let glob = |text: &&str| text.parse().expect("a glob");
         let set: CompatSet =
             toml::from_str("pairs = []\nsmp = [\"1\", \"4,cores=2\"]").expect("a set");

@@ -1,6 +1,7 @@
 //! Compares a trial's cases with what is expected of them. No lane is named here: what differs between lanes is asked of the lane.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::check::groups::Models;
 use crate::check::{Finding, Groups, Origin, checked, compare, compare_with_emptied};
 use crate::cpuid::{Line, parse};
 use crate::evidence::{Evidence, Promised, way};
+use crate::expectation::Store;
 use crate::expectation::promise::Unrecorded;
 use crate::lanes::backend::Comparable;
 use crate::lanes::{Backend, Broken, Observation, Observed};
@@ -288,39 +290,22 @@ fn promised(engine: &Engine, case: &Case) -> Result<Promised, Unrecorded> {
 }
 
 /// Models and machine types that have an expectation and that the release no longer offers, by their files.
-///
-/// # Errors
-/// The folder of expectations cannot be read.
-pub fn vanished(
-    store: &crate::expectation::store::Store,
-    qemu: &Qemu,
-) -> std::io::Result<Vec<String>> {
+pub fn vanished(store: &Store, qemu: &Qemu) -> Vec<String> {
     let offers = &qemu.offers;
     let models: BTreeSet<&str> = offers.versioned_models().collect();
     let machines: BTreeSet<&str> = offers.versioned_machines().collect();
-    let mut gone = Vec::new();
-    let named: BTreeSet<&str> = offers
-        .models
-        .iter()
-        .map(|model| model.name.as_str())
-        .collect();
-    for (folder, offered) in [("models", models), ("machines", machines), ("tcg", named)] {
-        let folder = store.folder.join(qemu.release_folder()).join(folder);
-        if !folder.is_dir() {
-            continue;
-        }
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            let snapshot = path
-                .extension()
-                .is_some_and(|extension| extension == "snap");
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            if snapshot && !offered.contains(name.as_ref()) {
-                gone.push(path.display().to_string());
-            }
-        }
-    }
-    Ok(gone)
+    let named: BTreeSet<&str> = offers.model_names().collect();
+    let folders = [("models", models), ("machines", machines), ("tcg", named)];
+    let gone = folders.into_iter().flat_map(|(folder, offered)| {
+        let folder = Path::new(&qemu.release_folder()).join(folder);
+        let names = store.files.names(&folder);
+        let gone = names.filter(|name| !offered.contains(name));
+        let gone: Vec<String> = gone
+            .map(|name| format!("{}/{name}", folder.display()))
+            .collect();
+        gone
+    });
+    gone.collect()
 }
 
 #[cfg(test)]
