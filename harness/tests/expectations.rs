@@ -23,11 +23,11 @@ fn table(name: &str) -> String {
 
 /// All lines of each file.
 fn expanded(files: &Files) -> BTreeMap<String, String> {
-    let all_lines = |path: String| match files.expectation(Path::new(&path)) {
-        Ok(Expected::Text(text)) => (path, text.trim_start_matches('\n').to_owned()),
+    let all_lines = |path: &String| match files.expectation(Path::new(path)) {
+        Ok(Expected::Text(text)) => (path.clone(), text.trim_start_matches('\n').to_owned()),
         other => panic!("{path}: {other:?}"),
     };
-    files.known().into_iter().map(all_lines).collect()
+    files.known().iter().map(all_lines).collect()
 }
 
 fn writes() -> bool {

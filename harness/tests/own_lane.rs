@@ -33,7 +33,8 @@ fn record() -> std::path::PathBuf {
 }
 
 fn config() -> Config {
-    Config::built_in(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("a configuration")
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Config::built_in(folder, &folder.join(".cache")).expect("a configuration")
 }
 
 /// What a run says of the lane's one trial.

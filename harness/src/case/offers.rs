@@ -39,6 +39,9 @@ pub struct Offers {
     pub aliases: BTreeMap<String, String>,
 }
 
+/// The least third number of development versions.
+const DEVELOPMENT: u32 = 50;
+
 /// An answer that is not of the form QEMU documents (qapi/machine.json).
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read QEMU's answer to {0}")]
@@ -99,10 +102,15 @@ impl Offers {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
-    /// `10.0`, as expectations and command lines name a release.
+    /// `10.0`, as expectations and command lines name a release; a development version, whose third number is 50 or more (QEMU's VERSION
+    /// file: 50 on the master branch, from 90 on release candidates), is a release of its own, `11.1.50`: it is what will be 11.2.
     pub fn release_name(&self) -> String {
         let (major, minor) = self.release();
-        format!("{major}.{minor}")
+        let micro = self.version.split('.').nth(2);
+        match micro.and_then(|micro| micro.parse::<u32>().ok()) {
+            Some(micro) if micro >= DEVELOPMENT => format!("{major}.{minor}.{micro}"),
+            _ => format!("{major}.{minor}"),
+        }
     }
 
     /// All CPU models, with a version or without.
@@ -212,6 +220,21 @@ mod tests {
         let machines: Vec<_> = offers.versioned_machines().collect();
         assert_eq!(machines, ["pc-q35-4.0.1", "pc-q35-9.2", "pc-q35-10.0"]);
         assert_eq!(offers.versioned_models().collect::<Vec<_>>(), ["EPYC-v1"]);
+    }
+
+    #[test]
+    fn a_development_version_is_a_release_of_its_own() {
+        let name = |version: &str| {
+            let version = version.to_owned();
+            Offers {
+                version,
+                ..offers()
+            }
+            .release_name()
+        };
+        assert_eq!(name("11.1.3"), "11.1");
+        assert_eq!(name("11.1.50"), "11.1.50");
+        assert_eq!(name("11.1.92"), "11.1.92");
     }
 
     #[test]

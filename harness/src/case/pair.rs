@@ -28,11 +28,8 @@ impl Pair {
     /// The two names in its file's: releases, or of two point releases the older one's version and `10.0.x`, for there is always a
     /// newer one.
     pub fn nodes(&self) -> (String, String) {
-        let release = |qemu: &Qemu| {
-            let (major, minor) = qemu.offers.release();
-            format!("{major}.{minor}")
-        };
-        let (old, new) = (release(&self.old), release(&self.new));
+        let (old, new) = (&self.old.offers, &self.new.offers);
+        let (old, new) = (old.release_name(), new.release_name());
         if old == new {
             (self.old.offers.version.clone(), format!("{new}.x"))
         } else {

@@ -61,6 +61,22 @@ pub struct Finding {
     /// The expectation line that was found instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plus: Option<Line>,
+    /// Where in QEMU an expectation is not met, as far as other guests of the run tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The recorded release whose expectation it was, as `qemu-11.1`, where nobody has recorded the guest's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
+}
+
+/// Where in QEMU an expectation of a definition is not met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// In the model: the newest machine type shows the same.
+    Model,
+    /// In what the machine type changes.
+    MachineType,
 }
 
 impl Finding {
@@ -83,6 +99,8 @@ impl Finding {
             layer,
             minus: None,
             plus: None,
+            origin: None,
+            nearest: None,
         }
     }
 

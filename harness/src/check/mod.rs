@@ -45,7 +45,7 @@ pub mod xsave;
 
 pub use agreement::agreement;
 pub use compare::{compare, compare_with_emptied};
-pub use finding::{CheckId, Finding, Kind, Layer};
+pub use finding::{CheckId, Finding, Kind, Layer, Origin};
 pub use groups::{Groups, Shift};
 pub use kvm_given::{given_and_kept, given_and_seen};
 pub use kvm_supported::supported_by_hardware;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
@@ -79,8 +80,9 @@ fn shown(label: &str, measured: &Measured) -> String {
 /// Turns `public` into `measured` in the rows of the table that every release with the property showed: a name that one of
 /// them hides (`sgx` from 7.2 on, without an EPC) could not be held to its bit there. Nothing else of the file changes.
 fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
-    let path = context.store.folder.join("features.tsv");
-    let text = std::fs::read_to_string(&path)?;
+    let path = context.store.files.folder().join("features.tsv");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("failed to read {}", path.display()))?;
     let lines = text.lines().map(|line| {
         let mut cells: Vec<&str> = line.split('\t').collect();
         if cells.len() == 10

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::check::Waivers;
 use cpuid_fidelity::config::Config;
+use cpuid_fidelity::expectation::files::BuiltIn;
 use cpuid_fidelity::expectation::store::Store;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{Inventory, inventory, planner};
@@ -36,7 +37,7 @@ impl Context {
     pub fn new(global: &Global) -> anyhow::Result<Context> {
         let config = configuration(global.config.as_deref())?;
         planner::check(&Registry::default(), &config)?;
-        let store = Store::open(&config)?;
+        let store = Store::open_or_built_in(&config, &BUILT_IN)?;
         let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
         let switch = cancel.clone();
         ctrlc::set_handler(move || switch.throw()).context("failed to listen for Ctrl-C")?;
@@ -96,6 +97,17 @@ impl Context {
     }
 }
 
+/// The expectations as they were when the program was built, for folders without a `fidelity.toml`.
+static BUILT_IN: BuiltIn = include_dir::include_dir!("$CARGO_MANIFEST_DIR/expectations");
+
+/// The user's folder for what can be had again, by the XDG base directory specification.
+fn user_cache() -> anyhow::Result<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "cpuid-fidelity");
+    let folders = folders
+        .context("no home folder: set XDG_CACHE_HOME, or name a fidelity.toml with --config")?;
+    Ok(folders.cache_dir().to_owned())
+}
+
 fn configuration(named: Option<&Path>) -> anyhow::Result<Config> {
     if let Some(path) = named {
         return Ok(Config::read(path)?);
@@ -106,6 +118,6 @@ fn configuration(named: Option<&Path>) -> anyhow::Result<Config> {
         .find(|folder| folder.join("fidelity.toml").is_file());
     match found {
         Some(folder) => Ok(Config::read(&folder.join("fidelity.toml"))?),
-        None => Ok(Config::built_in(&here)?),
+        None => Ok(Config::built_in(&here, &user_cache()?)?),
     }
 }

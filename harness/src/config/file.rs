@@ -45,6 +45,10 @@ pub struct Config {
     pub jobs: usize,
     /// Folder of reviewed expectations.
     pub expectations: PathBuf,
+    /// Whether the file names that folder, and it is not the one that is looked for beside the file.
+    pub names_expectations: bool,
+    /// Whether there is no file, and this is the project's own, as it was when the program was built.
+    pub is_built_in: bool,
     /// Folder for what can be had again.
     pub cache: PathBuf,
     /// Phases that are skipped for certain guests.
@@ -129,6 +133,9 @@ pub enum ConfigError {
     },
 }
 
+/// What paths below the folder for what can be had again start with.
+const DEFAULT_CACHE: &str = ".cache/";
+
 /// Where QEMU is looked for when the file does not say.
 const QEMU: [&str; 2] = ["qemu-system-x86_64", ".cache/qemu/*/qemu-system-x86_64"];
 
@@ -148,13 +155,20 @@ impl Config {
         Self::parse(&text, path, folder.unwrap_or(Path::new(".")))
     }
 
-    /// The configuration of a folder that has no file: the project's own, as it was when the program was built.
+    /// The configuration of a folder that has no file: the project's own, as it was when the program was built. Nothing is written into
+    /// `folder`: what can be had again, and QEMUs and kernels that were fetched, lie in `cache`.
     ///
     /// # Errors
     /// None that a test would have let pass.
-    pub fn built_in(folder: &Path) -> Result<Config, ConfigError> {
+    pub fn built_in(folder: &Path, cache: &Path) -> Result<Config, ConfigError> {
         let text = include_str!("../../../fidelity.toml");
-        Self::parse(text, Path::new("built-in fidelity.toml"), folder)
+        let config = Self::parse(text, Path::new("built-in fidelity.toml"), folder)?;
+        Ok(Config {
+            cache: cache.to_owned(),
+            is_built_in: true,
+            names_expectations: false,
+            ..config
+        })
     }
 
     fn parse(text: &str, path: &Path, folder: &Path) -> Result<Config, ConfigError> {
@@ -169,6 +183,8 @@ impl Config {
             qemu: file.qemu.unwrap_or_else(|| QEMU.map(str::to_owned).into()),
             timeout: file.timeout.unwrap_or(20),
             jobs: file.jobs.unwrap_or(0),
+            names_expectations: file.expectations.is_some(),
+            is_built_in: false,
             expectations: under(file.expectations, "expectations"),
             cache: under(file.cache, ".cache"),
             skipped_phases: file.skipped_phases,
@@ -244,11 +260,19 @@ impl Config {
         paths
     }
 
+    /// A path of the file: from its folder on, or, of the built-in file, from the cache's.
+    pub fn path(&self, entry: &str) -> PathBuf {
+        match entry.strip_prefix(DEFAULT_CACHE) {
+            Some(below) if self.is_built_in => self.cache.join(below),
+            _ => self.folder.join(entry),
+        }
+    }
+
     fn expand(&self, entry: &str) -> Vec<PathBuf> {
         if !entry.contains('/') {
             return in_path(entry).into_iter().collect();
         }
-        let path = self.folder.join(entry);
+        let path = self.path(entry);
         if !entry.contains(['*', '?', '[']) {
             return vec![path];
         }
@@ -270,10 +294,13 @@ mod tests {
 
     #[test]
     fn the_built_in_file_is_sound() {
-        let config = Config::built_in(Path::new(".")).expect("a configuration");
+        let config =
+            Config::built_in(Path::new("."), Path::new("/cache")).expect("a configuration");
         let skipped = |qemu| config.skipped_phases(Lane::TCG, qemu, "Opteron_G5-v1");
         assert_eq!(skipped("qemu-11.1"), [Phase::Enabled]);
         assert!(skipped("qemu-5.2").is_empty());
+        assert_eq!(config.path(".cache/qemu/*"), Path::new("/cache/qemu/*"));
+        assert_eq!(config.path("qemu"), Path::new("./qemu"));
     }
 
     #[test]

@@ -4,12 +4,14 @@ pub mod flow;
 pub mod libvirt;
 pub mod linux_lines;
 pub mod linux_report;
+pub mod promised;
 pub mod qemu;
 pub mod record;
 pub mod warnings;
 pub mod way;
 
 pub use linux_report::LinuxReport;
+pub use promised::Promised;
 pub use qemu::QemuLayer;
 pub use record::{Evidence, RecordError, RecordedCase};
 pub use warnings::Warnings;

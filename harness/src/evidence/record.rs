@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::libvirt::layer::LibvirtLayer;
 use super::linux_lines::linux;
 use super::linux_report::LinuxReport;
+use super::promised::Promised;
 use super::qemu::QemuLayer;
 use crate::case::{Accelerator, Case, Lane, RunAs, Starter};
 use crate::cpuid::{Dump, Line, Table, Volatile, render};
@@ -40,6 +41,9 @@ pub struct Evidence {
     /// The same guest with all features forced; `None` where the model has no definition.
     #[serde(default)]
     pub definition: Option<Dump>,
+    /// The reviewed definition of the case's model; `None` of a model that none was recorded of, `host` and `max` among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised: Option<Promised>,
     /// What KVM_SET_CPUID2 was given, by vCPU, where this program is the VMM.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<CpuidTable>,
@@ -180,6 +184,7 @@ impl Evidence {
             kvm: Found::Absent,
             qemu: None,
             definition: None,
+            promised: None,
             given: Vec::new(),
             kept: Vec::new(),
             libvirt: None,

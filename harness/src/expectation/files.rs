@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::delta::{self, DeltaError, Text};
 use super::lineage::{Known, SUFFIX};
@@ -83,6 +83,9 @@ pub enum ChangeError {
     Place,
 }
 
+/// A copy of the folder that is built into the program.
+pub type BuiltIn = include_dir::Dir<'static>;
+
 /// All lines of a file, in order.
 type Lines = Arc<[Text]>;
 
@@ -90,7 +93,9 @@ type Lines = Arc<[Text]>;
 #[derive(Clone, Debug)]
 pub struct Files {
     folder: PathBuf,
+    built_in: Option<&'static BuiltIn>,
     expanded: Arc<Mutex<HashMap<String, Lines>>>,
+    known: Arc<OnceLock<Known>>,
 }
 
 impl Files {
@@ -98,7 +103,17 @@ impl Files {
     pub fn new(folder: &Path) -> Files {
         Files {
             folder: folder.to_owned(),
+            built_in: None,
             expanded: Arc::default(),
+            known: Arc::default(),
+        }
+    }
+
+    /// The files that are built into the program.
+    pub fn built_in(files: &'static BuiltIn) -> Files {
+        Files {
+            built_in: Some(files),
+            ..Files::new(Path::new("built-in expectations"))
         }
     }
 
@@ -113,7 +128,7 @@ impl Files {
     /// A file that is there but cannot be read, or is no expectation; a base that is not there or is none.
     pub fn expectation(&self, path: &Path) -> Result<Expected, FileError> {
         let Some(content) = self.content(path)? else {
-            return Ok(if has_snapshot(&self.folder.join(release_of(path))) {
+            return Ok(if self.has_release(&release_of(path)) {
                 Expected::Missing
             } else {
                 Expected::NewRelease
@@ -139,14 +154,12 @@ impl Files {
     /// # Errors
     /// A file that is there but cannot be read, or is no snapshot.
     pub fn content(&self, path: &Path) -> Result<Option<String>, FileError> {
-        let full = self.folder.join(path);
-        match std::fs::read_to_string(&full) {
-            Ok(text) => match snapshot_content(&text) {
-                Some(content) => Ok(Some(content)),
-                None => Err(FileError::Header(full)),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(FileError::Read { path: full, source }),
+        let Some(text) = self.read(path)? else {
+            return Ok(None);
+        };
+        match snapshot_content(&text) {
+            Some(content) => Ok(Some(content)),
+            None => Err(FileError::Header(self.folder.join(path))),
         }
     }
 
@@ -155,19 +168,50 @@ impl Files {
     /// # Errors
     /// It is there and cannot be read.
     pub(super) fn table(&self, name: &str) -> Result<Option<String>, FileError> {
-        let path = self.folder.join(name);
-        match std::fs::read_to_string(&path) {
+        self.read(Path::new(name))
+    }
+
+    /// The text of a file; `None` where there is none.
+    fn read(&self, path: &Path) -> Result<Option<String>, FileError> {
+        if let Some(files) = self.built_in {
+            let file = files.get_file(path);
+            let text = file.and_then(include_dir::File::contents_utf8);
+            return Ok(text.map(str::to_owned));
+        }
+        let full = self.folder.join(path);
+        match std::fs::read_to_string(&full) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(FileError::Read { path, source }),
+            Err(source) => Err(FileError::Read { path: full, source }),
         }
     }
 
-    /// Every expectation below the folder.
-    pub fn known(&self) -> Known {
-        let mut known = Known::new();
-        collect(&self.folder, "", &mut known);
-        known
+    /// Whether anything was recorded in a folder, as `qemu-11.1`; what waits for review (`.snap.new`) is not.
+    pub fn has_release(&self, folder: &Path) -> bool {
+        let prefix = format!("{}/", slashed(folder));
+        self.known().iter().any(|path| path.starts_with(&prefix))
+    }
+
+    /// Whether there is an expectation at `path`.
+    pub fn has(&self, path: &Path) -> bool {
+        self.known().contains(&slashed(path))
+    }
+
+    /// The names, without suffix, of the expectations that lie in a folder.
+    pub fn names<'a>(&'a self, folder: &Path) -> impl Iterator<Item = &'a str> + use<'a> {
+        below(self.known(), &slashed(folder))
+    }
+
+    /// Every expectation below the folder, as there were when it was asked first.
+    pub fn known(&self) -> &Known {
+        self.known.get_or_init(|| {
+            let mut known = Known::new();
+            match self.built_in {
+                Some(files) => collect_built_in(files, &mut known),
+                None => collect(&self.folder, "", &mut known),
+            }
+            known
+        })
     }
 
     /// All lines of the file `path`, whose content this is; `chain` are the files whose bases are being read.
@@ -286,6 +330,18 @@ fn collect(folder: &Path, prefix: &str, known: &mut Known) {
     }
 }
 
+fn collect_built_in(folder: &BuiltIn, known: &mut Known) {
+    for file in folder.files() {
+        let path = slashed(file.path());
+        if path.ends_with(SUFFIX) {
+            known.insert(path);
+        }
+    }
+    folder
+        .dirs()
+        .for_each(|folder| collect_built_in(folder, known));
+}
+
 /// The folder of a release's expectations: `qemu-10.0`, `kernels/6.12`, or `migration/qemu-7.2..qemu-11.1`.
 pub(super) fn release_of(expectation: &Path) -> PathBuf {
     let deep = ["kernels", "migration"]
@@ -295,13 +351,12 @@ pub(super) fn release_of(expectation: &Path) -> PathBuf {
     expectation.components().take(depth).collect()
 }
 
-/// Whether any snapshot lies below the folder; what waits for review (`.snap.new`) is none.
-pub(super) fn has_snapshot(folder: &Path) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).any(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "snap")
-            || (path.is_dir() && has_snapshot(&path))
+/// The names of the expectations in a folder, without suffix.
+pub(super) fn below<'a>(known: &'a Known, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let prefix = format!("{folder}/");
+    known.iter().filter_map(move |path| {
+        let name = path.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?;
+        (!name.contains('/')).then_some(name)
     })
 }
 

@@ -50,8 +50,8 @@ impl Recorder {
             .table(TABLE)?
             .map(|text| Bases::parse(&text))
             .transpose()?;
-        let mut known = files.known();
-        let before = known.clone();
+        let before = files.known();
+        let mut known = before.clone();
         known.extend(observed.keys().cloned());
         let writing = Writing {
             files,
@@ -60,7 +60,7 @@ impl Recorder {
             known,
         };
         let mut all = Vec::new();
-        for path in writing.concerned(&before)? {
+        for path in writing.concerned(before)? {
             all.push((path.clone(), writing.content(&path)?));
         }
         Ok(all)

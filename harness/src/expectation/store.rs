@@ -1,12 +1,13 @@
 //! Reading what people review: the feature table, the volatile fields, the expectations.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike as _;
 
+use super::files::{BuiltIn, FileError, Files, release_of};
 pub use super::files::{Expected, snapshot_content};
-use super::files::{FileError, Files, has_snapshot, release_of};
+use super::lineage::Bases;
+use super::promise::{Nearest, Unrecorded};
 use crate::case::trial::{Subject, Trial};
 use crate::check::Waivers;
 use crate::check::groups::Sets;
@@ -31,10 +32,10 @@ pub struct Store {
     pub waivers: Waivers,
     /// `expectations/sets.toml`; no set where there is no such file.
     pub sets: Sets,
+    /// `expectations/bases.toml`; no base where there is no such file.
+    pub bases: Bases,
     /// The expectation files.
     pub files: Files,
-    /// The folder.
-    pub folder: PathBuf,
     /// The folder for what can be had again.
     pub cache: PathBuf,
 }
@@ -43,13 +44,13 @@ pub struct Store {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file that is there cannot be read.
-    #[error("failed to read {path}: {error}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The folder that the configuration names is not there.
+    #[error(
+        "expectations = {0:?} in fidelity.toml: there is no such folder; leave the line out for the built-in expectations"
+    )]
+    NoFolder(PathBuf),
     /// A table has an error; the message shows where.
     #[error("{0}")]
     Table(String),
@@ -73,53 +74,77 @@ const BUILT_IN: [(&str, &str); 4] = [
 ];
 
 impl Store {
-    /// Reads the tables of `config`'s folder of expectations; a file that is not there is replaced by the built-in one.
+    /// Reads the tables of `config`'s folder of expectations; a table that is not there is replaced by the one that was there when this
+    /// library was built.
     ///
     /// # Errors
     /// A table that cannot be read or has an error.
     pub fn open(config: &Config) -> Result<Store, StoreError> {
-        let folder = config.expectations.clone();
-        let (file, text) = table_text(&folder, BUILT_IN[0])?;
+        Store::over(Files::new(&config.expectations), config)
+    }
+
+    /// The same, with the expectations that are built into the program where the configuration names no folder and has none beside it.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; the folder that the configuration names is not there.
+    pub fn open_or_built_in(
+        config: &Config,
+        built_in: &'static BuiltIn,
+    ) -> Result<Store, StoreError> {
+        let there = config.expectations.is_dir();
+        if config.names_expectations && !there {
+            return Err(StoreError::NoFolder(config.expectations.clone()));
+        }
+        let files = if there && !config.is_built_in {
+            Files::new(&config.expectations)
+        } else {
+            Files::built_in(built_in)
+        };
+        Store::over(files, config)
+    }
+
+    fn over(files: Files, config: &Config) -> Result<Store, StoreError> {
+        let (file, text) = table_text(&files, BUILT_IN[0])?;
         let table =
             Table::parse(&file, &text).map_err(|error| StoreError::Table(error.to_string()))?;
-        let (file, text) = table_text(&folder, BUILT_IN[1])?;
+        let (file, text) = table_text(&files, BUILT_IN[1])?;
         let volatile = Volatile::parse(&text, &table)
             .map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
-        let (file, text) = table_text(&folder, BUILT_IN[2])?;
+        let (file, text) = table_text(&files, BUILT_IN[2])?;
         let waivers = Waivers::parse(&text, &HostKind::of_this_host(), today());
         let waivers = waivers.map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
-        let (file, text) = table_text(&folder, BUILT_IN[3])?;
+        let (file, text) = table_text(&files, BUILT_IN[3])?;
         let linux = LinuxRules::parse(&file, &text, |name| table.named(name).is_some())
             .map_err(|error| StoreError::Table(error.to_string()))?;
-        let sets = match read(&folder.join("sets.toml"))? {
+        let sets = match files.table("sets.toml")? {
             Some(text) => Sets::parse(&text)
                 .map_err(|error| StoreError::Table(format!("sets.toml: {error}")))?,
             None => Sets::default(),
         };
+        let bases = match files.table("bases.toml")? {
+            Some(text) => Bases::parse(&text)
+                .map_err(|error| StoreError::Table(format!("bases.toml: {error}")))?,
+            None => Bases::default(),
+        };
         Ok(Store {
             linux,
             sets,
+            bases,
             waivers,
             table,
             volatile,
-            files: Files::new(&folder),
-            folder,
+            files,
             cache: config.cache.clone(),
         })
     }
 
     /// The pairs of releases that `folder` has expectations of, by the names in their files: `10.0..11.1.snap`.
     pub fn pairs(&self, folder: &Path) -> Vec<(String, String)> {
-        let entries = std::fs::read_dir(self.folder.join(folder));
-        let entries = entries.into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let pair = |name: String| {
-            let (old, new) = name.strip_suffix(".snap")?.split_once("..")?;
+        let pair = |name: &str| {
+            let (old, new) = name.split_once("..")?;
             (!new.contains('+')).then(|| (old.to_owned(), new.to_owned()))
         };
-        let mut pairs: Vec<_> = names.filter_map(pair).collect();
-        pairs.sort();
-        pairs
+        self.files.names(folder).filter_map(pair).collect()
     }
 
     /// The expectation at `path` below the folder.
@@ -150,11 +175,23 @@ impl Store {
         if !compared || !trial.is_recorded() {
             return None;
         }
-        let release = release_of(&trial.expectation);
-        let new = !self.folder.join(&trial.expectation).exists()
-            && !has_snapshot(&self.folder.join(&release));
-        let release = release.display();
-        (new && !in_ci()).then(|| format!("no expectations for {release} yet: {RECORD}"))
+        let Nearest { path, release } = self.nearest(&trial.expectation);
+        if self.files.has(&path) {
+            return None;
+        }
+        let unrecorded = match (release, &trial.subject) {
+            (Some(release), Subject::Whole) => Unrecorded::Model {
+                file: path.display().to_string(),
+                nearest: Some(release),
+            },
+            (None, _) if !in_ci() => {
+                let release = release_of(&path);
+                let new = !self.files.has_release(&release);
+                new.then(|| Unrecorded::Release(release.display().to_string()))?
+            }
+            _ => return None,
+        };
+        Some(format!("{unrecorded}: {RECORD}"))
     }
 }
 
@@ -177,22 +214,9 @@ fn today() -> (u16, u8, u8) {
     )
 }
 
-fn table_text(folder: &Path, built_in: (&str, &str)) -> Result<(String, String), StoreError> {
-    let path = folder.join(built_in.0);
-    Ok(match read(&path)? {
-        Some(text) => (path.display().to_string(), text),
+fn table_text(files: &Files, built_in: (&str, &str)) -> Result<(String, String), StoreError> {
+    Ok(match files.table(built_in.0)? {
+        Some(text) => (files.folder().join(built_in.0).display().to_string(), text),
         None => (format!("built-in {}", built_in.0), built_in.1.to_owned()),
     })
-}
-
-/// A file's text; `None` where there is no such file.
-fn read(path: &Path) -> Result<Option<String>, StoreError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::Read {
-            path: path.to_owned(),
-            error,
-        }),
-    }
 }

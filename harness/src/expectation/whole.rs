@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::files::{Expected, FileError};
+use super::files::{Expected, FileError, below};
 use super::lineage::{Known, SUFFIX};
 use super::store::Store;
 use crate::check::groups::{GroupError, Groups, Models, shifted};
@@ -79,7 +79,7 @@ pub fn whole(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> 
         return Err(WantedError::MachineUnderTcg);
     }
     let known = store.files.known();
-    let release = release(wanted.release, &known, store)?;
+    let release = release(wanted.release, known, store)?;
     let folder = format!("{release}/{}", if wanted.tcg { "tcg" } else { "models" });
     let path = format!("{folder}/{}{SUFFIX}", wanted.model);
     if !known.contains(&path) {
@@ -87,7 +87,7 @@ pub fn whole(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> 
             "CPU model",
             wanted.model,
             folder.clone(),
-            below(&known, &folder),
+            below(known, &folder),
         ));
     }
     let text = text(store, &path)?;
@@ -108,11 +108,11 @@ pub fn whole(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> 
                 "machine type",
                 machine,
                 folder.clone(),
-                below(&known, &folder),
+                below(known, &folder),
             ))
         };
     }
-    let models = Models::new(compared_models(&release, &known), &store.sets);
+    let models = Models::new(compared_models(&release, known), &store.sets);
     let Expected::Text(changes) = store.expectation(Path::new(&file))? else {
         return Ok(text);
     };
@@ -136,7 +136,7 @@ fn release(wanted: Option<&str>, known: &Known, store: &Store) -> Result<String,
     let folders = known.iter().filter_map(|path| path.split('/').next());
     let releases: BTreeSet<&str> = folders.filter(|name| name.starts_with("qemu-")).collect();
     let newest = releases.iter().max_by_key(|release| natural(release));
-    let place = || store.folder.display().to_string();
+    let place = || store.files.folder().display().to_string();
     match (wanted, newest) {
         (None, Some(newest)) => Ok((*newest).to_owned()),
         (None, None) => Err(unknown("release", "qemu-*", place(), [].into_iter())),
@@ -148,15 +148,6 @@ fn release(wanted: Option<&str>, known: &Known, store: &Store) -> Result<String,
             Err(unknown("release", &full, place(), releases.into_iter()))
         }
     }
-}
-
-/// The names of the files in a folder.
-fn below<'a>(known: &'a Known, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-    let prefix = format!("{folder}/");
-    known.iter().filter_map(move |path| {
-        let name = path.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?;
-        (!name.contains('/')).then_some(name)
-    })
 }
 
 fn unknown<'a>(

@@ -84,7 +84,7 @@ pub fn kernel(
 
 /// The paths that an entry names. A pattern that matches nothing names none; a path is kept, so that a wrong one is reported.
 fn expanded(config: &Config, entry: &str) -> Vec<PathBuf> {
-    let path = config.folder.join(entry);
+    let path = config.path(entry);
     if !entry.contains(['*', '?', '[']) {
         return vec![path];
     }

@@ -64,10 +64,7 @@ pub fn release<'a>(qemus: &'a [Arc<Qemu>], name: &str) -> Option<&'a Arc<Qemu>> 
     let name = name.strip_prefix("qemu-").unwrap_or(name);
     let exact = qemus.iter().rfind(|qemu| qemu.offers.version == name);
     let plain = name.strip_suffix(".x").unwrap_or(name);
-    let of_release = |qemu: &&Arc<Qemu>| {
-        let (major, minor) = qemu.offers.release();
-        plain == format!("{major}.{minor}")
-    };
+    let of_release = |qemu: &&Arc<Qemu>| plain == qemu.offers.release_name();
     exact.or(qemus.iter().rfind(of_release))
 }
 
@@ -240,7 +237,8 @@ mod tests {
     }
 
     fn names(models: &[&str]) -> Vec<String> {
-        let config = Config::built_in(std::path::Path::new(".")).expect("a configuration");
+        let config = Config::built_in(std::path::Path::new("."), std::path::Path::new(".cache"))
+            .expect("a configuration");
         let glob = |text: &&str| text.parse().expect("a glob");
         let set: CompatSet =
             toml::from_str("pairs = []\nsmp = [\"1\", \"4,cores=2\"]").expect("a set");

@@ -113,17 +113,17 @@ pub fn inventory(config: &Config, paths: &[PathBuf], cancel: &Cancel) -> Invento
 
 /// A release that stands alone is `qemu-10.0`; where it does not, the point release and at need a number are added.
 fn labelled(found: Vec<(PathBuf, Offers)>) -> Vec<Arc<Qemu>> {
-    let mut releases: HashMap<(u32, u32), usize> = HashMap::new();
+    let mut releases: HashMap<String, usize> = HashMap::new();
     let mut versions: HashMap<String, usize> = HashMap::new();
     for (_, offers) in &found {
-        *releases.entry(offers.release()).or_default() += 1;
+        *releases.entry(offers.release_name()).or_default() += 1;
         *versions.entry(offers.version.clone()).or_default() += 1;
     }
     let mut seen: HashMap<String, usize> = HashMap::new();
     let label = |offers: &Offers, seen: &mut HashMap<String, usize>| {
-        let (major, minor) = offers.release();
-        if releases[&(major, minor)] == 1 {
-            return format!("qemu-{major}.{minor}");
+        let release = offers.release_name();
+        if releases[&release] == 1 {
+            return format!("qemu-{release}");
         }
         let plain = format!("qemu-{}", offers.version);
         let count = seen.entry(plain.clone()).or_default();
@@ -156,10 +156,9 @@ pub fn briefly(path: &Path, deadline: Duration, cancel: &Cancel) -> Result<Qemu,
     let answers = qmp::ask(path, "none", &commands, deadline, cancel);
     let answers = answers.map_err(|error| error.to_string())?;
     let offers = Offers::read(&answers[0], &answers[1]).map_err(|error| error.to_string())?;
-    let (major, minor) = offers.release();
     Ok(Qemu {
         path: path.to_owned(),
-        label: format!("qemu-{major}.{minor}"),
+        label: format!("qemu-{}", offers.release_name()),
         offers: Arc::new(offers),
     })
 }

@@ -23,7 +23,15 @@ pub fn sentence(finding: &Finding) -> String {
     } else {
         format!(" at {}", finding.place)
     };
-    format!("{} {}{middle}{place}", finding.kind.name(), finding.name)
+    let release = match &finding.nearest {
+        Some(release) => format!(", compared with {release}"),
+        None => String::new(),
+    };
+    format!(
+        "{} {}{middle}{place}{release}",
+        finding.kind.name(),
+        finding.name
+    )
 }
 
 /// What is to be known of a failed or broken case: the reason, findings and layers, the diff in expectation lines, and the command.

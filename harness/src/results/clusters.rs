@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::row::{Key, Row};
 use super::words::{Names, machines, models, plain};
-use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::finding::{CheckId, Finding, Layer, Origin};
 use crate::check::place::Place;
 use crate::results::Status;
+
+/// Where a model's definition is wrong on the newest machine type too, from which the others differ.
+const IN_THE_MODEL: &str = "the model's definition, every machine type";
 
 /// Most features that a cluster's line names.
 const NAMED: usize = 8;
@@ -49,7 +52,17 @@ impl Cluster<'_> {
 }
 
 /// A cause, but for the feature's name.
-type Shape<'a> = (Status, Option<&'a CheckId>, &'a Layer, String);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Shape<'a> {
+    status: Status,
+    check: Option<&'a CheckId>,
+    layer: &'a Layer,
+    /// What is said of the feature.
+    tail: String,
+    origin: Option<Origin>,
+    /// The release that it was compared with, where that is not the guest's own.
+    nearest: Option<&'a str>,
+}
 
 /// A feature's name and place.
 type Name<'a> = (&'a str, Option<&'a Place>);
@@ -71,14 +84,13 @@ pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
     }
     let all = Everything::new(rows);
     let cluster = |shape: Shape<'_>, cases: Vec<usize>, names: &BTreeSet<Name<'_>>| {
-        let (status, check, layer, tail) = shape;
         let rows: Vec<&Row> = cases.into_iter().map(|index| &rows[index]).collect();
         Cluster {
-            status,
-            cause: cause(names, &tail),
-            layer: layer.clone(),
-            check: check.cloned(),
-            places: all.places(&rows),
+            status: shape.status,
+            cause: cause(names, &shape.tail),
+            layer: shape.layer.clone(),
+            check: shape.check.cloned(),
+            places: all.places(&rows, &shape),
             rows,
         }
     };
@@ -94,12 +106,11 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
     match row.status {
         Status::Pass => Vec::new(),
         Status::Fail if !row.changes.is_empty() => {
-            let cause = |finding| {
-                let tail = tail(finding);
-                let shape = (row.status, Some(&finding.check), &finding.layer, tail);
-                (shape, (finding.name.as_str(), Some(&finding.place)))
-            };
-            row.changes.iter().map(cause).collect()
+            let causes = row.changes.iter().map(|finding| {
+                let name = (finding.name.as_str(), Some(&finding.place));
+                (Shape::of_finding(row.status, finding), name)
+            });
+            causes.collect()
         }
         status => {
             // The name of the case in a reason would make every case a cause of its own.
@@ -109,7 +120,30 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
                 Status::Waived => reason.trim_start_matches("waived: ").to_owned(),
                 _ => reason.replace(&row.cpu, "…"),
             };
-            vec![((status, None, &Layer::Unknown, reason), ("", None))]
+            vec![(Shape::of_reason(status, reason), ("", None))]
+        }
+    }
+}
+
+impl<'a> Shape<'a> {
+    fn of_finding(status: Status, finding: &'a Finding) -> Shape<'a> {
+        Shape {
+            check: Some(&finding.check),
+            layer: &finding.layer,
+            origin: finding.origin,
+            nearest: finding.nearest.as_deref(),
+            ..Shape::of_reason(status, tail(finding))
+        }
+    }
+
+    fn of_reason(status: Status, reason: String) -> Shape<'a> {
+        Shape {
+            status,
+            check: None,
+            layer: &Layer::Unknown,
+            tail: reason,
+            origin: None,
+            nearest: None,
         }
     }
 }
@@ -176,10 +210,14 @@ impl Everything {
         }
     }
 
-    fn places(&self, rows: &[&Row]) -> Vec<String> {
+    fn places(&self, rows: &[&Row], shape: &Shape<'_>) -> Vec<String> {
+        let machines = match shape.origin {
+            Some(Origin::Model) => IN_THE_MODEL.to_owned(),
+            _ => machines(&set(rows, |row| Some(row.machine.clone())), &self.machines),
+        };
         let mut places = vec![
             models(&set(rows, |row| Some(row.cpu.clone())), &self.models),
-            machines(&set(rows, |row| Some(row.machine.clone())), &self.machines),
+            machines,
             plain(
                 &set(rows, |row| Some(format!("{} {}", row.lane, row.qemu.label))),
                 "QEMUs",
@@ -189,6 +227,8 @@ impl Everything {
             let hosts = set(rows, |row| row.host.clone());
             places.extend((!hosts.is_empty()).then(|| plain(&hosts, "host classes")));
         }
+        let nearest = shape.nearest;
+        places.extend(nearest.map(|release| format!("compared with {release}")));
         places
     }
 }
@@ -224,6 +264,27 @@ mod tests {
             ]
         );
         assert_eq!(clusters[0].rows.len(), 15);
+    }
+
+    #[test]
+    fn a_fault_of_the_model_is_one_line_for_all_machine_types() {
+        let cases = ["-/EPYC-v4", "pc-q35-8.2/EPYC-v4", "pc-q35-9.0/EPYC-v4"];
+        let mut rows: Vec<Row> = cases
+            .iter()
+            .map(|case| lost(&format!("definition/qemu-11.1/{case}"), &["avx2"]))
+            .collect();
+        for finding in rows.iter_mut().flat_map(|row| &mut row.changes) {
+            finding.origin = Some(Origin::Model);
+            finding.nearest = Some("qemu-11.1".to_owned());
+        }
+        let lines: Vec<_> = clusters(&rows).iter().map(Cluster::sentence).collect();
+        assert_eq!(
+            lines,
+            [
+                "FAIL avx2 lost at CPUID.07H.00H:EBX[4] (layer qemu): EPYC-v4 · the model's definition, every machine type · \
+              definition qemu-11.1 · compared with qemu-11.1"
+            ]
+        );
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::Baseline;
 use crate::case::{Case, CaseId, Starter, Trial};
 use crate::check::Rules;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Promised};
 use crate::expectation::Store;
+use crate::expectation::promise::Unrecorded;
 use crate::lanes::{
     Backend, Before, Bench, Broken, GatherError, Observation, Observed, Prerequisite, Registry,
 };
@@ -135,7 +136,27 @@ impl Engine {
         let lane = lane.map_err(|broken| GatherError::Layer(broken.reason))?;
         let mut before = self.before(lane.before_boot(&self.bench, case));
         before.extend(&self.before(lane.before_gather(case)));
-        lane.gather(&self.bench, case, seen, &before)
+        let evidence = lane.gather(&self.bench, case, seen, &before)?;
+        let promised = self.promised(case)?;
+        Ok(Evidence {
+            promised,
+            ..evidence
+        })
+    }
+
+    /// The reviewed definition of the case's model; `None` where there is none, as of `host`, or where QEMU has no hand in the guest.
+    fn promised(&self, case: &Case) -> Result<Option<Promised>, GatherError> {
+        if case.run_as.starter == Starter::Harness {
+            return Ok(None);
+        }
+        let store = &self.bench.store;
+        match store.promised(&case.qemu.release_folder(), &case.machine, case.model()) {
+            Ok(promised) => Ok(Some(promised)),
+            Err(Unrecorded::Release(_) | Unrecorded::Model { .. } | Unrecorded::Machine { .. }) => {
+                Ok(None)
+            }
+            Err(unreadable) => Err(GatherError::Layer(unreadable.to_string())),
+        }
     }
 
     /// The tables that checks are about.

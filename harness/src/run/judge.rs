@@ -1,18 +1,21 @@
 //! Compares a trial's cases with what is expected of them. No lane is named here: what differs between lanes is asked of the lane.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
 
 use super::engine::{Engine, Gathered};
-use super::verdict::{LAYER, Verdict, broken, expected, judged, result, text};
+use super::verdict::{LAYER, Verdict, broken, expected, judged, nothing_promised, result, text};
 use crate::case::{Case, Qemu, Subject, Trial};
-use crate::check::groups::{Models, shifted};
-use crate::check::{Finding, Groups, checked, compare, compare_with_emptied};
+use crate::check::groups::Models;
+use crate::check::{Finding, Groups, Origin, checked, compare, compare_with_emptied};
 use crate::cpuid::{Line, parse};
-use crate::evidence::{Evidence, way};
+use crate::evidence::{Evidence, Promised, way};
+use crate::expectation::Store;
+use crate::expectation::promise::Unrecorded;
 use crate::lanes::backend::Comparable;
 use crate::lanes::{Backend, Broken, Observation, Observed};
 use crate::results::{Row, Status, linux::LinuxSeen};
@@ -113,6 +116,8 @@ fn compared(
             let mut changes = compare(&expected, lines, lane.layer());
             for change in &mut changes {
                 causes.extend(lane.attribute(&engine.bench, evidence, change));
+                // Features that are forced are what the model has: nothing else had a hand in them.
+                change.origin = case.run_as.forced_features.then_some(Origin::Model);
             }
             changes.extend(checked);
             Ok(changes)
@@ -153,11 +158,9 @@ struct Pair<'a> {
 }
 
 fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&Row) + Sync)) -> Verdict {
-    let all = trial.cases.iter().flat_map(models).collect();
-    let all = Models::new(all, &engine.bench.store.sets);
     let run = |case| {
         let pair = observe_pair(engine, case);
-        let result = pair_result(engine, trial, &pair, &all);
+        let result = pair_result(engine, trial, &pair);
         done(&result);
         (pair, result)
     };
@@ -173,6 +176,8 @@ fn machine(engine: &Engine, trial: &Trial, done: &(dyn Fn(&Row) + Sync)) -> Verd
             Err(_) => whole = false,
         }
     }
+    let all = trial.cases.iter().flat_map(models).collect();
+    let all = Models::new(all, &engine.bench.store.sets);
     Verdict {
         results: ran.into_iter().map(|(_, result)| result).collect(),
         observed: whole.then(|| groups.render(&all)),
@@ -217,63 +222,90 @@ fn differences(pair: &Pair<'_>) -> Result<Vec<Finding>, Broken> {
     Ok(compare_with_emptied(&newest.lines, &here.lines, LAYER))
 }
 
-fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>, all: &Models) -> Row {
+fn pair_result(engine: &Engine, trial: &Trial, pair: &Pair<'_>) -> Row {
     let case = pair.case;
-    let (elapsed, command) = match &*pair.here {
-        Ok(Observation {
-            elapsed, command, ..
-        }) => (*elapsed, command),
-        Err(broken) => (broken.elapsed, &broken.command),
-    };
-    let result = match both(pair) {
-        Err(unseen) => broken(trial, case, &unseen),
-        Ok([newest, here]) => expected(engine, trial, case, |expected| {
-            let groups = Groups::parse(expected, all).map_err(|error| error.to_string())?;
-            let wanted = shifted(&newest.lines, &groups.changes(&case.cpu));
-            Ok(compare(&wanted, &here.lines, LAYER))
-        }),
-    };
-    let result = result.ran(elapsed, command);
     match &*pair.here {
-        Ok(here) => result.saw(&here.lines),
-        Err(_) => result,
+        Err(unseen) => broken(trial, case, unseen).ran(unseen.elapsed, &unseen.command),
+        Ok(here) => {
+            let result = match promised(engine, case) {
+                Err(unrecorded) => nothing_promised(engine, trial, case, &unrecorded),
+                Ok(promised) => as_promised(engine, trial, pair, here, &promised),
+            };
+            result.ran(here.elapsed, &here.command).saw(&here.lines)
+        }
     }
 }
 
+/// The guest compared with its model's definition on its machine type. What the newest machine type shows too is the model's fault.
+fn as_promised(
+    engine: &Engine,
+    trial: &Trial,
+    pair: &Pair<'_>,
+    here: &Observation,
+    promised: &Promised,
+) -> Row {
+    let mut changes = compare(&promised.lines, &here.lines, LAYER);
+    let of_the_model = if changes.is_empty() {
+        None
+    } else {
+        model_changes(engine, pair)
+    };
+    for change in &mut changes {
+        change.nearest.clone_from(&promised.nearest);
+        change.origin = of_the_model.as_ref().map(|model| origin(change, model));
+    }
+    judged(engine, trial, pair.case, changes)
+}
+
+/// In what the model differs from its definition on the newest machine type; `None` where that is not known.
+fn model_changes(engine: &Engine, pair: &Pair<'_>) -> Option<Vec<Finding>> {
+    let Ok(newest) = &*pair.newest else {
+        return None;
+    };
+    let machine = pair.case.qemu.newest_machine()?;
+    let reference = Case {
+        machine: machine.to_owned(),
+        ..pair.case.clone()
+    };
+    let promised = promised(engine, &reference).ok()?;
+    Some(compare(&promised.lines, &newest.lines, LAYER))
+}
+
+/// A change that the newest machine type shows at the same place is the model's.
+fn origin(change: &Finding, of_the_model: &[Finding]) -> Origin {
+    let same = |other: &Finding| other.place == change.place && other.kind == change.kind;
+    if of_the_model.iter().any(same) {
+        Origin::Model
+    } else {
+        Origin::MachineType
+    }
+}
+
+fn promised(engine: &Engine, case: &Case) -> Result<Promised, Unrecorded> {
+    let folder = case.qemu.release_folder();
+    engine
+        .bench
+        .store
+        .promised(&folder, &case.machine, case.model())
+}
+
 /// Models and machine types that have an expectation and that the release no longer offers, by their files.
-///
-/// # Errors
-/// The folder of expectations cannot be read.
-pub fn vanished(
-    store: &crate::expectation::store::Store,
-    qemu: &Qemu,
-) -> std::io::Result<Vec<String>> {
+pub fn vanished(store: &Store, qemu: &Qemu) -> Vec<String> {
     let offers = &qemu.offers;
     let models: BTreeSet<&str> = offers.versioned_models().collect();
     let machines: BTreeSet<&str> = offers.versioned_machines().collect();
-    let mut gone = Vec::new();
-    let named: BTreeSet<&str> = offers
-        .models
-        .iter()
-        .map(|model| model.name.as_str())
-        .collect();
-    for (folder, offered) in [("models", models), ("machines", machines), ("tcg", named)] {
-        let folder = store.folder.join(qemu.release_folder()).join(folder);
-        if !folder.is_dir() {
-            continue;
-        }
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            let snapshot = path
-                .extension()
-                .is_some_and(|extension| extension == "snap");
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            if snapshot && !offered.contains(name.as_ref()) {
-                gone.push(path.display().to_string());
-            }
-        }
-    }
-    Ok(gone)
+    let named: BTreeSet<&str> = offers.model_names().collect();
+    let folders = [("models", models), ("machines", machines), ("tcg", named)];
+    let gone = folders.into_iter().flat_map(|(folder, offered)| {
+        let folder = Path::new(&qemu.release_folder()).join(folder);
+        let names = store.files.names(&folder);
+        let gone = names.filter(|name| !offered.contains(name));
+        let gone: Vec<String> = gone
+            .map(|name| format!("{}/{name}", folder.display()))
+            .collect();
+        gone
+    });
+    gone.collect()
 }
 
 #[cfg(test)]

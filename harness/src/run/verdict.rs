@@ -2,8 +2,9 @@
 
 use super::engine::Engine;
 use crate::case::{Case, Trial};
-use crate::check::{Finding, Layer};
+use crate::check::{CheckId, Finding, Layer};
 use crate::cpuid::Line;
+use crate::expectation::promise::{Nearest, Unrecorded};
 use crate::expectation::store::{Expected, RECORD, in_ci};
 use crate::lanes::Broken;
 use crate::results::{Row, Status};
@@ -37,37 +38,69 @@ pub fn judged(engine: &Engine, trial: &Trial, case: &Case, mut changes: Vec<Find
     result
 }
 
-/// Compares with the expectation, if there is one.
+/// Compares with the expectation, or with that of the nearest recorded release, if there is one.
 pub fn expected(
     engine: &Engine,
     trial: &Trial,
     case: &Case,
     compare: impl FnOnce(&str) -> Result<Vec<Finding>, String>,
 ) -> Row {
-    let path = &trial.expectation;
+    let store = &engine.bench.store;
+    let Nearest { path, release } = store.nearest(&trial.expectation);
     let shown = path.display();
-    match engine.bench.store.expectation(path) {
+    match store.expectation(&path) {
         Err(problem) => result(trial, case, Status::Error, &problem.to_string()),
         Ok(Expected::NewRelease) => {
-            let reason = format!(
-                "no expectations for {} yet: {RECORD}",
-                case.qemu.release_folder()
-            );
-            // On a developer's machine a release nobody has looked at is no failure; in CI it would pass unseen for ever.
-            let status = if in_ci() { Status::Fail } else { Status::Skip };
-            result(trial, case, status, &reason)
+            let release = case.qemu.release_folder();
+            nothing_promised(engine, trial, case, &Unrecorded::Release(release))
         }
         Ok(Expected::Missing) => {
-            let reason = format!("no expectation {shown}: {RECORD}");
-            result(trial, case, Status::Fail, &reason)
+            let missing = Unrecorded::Model {
+                file: shown.to_string(),
+                nearest: release,
+            };
+            nothing_promised(engine, trial, case, &missing)
         }
         Ok(Expected::Text(expected)) => match compare(&expected) {
             // A further guest that a check needs may have been cut off.
             Err(problem) if engine.bench.cancelled() => result(trial, case, Status::Miss, &problem),
             Err(problem) => result(trial, case, Status::Error, &format!("{shown}: {problem}")),
-            Ok(changes) => judged(engine, trial, case, changes),
+            Ok(mut changes) => {
+                let compared = changes.iter_mut();
+                compared
+                    .filter(|change| change.check == CheckId::Expectation)
+                    .for_each(|change| change.nearest.clone_from(&release));
+                judged(engine, trial, case, changes)
+            }
         },
     }
+}
+
+/// A case of which nothing was recorded: nobody can say whether its guest is right. Where its release is recorded a file is missing; what
+/// a newer release has and the nearest recorded one has not is new.
+pub fn nothing_promised(
+    engine: &Engine,
+    trial: &Trial,
+    case: &Case,
+    unrecorded: &Unrecorded,
+) -> Row {
+    let status = match unrecorded {
+        _ if engine.bench.cancelled() => Status::Miss,
+        Unrecorded::File(_) | Unrecorded::Line(..) | Unrecorded::Group(..) => Status::Error,
+        Unrecorded::Model { nearest: None, .. } | Unrecorded::Machine { nearest: None, .. } => {
+            Status::Fail
+        }
+        // On a developer's machine a release nobody has looked at is no failure; in CI it would pass unseen for ever.
+        Unrecorded::Release(_) if in_ci() => Status::Fail,
+        Unrecorded::Release(_) | Unrecorded::Model { .. } | Unrecorded::Machine { .. } => {
+            Status::Skip
+        }
+    };
+    let how = match status {
+        Status::Fail | Status::Skip => format!(": {RECORD}"),
+        _ => String::new(),
+    };
+    result(trial, case, status, &format!("{unrecorded}{how}"))
 }
 
 /// The text of an expectation.

@@ -68,7 +68,7 @@ pub fn libvirt_here(ability: &Ability, engine: &Engine) -> Result<String, String
 
 /// Nobody has looked at this libvirt with this QEMU yet. Under CI that is a failure of its trial.
 fn looked_at(engine: &Engine, path: &Path) -> Result<(), String> {
-    let there = engine.bench.store.folder.join(path).exists();
+    let there = engine.bench.store.files.folder().join(path).exists();
     if there || recording() || store::in_ci() {
         Ok(())
     } else {

@@ -53,7 +53,7 @@ fn a_based_file_is_read_as_all_its_lines() {
         let read = files.expectation(Path::new(path)).expect("a file");
         assert_eq!(read, Expected::Text(all.to_owned()), "{path}");
     }
-    let known: Vec<String> = files.known().into_iter().collect();
+    let known: Vec<String> = files.known().iter().cloned().collect();
     assert_eq!(known, ["a/one.snap", "b/two.snap", "c/three.snap"]);
 }
 

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::check::groups::shifted;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::{Dump, PhaseDump, Vcpu};
 use crate::cpuid::render::render;

@@ -32,7 +32,7 @@ fn store(pairs: &[&str]) -> (tempfile::TempDir, Store) {
         let path = releases.join(format!("{name}.snap"));
         std::fs::write(path, format!("{SNAPSHOT}no differences\n")).expect("a file");
     }
-    let config = Config::built_in(folder.path()).expect("a configuration");
+    let config = Config::built_in(folder.path(), folder.path()).expect("a configuration");
     let store = Store::open(&config).expect("the tables");
     (folder, store)
 }

@@ -1,0 +1,227 @@
+//! What a guest was promised by what people reviewed: the definition of its CPU model, and what its machine type changes in it.
+//!
+//! A release that nobody has recorded, such as a build of QEMU's master branch, is compared with the nearest recorded one before it.
+//! A model that one has not got is new, and nothing is promised of it; a machine type that it has not got is compared as the newest
+//! recorded one of its family.
+
+use std::path::{Path, PathBuf};
+
+use super::files::{Expected, FileError};
+use super::lineage::{Known, SUFFIX};
+use super::store::Store;
+use super::whole::compared_models;
+use crate::case::offers::model_version;
+use crate::check::groups::{GroupError, Groups, Models, shifted};
+use crate::cpuid::Line;
+use crate::cpuid::parse::{self, ParseError};
+use crate::evidence::Promised;
+use crate::util::order::natural;
+
+/// Names of the newest machine types, as QEMU resolves them.
+const ALIASES: [(&str, &str); 2] = [("q35", "pc-q35"), ("pc", "pc-i440fx")];
+
+/// Why nothing is promised of a guest.
+#[derive(Debug, thiserror::Error)]
+pub enum Unrecorded {
+    /// No release is recorded, neither this one nor one before it.
+    #[error("no expectations for {0} or a release before it")]
+    Release(String),
+    /// Nobody has recorded the model.
+    #[error("{}no expectation {file}", new("model", .nearest))]
+    Model {
+        /// The file that there is not.
+        file: String,
+        /// The recorded release that stands for the guest's; `None` where that is its own.
+        nearest: Option<String>,
+    },
+    /// Nobody has recorded the machine type, nor an older one of its family.
+    #[error("{}no expectation {file}", new("machine type", .nearest))]
+    Machine {
+        /// The file that there is not.
+        file: String,
+        /// As of a model.
+        nearest: Option<String>,
+    },
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A line of a definition is none.
+    #[error("{0}: {1}")]
+    Line(String, ParseError),
+    /// A line of a machine type's file is none.
+    #[error("{0}: {1}")]
+    Group(String, GroupError),
+}
+
+fn new(what: &str, nearest: &Option<String>) -> String {
+    match nearest {
+        Some(release) => format!("new {what} since {release}, "),
+        None => String::new(),
+    }
+}
+
+/// The file that a case is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest {
+    /// Below the folder of expectations.
+    pub path: PathBuf,
+    /// The recorded release that stands for the guest's, as `qemu-11.1`; `None` where the guest's own is recorded, or none before it.
+    pub release: Option<String>,
+}
+
+/// A recorded release that stands for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its folder, `qemu-11.1`.
+    pub folder: String,
+    /// Whether it is another one than was asked for.
+    pub nearest: bool,
+}
+
+/// The release in whose folder the expectations of `folder` are: itself, else the nearest one before it.
+pub fn release(known: &Known, folder: &str) -> Option<Release> {
+    let folders = known.iter().filter_map(|path| path.split('/').next());
+    let releases = folders.filter(|name| name.starts_with("qemu-"));
+    let before = releases.filter(|name| natural(name) <= natural(folder));
+    let nearest = before.max_by_key(|name| natural(name))?;
+    Some(Release {
+        folder: nearest.to_owned(),
+        nearest: nearest != folder,
+    })
+}
+
+impl Store {
+    /// The file at `path`, or that of the nearest recorded release where nobody has recorded the release that the path starts with.
+    pub fn nearest(&self, path: &Path) -> Nearest {
+        let own = Nearest {
+            path: path.to_owned(),
+            release: None,
+        };
+        let mut parts = path.components();
+        let folder = parts.next().map(|part| part.as_os_str().to_string_lossy());
+        let folder = folder.filter(|folder| folder.starts_with("qemu-"));
+        let nearest = folder.and_then(|folder| release(self.files.known(), &folder));
+        match nearest.filter(|release| release.nearest) {
+            None => own,
+            Some(release) => Nearest {
+                path: Path::new(&release.folder).join(parts.as_path()),
+                release: Some(release.folder),
+            },
+        }
+    }
+
+    /// The definition of `model` on `machine` for the release whose expectations lie in `folder`.
+    ///
+    /// # Errors
+    /// Nothing was recorded, or what was recorded cannot be read.
+    pub fn promised(
+        &self,
+        folder: &str,
+        machine: &str,
+        model: &str,
+    ) -> Result<Promised, Unrecorded> {
+        let known = self.files.known();
+        let release =
+            release(known, folder).ok_or_else(|| Unrecorded::Release(folder.to_owned()))?;
+        let file = format!("{}/models/{}", release.folder, self.versioned(model));
+        let nearest = release.nearest.then(|| release.folder.clone());
+        let lines = self.lines_of(known, &file, &nearest)?;
+        let changes = machine_file(known, &release, machine)?;
+        let Some(changes) = changes else {
+            return Ok(Promised {
+                source: file,
+                nearest,
+                lines,
+            });
+        };
+        let groups = self.groups_of(known, &release.folder, &changes)?;
+        Ok(Promised {
+            lines: shifted(&lines, &groups.changes(model)),
+            source: format!("{file} + {changes}"),
+            nearest,
+        })
+    }
+
+    /// The version that a model's name stands for on PC machine types: 1, but for old names such as `EPYC-IBPB`.
+    fn versioned(&self, model: &str) -> String {
+        match self.bases.aliases.get(model) {
+            Some(version) => version.clone(),
+            None if model_version(model).is_some() => model.to_owned(),
+            None => format!("{model}-v1"),
+        }
+    }
+
+    fn lines_of(
+        &self,
+        known: &Known,
+        file: &str,
+        nearest: &Option<String>,
+    ) -> Result<Vec<Line>, Unrecorded> {
+        let path = format!("{file}{SUFFIX}");
+        let text = known
+            .contains(&path)
+            .then(|| self.text(&path))
+            .transpose()?;
+        let text = text.ok_or_else(|| Unrecorded::Model {
+            file: path,
+            nearest: nearest.clone(),
+        })?;
+        parse::lines(&text).map_err(|error| Unrecorded::Line(file.to_owned(), error))
+    }
+
+    fn groups_of(&self, known: &Known, release: &str, file: &str) -> Result<Groups, Unrecorded> {
+        let models = Models::new(compared_models(release, known), &self.sets);
+        let text = self.text(&format!("{file}{SUFFIX}"))?;
+        Groups::parse(&text, &models).map_err(|error| Unrecorded::Group(file.to_owned(), error))
+    }
+
+    fn text(&self, path: &str) -> Result<String, FileError> {
+        Ok(match self.expectation(Path::new(path))? {
+            Expected::Text(text) => text,
+            Expected::Missing | Expected::NewRelease => String::new(),
+        })
+    }
+}
+
+/// The file of what a machine type changes, without its suffix; `None` on the newest one, with which models are recorded.
+fn machine_file(
+    known: &Known,
+    release: &Release,
+    machine: &str,
+) -> Result<Option<String>, Unrecorded> {
+    let name = machine.split(',').next().unwrap_or(machine);
+    let version = release.folder.trim_start_matches("qemu-");
+    let aliased = ALIASES.iter().find(|(alias, _)| *alias == name);
+    let name = match aliased {
+        Some((_, family)) => format!("{family}-{version}"),
+        None => name.to_owned(),
+    };
+    let newest = format!("pc-q35-{version}");
+    if name == newest {
+        return Ok(None);
+    }
+    let file = |name: &str| format!("{}/machines/{name}", release.folder);
+    if known.contains(&format!("{}{SUFFIX}", file(&name))) {
+        return Ok(Some(file(&name)));
+    }
+    let family = name.rsplit_once('-').map(|(family, _)| family);
+    let newer = release.nearest
+        && natural(&name) > natural(&format!("{}-{version}", family.unwrap_or_default()));
+    match family {
+        Some("pc-q35") if newer => Ok(None),
+        Some(family)
+            if newer
+                && known.contains(&format!("{}{SUFFIX}", file(&format!("{family}-{version}")))) =>
+        {
+            Ok(Some(file(&format!("{family}-{version}"))))
+        }
+        _ => Err(Unrecorded::Machine {
+            file: format!("{}{SUFFIX}", file(&name)),
+            nearest: release.nearest.then(|| release.folder.clone()),
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "promise_tests.rs"]
+mod tests;
