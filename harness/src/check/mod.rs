@@ -4,7 +4,7 @@
 //! is checks 2 and 3. [`smp`] is check 4, vCPUs and their topology ([`vcpus`], [`topology`], `placement`). [`self_consistency`] is what needs nothing
 //! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
 //! which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10, [`libvirt_live`] and
-//! [`libvirt_map`] are check 11. [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
+//! [`libvirt_map`] are check 11. [`mod@identity`] compares whose CPU the guest shows with whose was promised. [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
 //!
 //! [`groups`] are the files of machine types, [`releases`] those of pairs of releases, and [`waivers`] says which findings are
 //! accepted. Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
@@ -18,6 +18,7 @@ pub mod finding;
 mod fixture;
 pub mod groups;
 pub mod host_cpus;
+pub mod identity;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;

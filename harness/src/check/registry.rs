@@ -2,6 +2,7 @@
 
 use super::agreement::{Layers, agreement};
 use super::finding::{Finding, Layer};
+use super::identity::identity;
 use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
@@ -26,9 +27,10 @@ pub struct Rules<'a> {
 type Rule = fn(&Evidence, Rules<'_>) -> Vec<Finding>;
 
 /// Every rule over one case, in the order of reports.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     of_qemu,
     of_smp,
+    of_identity,
     of_the_guest_itself,
     of_a_given_table,
     of_kvm_and_hardware,
@@ -71,6 +73,11 @@ fn of_smp(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     asked
         .map(|asked| as_asked(&evidence.guest, asked, &Layer::Qemu, rules.table))
         .unwrap_or_default()
+}
+
+/// Whose CPU the guest shows, and whose was promised.
+fn of_identity(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    identity(evidence, rules.table)
 }
 
 /// The guest's CPUID and MSRs against its vendor's manual and themselves. A table that QEMU did not choose need not agree with
