@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub mod fixture;
+pub mod flags;
 pub mod glob;
 pub mod guest;
 pub mod host;
