@@ -1,7 +1,8 @@
 //! Expected × actual → findings. No I/O: everything a check needs is in its arguments.
 //!
 //! [`finding`] is what a check finds and [`place`] where. [`compare`] is check 1, and how most others find a difference. [`agreement`]
-//! is checks 2 and 3. [`self_consistency`] is what needs nothing but one dump: checks 4 ([`vcpus`], [`topology`]), 5 ([`limits`],
+//! is checks 2 and 3. [`rules_of_cpuid`] are the rules of the architecture: [`mod@dependencies`], [`mod@components`], [`mod@leaves`],
+//! [`mod@geometry`], [`mod@msr_values`]. [`self_consistency`] is what needs nothing but one dump: checks 4 ([`vcpus`], [`topology`]), 5 ([`limits`],
 //! [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
 //! which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10, [`libvirt_live`] and
 //! [`libvirt_map`] are check 11. [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
@@ -13,25 +14,32 @@ pub mod agreement;
 pub mod baseline;
 pub mod bits;
 pub mod compare;
+pub mod components;
+pub mod dependencies;
 pub mod finding;
 #[cfg(test)]
 mod fixture;
+pub mod geometry;
 pub mod groups;
 pub mod host_cpus;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
+pub mod leaves;
 pub mod libvirt_live;
 pub mod libvirt_map;
 pub mod limits;
 pub mod linux;
 pub mod migration;
+pub mod msr_values;
 pub mod msrs;
 mod names;
 pub mod place;
 mod place_text;
 pub mod registry;
 pub mod releases;
+pub mod rules_of_cpuid;
+mod seen;
 pub mod self_consistency;
 pub mod topology;
 pub mod user_space;
