@@ -19,6 +19,16 @@ impl Glob {
         globs.iter().any(|glob| glob.0.matches(name))
     }
 
+    /// Whether it matches `name`.
+    pub fn fits(&self, name: &str) -> bool {
+        self.0.matches(name)
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Whether one of `globs` is this very name.
     pub fn names(globs: &[Glob], name: &str) -> bool {
         globs.iter().any(|glob| glob.0.as_str() == name)

@@ -3,6 +3,7 @@
 pub mod cpu_argument;
 #[cfg(test)]
 pub mod fixture;
+pub mod flags;
 pub mod glob;
 pub mod guest;
 pub mod host;

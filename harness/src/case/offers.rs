@@ -113,6 +113,11 @@ impl Offers {
         }
     }
 
+    /// All machine types.
+    pub fn machine_names(&self) -> impl Iterator<Item = &str> {
+        self.machines.iter().map(|machine| machine.name.as_str())
+    }
+
     /// All CPU models, with a version or without.
     pub fn model_names(&self) -> impl Iterator<Item = &str> {
         self.models.iter().map(|model| model.name.as_str())

@@ -72,6 +72,8 @@ names! {
     CheckId {
         /// A layer that must be there is not: the dump of the guest.
         Agreement = "agreement",
+        /// No feature comes without what it is made of.
+        Dependencies = "dependencies",
         /// `enforce` refuses exactly the guests of which something is filtered.
         Enforce = "enforce",
         /// The guest is as its expectation file says.
@@ -80,6 +82,8 @@ names! {
         FeatureWords = "feature-words",
         /// QMP's `filtered-features` are what the guest lacks.
         FilteredFeatures = "filtered-features",
+        /// Caches and addresses have the same size wherever CPUID gives it, and one that can be.
+        Geometry = "geometry",
         /// A host and its guests are as they were when they were recorded.
         HostBaseline = "host-baseline",
         /// All processors of the host are alike.
@@ -94,6 +98,8 @@ names! {
         KvmKept = "kvm-kept",
         /// KVM_GET_SUPPORTED_CPUID offers nothing that hardware lacks and KVM does not emulate.
         KvmSupported = "kvm-supported",
+        /// A leaf that describes a feature has content exactly where the feature is there.
+        Leaves = "leaves",
         /// The `-cpu` argument that libvirt made is what the domain's XML asked for.
         LibvirtCommand = "libvirt-command",
         /// The domain's live XML is what the guest sees.
@@ -112,6 +118,8 @@ names! {
         MigrationHotPlug = "migration-hot-plug",
         /// A guest that is reset after migration is one that might have been started there.
         MigrationReset = "migration-reset",
+        /// Values of MSRs agree with CPUID and with one another.
+        MsrValues = "msr-values",
         /// A feature MSR can be read exactly where CPUID announces it.
         Msrs = "msrs",
         /// Topology leaves agree with `-smp` and with one another.
@@ -126,7 +134,7 @@ names! {
         Vendor = "vendor",
         /// QEMU's warnings name exactly what was filtered.
         Warnings = "warnings",
-        /// XSAVE sizes add up, and what follows control state follows it.
+        /// XSAVE components are those of the features, sizes add up, and what follows control state follows it.
         Xsave = "xsave",
     }
 }

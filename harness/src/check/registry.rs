@@ -8,7 +8,7 @@ use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
 use super::smp::{Asked, as_asked};
 use super::user_space::user_space_and_agent;
-use super::{host_cpus, libvirt_live, self_consistency};
+use super::{host_cpus, libvirt_live, rules_of_cpuid, self_consistency};
 use crate::case::guest::{HOST, SUPPORTED};
 use crate::case::{Accelerator, Starter};
 use crate::cpuid::{LinuxRules, Table};
@@ -27,11 +27,12 @@ pub struct Rules<'a> {
 type Rule = fn(&Evidence, Rules<'_>) -> Vec<Finding>;
 
 /// Every rule over one case, in the order of reports.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     of_qemu,
     of_smp,
     of_identity,
     of_the_guest_itself,
+    of_the_architecture,
     of_a_given_table,
     of_kvm_and_hardware,
     of_the_host,
@@ -87,6 +88,16 @@ fn of_the_guest_itself(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     self_consistency::all(&evidence.guest, evidence.case.run_as, rules.table)
+}
+
+/// What CPUID and MSRs of any guest of a QEMU contradict in the architecture: forced or filtered, started by libvirt, with a Linux kernel.
+fn of_the_architecture(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    let run_as = evidence.case.run_as;
+    let by_qemu = matches!(run_as.starter, Starter::Qemu | Starter::Libvirt);
+    if !by_qemu {
+        return Vec::new();
+    }
+    rules_of_cpuid::all(&evidence.guest, run_as.accelerator, rules.table)
 }
 
 /// Whether QEMU chose the CPUID of the agent's guest, and could filter it.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use clap::Args;
-use cpuid_fidelity::case::trial::Trial;
+use cpuid_fidelity::case::trial::{Filter, Trial};
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::Inventory;
@@ -15,7 +15,7 @@ use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::journal;
 use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, row};
+use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, row};
 use cpuid_fidelity::run::{Baseline, Engine};
 use cpuid_fidelity::util::files::write_whole;
 
@@ -23,7 +23,7 @@ use super::common::choice::Choice;
 use super::common::outputs::{Outputs, history};
 use super::common::place;
 use super::compat::Compat;
-use super::{Context, NOT_RUN, print};
+use super::{Context, NOT_RUN, NotRun, print};
 
 /// `run`.
 #[derive(Debug, Args)]
@@ -70,7 +70,8 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         eprintln!("ERROR {}", unusable.reason);
     }
     if trials.is_empty() && inventory.unusable.is_empty() {
-        anyhow::bail!("no planned case matches");
+        let reason = "nothing was compared: no planned case matches; `cpuid-fidelity list` names them, `cpuid-fidelity check` takes any guest";
+        return Err(NotRun(reason.to_owned()).into());
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let head = Head::new(&whole, planned, arguments.choice.shard);
@@ -105,6 +106,9 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     if let Some(journal) = journal.filter(|_| !engine.bench.cancelled()) {
         journal.remove()?;
     }
+    if !file.rows.is_empty() && file.rows.iter().all(|row| row.status == Status::Skip) {
+        eprintln!("ERROR nothing was compared: every case was skipped");
+    }
     let unusable = if inventory.unusable.is_empty() {
         0
     } else {
@@ -127,13 +131,24 @@ pub fn chosen(
 ) -> anyhow::Result<(Vec<Trial>, Vec<Trial>)> {
     let filter = choice.filter(context.accel);
     let registry = Registry::default();
-    let trials = plan::plan(
-        &registry,
-        inventory,
-        &context.config,
-        choice.profile,
-        &filter,
-    )?;
+    let plan = |filter| {
+        plan::plan(
+            &registry,
+            inventory,
+            &context.config,
+            choice.profile,
+            filter,
+        )
+    };
+    let trials = plan(&filter)?;
+    if !(filter.models.is_empty() && filter.machines.is_empty()) {
+        let whole = plan(&Filter {
+            models: Vec::new(),
+            machines: Vec::new(),
+            ..filter.clone()
+        })?;
+        choice.known(inventory, &whole)?;
+    }
     let mine = match choice.shard {
         None => trials.clone(),
         Some((k, n)) => shard::part(trials.clone(), k, n),

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
-use super::flags::Flag;
 use crate::case::Lane;
+use crate::case::flags::Flag;
 
 /// Whether a layer has the feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::case::Lane;
-use crate::explain::flags;
-use crate::explain::flags::Flag;
+use crate::case::flags;
+use crate::case::flags::Flag;
 
 fn yes() -> Claim {
     Claim::new(State::Present, "set")

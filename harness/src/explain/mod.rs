@@ -6,7 +6,6 @@
 
 pub mod cause;
 pub mod evidence;
-pub mod flags;
 pub mod host;
 pub mod layers;
 

@@ -234,13 +234,19 @@ pub fn outlived(waivers: &Waivers, rows: &[Row], complete: bool) -> Vec<String> 
 /// Case, and host class.
 pub type Key = (String, Option<String>);
 
-/// Exit status of a run: 3 where something could not be run, else 1 where something was found, else 0.
+/// Exit status of a run: 3 where something could not be run, or nothing was compared, else 1 where something was found, else 0.
 pub fn exit_status<'a>(rows: impl IntoIterator<Item = &'a Row>) -> u8 {
-    rows.into_iter()
-        .map(|row| row.status.exit_status())
-        .max()
-        .unwrap_or(0)
+    let mut compared = false;
+    let mut worst = 0;
+    for row in rows {
+        compared |= row.status != Status::Skip;
+        worst = worst.max(row.status.exit_status());
+    }
+    if compared { worst } else { NOTHING_COMPARED }
 }
+
+/// Exit status of a run that compared nothing: nobody knows whether any guest is as promised.
+const NOTHING_COMPARED: u8 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -270,6 +276,21 @@ mod tests {
         partly.waive(&waivers("avx*"));
         assert_eq!((partly.status, partly.changes.len()), (Status::Fail, 1));
         assert_eq!(partly.waivers, ["known".to_owned()].into());
+    }
+
+    #[test]
+    fn a_run_that_compared_nothing_is_no_success() {
+        let status = |statuses: &[Status]| {
+            let rows = statuses
+                .iter()
+                .map(|status| row("tcg/qemu-11.1/-/max", *status));
+            let rows: Vec<Row> = rows.collect();
+            exit_status(&rows)
+        };
+        assert_eq!(status(&[]), 3);
+        assert_eq!(status(&[Status::Skip, Status::Skip]), 3);
+        assert_eq!(status(&[Status::Skip, Status::Pass]), 0);
+        assert_eq!(status(&[Status::Fail, Status::Skip]), 1);
     }
 
     #[test]

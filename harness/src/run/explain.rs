@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::engine::Engine;
+use crate::case::flags::{flags, model};
 use crate::case::{Case, Starter};
 use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::table::Field;
 use crate::cpuid::table::Table;
 use crate::evidence::Evidence as Layers;
-use crate::explain::flags::{flags, model};
 use crate::explain::host::owner;
 use crate::explain::{Claim, Evidence, State};
 use crate::lanes::Broken;

@@ -1,11 +1,17 @@
 //! Options that select among the planned cases.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
-use cpuid_fidelity::case::trial::Filter;
+use cpuid_fidelity::case::trial::{Filter, Trial};
 use cpuid_fidelity::case::{Accelerator, Lane};
 use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::lanes::Registry;
+use cpuid_fidelity::plan::Inventory;
+use cpuid_fidelity::util::near::near;
+
+use super::qemu::nearest;
 
 /// Which of the planned cases.
 #[derive(Clone, Debug, Args)]
@@ -62,6 +68,34 @@ impl Choice {
             models: self.models.clone(),
             accelerator: accel,
             kernel_parameters: append.map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl Choice {
+    /// Refuses names that no QEMU, and no planned case, has: they are mistyped.
+    ///
+    /// # Errors
+    /// The first of them, with the nearest names.
+    pub fn known(&self, inventory: &Inventory, planned: &[Trial]) -> anyhow::Result<()> {
+        let offers = || inventory.qemus.iter().map(|qemu| &qemu.offers);
+        let cases = || planned.iter().flat_map(|trial| &trial.cases);
+        let models = offers().flat_map(|offers| offers.model_names());
+        let models = models.chain(cases().map(|case| case.cpu.as_str()));
+        refuse_unknown("CPU model", &self.models, &models.collect())?;
+        let machines = offers().flat_map(|offers| offers.machine_names());
+        let machines = machines.chain(cases().map(|case| case.machine.as_str()));
+        refuse_unknown("machine type", &self.machines, &machines.collect())
+    }
+}
+
+fn refuse_unknown(what: &str, globs: &[Glob], names: &BTreeSet<&str>) -> anyhow::Result<()> {
+    let known = |glob: &Glob| names.iter().any(|name| glob.fits(name));
+    match globs.iter().find(|glob| !known(glob)) {
+        None => Ok(()),
+        Some(glob) => {
+            let near = near(glob.as_str(), names.iter().copied());
+            anyhow::bail!("no {what} matches “{}”{}", glob.as_str(), nearest(&near))
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use cpuid_fidelity::case::Qemu;
+use cpuid_fidelity::case::flags::model;
 use cpuid_fidelity::case::guest::HOST_MODEL;
-use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::plan::{Inventory, inventory};
 use cpuid_fidelity::util::near::near;
 

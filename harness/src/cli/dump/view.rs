@@ -1,7 +1,7 @@
 //! `dump --view qemu|kvm`: what QEMU says of a CPU, and what KVM supports.
 
+use cpuid_fidelity::case::flags::model;
 use cpuid_fidelity::case::{Case, Starter};
-use cpuid_fidelity::explain::flags::model;
 use cpuid_fidelity::lanes::lab::kvm_lines;
 use cpuid_fidelity::report::view::{object, text};
 use cpuid_fidelity::run::Engine;

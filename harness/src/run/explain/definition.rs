@@ -8,7 +8,7 @@ use serde_json::json;
 use super::at::At;
 use super::{Gatherer, NO_MSRS, OPEN};
 use crate::case::Case;
-use crate::explain::flags::{Flag, flags, model, without};
+use crate::case::flags::{Flag, flags, model, without};
 use crate::explain::host::owner;
 use crate::explain::{Claim, State};
 use crate::lanes::Observed;
