@@ -1,9 +1,11 @@
 //! The parts of an `-smp` argument, as QEMU completes them.
 
+use serde::{Deserialize, Serialize};
+
 use super::topology::Topology;
 
 /// How many of each a machine has. `None` where the argument leaves it to the machine type ([`Prefer`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     /// Sockets of the machine.
     pub sockets: Option<u32>,

@@ -6,7 +6,8 @@
 //! [`mod@dependencies`], [`mod@components`], [`mod@leaves`], [`mod@geometry`], [`mod@msr_values`]. [`self_consistency`] is what needs nothing
 //! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
 //! which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10, [`libvirt_live`] and
-//! [`libvirt_map`] are check 11. [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
+//! [`libvirt_map`] are check 11. [`mod@promise`] compares a guest with its model's reviewed definition.
+//! [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
 //!
 //! [`groups`] are the files of machine types, [`releases`] those of pairs of releases, and [`waivers`] says which findings are
 //! accepted. Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
@@ -39,6 +40,7 @@ mod names;
 pub mod place;
 mod place_text;
 mod placement;
+pub mod promise;
 pub mod registry;
 pub mod releases;
 pub mod rules_of_cpuid;

@@ -122,6 +122,8 @@ names! {
         MsrValues = "msr-values",
         /// A feature MSR can be read exactly where CPUID announces it.
         Msrs = "msrs",
+        /// The guest has what its model's reviewed definition has, but for what is reported as filtered.
+        Promise = "promise",
         /// Topology leaves agree with `-smp` and with one another.
         Topology = "topology",
         /// `unavailable-features` of `query-cpu-definitions` are what was filtered.

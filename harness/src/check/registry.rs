@@ -6,12 +6,15 @@ use super::identity::identity;
 use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
+use super::promise::promise;
 use super::smp::{Asked, as_asked};
+use super::topology::topology;
 use super::user_space::user_space_and_agent;
+use super::vendor::vendor;
 use super::{host_cpus, libvirt_live, rules_of_cpuid, self_consistency};
 use crate::case::guest::{HOST, SUPPORTED};
 use crate::case::{Accelerator, Starter};
-use crate::cpuid::{LinuxRules, Table};
+use crate::cpuid::{Dump, LinuxRules, Table};
 use crate::evidence::Evidence;
 
 /// The tables that rules are about.
@@ -27,10 +30,11 @@ pub struct Rules<'a> {
 type Rule = fn(&Evidence, Rules<'_>) -> Vec<Finding>;
 
 /// Every rule over one case, in the order of reports.
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     of_qemu,
     of_smp,
     of_identity,
+    of_the_promise,
     of_the_guest_itself,
     of_the_architecture,
     of_a_given_table,
@@ -78,7 +82,25 @@ fn of_smp(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
 
 /// Whose CPU the guest shows, and whose was promised.
 fn of_identity(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    if is_compared_whole(evidence) {
+        return Vec::new();
+    }
     identity(evidence, rules.table)
+}
+
+/// The features of the model's reviewed definition.
+fn of_the_promise(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    if is_compared_whole(evidence) {
+        return Vec::new();
+    }
+    promise(evidence, rules.table)
+}
+
+/// Whether the guest is compared whole with its model's definition, as an expectation: a model as it is, with forced features.
+fn is_compared_whole(evidence: &Evidence) -> bool {
+    let case = &evidence.case;
+    let plain = !case.cpu.contains(',') && case.smp == "1";
+    plain && case.run_as.forced_features
 }
 
 /// The guest's CPUID and MSRs against its vendor's manual and themselves. A table that QEMU did not choose need not agree with
@@ -167,6 +189,28 @@ fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     }
     changes
 }
+
+/// Everything in which a dump of an unknown guest, or of a host, contradicts the architecture and itself.
+pub fn of_dump(dump: &Dump, table: &Table) -> Vec<Finding> {
+    let tcg = dump.boot_processor().is_some_and(|boot| {
+        let leaf = boot.cpuid(HYPERVISOR, 0);
+        leaf.is_some_and(|regs| regs[1..] == TCG)
+    });
+    let (accelerator, layer) = if tcg {
+        (Accelerator::Tcg, Layer::Qemu)
+    } else {
+        (Accelerator::Kvm, Layer::Unknown)
+    };
+    let mut findings = rules_of_cpuid::all(dump, accelerator, table);
+    findings.extend(topology(dump, None, layer.clone(), table));
+    findings.extend(vendor(dump, layer, table));
+    findings
+}
+
+/// The first leaf of hypervisors.
+const HYPERVISOR: u32 = 0x4000_0000;
+/// `TCGTCGTCGTCG` in EBX, ECX and EDX of that leaf (cpu_x86_cpuid in QEMU's target/i386/cpu.c).
+const TCG: [u32; 3] = [0x5447_4354, 0x4354_4743, 0x4743_5447];
 
 /// Everything that the layers of a record contradict one another in.
 ///

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::bisect::Bisect;
 use super::catalogue::Catalogue;
+use super::check::Check;
 use super::common::global::Global;
 use super::context::Context;
 use super::diff::Diff;
@@ -21,8 +22,8 @@ use super::report::Report;
 use super::run::Run;
 use super::show::Show;
 use super::{
-    bisect, catalogue, diff, domain, dump, explain, lab, libvirt, list, merge, migrate, nightly,
-    record, report, run as run_verb, show,
+    bisect, catalogue, check as check_verb, diff, domain, dump, explain, lab, libvirt, list, merge,
+    migrate, nightly, record, report, run as run_verb, show,
 };
 
 /// Does the guest really see the CPU it was promised?
@@ -44,6 +45,8 @@ pub enum Verb {
     Run(Run),
     /// Tell the planned cases, a line each
     List(List),
+    /// Judge one guest, or a file with what one showed, by every check whose inputs are there
+    Check(Check),
     /// Show what one guest sees
     Dump(Dump),
     /// Tell where a feature is at each layer, which layer dropped it, and why
@@ -80,6 +83,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     match &arguments.verb {
         Verb::Run(run) => run_verb::run(&context()?, run),
         Verb::List(list) => list::run(&context()?, list),
+        Verb::Check(check) => check_verb::run(&context()?, check),
         Verb::Dump(dump) => dump::run(&context()?, dump),
         Verb::Explain(explain) => explain::run(&context()?, explain),
         Verb::Lab(lab) => lab::run(&context()?, lab),

@@ -4,6 +4,7 @@
 mod arguments;
 mod bisect;
 mod catalogue;
+mod check;
 mod common;
 mod compat;
 mod context;

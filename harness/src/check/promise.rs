@@ -1,0 +1,187 @@
+//! What the model's reviewed definition has the guest has, unless a flag turned it off or QEMU reports that it filtered it.
+//!
+//! Every other check compares what one QEMU says with what the same QEMU does; a QEMU that silently leaves a feature out of a model
+//! (a patch, a `-global`, a wrong compat property) agrees with itself. Only what people reviewed tells.
+//!
+//! Under KVM QEMU turns features off by default (`kvm_default_props` in target/i386/kvm/kvm-cpu.c); a feature that is turned off takes
+//! those along that need it (`feature_dependencies` and `x86_cpu_expand_features` in target/i386/cpu.c); `level` and `xlevel`
+//! hide the leaves past them.
+
+use std::collections::BTreeSet;
+
+use fidelity_protocol::frame::Phase;
+
+use super::dependencies::ROWS;
+use super::finding::{CheckId, Finding, Kind, Layer};
+use super::place::Place;
+use super::view::{Rule, View, own_subleaf};
+use crate::case::flags::{Flag, flags, number};
+use crate::cpuid::answers::Key;
+use crate::cpuid::bit::Bit;
+use crate::cpuid::dump::Dump;
+use crate::cpuid::parse::parse_masked;
+use crate::cpuid::table::{Field, Format, Space, Table};
+use crate::evidence::qemu::Word;
+use crate::evidence::{Evidence, Promised};
+
+/// Features that QEMU turns off under KVM unless a flag asks for them.
+const OFF_UNDER_KVM: [&str; 3] = ["acpi", "monitor", "svm"];
+
+/// Properties that say how far a range of leaves goes, and the range's first leaf.
+const LIMITS: [(&str, u32); 3] = [
+    ("level", 0),
+    ("xlevel", 0x8000_0000),
+    ("xlevel2", 0xC000_0000),
+];
+
+/// Features that were promised and silently left out. Nothing where no definition was reviewed, or where nobody says what was filtered.
+pub fn promise(evidence: &Evidence, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Promise,
+        layer: Layer::Qemu,
+        table,
+    };
+    let (Some(promised), Some(filtered)) = (&evidence.promised, filtered(evidence)) else {
+        return Vec::new();
+    };
+    let Some(definition) = definition(promised) else {
+        return Vec::new();
+    };
+    let guest = evidence.bare_metal.as_ref().unwrap_or(&evidence.guest);
+    let (Some(wanted), Some(seen)) = (view(&definition, table), view(guest, table)) else {
+        return Vec::new();
+    };
+    let off = Off::of_case(evidence, table);
+    let lost = table.fields().iter().filter(|field| {
+        let named = field.qemu.is_some() && field.format == Format::Flag;
+        named
+            && field.space == Space::Cpuid
+            && wanted.has(&field.name)
+            && !(seen.has(&field.name) && given(evidence, field))
+            && !off.explains(field)
+            && !filtered.contains(&bit(field))
+    });
+    let finding = |field: &Field| {
+        let release = promised.nearest.as_deref();
+        let source = &promised.source;
+        let expected = format!("set by {source}");
+        let finding = rule.finding(Kind::Lost, &field.name, expected, "clear, and not filtered");
+        Finding {
+            nearest: release.map(str::to_owned),
+            ..finding.at(Place::of_field(field, own_subleaf(field)))
+        }
+    };
+    lost.map(finding).collect()
+}
+
+/// The bits that QEMU reports as filtered; `None` where it was not asked. Nothing is filtered of features that are forced.
+fn filtered(evidence: &Evidence) -> Option<BTreeSet<Bit>> {
+    if evidence.case.run_as.forced_features {
+        return Some(BTreeSet::new());
+    }
+    let qemu = evidence.qemu.as_ref()?;
+    Some(qemu.filtered_bits().collect())
+}
+
+/// Whether QEMU gives the feature, as far as it reports that: some KVMs add bits of the host to what QEMU gives.
+fn given(evidence: &Evidence, field: &Field) -> bool {
+    let word = Word {
+        key: bit(field).key,
+        register: field.register,
+    };
+    let words = evidence.qemu.as_ref().map(|qemu| &qemu.words);
+    let value = words.and_then(|words| words.get(&word));
+    value.is_none_or(|value| value >> field.low & 1 == 1)
+}
+
+fn definition(promised: &Promised) -> Option<Dump> {
+    let lines: Vec<String> = promised.lines.iter().map(ToString::to_string).collect();
+    parse_masked(&lines.join("\n")).ok()
+}
+
+fn view<'a>(dump: &'a Dump, table: &'a Table) -> Option<View<'a>> {
+    View::of_phase(dump.boot_processor()?, Phase::Reset, table)
+}
+
+fn bit(field: &Field) -> Bit {
+    Bit {
+        key: Key::new(field.leaf, own_subleaf(field)),
+        register: field.register,
+        bit: field.low,
+    }
+}
+
+/// Features without which QEMU gives nothing of a leaf (`feature_dependencies`).
+const LEAVES: [(&str, u32); 4] = [
+    ("svm", 0x8000_000A),
+    ("intel-pt", 0x14),
+    ("sgx", 0x12),
+    ("avx10", 0x24),
+];
+
+/// What the `-cpu` argument and QEMU's defaults turn off.
+struct Off<'a> {
+    features: BTreeSet<&'a str>,
+    /// First and last leaf of ranges that end early.
+    limits: Vec<(u32, u32)>,
+}
+
+impl<'a> Off<'a> {
+    fn of_case(evidence: &Evidence, table: &'a Table) -> Off<'a> {
+        let libvirt = evidence.libvirt.as_ref();
+        let cpu = libvirt.and_then(|layer| layer.cpu_argument());
+        let cpu = cpu.unwrap_or(&evidence.case.cpu);
+        let flags = flags(cpu);
+        let mut features: BTreeSet<&str> = BTreeSet::new();
+        if evidence.case.uses_kvm() {
+            features.extend(OFF_UNDER_KVM);
+        }
+        for Flag { name, on, .. } in &flags {
+            let Some(field) = table.named(name) else {
+                continue;
+            };
+            if *on {
+                features.remove(field.name.as_str());
+            } else {
+                features.insert(&field.name);
+            }
+        }
+        let limits = LIMITS.iter().filter_map(|(name, first)| {
+            let last = u32::try_from(number(cpu, name)?).ok()?;
+            Some((*first, last))
+        });
+        Off {
+            features: with_dependents(features),
+            limits: limits.collect(),
+        }
+    }
+
+    fn explains(&self, field: &Field) -> bool {
+        let of_leaf =
+            |(name, leaf): &(&str, u32)| field.leaf == *leaf && self.features.contains(name);
+        if LEAVES.iter().any(of_leaf) {
+            return true;
+        }
+        let past =
+            |(first, last): &(u32, u32)| field.leaf >> 28 == first >> 28 && field.leaf > *last;
+        self.features.contains(field.name.as_str()) || self.limits.iter().any(past)
+    }
+}
+
+/// The features, and all that need one of them.
+fn with_dependents(mut off: BTreeSet<&str>) -> BTreeSet<&str> {
+    loop {
+        let needing = ROWS
+            .iter()
+            .filter(|row| row.needs.iter().all(|name| off.contains(name)));
+        let more: BTreeSet<&str> = needing.flat_map(|row| row.features).copied().collect();
+        if more.is_subset(&off) {
+            return off;
+        }
+        off.extend(more);
+    }
+}
+
+#[cfg(test)]
+#[path = "promise_tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+//! Any guest that somebody names, judged by every check whose inputs are there.
+
+use std::sync::Arc;
+
+use super::engine::{Engine, Gathered};
+use super::verdict::{LAYER, broken, judged, result};
+use crate::case::{Case, Starter, Subject, Trial};
+use crate::check::{Finding, checked, compare};
+use crate::cpuid::Line;
+use crate::evidence::{Evidence, way};
+use crate::results::{Row, Status, linux::LinuxSeen};
+
+/// A case that was checked.
+#[derive(Debug)]
+pub struct Checked {
+    /// What became of it.
+    pub row: Row,
+    /// What it was compared with beside itself: the file of its model's definition; `None` where nothing was recorded of it.
+    pub promised: Option<String>,
+}
+
+/// Boots the guest of `case`, gathers all its layers and runs every check.
+pub fn check(engine: &Engine, case: &Case) -> Checked {
+    let name = format!(
+        "check/{}/{}/{}/{}",
+        case.lane, case.qemu.label, case.machine, case.cpu
+    );
+    let trial = Trial::single(name, Subject::Layers, Default::default(), case.clone());
+    let Gathered { guest, evidence } = engine.gather(case);
+    if let Some(Err(unseen)) = guest.as_deref() {
+        let row = broken(&trial, case, unseen).ran(unseen.elapsed, &unseen.command);
+        return Checked {
+            row,
+            promised: None,
+        };
+    }
+    let status = if engine.bench.cancelled() {
+        Status::Miss
+    } else {
+        Status::Error
+    };
+    let row = match &evidence {
+        Err(problem) => result(&trial, case, status, &problem.to_string()),
+        Ok(evidence) => match findings(engine, evidence) {
+            Err(lacking) => result(&trial, case, status, &lacking),
+            Ok(changes) => judged(engine, &trial, case, changes),
+        },
+    };
+    let seen = guest.and_then(|guest| Arc::unwrap_or_clone(guest).ok());
+    let row = match (&evidence, seen) {
+        (Ok(evidence), Some(seen)) => Row {
+            linux: evidence.linux_report().as_ref().map(LinuxSeen::from_report),
+            ..row.ran(seen.elapsed, &seen.command)
+        }
+        .through(way(evidence, &engine.bench.store.table)),
+        _ => row,
+    };
+    let promised = evidence.ok().and_then(|evidence| evidence.promised);
+    Checked {
+        row,
+        promised: promised.map(|promised| promised.source),
+    }
+}
+
+/// All that a case's evidence contradicts itself in, and, of a definition without flags, its expectation.
+///
+/// # Errors
+/// A layer that its checks need is missing.
+pub fn findings(engine: &Engine, evidence: &Evidence) -> Result<Vec<Finding>, String> {
+    let mut changes = checked(evidence, engine.rules()).map_err(|lacking| lacking.to_string())?;
+    changes.extend(expected(engine, evidence));
+    Ok(changes)
+}
+
+/// A definition as the model is, compared whole with what was reviewed.
+fn expected(engine: &Engine, evidence: &Evidence) -> Vec<Finding> {
+    let case = &evidence.case;
+    let plain = !case.cpu.contains(',') && case.smp == "1";
+    let whole = plain && case.run_as.forced_features && case.run_as.starter == Starter::Qemu;
+    let Some(promised) = evidence.promised.as_ref().filter(|_| whole) else {
+        return Vec::new();
+    };
+    let store = &engine.bench.store;
+    let lines: Vec<Line> = evidence.guest_lines(&store.table, &store.volatile);
+    let mut changes = compare(&promised.lines, &lines, LAYER);
+    for change in &mut changes {
+        change.nearest.clone_from(&promised.nearest);
+    }
+    changes
+}
