@@ -25,7 +25,7 @@ const USED: [&str; 12] = [
     "forced-features-without-their-state",
     "icelake-client-avx512-without-its-foundation",
     "leaf-4-contradicts-80000006h",
-    "monitor-leaf-without-monitor",
+    "monitor-without-the-size-of-its-line",
     "tcg-state-without-features",
     "tcg-cache-leaves-without-topoext",
     "tcg-signs-40000000h-of-base",
