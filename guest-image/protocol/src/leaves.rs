@@ -37,6 +37,8 @@ pub enum Rule {
     Fixed = 7,
     /// CPUID.0DH: 0, 1, and each component n offered by sub 0's EDX:EAX or sub 1's EDX:ECX.
     Xsave = 8,
+    /// Subleaves 0 and 1, and from 2 on up to and including the first whose EAX AND `mask` is 0.
+    AfterOneUntilEax = 9,
 }
 
 /// A leaf that has subleaves.
@@ -61,7 +63,7 @@ pub const INDEXED: [Indexed; 21] = [
     indexed(0x0D, Rule::Xsave, 0),
     indexed(0x0F, Rule::BitmapEdx, 0),
     indexed(0x10, Rule::BitmapEbx, 0),
-    indexed(0x12, Rule::Fixed, 2),
+    indexed(0x12, Rule::AfterOneUntilEax, 0xF),
     indexed(0x14, Rule::LastInEax, 0),
     indexed(0x17, Rule::LastInEax, 0),
     indexed(0x18, Rule::LastInEax, 0),
