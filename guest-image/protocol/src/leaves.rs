@@ -56,7 +56,7 @@ const fn indexed(leaf: u32, rule: Rule, mask: u32) -> Indexed {
 }
 
 /// Every leaf that has subleaves; all others have subleaf 0 alone. (Intel SDM vol. 2 "CPUID", AMD APM vol. 3 appendix E.)
-pub const INDEXED: [Indexed; 21] = [
+pub const INDEXED: [Indexed; 23] = [
     indexed(0x04, Rule::UntilEax, 0x1F),
     indexed(0x07, Rule::LastInEax, 0),
     indexed(0x0B, Rule::UntilEcx, 0xFF00),
@@ -74,6 +74,8 @@ pub const INDEXED: [Indexed; 21] = [
     indexed(0x20, Rule::LastInEax, 0),
     indexed(0x23, Rule::BitmapEax, 0),
     indexed(0x24, Rule::LastInEax, 0),
+    indexed(0x27, Rule::BitmapEdx, 0),
+    indexed(0x28, Rule::BitmapEbx, 0),
     indexed(0x29, Rule::LastInEax, 0),
     indexed(0x8000_001D, Rule::UntilEax, 0x1F),
     indexed(0x8000_0020, Rule::BitmapEbx, 0),
