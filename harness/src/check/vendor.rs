@@ -144,6 +144,12 @@ pub fn foreign(vendor: &str) -> impl Iterator<Item = &'static str> {
     strange.flat_map(|group| group.features.iter().copied())
 }
 
+/// Every name that a finding of [`vendor`] can have.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let groups = GROUPS.iter();
+    groups.flat_map(|group| group.features.iter().copied())
+}
+
 /// Every feature that the vendor cannot have.
 pub fn vendor(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
     let view = dump
