@@ -106,9 +106,10 @@ impl Store {
             .map_err(|error| StoreError::Table(error.to_string()))?;
         let files = Files::new(&folder);
         // The built-in waivers are about models that this folder need not have.
-        let models = match folder.join(BUILT_IN[2].0).exists() {
-            true => recorded_models(&files),
-            false => BTreeSet::new(),
+        let models = if folder.join(BUILT_IN[2].0).exists() {
+            recorded_models(&files)
+        } else {
+            BTreeSet::new()
         };
         let known = Known {
             table: &table,
