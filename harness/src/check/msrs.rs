@@ -210,6 +210,11 @@ pub fn msrs(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) 
     found.collect()
 }
 
+/// Every name that a finding of [`msrs`] can have.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ANNOUNCED.iter().map(|row| row.name)
+}
+
 fn of_one(vcpu: &Vcpu, accelerator: Accelerator, rule: &Rule<'_>) -> Vec<Finding> {
     let (Some(view), Some(msrs)) = (
         View::of_phase(vcpu, Phase::Reset, rule.table),
