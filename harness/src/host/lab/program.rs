@@ -52,6 +52,16 @@ pub enum ProgramError {
     /// The libraries of a program that a wrapper names cannot be found.
     #[error(transparent)]
     Libraries(#[from] LibrariesError),
+    /// It is a program that starts another one.
+    #[error(
+        "{path} cannot be taken into a lab: it starts {executable}, and what an ELF file names cannot be read; write it as a shell script"
+    )]
+    Opaque {
+        /// The program.
+        path: PathBuf,
+        /// What it starts.
+        executable: PathBuf,
+    },
     /// It is a wrapper that cannot be taken along.
     #[error(transparent)]
     Wrapper(#[from] WrapperError),
@@ -115,12 +125,26 @@ impl Program {
             path: path.to_owned(),
             error,
         })?;
-        if wrapper.programs.contains(&seen.executable) && wrapper.files.is_empty() {
-            // Nothing stands in front of it.
-            return Ok(seen.program);
+        if stands_behind(&wrapper, &whole, &seen.executable)? {
+            seen.behind(wrapper, &whole, deadline, cancel)
+        } else {
+            Ok(seen.program)
         }
-        seen.behind(wrapper, &whole, deadline, cancel)
     }
+}
+
+/// Whether a script at `path` stands in front of the QEMU that runs.
+fn stands_behind(wrapper: &Wrapper, path: &Path, executable: &Path) -> Result<bool, ProgramError> {
+    if !wrapper.files.is_empty() {
+        return Ok(true);
+    }
+    if wrapper.programs.contains(executable) {
+        return Ok(false);
+    }
+    Err(ProgramError::Opaque {
+        path: path.to_owned(),
+        executable: executable.to_owned(),
+    })
 }
 
 /// What the loader of this host reads to find libraries: glibc's, musl's.
@@ -364,6 +388,19 @@ mod tests {
         };
         assert!(has("libc.so"), "{program:?}");
         assert!(has("ld-linux"), "{program:?}");
+    }
+
+    #[test]
+    fn a_program_that_starts_another_one_is_refused() {
+        let shell = Path::new("/bin/sh");
+        let wrapper = Wrapper::read(shell).expect("a program");
+        let real = shell.canonicalize().expect("a path");
+        assert!(!stands_behind(&wrapper, shell, &real).expect("a QEMU"));
+        let error = stands_behind(&wrapper, shell, Path::new("/opt/qemu")).expect_err("an error");
+        assert_eq!(
+            error.to_string(),
+            "/bin/sh cannot be taken into a lab: it starts /opt/qemu, and what an ELF file names cannot be read; write it as a shell script"
+        );
     }
 
     #[test]

@@ -163,20 +163,21 @@ impl Wrapper {
         if !Path::new(interpreter).is_absolute() || !Path::new(interpreter).is_file() {
             return Err(none(interpreter));
         }
-        self.file(script, Path::new(interpreter))?;
         let mut name = interpreter.rsplit('/').next().unwrap_or(interpreter);
+        let mut started = vec![PathBuf::from(interpreter)];
         if name == "env" {
             name = parts.next().unwrap_or("");
-            let found = in_path(name).ok_or_else(|| none(name))?;
-            self.file(script, &found)?;
+            started.push(in_path(name).ok_or_else(|| none(name))?);
         }
-        if SHELLS.contains(&name) {
-            return Ok(());
+        if !SHELLS.contains(&name) {
+            return Err(WrapperError::NoShell {
+                script: script.to_owned(),
+                interpreter: name.to_owned(),
+            });
         }
-        Err(WrapperError::NoShell {
-            script: script.to_owned(),
-            interpreter: name.to_owned(),
-        })
+        started
+            .iter()
+            .try_for_each(|program| self.file(script, program))
     }
 
     /// What the token `name` of a script stands for: a path, a program in PATH, or nothing that is a file. An argument that
