@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use cpuid_fidelity::case::{Accelerator, Lane};
+use cpuid_fidelity::case::parts::Prefer;
+use cpuid_fidelity::case::{Accelerator, Lane, Topology};
+use cpuid_fidelity::check::smp::{Asked, as_asked};
 use cpuid_fidelity::check::{CheckId, Finding, Kind, Layer, Rules, compare, self_consistency};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
@@ -154,9 +156,20 @@ fn consistency(
     record: &Dump,
     smp: &str,
 ) -> anyhow::Result<Vec<Tally>> {
-    let smp = smp.parse().map_err(anyhow::Error::msg)?;
-    let findings =
-        |dump: &Dump| self_consistency::all(dump, Lane::TCG.run_as(), &smp, &tables.names);
+    let smp: Topology = smp.parse().map_err(anyhow::Error::msg)?;
+    let asked = Asked {
+        vcpus: smp.vcpus(),
+        parts: smp.parts_on(Prefer::Cores),
+    };
+    let findings = |dump: &Dump| {
+        let mut changes = as_asked(dump, asked, &Layer::Qemu, &tables.names);
+        changes.extend(self_consistency::all(
+            dump,
+            Lane::TCG.run_as(),
+            &tables.names,
+        ));
+        changes
+    };
     let suite = |check, mutants| {
         Suite {
             check,

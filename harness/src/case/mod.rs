@@ -1,5 +1,6 @@
 //! A case: one guest, and everything that decides what it shows.
 
+pub mod cpu_argument;
 #[cfg(test)]
 pub mod fixture;
 pub mod flags;

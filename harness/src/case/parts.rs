@@ -1,10 +1,11 @@
 //! The parts of an `-smp` argument, as QEMU completes them.
 
+use serde::{Deserialize, Serialize};
+
 use super::topology::Topology;
 
-/// How many of each a machine has. `None` where the argument leaves it to the machine type: 6.2 prefers cores to sockets, older
-/// ones sockets to cores (machine_parse_smp_config in hw/core/machine-smp.c).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many of each a machine has. `None` where the argument leaves it to the machine type ([`Prefer`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     /// Sockets of the machine.
     pub sockets: Option<u32>,
@@ -19,17 +20,56 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Logical processors of a socket.
-    pub fn per_package(&self) -> Option<u32> {
-        Some(self.dies * self.modules * self.cores? * self.threads)
+    /// Logical processors of the first `depth` of thread, core, module and die, and the bits that their ids take
+    /// (x86_apicid_pkg_offset in include/hw/i386/topology.h).
+    pub fn within(&self, depth: usize) -> Option<(u32, u32)> {
+        let parts = [self.threads, self.cores?, self.modules, self.dies];
+        let inner = parts.get(..depth)?.iter();
+        Some(inner.fold((1, 0), |(count, bits), part| {
+            (count * part, bits + width(*part))
+        }))
     }
 
-    /// Width of the APIC id below the core, and below the package (x86_apicid_pkg_offset in include/hw/i386/topology.h).
-    pub fn widths(&self) -> Option<(u32, u32)> {
-        let parts = [self.threads, self.cores?, self.modules, self.dies];
-        let total = parts.into_iter().map(width).sum();
-        Some((width(self.threads), total))
+    /// Logical processors of a socket.
+    pub fn per_package(&self) -> Option<u32> {
+        Some(self.within(4)?.0)
     }
+
+    /// Width of the APIC id below the core, and below the package.
+    pub fn widths(&self) -> Option<(u32, u32)> {
+        Some((self.within(1)?.1, self.within(4)?.1))
+    }
+}
+
+/// What a machine type makes of vCPUs that `-smp` places nowhere: cores since 6.2, sockets before (machine_parse_smp_config in
+/// hw/core/machine-smp.c, `prefer_sockets` in hw/i386/pc.c), sockets in libvirt (qemuBuildSmpCommandLine in src/qemu/qemu_command.c).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefer {
+    /// One socket.
+    Cores,
+    /// One core a socket.
+    Sockets,
+}
+
+impl Prefer {
+    /// Of a machine type of this QEMU: a name without a version, as `q35`, is the newest one.
+    pub fn of_machine(machine: &str, qemu: &str) -> Prefer {
+        let name = machine.split(',').next().unwrap_or(machine);
+        let version = name.rsplit('-').next().and_then(version);
+        let own = version.or_else(|| self::version(qemu)).unwrap_or((0, 0));
+        if own >= (6, 2) {
+            Prefer::Cores
+        } else {
+            Prefer::Sockets
+        }
+    }
+}
+
+/// `(8, 2)` of `8.2` and of `8.2.1`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let (major, rest) = text.split_once('.')?;
+    let minor = rest.split('.').next()?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Bits that number `count` things.
@@ -38,11 +78,31 @@ pub fn width(count: u32) -> u32 {
 }
 
 impl Topology {
+    /// The parts that the argument makes on a machine that fills the rest in so; `None` as in [`Topology::parts`].
+    pub fn parts_on(&self, prefer: Prefer) -> Option<Parts> {
+        let parts = self.parts()?;
+        let (None, None) = (parts.sockets, parts.cores) else {
+            return Some(parts);
+        };
+        let rest = self.room() / (parts.dies * parts.modules * parts.threads);
+        let rest = Some(rest).filter(|count| *count > 0)?;
+        let (sockets, cores) = match prefer {
+            Prefer::Cores => (1, rest),
+            Prefer::Sockets => (rest, 1),
+        };
+        Some(Parts {
+            sockets: Some(sockets),
+            cores: Some(cores),
+            ..parts
+        })
+    }
+
     /// What the argument says of the machine's parts; `None` where it gives a part no x86 machine has, or none at all.
     pub fn parts(&self) -> Option<Parts> {
-        let mut given = [None; 7];
-        const NAMES: [&str; 7] = [
-            "cpus", "maxcpus", "sockets", "dies", "modules", "cores", "threads",
+        let mut given = [None; 10];
+        const NAMES: [&str; 10] = [
+            "cpus", "maxcpus", "sockets", "dies", "modules", "cores", "threads", "clusters",
+            "books", "drawers",
         ];
         for (index, part) in self.as_str().split(',').enumerate() {
             let (name, count) = part.split_once('=').unwrap_or(("cpus", part));
@@ -52,7 +112,20 @@ impl Topology {
             }
             given[named?] = Some(count.parse::<u32>().ok().filter(|count| *count > 0)?);
         }
-        let [cpus, max, sockets, dies, modules, cores, threads] = given;
+        let [
+            cpus,
+            max,
+            sockets,
+            dies,
+            modules,
+            cores,
+            threads,
+            foreign @ ..,
+        ] = given;
+        // Of what no x86 machine has there may be one (smp_props in hw/core/machine-smp.c).
+        if foreign.iter().flatten().any(|count| *count > 1) {
+            return None;
+        }
         let (dies, modules) = (dies.unwrap_or(1), modules.unwrap_or(1));
         let total = max.or(cpus)?;
         let rest = |known: u32| Some(total / (known * dies * modules)).filter(|count| *count > 0);
@@ -112,9 +185,36 @@ mod tests {
             ("8,dies=2,cores=2,threads=2", "1 × 2 × 1 × 2 × 2"),
             ("2,maxcpus=8,cores=4", "2 × 1 × 1 × 4 × 1"),
             ("4,clusters=2", "unknown"),
+            ("4,clusters=1", "? × 1 × 1 × ? × 1"),
             ("4,cores=0", "unknown"),
         ] {
             assert_eq!(describe(argument), expected, "{argument}");
+        }
+    }
+
+    #[test]
+    fn what_an_argument_leaves_out_is_filled_in_by_the_machine_type() {
+        let on = |argument: &str, machine: &str, qemu: &str| {
+            let smp: Topology = argument.parse().expect("a topology");
+            let parts = smp
+                .parts_on(Prefer::of_machine(machine, qemu))
+                .expect("parts");
+            (parts.sockets, parts.cores)
+        };
+        for (argument, machine, qemu, expected) in [
+            ("4", "pc-q35-8.2", "10.0.2", (1, 4)),
+            ("4", "pc-q35-6.1,smm=off", "10.0.2", (4, 1)),
+            ("4", "q35", "10.0.2", (1, 4)),
+            ("4", "pc", "5.2.0", (4, 1)),
+            ("2,maxcpus=6,dies=2", "q35", "11.1.0", (1, 3)),
+            ("4,cores=2", "pc-q35-6.1", "11.1.0", (2, 2)),
+        ] {
+            let expected = (Some(expected.0), Some(expected.1));
+            assert_eq!(
+                on(argument, machine, qemu),
+                expected,
+                "{argument} {machine}"
+            );
         }
     }
 

@@ -25,6 +25,15 @@ impl Topology {
         Self::count(&self.0).unwrap_or(1)
     }
 
+    /// vCPUs that there is room for.
+    pub fn room(&self) -> u32 {
+        let mut parts = self.0.split(',');
+        let given = parts.find_map(|part| part.strip_prefix("maxcpus="));
+        given
+            .and_then(|count| count.parse().ok())
+            .unwrap_or_else(|| self.vcpus())
+    }
+
     /// The argument as QEMU takes it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -76,6 +85,14 @@ mod tests {
         ] {
             let topology: Topology = argument.parse().expect("a topology");
             assert_eq!(topology.vcpus(), count, "{argument}");
+        }
+    }
+
+    #[test]
+    fn room_is_what_runs_where_there_is_no_more() {
+        for (argument, room) in [("4", 4), ("2,maxcpus=6", 6)] {
+            let topology: Topology = argument.parse().expect("a topology");
+            assert_eq!(topology.room(), room, "{argument}");
         }
     }
 

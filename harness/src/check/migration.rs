@@ -11,6 +11,7 @@ use fidelity_protocol::leaves::MARKS;
 
 use super::compare::compare;
 use super::finding::{CheckId, Finding, Layer};
+use super::smp::{Asked, as_asked};
 use super::vcpus::vcpus;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::line::Line;
@@ -58,6 +59,27 @@ fn settled(vcpu: &Vcpu) -> Vcpu {
 /// What is different on the destination.
 pub fn migrated(before: &[Line], after: &[Line]) -> Vec<Finding> {
     found_by(&CheckId::Migration, compare(before, after, LAYER))
+}
+
+/// Where a side's vCPUs are not those that `-smp` asks for. Each side makes CPUID anew, so each can break it.
+pub fn asked_for(dump: &Dump, asked: Asked, side: &str, table: &Table) -> Vec<Finding> {
+    let settled = Dump {
+        vcpus: dump.vcpus.iter().map(settled).collect(),
+        ..dump.clone()
+    };
+    // A vCPU that came through the stream was marked, and keeps the control state that the source offered.
+    let mut twins = unmarked(&settled);
+    let phases = twins.vcpus.iter_mut();
+    for phase in phases.flat_map(|vcpu| vcpu.phases.values_mut()) {
+        phase.control.clear();
+        phase.msrs.clear();
+    }
+    let on_side = |finding: Finding| Finding {
+        actual: format!("{} {side}", finding.actual),
+        ..finding
+    };
+    let findings = as_asked(&twins, asked, &LAYER, table).into_iter();
+    findings.map(on_side).collect()
 }
 
 /// In what a guest that was reset on the destination differs from one that was started there, `fresh`.
@@ -126,6 +148,7 @@ fn found_by(check: &CheckId, findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Topology;
     use crate::check::fixture::{Row, answer, control, dump, sentences, table, vcpu, vendor};
 
     const ECX: u32 = 1 << 26 | 1 << 22;
@@ -272,6 +295,41 @@ mod tests {
         assert_eq!(
             sentences(&found),
             ["migration-hot-plug: changed vcpus : 2; 1"]
+        );
+    }
+
+    #[test]
+    fn vcpus_that_smp_did_not_ask_for_are_found_on_each_side() {
+        let topology: Topology = "2,sockets=1,cores=2,threads=1".parse().expect("a topology");
+        let asked = Asked {
+            vcpus: 2,
+            parts: topology.parts(),
+        };
+        let rows = |id: u32| {
+            [
+                vendor(0xB, "GenuineIntel"),
+                (1, 0, [0x50654, id << 24 | 2 << 16, 0, 1 << 28]),
+                (0xB, 0, [0, 1, 0x100, id]),
+                (0xB, 1, [1, 2, 0x201, id]),
+            ]
+        };
+        let found = |side, ids: [u32; 2]| {
+            let settled = ids.map(|id| {
+                let mut vcpu = vcpu(id, &[]);
+                vcpu.phases.clear();
+                answer(&mut vcpu, Phase::Enabled, &rows(id));
+                vcpu
+            });
+            sentences(&asked_for(&dump(settled.into()), asked, side, &table()))
+        };
+        assert_eq!(found("on the source", [0, 1]), Vec::<String>::new());
+        let socket = "vcpu1: an APIC id of a socket below 1; socket 1, APIC id 2";
+        assert_eq!(
+            found("on the destination", [0, 2]),
+            [
+                format!("topology: changed apic-id {socket} on the destination"),
+                "topology: changed packages : 1 packages; 2 packages on the destination".to_owned(),
+            ]
         );
     }
 

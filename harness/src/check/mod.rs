@@ -1,9 +1,10 @@
 //! Expected × actual → findings. No I/O: everything a check needs is in its arguments.
 //!
 //! [`finding`] is what a check finds and [`place`] where. [`compare`] is check 1, and how most others find a difference. [`agreement`]
-//! is checks 2 and 3. [`rules_of_cpuid`] are the rules of the architecture: [`mod@dependencies`], [`mod@components`], [`mod@leaves`],
-//! [`mod@geometry`], [`mod@msr_values`]. [`self_consistency`] is what needs nothing but one dump: checks 4 ([`vcpus`], [`topology`]), 5 ([`limits`],
-//! [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
+//! is checks 2 and 3. [`smp`] is check 4, vCPUs and their topology ([`vcpus`], [`topology`], `placement`), and [`mod@identity`]
+//! compares whose CPU the guest shows with whose was promised. [`rules_of_cpuid`] are the rules of the architecture:
+//! [`mod@dependencies`], [`mod@components`], [`mod@leaves`], [`mod@geometry`], [`mod@msr_values`]. [`self_consistency`] is what needs nothing
+//! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
 //! which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10, [`libvirt_live`] and
 //! [`libvirt_map`] are check 11. [`mod@promise`] compares a guest with its model's reviewed definition.
 //! [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
@@ -23,6 +24,7 @@ mod fixture;
 pub mod geometry;
 pub mod groups;
 pub mod host_cpus;
+pub mod identity;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
@@ -37,12 +39,14 @@ pub mod msrs;
 mod names;
 pub mod place;
 mod place_text;
+mod placement;
 pub mod promise;
 pub mod registry;
 pub mod releases;
 pub mod rules_of_cpuid;
 mod seen;
 pub mod self_consistency;
+pub mod smp;
 pub mod topology;
 pub mod user_space;
 pub mod vcpus;

@@ -90,6 +90,8 @@ names! {
         HostCpus = "host-cpus",
         /// A case that does not depend on the host shows the same on all hosts.
         HostIndependence = "host-independence",
+        /// The guest's CPU says that it is the one that was promised: vendor, signature, brand string, limits.
+        Identity = "identity",
         /// The guest sees what KVM_SET_CPUID2 was given.
         KvmGiven = "kvm-given",
         /// KVM_GET_CPUID2 gives back what KVM_SET_CPUID2 was given.

@@ -2,16 +2,18 @@
 
 use super::agreement::{Layers, agreement};
 use super::finding::{Finding, Layer};
+use super::identity::identity;
 use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
 use super::promise::promise;
+use super::smp::{Asked, as_asked};
 use super::topology::topology;
 use super::user_space::user_space_and_agent;
 use super::vendor::vendor;
 use super::{host_cpus, libvirt_live, rules_of_cpuid, self_consistency};
 use crate::case::guest::{HOST, SUPPORTED};
-use crate::case::{Accelerator, Starter, Topology};
+use crate::case::{Accelerator, Starter};
 use crate::cpuid::{Dump, LinuxRules, Table};
 use crate::evidence::Evidence;
 
@@ -28,8 +30,10 @@ pub struct Rules<'a> {
 type Rule = fn(&Evidence, Rules<'_>) -> Vec<Finding>;
 
 /// Every rule over one case, in the order of reports.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 11] = [
     of_qemu,
+    of_smp,
+    of_identity,
     of_the_promise,
     of_the_guest_itself,
     of_the_architecture,
@@ -68,24 +72,44 @@ fn of_qemu(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     })
 }
 
-/// The model's reviewed definition. A model as it is, with forced features, is compared whole with it, as an expectation.
+/// The guest's vCPUs and their topology against its `-smp`, which every guest of QEMU's has.
+fn of_smp(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    let asked = Asked::of_case(&evidence.case).filter(|_| !evidence.guest.vcpus.is_empty());
+    asked
+        .map(|asked| as_asked(&evidence.guest, asked, &Layer::Qemu, rules.table))
+        .unwrap_or_default()
+}
+
+/// Whose CPU the guest shows, and whose was promised.
+fn of_identity(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    if is_compared_whole(evidence) {
+        return Vec::new();
+    }
+    identity(evidence, rules.table)
+}
+
+/// The features of the model's reviewed definition.
 fn of_the_promise(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
-    let case = &evidence.case;
-    let plain = !case.cpu.contains(',') && case.smp == "1";
-    if plain && case.run_as.forced_features {
+    if is_compared_whole(evidence) {
         return Vec::new();
     }
     promise(evidence, rules.table)
 }
 
-/// The guest's CPUID and MSRs against its `-smp`, its vendor's manual and themselves. A table that QEMU did not choose need not agree with
+/// Whether the guest is compared whole with its model's definition, as an expectation: a model as it is, with forced features.
+fn is_compared_whole(evidence: &Evidence) -> bool {
+    let case = &evidence.case;
+    let plain = !case.cpu.contains(',') && case.smp == "1";
+    plain && case.run_as.forced_features
+}
+
+/// The guest's CPUID and MSRs against its vendor's manual and themselves. A table that QEMU did not choose need not agree with
 /// itself, what is forced may well contradict itself, and libvirt has no hand in it.
 fn of_the_guest_itself(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
-    let smp: Option<Topology> = evidence.case.smp.parse().ok();
-    let Some(smp) = smp.filter(|_| is_agent_of_qemu(evidence)) else {
+    if !is_agent_of_qemu(evidence) {
         return Vec::new();
-    };
-    self_consistency::all(&evidence.guest, evidence.case.run_as, &smp, rules.table)
+    }
+    self_consistency::all(&evidence.guest, evidence.case.run_as, rules.table)
 }
 
 /// What CPUID and MSRs of any guest of a QEMU contradict in the architecture: forced or filtered, started by libvirt, with a Linux kernel.
@@ -219,9 +243,9 @@ pub fn complete(evidence: &Evidence) -> Result<(), Lacking> {
         if tcg && evidence.definition.is_none() {
             return Err(Lacking("definition"));
         }
-        if case.smp.parse::<Topology>().is_err() {
-            return Err(Lacking("-smp"));
-        }
+    }
+    if case.has_qemu() && Asked::of_case(case).is_none() {
+        return Err(Lacking("-smp"));
     }
     match case.run_as.starter {
         Starter::Libvirt if evidence.libvirt.is_none() => Err(Lacking("libvirt layer")),
@@ -254,6 +278,7 @@ mod tests {
     use crate::case::fixture::qemu;
     use crate::case::{Case, Lane};
     use crate::cpuid::{Dump, Vcpu};
+    use crate::evidence::RecordedCase;
 
     /// Evidence of a guest with one vCPU and no other layer.
     fn bare(lane: Lane, cpu: &str) -> Evidence {
@@ -293,6 +318,61 @@ mod tests {
         ] {
             assert_eq!(lacks(&bare(lane, cpu)), missing, "{lane}");
         }
+    }
+
+    #[test]
+    fn every_lane_with_an_smp_has_its_vcpus_and_topology_checked() {
+        let table = crate::check::fixture::table();
+        let rules = Rules {
+            table: &table,
+            linux: None,
+        };
+        let found = |lane: Lane, smp: &str| {
+            let mut evidence = bare(lane, "EPYC");
+            evidence.case.smp = smp.to_owned();
+            let ids = [0, 1].map(|id| {
+                let rows = [crate::check::fixture::vendor(0xB, "GenuineIntel")];
+                crate::check::fixture::vcpu(id, &rows)
+            });
+            evidence.guest.vcpus = ids.into();
+            crate::check::fixture::sentences(&of_smp(&evidence, rules))
+        };
+        let missing = "vcpus: changed vcpus : 3; 2".to_owned();
+        for lane in [
+            Lane::DEFINITION,
+            Lane::TCG,
+            Lane::KVM,
+            Lane::LIBVIRT,
+            Lane::LINUX,
+        ] {
+            assert_eq!(
+                found(lane, "2,sockets=2,cores=1,threads=1"),
+                Vec::<String>::new(),
+                "{lane}"
+            );
+            assert_eq!(
+                found(lane, "3,sockets=3,cores=1,threads=1"),
+                [missing.clone()],
+                "{lane}"
+            );
+            let socket = "topology: changed apic-id vcpu1: an APIC id of a socket below 1; socket 1, APIC id 1";
+            let single = found(lane, "1,sockets=1,cores=1,threads=1");
+            assert!(single.contains(&socket.to_owned()), "{single:?}");
+        }
+        assert_eq!(found(Lane::KVM_DIRECT, "3"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn libvirt_makes_a_socket_of_each_vcpu() {
+        let asked = |lane| {
+            Asked::of_case(&RecordedCase {
+                smp: "4".into(),
+                ..bare(lane, "EPYC").case
+            })
+        };
+        let sockets = |lane| asked(lane).and_then(|asked| asked.parts?.sockets);
+        assert_eq!(sockets(Lane::LIBVIRT), Some(4));
+        assert_eq!(sockets(Lane::TCG), Some(1));
     }
 
     #[test]

@@ -5,12 +5,10 @@
 //! and vol. 2 "CPUID" leaves 1, 4, 0BH, 1FH; APM vol. 3 appendix E, Fn8000_0008, Fn8000_001D, Fn8000_001E, Fn8000_0026; QEMU's
 //! include/hw/i386/topology.h and encode_topo_cpuid* in target/i386/cpu.c.)
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use fidelity_protocol::frame::Phase;
-
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::Side;
+use super::finding::{CheckId, Finding, Layer};
+use super::placement::placement;
 use super::view::{Rule, View};
 use crate::case::parts::Parts;
 use crate::case::parts::width;
@@ -53,11 +51,13 @@ struct Levels {
 
 /// What every leaf must agree with. Read off leaf 0BH it is what a guest wrote, and any number can be 0 or less than another.
 #[derive(Clone, Copy)]
-struct Shape {
-    threads: u32,
-    per_package: u32,
-    thread_bits: u32,
-    package_bits: u32,
+pub(super) struct Shape {
+    pub threads: u32,
+    pub per_package: u32,
+    pub thread_bits: u32,
+    pub package_bits: u32,
+    /// What `-smp` asks for, where that is known.
+    pub parts: Option<Parts>,
 }
 
 impl Shape {
@@ -68,7 +68,17 @@ impl Shape {
             per_package: parts.per_package()?,
             thread_bits,
             package_bits,
+            parts: Some(*parts),
         })
+    }
+
+    /// How many ids a core, a module, a die and a package take; `None` where `-smp` is not known.
+    fn shared(&self) -> Option<Vec<u32>> {
+        let parts = self.parts?;
+        let ids = (1..=4).map(|depth| Some(1 << parts.within(depth)?.1.min(12)));
+        let mut ids: Vec<u32> = ids.collect::<Option<_>>()?;
+        ids.dedup();
+        Some(ids)
     }
 
     fn of_leaf_b(view: &View<'_>) -> Option<Shape> {
@@ -79,6 +89,7 @@ impl Shape {
             per_package: at("topo-logical-cpus", 1)?,
             thread_bits: at("topo-shift", 0)?,
             package_bits: at("topo-shift", 1)?,
+            parts: None,
         })
     }
 }
@@ -92,7 +103,7 @@ pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table)
     };
     let view = dump
         .boot_processor()
-        .and_then(|boot| View::of_phase(boot, Phase::Reset, table));
+        .and_then(|boot| View::of_vcpu(boot, table));
     let Some(view) = view else {
         return Vec::new();
     };
@@ -104,12 +115,18 @@ pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table)
     for levels in &LEVELS {
         changes.extend(level_list(&view, levels, shape, &rule));
     }
+    // The ends of leaf 1FH are the core and the package of every list.
+    let inner = between(&view, shape, &rule).into_iter();
+    changes.extend(
+        inner
+            .filter(|finding| !changes.contains(finding))
+            .collect::<Vec<_>>(),
+    );
     for caches in CACHES {
         changes.extend(sharing(&view, caches, shape, &rule));
     }
     changes.extend(amd_sizes(&view, shape, &rule));
-    changes.extend(core_ids(dump, shape, &rule));
-    changes.extend(packages(dump, parts, shape, &rule));
+    changes.extend(placement(dump, shape, &rule));
     changes
 }
 
@@ -179,15 +196,43 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, rule: &Rule<'_>) -
         }
     }
     let (threads, package) = (shape.threads, shape.per_package);
-    for (name, level, due) in [
+    let mut ends = vec![
         (levels.shift, 0, shape.thread_bits),
         (levels.count, 0, threads),
         (levels.shift, last, shape.package_bits),
         (levels.count, last, package),
-    ] {
+    ];
+    ends.dedup();
+    for (name, level, due) in ends {
         // A list of the one level that a core has ends there.
         if last > 0 || package == threads {
             changes.extend(rule.unless_equal(name, level, due, Some(at(name, level))));
+        }
+    }
+    changes
+}
+
+/// The levels of leaf 1FH, by type, and how many of thread, core, module and die each holds (SDM vol. 2, "CPUID", leaf 1FH,
+/// ECX\[15:8\]; QEMU makes no tiles).
+const TYPES: [(u32, usize); 4] = [(1, 1), (2, 2), (3, 3), (5, 4)];
+
+/// What lies between core and package in leaf 1FH.
+fn between(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
+    let Some(parts) = shape.parts else {
+        return Vec::new();
+    };
+    let kind = |level: u32| view.at("topo-type-v2", level).filter(|kind| *kind != 0);
+    let mut changes = Vec::new();
+    for (level, kind) in (0..64).map_while(|level| Some((level, kind(level)?))) {
+        let depth = TYPES.iter().find(|(known, _)| *known == kind);
+        let Some((count, bits)) = depth.and_then(|(_, depth)| parts.within(*depth)) else {
+            let expected = "topo-type-v2 1, 2, 3 or 5: thread, core, module, die";
+            let actual = format!("topo-type-v2 = {kind}");
+            changes.push(rule.field_differs("topo-type-v2", level, expected, actual));
+            continue;
+        };
+        for (name, due) in [("topo-shift-v2", bits), ("topo-logical-cpus-v2", count)] {
+            changes.extend(rule.unless_equal(name, level, due, view.at(name, level)));
         }
     }
     changes
@@ -217,12 +262,16 @@ fn sharing(
         let rounded = ids.next_power_of_two();
         if rounded < least || rounded > most {
             let expected = format!("{name} between {} and {}", least - 1, most - 1);
-            changes.push(rule.field_differs(
-                name,
-                index,
-                expected,
-                format!("{name} = {}", ids - 1),
-            ));
+            let actual = format!("{name} = {}", ids - 1);
+            changes.push(rule.field_differs(name, index, expected, actual));
+        } else if let Some(shared) = shape.shared().filter(|shared| !shared.contains(&rounded)) {
+            let ids: Vec<String> = shared.iter().map(|ids| (ids - 1).to_string()).collect();
+            let expected = format!(
+                "{name} of a core, module, die or package: {}",
+                ids.join(", ")
+            );
+            let actual = format!("{name} = {}", rounded - 1);
+            changes.push(rule.field_differs(name, index, expected, actual));
         }
         widest
             .entry(depth)
@@ -254,50 +303,6 @@ fn amd_sizes(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
         ));
     }
     changes
-}
-
-/// Threads of one core have one core id in 0x8000001E, other cores of the node have others.
-fn core_ids(dump: &Dump, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
-    let mut cores: BTreeMap<(u32, u32, u32), u32> = BTreeMap::new();
-    let mut changes = Vec::new();
-    for (index, vcpu) in dump.vcpus.iter().enumerate() {
-        let Some(view) =
-            View::of_phase(vcpu, Phase::Reset, rule.table).filter(|view| view.has("topoext"))
-        else {
-            continue;
-        };
-        let (Some(core_id), Some(node)) = (view.value("core-id"), view.value("node-id")) else {
-            continue;
-        };
-        let core = vcpu.apic_id >> shape.thread_bits;
-        let package = vcpu.apic_id >> shape.package_bits;
-        let first = *cores.entry((package, node, core_id)).or_insert(core);
-        if first != core {
-            let id = first << shape.thread_bits;
-            let expected = "a core id of its own in its node";
-            let actual = format!("core-id = {core_id}, as the core of APIC id {id} has");
-            let change = rule.field_differs("core-id", 0, expected, actual);
-            changes.push(change.on(Side::Vcpu(index)));
-        }
-    }
-    changes
-}
-
-/// The vCPUs fill as many packages as there are sockets for them.
-fn packages(dump: &Dump, parts: Option<&Parts>, shape: Shape, rule: &Rule<'_>) -> Option<Finding> {
-    let vcpus = u32::try_from(dump.vcpus.len()).ok()?;
-    let due = vcpus.div_ceil(shape.per_package.max(1));
-    let seen: BTreeSet<u32> = dump
-        .vcpus
-        .iter()
-        .map(|vcpu| vcpu.apic_id >> shape.package_bits)
-        .collect();
-    let packages = |count| format!("{count} packages");
-    let differ = parts.is_some() && usize::try_from(due) != Ok(seen.len());
-    differ.then(|| {
-        let seen = u32::try_from(seen.len()).unwrap_or(u32::MAX);
-        rule.finding(Kind::Changed, "packages", packages(due), packages(seen))
-    })
 }
 
 #[cfg(test)]

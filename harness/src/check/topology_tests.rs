@@ -70,6 +70,11 @@ fn another_smp_is_found_in_every_leaf() {
             "cores-minus-1",
             "apic-id-size",
             "threads-per-core-minus-1",
+            // vCPUs 1 and 3 are other cores now, 2 and 3 another package.
+            "core-id",
+            "core-id",
+            "node-id",
+            "node-id",
             "core-id",
             "core-id",
         ]
@@ -119,11 +124,74 @@ fn numbers_that_make_no_sense_are_findings_and_no_panic() {
 
 #[test]
 fn two_cores_of_one_id_are_found() {
+    let wrong = [
+        "core-id = 1; core-id = 0",
+        "a core id of its own in its node; core-id = 0, as the core of APIC id 0 has",
+    ];
+    let on = |what: &str| {
+        let place = "CPUID.8000001EH.00H:EBX[7:0]";
+        [2, 3].map(|vcpu| format!("topology: changed core-id vcpu{vcpu} {place}: {what}"))
+    };
     assert_eq!(
         found(SMP, "AuthenticAMD", &[(0x8000_001E, 0, [0, 1 << 8, 0, 0])]),
-        [2, 3].map(|vcpu| format!(
-            "topology: changed core-id vcpu{vcpu} CPUID.8000001EH.00H:EBX[7:0]: \
-             a core id of its own in its node; core-id = 0, as the core of APIC id 0 has"
-        ))
+        wrong.map(on).concat()
+    );
+}
+
+/// Two dies of two cores, in leaf 1FH and in what caches share.
+#[test]
+fn a_level_between_core_and_package_is_compared_with_smp() {
+    let smp = "4,sockets=1,dies=2,cores=2,threads=1";
+    let leaf = |core: [u32; 4], l3: u32| {
+        let mut rows = vec![
+            vendor(0x1F, "GenuineIntel"),
+            (1, 0, [0, 4 << 16, 0, 1 << 28]),
+            (4, 0, [3 << 26 | l3 << 14 | 3 << 5 | 3, 0, 0, 0]),
+            (0x1F, 0, [0, 1, 0x100, 0]),
+            (0x1F, 1, core),
+            (0x1F, 2, [2, 4, 0x502, 0]),
+        ];
+        rows.push((0xB, 0, [0, 1, 0x100, 0]));
+        rows.push((0xB, 1, [2, 4, 0x201, 0]));
+        let parts = smp.parse::<crate::case::Topology>().expect("smp").parts();
+        let dump = dump((0..4).map(|id| vcpu(id, &rows)).collect());
+        sentences(&topology(&dump, parts.as_ref(), Layer::Qemu, &table()))
+    };
+    assert_eq!(leaf([1, 2, 0x201, 0], 1), Vec::<String>::new());
+    assert_eq!(
+        leaf([2, 3, 0x201, 0], 1),
+        [
+            "topology: changed topo-shift-v2 CPUID.1FH.01H:EAX[4:0]: topo-shift-v2 = 1; topo-shift-v2 = 2",
+            "topology: changed topo-logical-cpus-v2 CPUID.1FH.01H:EBX[15:0]: \
+             topo-logical-cpus-v2 = 2; topo-logical-cpus-v2 = 3",
+        ]
+    );
+    assert_eq!(
+        leaf([1, 2, 0x401, 0], 1),
+        ["topology: changed topo-type-v2 CPUID.1FH.01H:ECX[15:8]: \
+             topo-type-v2 1, 2, 3 or 5: thread, core, module, die; topo-type-v2 = 4"]
+    );
+}
+
+#[test]
+fn a_cache_that_is_shared_by_no_level_is_found() {
+    let smp = "8,sockets=1,cores=8,threads=1";
+    let rows = |ids: u32| {
+        let rows = [
+            vendor(0xB, "GenuineIntel"),
+            (1, 0, [0, 8 << 16, 0, 1 << 28]),
+            (4, 0, [7 << 26 | ids << 14 | 3 << 5 | 3, 0, 0, 0]),
+        ];
+        let parts = smp.parse::<crate::case::Topology>().expect("smp").parts();
+        let dump = dump((0..8).map(|id| vcpu(id, &rows)).collect());
+        sentences(&topology(&dump, parts.as_ref(), Layer::Qemu, &table()))
+    };
+    assert_eq!(rows(7), Vec::<String>::new());
+    assert_eq!(
+        rows(3),
+        [
+            "topology: changed cache-sharing-ids CPUID.04H.00H:EAX[25:14]: \
+          cache-sharing-ids of a core, module, die or package: 0, 7; cache-sharing-ids = 3"
+        ]
     );
 }

@@ -103,7 +103,7 @@ fn unique(dump: &Dump, rule: &Rule<'_>) -> Vec<Finding> {
 
 /// Every leaf that names the vCPU names the same.
 fn names_agree(vcpu: &Vcpu, rule: &Rule<'_>) -> Vec<Finding> {
-    let Some(view) = View::of_phase(vcpu, Phase::Reset, rule.table) else {
+    let Some(view) = View::of_vcpu(vcpu, rule.table) else {
         return Vec::new();
     };
     let mut changes = Vec::new();

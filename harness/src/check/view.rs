@@ -25,6 +25,13 @@ impl<'a> View<'a> {
         (!answers.is_empty()).then_some(View { answers, table })
     }
 
+    /// What a vCPU answers before an operating system set anything; where nobody could ask it then, as in a Linux guest and after a
+    /// migration, what it answers later.
+    pub fn of_vcpu(vcpu: &'a Vcpu, table: &'a Table) -> Option<View<'a>> {
+        let earliest = View::of_phase(vcpu, Phase::Reset, table);
+        earliest.or_else(|| View::of_phase(vcpu, Phase::Enabled, table))
+    }
+
     /// What a leaf answered.
     pub fn regs(&self, leaf: u32, subleaf: u32) -> Option<Regs> {
         self.answers.get(&Key::new(leaf, subleaf)).copied()

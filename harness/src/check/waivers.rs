@@ -44,6 +44,9 @@ pub struct Waiver {
     /// `-cpu` arguments.
     #[serde(default)]
     pub models: Vec<Glob>,
+    /// `-smp` arguments, as `*dies=*`.
+    #[serde(default)]
+    pub smps: Vec<Glob>,
     /// Names of cases, as `lab/linux-5.10/*`: the only way to name a lab's kernel.
     #[serde(default)]
     pub cases: Vec<Glob>,
@@ -172,6 +175,8 @@ pub struct Scope<'a> {
     pub machine: &'a str,
     /// The `-cpu` argument.
     pub cpu: &'a str,
+    /// The `-smp` argument.
+    pub smp: &'a str,
     /// Name of the case.
     pub case: &'a str,
 }
@@ -197,6 +202,7 @@ impl Waiver {
             && fits(&self.qemus, case.qemu)
             && fits(&self.machines, case.machine)
             && fits(&self.models, case.cpu)
+            && fits(&self.smps, case.smp)
             && fits(&self.cases, case.case)
     }
 

@@ -23,6 +23,7 @@ fn case(lane: &str) -> Scope<'_> {
         qemu: "qemu-11.1",
         machine: "q35",
         cpu: "486-v1",
+        smp: "1",
         case: "kvm/qemu-11.1/-/486-v1",
     }
 }
@@ -136,4 +137,17 @@ fn a_waiver_can_name_the_cases_that_it_covers() {
         let ran = [(case("kvm"), &covered.waivers)];
         assert!(waivers.outlived(ran, true).is_empty());
     }
+}
+
+#[test]
+fn a_waiver_of_a_topology_covers_guests_with_that_topology_alone() {
+    let text = "[[waiver]]\nname = \"dies\"\nreason = \"r\"\nlink = \"l\"\nexpires = 2030-01-31\nsmps = [\"*dies=2*\"]\n";
+    let host = host(&[], "GenuineIntel");
+    let waivers = Waivers::parse(text, &host, (2026, 1, 1)).expect("a file");
+    let left = |smp| {
+        let case = Scope { smp, ..case("tcg") };
+        let found = findings(&[CheckId::Topology]);
+        waivers.cover(&case, &found).left.len()
+    };
+    assert_eq!((left("4,dies=2,cores=2"), left("4,cores=2")), (0, 1));
 }

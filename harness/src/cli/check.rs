@@ -125,6 +125,7 @@ fn left(context: &Context, record: &Evidence, found: Vec<Finding>) -> Vec<Findin
         qemu: &label,
         machine: &case.machine,
         cpu: &case.cpu,
+        smp: &case.smp,
         case: "",
     };
     context.store.waivers.cover(&scope, &found).left

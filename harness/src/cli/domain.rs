@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::case::Case;
-use cpuid_fidelity::check::libvirt_live;
+use cpuid_fidelity::case::{Accelerator, Case};
 use cpuid_fidelity::check::libvirt_map::spot;
+use cpuid_fidelity::check::waivers::Scope;
+use cpuid_fidelity::check::{Finding, checked, libvirt_live};
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
+use cpuid_fidelity::evidence::libvirt::layer::LibvirtLayer;
 use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
 use cpuid_fidelity::host::libvirt as host;
+use cpuid_fidelity::lanes::Observation;
 use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, lane, maps};
+
+use cpuid_fidelity::run::Engine;
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
@@ -94,15 +99,18 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let qemu = one_qemu(&context.inventory()?)?;
     let machine = domain.machine.as_deref().unwrap_or("q35");
     machine_offered(&qemu, machine)?;
-    let smp = domain.vcpus.to_string().parse();
-    let case = Case {
-        smp: smp.map_err(anyhow::Error::msg)?,
-        ..lane::case(&qemu, machine, &file.display().to_string())
-    };
     let kind = match domain.kind.as_deref() {
         Some("kvm") => "kvm",
         _ => "qemu",
     };
+    let smp = domain.smp().parse();
+    let mut case = Case {
+        smp: smp.map_err(anyhow::Error::msg)?,
+        ..lane::case(&qemu, machine, &file.display().to_string())
+    };
+    if kind == "kvm" {
+        case.run_as.accelerator = Accelerator::Kvm;
+    }
     let wanted = cpuid_fidelity::vmm::libvirt::domain::Domain {
         kind,
         arguments: domain.arguments,
@@ -113,16 +121,14 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
         .bench
         .pool()
         .install(|| boot_domain(&engine.bench, &case, wanted, options));
-    let seen = seen.map_err(|broken| NotRun(broken.reason));
     let seen = match seen {
         Ok(seen) => seen,
-        Err(error) => {
-            eprintln!("ERROR {error}");
+        Err(broken) => {
+            eprintln!("ERROR {}", broken.reason);
             return Ok(NOT_RUN);
         }
     };
-    let layer = seen.libvirt.context("libvirt said nothing of the guest")?;
-    let changes = libvirt_live::all(&layer, &seen.dump, &engine.bench.store.table);
+    let changes = findings(&engine, &case, &seen)?;
     for change in &changes {
         let (kind, name, place) = (change.kind.name(), &change.name, &change.place);
         print(&format!(
@@ -145,4 +151,23 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
         ));
     }
     Ok(u8::from(!changes.is_empty()))
+}
+
+/// What every check finds in the guest, and no waiver covers.
+fn findings(engine: &Engine, case: &Case, seen: &Observation) -> anyhow::Result<Vec<Finding>> {
+    let evidence = engine.evidence(case, seen)?;
+    let found = checked(&evidence, engine.rules())?;
+    let scope = Scope {
+        lane: case.lane.name(),
+        qemu: &case.qemu.label,
+        machine: &case.machine,
+        cpu: evidence
+            .libvirt
+            .as_ref()
+            .and_then(LibvirtLayer::cpu_argument)
+            .unwrap_or(""),
+        smp: case.smp.as_str(),
+        case: "",
+    };
+    Ok(engine.bench.store.waivers.cover(&scope, &found).left)
 }

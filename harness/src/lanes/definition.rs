@@ -10,7 +10,7 @@ use super::before::Before;
 use super::bench::Bench;
 use super::gather::{self, GatherError};
 use super::observation::Observation;
-use super::scope::{Scope, expectation};
+use super::scope::{Scope, SmpSet, expectation};
 use crate::case::glob::Glob;
 use crate::case::{Case, Lane, Qemu, Subject, Trial};
 use crate::config::ConfigError;
@@ -25,6 +25,8 @@ struct Set {
     models: Vec<Glob>,
     /// Globs over versioned machine types, each compared over those models.
     machines: Vec<Glob>,
+    /// Guests with several vCPUs.
+    smp: Vec<SmpSet>,
 }
 
 impl Default for Set {
@@ -32,6 +34,7 @@ impl Default for Set {
         Set {
             models: vec![Glob::any()],
             machines: vec![Glob::any()],
+            smp: Vec::new(),
         }
     }
 }
@@ -80,6 +83,7 @@ impl Backend for Definition {
                 });
             }
         }
+        trials.extend(scope.smp_trials(self.lane(), &set.smp));
         trials.retain(|trial| !trial.cases.is_empty());
         Ok(trials)
     }

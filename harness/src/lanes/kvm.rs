@@ -35,7 +35,9 @@ impl Backend for Kvm {
             let case = scope.case(qemu, self.lane(), newest, model);
             scope.model_trial(Subject::Layers, case, expectation(qemu, "models", model))
         });
-        Ok(trials.collect())
+        let mut trials: Vec<Trial> = trials.collect();
+        trials.extend(scope.smp_trials(self.lane(), &set.smp));
+        Ok(trials)
     }
 
     fn places(&self, _: &Scope<'_>) -> Option<Vec<Place>> {

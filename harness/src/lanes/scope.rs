@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::case::glob::Glob;
-use crate::case::{Case, EmulatedHost, Filter, LabKernel, Lane, Qemu, Subject, Trial};
+use crate::case::{Case, EmulatedHost, Filter, LabKernel, Lane, Qemu, Subject, Topology, Trial};
 use crate::config::{Config, ConfigError, Profile};
 
 /// The configuration, what there is on this machine, and what the command line leaves of it.
@@ -34,12 +34,25 @@ pub struct Scope<'a> {
 pub struct ModelSet {
     /// Globs over CPU models, with a version or without.
     pub models: Vec<Glob>,
+    /// Guests with several vCPUs.
+    pub smp: Vec<SmpSet>,
+}
+
+/// Guests with several vCPUs: checks alone judge them, for nobody recorded them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmpSet {
+    /// The `-smp` argument.
+    pub vcpus: Topology,
+    /// Globs over versioned CPU models, on the newest q35 machine type.
+    pub models: Vec<Glob>,
 }
 
 impl Default for ModelSet {
     fn default() -> Self {
         ModelSet {
             models: vec![Glob::any()],
+            smp: Vec::new(),
         }
     }
 }
@@ -75,6 +88,28 @@ impl Scope<'_> {
                 models.filter(|name| Glob::matches(&set.models, name) && self.filter.model(name));
             models.map(move |model| (qemu, newest, model))
         })
+    }
+
+    /// The trials of guests with several vCPUs, `LANE/QEMU+smp=SMP/-/MODEL`.
+    pub fn smp_trials(&self, lane: Lane, sets: &[SmpSet]) -> Vec<Trial> {
+        let mut trials = Vec::new();
+        let qemus = self.with_newest();
+        for (qemu, newest) in qemus.filter(|(_, newest)| self.filter.machine(newest)) {
+            for SmpSet { vcpus, models } in sets {
+                let named = qemu.offers.versioned_models();
+                let chosen =
+                    named.filter(|name| Glob::matches(models, name) && self.filter.model(name));
+                trials.extend(chosen.map(|model| {
+                    let case = Case {
+                        smp: vcpus.clone(),
+                        ..self.case(qemu, lane, newest, model)
+                    };
+                    let name = format!("{lane}/{}+smp={}/-/{model}", qemu.label, vcpus.as_str());
+                    Trial::single(name, Subject::Layers, PathBuf::new(), case)
+                }));
+            }
+        }
+        trials
     }
 
     /// The emulated hosts of the configuration's kernels, one a kernel.

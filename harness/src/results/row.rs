@@ -166,6 +166,7 @@ impl Row {
             qemu: &self.qemu.label,
             machine: &self.machine,
             cpu: &self.cpu,
+            smp: &self.smp,
             case: &self.case,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Baseline;
+use crate::case::flags::model;
 use crate::case::{Case, CaseId, Starter, Trial};
 use crate::check::Rules;
 use crate::evidence::{Evidence, Promised};
@@ -137,20 +138,23 @@ impl Engine {
         let mut before = self.before(lane.before_boot(&self.bench, case));
         before.extend(&self.before(lane.before_gather(case)));
         let evidence = lane.gather(&self.bench, case, seen, &before)?;
-        let promised = self.promised(case)?;
+        // A domain's XML may name another model than the case, as in mode `host-model`.
+        let made = evidence.libvirt.as_ref();
+        let made = made.and_then(|libvirt| libvirt.cpu_argument());
+        let promised = self.promised(case, model(made.unwrap_or(&case.cpu)))?;
         Ok(Evidence {
             promised,
             ..evidence
         })
     }
 
-    /// The reviewed definition of the case's model; `None` where there is none, as of `host`, or where QEMU has no hand in the guest.
-    fn promised(&self, case: &Case) -> Result<Option<Promised>, GatherError> {
+    /// The reviewed definition of a model on the case's machine type; `None` where there is none, as of `host`, or where QEMU has no hand in the guest.
+    fn promised(&self, case: &Case, model: &str) -> Result<Option<Promised>, GatherError> {
         if case.run_as.starter == Starter::Harness {
             return Ok(None);
         }
         let store = &self.bench.store;
-        match store.promised(&case.qemu.release_folder(), &case.machine, case.model()) {
+        match store.promised(&case.qemu.release_folder(), &case.machine, model) {
             Ok(promised) => Ok(Some(promised)),
             Err(Unrecorded::Release(_) | Unrecorded::Model { .. } | Unrecorded::Machine { .. }) => {
                 Ok(None)

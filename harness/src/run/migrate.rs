@@ -16,11 +16,13 @@ use crate::case::guest::Case;
 use crate::case::migration::Migration;
 use crate::case::migration::pair;
 use crate::check::groups::{Models, shifted};
-use crate::check::migration::{LAYER, after_plug, after_reset, migrated, running};
+use crate::check::migration::{LAYER, after_plug, after_reset, asked_for, migrated, running};
+use crate::check::smp::Asked;
 use crate::check::{CheckId, Finding, Groups, Kind, compare};
 use crate::cpuid::assemble::assemble;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
+use crate::evidence::RecordedCase;
 use crate::results::crossing::{By, Crossed, Crossing};
 use crate::results::migration::Outcome;
 use crate::results::{Row, Status, crossing, migration};
@@ -149,7 +151,7 @@ struct Seen {
     after: Vec<Line>,
     /// What changed with the migration.
     changes: Vec<Finding>,
-    /// What is wrong after it: a vCPU that is no twin, a reset that is none.
+    /// What is wrong beside it: vCPUs that nobody asked for, one that is no twin, a reset that is none.
     later: Vec<Finding>,
 }
 
@@ -229,7 +231,7 @@ impl Tried<'_> {
         let lines = |dump: &Dump| running(dump, &store.table, &store.volatile);
         let before = whole(&ran.before, "on the source")?;
         let after = whole(&ran.after, "on the destination")?;
-        let mut later = Vec::new();
+        let mut later = self.not_as_asked([&before, &after]);
         if let Some(slots) = &ran.plugged {
             let plugged = whole(slots, "after the hot-plug")?;
             let count = self.case.smp.vcpus() + 1;
@@ -270,6 +272,24 @@ impl Tried<'_> {
             after,
             later,
         })
+    }
+
+    /// Where vCPUs and topology are not what `-smp` asks for: on the source, and on the destination what is not so on the source already.
+    fn not_as_asked(&self, [before, after]: [&Dump; 2]) -> Vec<Finding> {
+        let destination = self.migration.destination(self.case);
+        let table = &self.engine.bench.store.table;
+        let of = |case: &Case, dump: &Dump, side: &str| {
+            let asked = Asked::of_case(&RecordedCase::from(case));
+            asked.map_or_else(Vec::new, |asked| asked_for(dump, asked, side, table))
+        };
+        let mut found = of(self.case, before, "on the source");
+        let known: BTreeSet<_> = found
+            .iter()
+            .map(|one| (one.place.clone(), one.name.clone()))
+            .collect();
+        let there = of(&destination, after, "on the destination").into_iter();
+        found.extend(there.filter(|one| !known.contains(&(one.place.clone(), one.name.clone()))));
+        found
     }
 
     /// Compares the change with the expectation where there is one; without one every difference is a finding.

@@ -159,7 +159,9 @@ fn run(case: &Case, rom: &Path, options: &Options, cancel: &Cancel) -> std::io::
         let mut waiting = line.clone();
         waiting.push("-S".into());
         let mut monitor = Monitor::start(waiting, &[memory.as_fd()], options.timeout, cancel)?;
-        view = asked(&mut monitor, options.expand.then_some(case.cpu.as_str())).ok();
+        // Of what `max` is nobody but QEMU can say.
+        let expand = options.expand || case.model() == "max";
+        view = asked(&mut monitor, expand.then_some(case.cpu.as_str())).ok();
         monitor.finish()
     } else {
         Process::start(&line, &[memory.as_fd()], options.timeout, cancel)?.finish()

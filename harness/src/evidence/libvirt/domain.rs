@@ -2,6 +2,7 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use crate::case::Parts;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
 /// What a domain's XML describes.
@@ -11,8 +12,10 @@ pub struct DomainXml {
     pub machine: Option<String>,
     /// `qemu` or `kvm`.
     pub kind: Option<String>,
-    /// vCPUs.
+    /// vCPUs that run.
     pub vcpus: u32,
+    /// vCPUs that there is room for.
+    pub room: u32,
     /// The CPU; `None` where there is no `<cpu>`.
     pub cpu: Option<GuestCpu>,
     /// The text of its element.
@@ -37,7 +40,9 @@ impl DomainXml {
             other => return Err(format!("1:1: <{other}> where <domain> or <cpu> is due")),
         };
         let os = child(root, "os").and_then(|os| child(os, "type"));
-        let vcpus = child(root, "vcpu").and_then(|vcpu| vcpu.text()?.trim().parse().ok());
+        let vcpu = child(root, "vcpu");
+        let room = vcpu.and_then(|vcpu| vcpu.text()?.trim().parse().ok());
+        let current = vcpu.and_then(|vcpu| vcpu.attribute("current")?.trim().parse().ok());
         let arguments = root.descendants().filter(|node| {
             node.tag_name().name() == "arg"
                 && node
@@ -48,13 +53,36 @@ impl DomainXml {
         Ok(DomainXml {
             machine: os.and_then(|os| os.attribute("machine")).map(str::to_owned),
             kind: root.attribute("type").map(str::to_owned),
-            vcpus: vcpus.unwrap_or(1),
+            vcpus: current.or(room).unwrap_or(1),
+            room: room.unwrap_or(1),
             cpu: cpu.map(read_cpu).transpose()?,
             cpu_text: cpu.map_or("", |cpu| &text[cpu.range()]).to_owned(),
             arguments: arguments
                 .filter_map(|node| node.attribute("value").map(str::to_owned))
                 .collect(),
         })
+    }
+}
+
+impl DomainXml {
+    /// What the XML asks for as an `-smp` argument.
+    pub fn smp(&self) -> String {
+        let mut smp = self.vcpus.to_string();
+        if self.room > self.vcpus {
+            smp += &format!(",maxcpus={}", self.room);
+        }
+        let topology = self.cpu.as_ref().and_then(|cpu| cpu.topology);
+        if let Some(Parts {
+            sockets: Some(sockets),
+            dies,
+            cores: Some(cores),
+            threads,
+            ..
+        }) = topology
+        {
+            smp += &format!(",sockets={sockets},dies={dies},cores={cores},threads={threads}");
+        }
+        smp
     }
 }
 
@@ -74,6 +102,7 @@ pub(super) fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, String> {
         check: own("check"),
         model: model.and_then(|model| Some(model.text()?.trim().to_owned())),
         fallback: model.and_then(|model| Some(model.attribute("fallback")?.to_owned())),
+        topology: child(node, "topology").map(read_topology),
         features: Vec::new(),
     };
     for feature in node.children().filter(|node| node.has_tag_name("feature")) {
@@ -90,9 +119,22 @@ pub(super) fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, String> {
     Ok(cpu)
 }
 
+/// Of parts that are left out there is one.
+fn read_topology(node: Node<'_, '_>) -> Parts {
+    let count = |name: &str| node.attribute(name).and_then(|count| count.parse().ok());
+    Parts {
+        sockets: Some(count("sockets").unwrap_or(1)),
+        dies: count("dies").unwrap_or(1),
+        modules: 1,
+        cores: Some(count("cores").unwrap_or(1)),
+        threads: count("threads").unwrap_or(1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Topology;
 
     const DOMAIN: &str = "<domain type='qemu' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><vcpu placement='static'>2</vcpu>\
         <os><type machine='pc-q35-7.2'>hvm</type></os>\
@@ -118,8 +160,26 @@ mod tests {
     }
 
     #[test]
+    fn vcpus_and_topology_are_an_smp_argument() {
+        let smp = |vcpu: &str, topology: &str| {
+            let text = format!("<domain>{vcpu}<cpu>{topology}</cpu></domain>");
+            DomainXml::read(&text).expect("a domain").smp()
+        };
+        let four = "<vcpu>4</vcpu>";
+        let topology = "<topology sockets='1' cores='2' threads='2'/>";
+        assert_eq!(smp("", ""), "1");
+        assert_eq!(smp(four, ""), "4");
+        assert_eq!(smp(four, topology), "4,sockets=1,dies=1,cores=2,threads=2");
+        assert_eq!(smp("<vcpu current='2'>4</vcpu>", ""), "2,maxcpus=4");
+    }
+
+    #[test]
     fn what_is_written_reads_back() {
         let mut cpu = GuestCpu::custom("EPYC");
+        cpu.topology = "8,sockets=1,dies=2,cores=2,threads=2"
+            .parse::<Topology>()
+            .expect("smp")
+            .parts();
         cpu.features.push(("avx".to_owned(), Policy::Forbid));
         let read = DomainXml::read(&cpu.xml()).expect("a CPU");
         assert_eq!(read.cpu, Some(cpu));

@@ -1,6 +1,6 @@
 //! Guests that libvirt starts.
 
-use crate::case::{Accelerator, Case};
+use crate::case::{Accelerator, Case, Parts};
 use crate::check::libvirt_map::spot;
 use crate::evidence::libvirt::answers::Capabilities;
 use crate::evidence::libvirt::layer::LibvirtLayer;
@@ -24,10 +24,17 @@ pub fn boot(bench: &Bench, case: &Case, options: &Options) -> Observed {
     let map = bench.libvirt.map().map_err(Broken::not_started)?;
     let table = &bench.store.table;
     let Translated {
-        value,
-        lost,
+        mut value,
+        mut lost,
         has_nameless,
     } = to_libvirt(&case.cpu, &map, |name| table.named(name).map(spot));
+    value.topology = topology(case);
+    if value.topology.is_some_and(|parts| parts.modules > 1) {
+        lost.push(format!(
+            "-smp {}: libvirt has no modules",
+            case.smp.as_str()
+        ));
+    }
     if !lost.is_empty() {
         let reason = format!(
             "libvirt cannot express -cpu {}: {}",
@@ -44,6 +51,12 @@ pub fn boot(bench: &Bench, case: &Case, options: &Options) -> Observed {
     boot_domain(bench, case, domain(case, value.xml()), options)
 }
 
+/// The `<topology>` of a case whose `-smp` argument says how vCPUs are placed; one vCPU needs none.
+fn topology(case: &Case) -> Option<Parts> {
+    let parts = case.smp.parts().filter(|_| case.smp.room() > 1)?;
+    (parts.sockets.is_some() && parts.cores.is_some()).then_some(parts)
+}
+
 /// The domain of a case with this `<cpu>`, under TCG.
 pub fn domain(case: &Case, cpu: String) -> Domain {
     Domain {
@@ -53,6 +66,7 @@ pub fn domain(case: &Case, cpu: String) -> Domain {
         emulator: std::path::absolute(&case.qemu.path).unwrap_or_else(|_| case.qemu.path.clone()),
         cpu,
         vcpus: case.smp.vcpus(),
+        room: case.smp.room(),
         arguments: Vec::new(),
     }
 }

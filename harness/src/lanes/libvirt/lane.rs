@@ -98,7 +98,7 @@ impl Backend for LibvirtLane {
 
     fn gather(
         &self,
-        _: &Bench,
+        bench: &Bench,
         case: &Case,
         seen: &Observation,
         _: &Before,
@@ -107,7 +107,11 @@ impl Backend for LibvirtLane {
             let reason = "libvirt ran the guest and reported nothing of it".to_owned();
             return Err(GatherError::Layer(reason));
         }
-        Ok(gather::of_guest(case, seen))
+        let mut evidence = gather::of_guest(case, seen);
+        if case.uses_kvm() {
+            gather::add_machine(bench, case, &mut evidence);
+        }
+        Ok(evidence)
     }
 
     fn command(&self, _: &Bench, case: &Case) -> Option<Vec<String>> {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::case::Parts;
+
 /// `policy` of a feature.
 #[derive(
     Clone,
@@ -83,6 +85,9 @@ pub struct GuestCpu {
     pub model: Option<String>,
     /// `fallback` of the model.
     pub fallback: Option<String>,
+    /// `<topology>`; left out where `None`, and libvirt then makes a socket of each vCPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<Parts>,
     /// Features by name, in the order of the XML.
     pub features: Vec<(String, Policy)>,
 }
@@ -96,6 +101,7 @@ impl GuestCpu {
             check: Some("none".to_owned()),
             model: Some(model.to_owned()),
             fallback: Some("forbid".to_owned()),
+            topology: None,
             features: Vec::new(),
         }
     }
@@ -136,6 +142,24 @@ impl GuestCpu {
             });
             let _ = writeln!(xml, "    <model{fallback}>{}</model>", escaped(model));
         }
+        if let Some(Parts {
+            sockets: Some(sockets),
+            dies,
+            cores: Some(cores),
+            threads,
+            ..
+        }) = self.topology
+        {
+            let dies = if dies > 1 {
+                format!(" dies='{dies}'")
+            } else {
+                String::new()
+            };
+            let _ = writeln!(
+                xml,
+                "    <topology sockets='{sockets}'{dies} cores='{cores}' threads='{threads}'/>"
+            );
+        }
         for (name, policy) in &self.features {
             let (policy, name) = (policy.name(), escaped(name));
             let _ = writeln!(xml, "    <feature policy='{policy}' name='{name}'/>");
@@ -158,8 +182,10 @@ pub struct Domain {
     pub emulator: PathBuf,
     /// The CPU, an element.
     pub cpu: String,
-    /// vCPUs.
+    /// vCPUs that run.
     pub vcpus: u32,
+    /// vCPUs that there is room for.
+    pub room: u32,
     /// Further arguments for QEMU.
     pub arguments: Vec<String>,
 }
@@ -184,8 +210,14 @@ pub fn xml(domain: &Domain, wiring: &Wiring<'_>) -> String {
         machine,
         cpu,
         vcpus,
+        room,
         ..
     } = domain;
+    let current = if vcpus < room {
+        format!(" current='{vcpus}'")
+    } else {
+        String::new()
+    };
     let (name, machine) = (escaped(name), escaped(machine));
     let (rom, emulator) = (shown(wiring.rom), shown(&domain.emulator));
     let arguments: String = own_arguments(wiring)
@@ -199,7 +231,7 @@ pub fn xml(domain: &Domain, wiring: &Wiring<'_>) -> String {
   <name>{name}</name>
   <memory unit='MiB'>{megabytes}</memory>
   <memoryBacking><source type='file'/><access mode='shared'/></memoryBacking>
-  <vcpu>{vcpus}</vcpu>
+  <vcpu{current}>{room}</vcpu>
   <os>
     <type arch='x86_64' machine='{machine}'>hvm</type>
     <loader readonly='yes' type='rom'>{rom}</loader>
@@ -268,6 +300,7 @@ mod tests {
             emulator: "/opt/qemu".into(),
             cpu: cpu.xml(),
             vcpus: 2,
+            room: 4,
             arguments: vec!["-global".to_owned(), "x='1'".to_owned()],
         };
         let wiring = Wiring {
@@ -281,7 +314,7 @@ mod tests {
             "<cpu mode='custom' match='exact' check='none'>\n    <model fallback='forbid'>Penryn</model>\n    \
              <feature policy='force' name='avx'/>\n  </cpu>",
             "machine='pc-q35-7.2'",
-            "<vcpu>2</vcpu>",
+            "<vcpu current='2'>4</vcpu>",
             "<qemu:arg value='socket,id=end,path=/end.sock'/>",
             "<qemu:arg value='x=&apos;1&apos;'/>",
             "type='rom'>/agent.rom<",
