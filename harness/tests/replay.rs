@@ -33,6 +33,8 @@ mod names;
 #[allow(dead_code, reason = "`make mutants` uses the rest")]
 #[path = "../mutants/records/mod.rs"]
 mod record_mutants;
+#[path = "replay/rules.rs"]
+mod rules;
 
 /// Largest record, in bytes: they are there to be read.
 const LARGEST: u64 = 60_000;

@@ -62,8 +62,13 @@ pub fn subleaves(indexed: Indexed, mut look: impl FnMut(u32) -> [u32; 4]) -> u32
     let selected = match indexed.rule {
         Rule::LastInEax => return up_to(eax, look),
         Rule::Fixed => return up_to(indexed.mask, look),
-        Rule::UntilEax => return until(eax, indexed.mask, look, |regs| regs[0]),
-        Rule::UntilEcx => return until(ecx, indexed.mask, look, |regs| regs[2]),
+        Rule::UntilEax => return until(0, eax, indexed.mask, look, |regs| regs[0]),
+        Rule::UntilEcx => return until(0, ecx, indexed.mask, look, |regs| regs[2]),
+        Rule::AfterOneUntilEax => {
+            look(1);
+            let second = look(2)[0];
+            return until(2, second, indexed.mask, look, |regs| regs[0]);
+        }
         Rule::BitmapEax => u64::from(eax),
         Rule::BitmapEbx => u64::from(ebx),
         Rule::BitmapEdx => u64::from(edx),
@@ -87,12 +92,12 @@ fn up_to(last: u32, mut look: impl FnMut(u32) -> [u32; 4]) -> u32 {
 }
 
 fn until(
+    mut last: u32,
     mut register: u32,
     mask: u32,
     mut look: impl FnMut(u32) -> [u32; 4],
     pick: impl Fn([u32; 4]) -> u32,
 ) -> u32 {
-    let mut last = 0;
     while register & mask != 0 && last < MAX_SUBLEAVES - 1 {
         last += 1;
         register = pick(look(last));

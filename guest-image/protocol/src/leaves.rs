@@ -37,6 +37,8 @@ pub enum Rule {
     Fixed = 7,
     /// CPUID.0DH: 0, 1, and each component n offered by sub 0's EDX:EAX or sub 1's EDX:ECX.
     Xsave = 8,
+    /// Subleaves 0 and 1, and from 2 on up to and including the first whose EAX AND `mask` is 0.
+    AfterOneUntilEax = 9,
 }
 
 /// A leaf that has subleaves.
@@ -54,14 +56,14 @@ const fn indexed(leaf: u32, rule: Rule, mask: u32) -> Indexed {
 }
 
 /// Every leaf that has subleaves; all others have subleaf 0 alone. (Intel SDM vol. 2 "CPUID", AMD APM vol. 3 appendix E.)
-pub const INDEXED: [Indexed; 21] = [
+pub const INDEXED: [Indexed; 23] = [
     indexed(0x04, Rule::UntilEax, 0x1F),
     indexed(0x07, Rule::LastInEax, 0),
     indexed(0x0B, Rule::UntilEcx, 0xFF00),
     indexed(0x0D, Rule::Xsave, 0),
     indexed(0x0F, Rule::BitmapEdx, 0),
     indexed(0x10, Rule::BitmapEbx, 0),
-    indexed(0x12, Rule::Fixed, 2),
+    indexed(0x12, Rule::AfterOneUntilEax, 0xF),
     indexed(0x14, Rule::LastInEax, 0),
     indexed(0x17, Rule::LastInEax, 0),
     indexed(0x18, Rule::LastInEax, 0),
@@ -72,6 +74,8 @@ pub const INDEXED: [Indexed; 21] = [
     indexed(0x20, Rule::LastInEax, 0),
     indexed(0x23, Rule::BitmapEax, 0),
     indexed(0x24, Rule::LastInEax, 0),
+    indexed(0x27, Rule::BitmapEdx, 0),
+    indexed(0x28, Rule::BitmapEbx, 0),
     indexed(0x29, Rule::LastInEax, 0),
     indexed(0x8000_001D, Rule::UntilEax, 0x1F),
     indexed(0x8000_0020, Rule::BitmapEbx, 0),

@@ -33,14 +33,16 @@ fn subleaves(leaf: u32, read: &impl Fn(u32, u32) -> [u32; 4], mut each: impl FnM
     };
     let first = read(leaf, 0);
     let mut up_to = |last: u32| (0..=last.min(MAX_SUBLEAVES - 1)).for_each(&mut each);
-    let until = |register: usize| {
+    let until = |first: u32, register: usize| {
         let ends = |subleaf: &u32| read(leaf, *subleaf)[register] & indexed.mask == 0;
-        (0..MAX_SUBLEAVES).find(ends).unwrap_or(MAX_SUBLEAVES - 1)
+        let last = (first..MAX_SUBLEAVES).find(ends);
+        last.unwrap_or(MAX_SUBLEAVES - 1)
     };
     let bits = match indexed.rule {
         Rule::LastInEax => return up_to(first[0]),
-        Rule::UntilEax => return up_to(until(0)),
-        Rule::UntilEcx => return up_to(until(2)),
+        Rule::UntilEax => return up_to(until(0, 0)),
+        Rule::UntilEcx => return up_to(until(0, 2)),
+        Rule::AfterOneUntilEax => return up_to(until(2, 0)),
         Rule::Fixed => return up_to(indexed.mask),
         Rule::BitmapEax => u64::from(first[0]),
         Rule::BitmapEbx => u64::from(first[1]),
@@ -53,4 +55,35 @@ fn subleaves(leaf: u32, read: &impl Fn(u32, u32) -> [u32; 4], mut each: impl FnM
     };
     let selected = (0..MAX_SUBLEAVES).filter(|n| *n == 0 || bits >> n & 1 == 1);
     selected.for_each(each);
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// The subleaves of leaf 12H that are walked where the first `sections` of those after 1 are valid.
+    fn walked(sections: u32) -> Vec<u32> {
+        let read = |leaf, subleaf| match (leaf, subleaf) {
+            (0, 0) => [0x12, 0, 0, 0],
+            (0x12, subleaf) => [u32::from(subleaf >= 2 && subleaf - 2 < sections), 0, 0, 0],
+            _ => [0; 4],
+        };
+        let mut seen = Vec::new();
+        walk(read, |leaf, subleaf, _| {
+            if leaf == 0x12 {
+                seen.push(subleaf);
+            }
+        });
+        seen
+    }
+
+    #[test]
+    fn sections_of_leaf_12h_are_walked_to_the_first_invalid_one() {
+        assert_eq!(walked(0), [0, 1, 2]);
+        assert_eq!(walked(2), [0, 1, 2, 3, 4]);
+        assert_eq!(walked(u32::MAX).last(), Some(&(MAX_SUBLEAVES - 1)));
+    }
 }

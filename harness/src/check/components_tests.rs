@@ -151,7 +151,7 @@ fn a_compacted_size_that_is_not_that_of_xcr0_is_found() {
     assert_eq!(
         found(&neither),
         [
-            "xsave: changed xsaves-size-enabled CPUID.0DH.01H:EBX[31:0]: xsaves-size-enabled = 0; xsaves-size-enabled = 832"
+            "xsave: changed size without xsavec and xsaves CPUID.0DH.01H:EBX[31:0]: xsaves-size-enabled = 0; xsaves-size-enabled = 832"
         ]
     );
 }

@@ -1,7 +1,8 @@
 //! A feature does not come without what it is made of: AVX without XSAVE, AVX-512 anything without its foundation, LA57 without long mode.
 //!
 //! The table has what the architecture demands and no more: what an operating system or QEMU wants together for its own ease is left out
-//! (INVPCID without PCID, PKU without XSAVE, CMOV without FXSR, which a Pentium Pro is). State components are check
+//! (INVPCID without PCID, PKU without XSAVE), and so is what
+//! processors were made without: a Pentium Pro has CMOV and no FXSR, an Atom N270 has LAHF-LM and no long mode. State components are check
 //! `xsave`'s, leaves that belong to a feature are check `leaves`'s.
 
 use super::finding::{CheckId, Finding, Kind, Layer};

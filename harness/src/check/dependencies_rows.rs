@@ -120,8 +120,6 @@ pub const ROWS: &[Dependency] = &[
             "pku",
             "pks",
             "pdpe1gb",
-            "lahf-lm",
-            "cx16",
             "fsgsbase",
             "lam",
             "lass",

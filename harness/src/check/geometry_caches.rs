@@ -136,8 +136,10 @@ fn differences(
     seen: &Seen<'_>,
     rule: &Rule<'_>,
 ) -> Vec<Finding> {
-    // 0 is no cache; Intel reserves 80000005H, and 80000006H but for L2.
-    let Some(size) = seen.value(row.size).filter(|size| *size != 0) else {
+    // 0 is no cache. Intel reserves 80000005H, and 80000006H but for L2 (SDM vol. 2 "CPUID").
+    let defined = row.level == 2 || seen.view.vendor() != "GenuineIntel";
+    let size = seen.value(row.size).filter(|size| *size != 0 && defined);
+    let Some(size) = size else {
         return Vec::new();
     };
     let place = format!("CPUID.{leaf:02X}H.{:02X}H", cache.subleaf);

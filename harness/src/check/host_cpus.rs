@@ -17,11 +17,26 @@ use crate::host::HostLayer;
 /// What must differ from processor to processor. (Intel SDM vol. 2 "CPUID"; AMD APM vol. 3 appendix E.)
 pub const PER_CPU: &[Bits] = &[
     bits(1, None, Ebx, span(31, 24), "initial APIC ID: SDM"),
+    bits(6, None, Edx, span(31, 16), "row in the table of HFI: SDM"),
     bits(0xB, None, Edx, span(31, 0), "x2APIC ID: SDM"),
+    bits(
+        0x1A,
+        None,
+        Eax,
+        span(31, 0),
+        "type of the core and its native model, on hybrid processors: SDM",
+    ),
     bits(0x1F, None, Edx, span(31, 0), "x2APIC ID: SDM"),
     bits(0x8000_001E, None, Eax, span(31, 0), "extended APIC ID: APM"),
     bits(0x8000_001E, None, Ebx, span(7, 0), "core ID: APM"),
     bits(0x8000_001E, None, Ecx, span(7, 0), "node ID: APM"),
+    bits(
+        0x8000_0026,
+        None,
+        Ebx,
+        span(31, 16),
+        "type, native model and power ranking of the core: APM",
+    ),
     bits(0x8000_0026, None, Edx, span(31, 0), "x2APIC ID: APM"),
 ];
 
@@ -155,6 +170,36 @@ mod tests {
     #[test]
     fn processors_may_differ_in_their_ids() {
         assert!(sentences(1 << 5, 7, "").is_empty());
+    }
+
+    /// A host of two processors, the second of which answers `leaf` otherwise.
+    fn second(leaf: u32, first: [u32; 4], second: [u32; 4]) -> Vec<String> {
+        let cpu = |cpu, regs| HostCpu {
+            cpu,
+            cpuid: Found::Value(Cpuid {
+                answers: [(Key::new(leaf, 0), regs)].into(),
+                lacking: Vec::new(),
+            }),
+            msrs: Found::Absent,
+        };
+        let host = HostLayer {
+            cpus: vec![cpu(0, first), cpu(1, second)],
+            ..HostLayer::default()
+        };
+        let changes = differences(&host, &crate::check::fixture::table());
+        let text = |change: &Finding| format!("{} {}", change.name, change.place);
+        changes.iter().map(text).collect()
+    }
+
+    #[test]
+    fn cores_of_a_hybrid_processor_may_differ_in_their_kind() {
+        assert!(second(6, [1, 0, 0, 3], [1, 0, 0, 1 << 16 | 3]).is_empty());
+        assert!(second(0x1A, [0x4000_0001, 0, 0, 0], [0x2000_0001, 0, 0, 0]).is_empty());
+        assert!(second(0x8000_0026, [0, 2, 0, 0], [0, 0x1000_0002, 0, 0]).is_empty());
+        assert_eq!(
+            second(6, [1, 0, 0, 3], [1, 0, 0, 1 << 16 | 1]),
+            ["hfi-energy-efficiency cpu1 CPUID.06H.00H:EDX[1]"]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Check 7, second half: KVM_GET_SUPPORTED_CPUID offers nothing that the hardware lacks and KVM does not emulate.
 
 use super::bits::Register::{Eax, Ebx, Ecx, Edx};
-use super::bits::{Bits, Register, bit, bits, mask};
+use super::bits::{Bits, Register, bit, bits, mask, span};
 use super::compare::compare;
 use super::finding::{CheckId, Finding, Layer};
 use crate::cpuid::answers::{Answers, Key};
@@ -13,9 +13,10 @@ use crate::host::HostLayer;
 use crate::vmm::kvm::table::CpuidTable;
 
 /// The words of flags that KVM answers for (arch/x86/kvm/reverse_cpuid.h, reverse_cpuid): leaf, subleaf, register.
-pub const WORDS: [(u32, u32, Register); 25] = [
+pub const WORDS: [(u32, u32, Register); 28] = [
     (1, 0, Ecx),
     (1, 0, Edx),
+    (6, 0, Eax),
     (7, 0, Ebx),
     (7, 0, Ecx),
     (7, 0, Edx),
@@ -28,6 +29,8 @@ pub const WORDS: [(u32, u32, Register); 25] = [
     (0x14, 0, Ebx),
     (0x14, 0, Ecx),
     (0x1E, 1, Eax),
+    (0x24, 0, Ebx),
+    (0x24, 1, Ecx),
     (0x8000_0001, 0, Ecx),
     (0x8000_0001, 0, Edx),
     (0x8000_0007, 0, Ebx),
@@ -44,7 +47,16 @@ pub const WORDS: [(u32, u32, Register); 25] = [
 const SPECULATION: &str = "speculation control under the other vendor's name, where the kernel has the feature: kvm_set_cpu_caps";
 const SYNTHESIZED: &str = "SYNTHESIZED_F: the kernel knows it of the processor though CPUID does not say: kvm_set_cpu_caps";
 
-/// What KVM offers without hardware. All sources are arch/x86/kvm/cpuid.c.
+/// Numbers in [`WORDS`]: KVM may offer a smaller one than the hardware has, whose bits are others.
+const NUMBERS: [(u32, u32, Register, u32); 1] = [
+    (0x24, 0, Ebx, span(7, 0)), // the version of AVX10, at most what KVM knows: __do_cpuid_func
+];
+
+/// What KVM offers without hardware: every bit that is set after kvm_cpu_cap_mask has cut a register down to the raw CPUID.
+///
+/// Read in Linux 5.10.223, 6.1.176, 6.12.107 and a 7.x tree. Where no file is named the source is arch/x86/kvm/cpuid.c. Since 6.14
+/// kvm_set_cpu_caps marks such a bit EMULATED_F or SYNTHESIZED_F; before it calls kvm_cpu_cap_set. `rdpid` is no such bit: what KVM
+/// emulates without hardware it offers by KVM_GET_EMULATED_CPUID alone (cpuid_func_emulated).
 pub const EMULATED: &[Bits] = &[
     bits(
         1,
@@ -68,6 +80,13 @@ pub const EMULATED: &[Bits] = &[
         "hypervisor, EMULATED_F: says that there is one: kvm_set_cpu_caps",
     ),
     bits(
+        6,
+        Some(0),
+        Eax,
+        bit(2),
+        "arat: KVM's APIC timer always runs, and nothing else of the leaf is offered: __do_cpuid_func",
+    ),
+    bits(
         7,
         Some(0),
         Ebx,
@@ -80,13 +99,6 @@ pub const EMULATED: &[Bits] = &[
         Ecx,
         bit(2),
         "umip: where VMX can trap descriptor-table reads: vmx.c, vmx_umip_emulated",
-    ),
-    bits(
-        7,
-        Some(0),
-        Ecx,
-        bit(22),
-        "rdpid: KVM emulates it where the guest has RDTSCP: cpuid_func_emulated",
     ),
     bits(
         7,
@@ -114,8 +126,9 @@ pub const EMULATED: &[Bits] = &[
         0x8000_000A,
         Some(0),
         Edx,
-        bit(5) | bit(6),
-        "vmcb-clean, flushbyasid: what a guest's own guests have is KVM's emulation of SVM: svm.c, svm_set_cpu_caps",
+        bit(5) | bit(6) | bit(28),
+        "vmcb-clean, flushbyasid (6.6), svme-addr-chk (5.12; processors before Zen 3 lack it): for a guest's own guests KVM is the \
+         SVM: svm/svm.c, svm_set_cpu_caps",
     ),
     bits(
         0x8000_0021,
@@ -138,6 +151,13 @@ pub const EMULATED: &[Bits] = &[
         bit(9),
         "no-smm-ctl-msr, EMULATED_F: KVM has no such MSR: kvm_set_cpu_caps",
     ),
+    bits(
+        0x8000_0021,
+        Some(0),
+        Eax,
+        bit(17),
+        "cpuid-user-disable, EMULATED_F since 7.2: KVM exits on each CPUID, so it can fault it itself: kvm_set_cpu_caps",
+    ),
     bits(0x8000_0021, Some(0), Ecx, bit(1) | bit(2), SYNTHESIZED),
 ];
 
@@ -158,7 +178,9 @@ pub fn supported_by_hardware(
         };
         let index = register as usize;
         let real = hardware.answers.get(&key).map_or(0, |regs| regs[index]);
-        let allowed = real | mask(EMULATED, key, register as u8);
+        let allowed = real
+            | mask(EMULATED, key, register as u8)
+            | smaller(key, register, real, row.regs[index]);
         held.entry(key).or_default()[index] = row.regs[index] & allowed;
         offered.entry(key).or_default()[index] = row.regs[index];
     }
@@ -168,6 +190,15 @@ pub fn supported_by_hardware(
         .collect()
 }
 
+/// The bits of a number that KVM offers and that is not above the hardware's.
+fn smaller(key: Key, register: Register, real: u32, offered: u32) -> u32 {
+    let mut numbers = NUMBERS
+        .iter()
+        .filter(|(leaf, subleaf, own, _)| (Key::new(*leaf, *subleaf), *own) == (key, register));
+    let number = numbers.find(|(.., mask)| offered & mask <= real & mask);
+    number.map_or(0, |(.., mask)| *mask)
+}
+
 fn lines(cpuid: Answers, table: &Table) -> Vec<crate::cpuid::line::Line> {
     render(&Dump::of_answers(cpuid), table, &Volatile::default())
 }
@@ -175,21 +206,20 @@ fn lines(cpuid: Answers, table: &Table) -> Vec<crate::cpuid::line::Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::fixture::table;
+    use crate::cpuid::answers::Regs;
     use crate::host::Found;
     use crate::host::cpus::{Cpuid, HostCpu};
 
-    const NAMES: &str = "cpuid\t0x00000001\t-\tecx\t21\tx2apic\tflag\t5.2\tpublic\t-\n\
-                         cpuid\t0x00000007\t00\tebx\t5\tavx2\tflag\t5.2\tpublic\t-\n";
-
-    fn sentences(hardware: u32, offered: u32) -> Vec<String> {
-        let answers = |ecx, ebx| {
-            Answers::from([
-                (Key::new(1, 0), [0, 0, ecx, 0]),
-                (Key::new(7, 0), [0, ebx, 0, 0]),
-            ])
+    /// Changes where the hardware answers `hardware` and KVM offers `offered`.
+    fn found(hardware: &[(u32, u32, Regs)], offered: &[(u32, u32, Regs)]) -> Vec<String> {
+        let answers = |rows: &[(u32, u32, Regs)]| -> Answers {
+            let rows = rows.iter();
+            rows.map(|(leaf, subleaf, regs)| (Key::new(*leaf, *subleaf), *regs))
+                .collect()
         };
         let cpuid = Found::Value(Cpuid {
-            answers: answers(0, hardware),
+            answers: answers(hardware),
             lacking: Vec::new(),
         });
         let host = HostLayer {
@@ -200,24 +230,74 @@ mod tests {
             }],
             ..HostLayer::default()
         };
-        let table = Table::parse("features.tsv", NAMES).expect("a table");
-        let supported = CpuidTable::of_answers(&answers(1 << 21, offered));
-        let changes = supported_by_hardware(&supported, &host, &table);
+        let supported = CpuidTable::of_answers(&answers(offered));
+        let changes = supported_by_hardware(&supported, &host, &table());
         changes
             .iter()
             .map(|change| format!("{} {} {}", change.kind.name(), change.name, change.place))
             .collect()
     }
 
+    const X2APIC: (u32, u32, Regs) = (1, 0, [0, 0, 1 << 21, 0]);
+    const AVX2: (u32, u32, Regs) = (7, 0, [0, 1 << 5, 1 << 2, 0]);
+
     #[test]
     fn what_the_hardware_has_and_what_kvm_emulates_is_no_finding() {
-        assert!(sentences(1 << 5, 1 << 5).is_empty());
-        assert!(sentences(1 << 5, 0).is_empty());
+        assert!(found(&[AVX2], &[X2APIC, AVX2]).is_empty());
+        assert!(found(&[AVX2], &[X2APIC]).is_empty());
     }
 
     #[test]
     fn what_nobody_has_is_gained() {
-        assert_eq!(sentences(0, 1 << 5), ["gained avx2 CPUID.07H.00H:EBX[5]"]);
+        assert_eq!(
+            found(&[X2APIC], &[X2APIC, (7, 0, [0, 1 << 5, 0, 0])]),
+            ["gained avx2 CPUID.07H.00H:EBX[5]"]
+        );
+    }
+
+    /// A Zen 2 under Linux 7.2.
+    #[test]
+    fn kvm_offers_what_an_older_processor_lacks() {
+        let offered = [
+            (6, 0, [1 << 2, 0, 0, 0]),
+            (0x8000_000A, 0, [1, 8, 0, 1 << 5 | 1 << 6 | 1 << 28]),
+            (0x8000_0021, 0, [1 << 9 | 1 << 17, 0, 0, 0]),
+        ];
+        assert!(found(&[], &offered).is_empty());
+    }
+
+    #[test]
+    fn further_bits_of_the_same_registers_are_gained() {
+        let offered = [
+            (6, 0, [1 << 1, 0, 0, 0]),
+            (7, 0, [0, 1 << 5, 1 << 2 | 1 << 22, 0]),
+            (0x8000_000A, 0, [1, 8, 0, 1 << 16]),
+            (0x8000_0021, 0, [1 << 8, 0, 0, 0]),
+        ];
+        assert_eq!(
+            found(&[AVX2], &offered),
+            [
+                "gained turbo-boost CPUID.06H.00H:EAX[1]",
+                "gained rdpid CPUID.07H.00H:ECX[22]",
+                "gained vgif CPUID.8000000AH.00H:EDX[16]",
+                "gained auto-ibrs CPUID.80000021H.00H:EAX[8]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_version_of_avx10_may_be_smaller_and_not_greater() {
+        let version = |ebx| [(0x24, 0, [1, ebx, 0, 0])];
+        assert!(found(&version(0x7_0002), &version(0x7_0001)).is_empty());
+        assert_eq!(
+            found(&version(0x7_0001), &version(0x7_0002)),
+            ["changed avx10-version CPUID.24H.00H:EBX[7:0]"]
+        );
+        let flags = (0x24, 1, [0, 0, 1 << 2, 0]);
+        assert_eq!(
+            found(&version(1), &[flags]),
+            ["gained avx10-vnni-int CPUID.24H.01H:ECX[2]"]
+        );
     }
 
     #[test]

@@ -17,8 +17,10 @@ use crate::cpuid::dump::{Dump, Vcpu};
 use crate::cpuid::render::settled;
 use crate::cpuid::table::Table;
 
-/// Subleaves past the last of these repeat their number and the x2APIC id (SDM vol. 2, "CPUID", leaf 0BH; QEMU and KVM alike).
-const ECHOING: [u32; 3] = [0xB, 0x1F, 0x8000_0026];
+/// Subleaves past the last of these repeat their number and the x2APIC id (SDM vol. 2, "CPUID", leaf 0BH; kvm_cpuid in
+/// arch/x86/kvm/cpuid.c; cpu_x86_cpuid in QEMU). AMD's twin, 80000026H, does so in hardware alone: KVM has no entry there, and
+/// QEMU has no such leaf, so both answer 0.
+const ECHOING: [u32; 2] = [0xB, 0x1F];
 
 /// What a limit is broken by.
 pub fn limits(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) -> Vec<Finding> {
@@ -230,6 +232,40 @@ mod tests {
                  00000000 00000000 00000003 00000003; 00000000 00000000 00000003 00000000"
             ]
         );
+    }
+
+    #[test]
+    fn amds_topology_past_the_last_level_is_zero_under_kvm_and_tcg() {
+        let of = |accelerator, regs| {
+            let rows: Vec<_> = (0x8000_0001..0x8000_0026)
+                .map(|leaf| (leaf, 0, [0; 4]))
+                .collect();
+            let mut boot = vcpu(3, &[vendor(0, "AuthenticAMD")]);
+            answer(
+                &mut boot,
+                Phase::Reset,
+                &[(0x8000_0000, 0, [0x8000_0026, 0, 0, 0])],
+            );
+            answer(&mut boot, Phase::Reset, &rows);
+            answer(&mut boot, Phase::Reset, &[(0x8000_0026, 0, [0; 4])]);
+            answer(&mut boot, Phase::Probes, &[(0x8000_0026, 1, regs)]);
+            sentences(&limits(
+                &dump(vec![boot]),
+                accelerator,
+                Layer::Kvm,
+                &table(),
+            ))
+        };
+        for accelerator in [Accelerator::Kvm, Accelerator::Tcg] {
+            assert!(of(accelerator, [0; 4]).is_empty());
+            assert_eq!(
+                of(accelerator, [0, 0, 1, 3]),
+                [
+                    "limits: changed subleaf past the last PROBE:CPUID.80000026H.01H: \
+                     00000000 00000000 00000000 00000000; 00000000 00000000 00000001 00000003"
+                ]
+            );
+        }
     }
 
     #[test]

@@ -173,7 +173,9 @@ impl Guest<'_> {
             && self.truth(&needs.rule) == Truth::No
         {
             let missing = needs.rule.atoms().into_iter().find_map(|atom| match atom {
-                Atom::Flag(other) if !self.shows(other) => Some(other.clone()),
+                Atom::Flag(other) | Atom::Feature(other) if self.ask(atom) == Truth::No => {
+                    Some(other.clone())
+                }
                 _ => None,
             });
             return Loss::Needs {
@@ -311,6 +313,14 @@ impl Guest<'_> {
                 let level = self.cpuid(Key::new(0xB, 0));
                 Truth::from_known(level.is_some_and(|regs| regs[1] != 0))
             }
+            Atom::Stepping(first, last) => {
+                let eax = self.cpuid(Key::new(1, 0)).map_or(0, |regs| regs[0]);
+                Truth::from_known((*first..=*last).contains(&(eax & 0xF)))
+            }
+            Atom::Level(least) => {
+                let last = self.cpuid(Key::new(0, 0)).map_or(0, |regs| regs[0]);
+                Truth::from_known(last >= *least)
+            }
         }
     }
 
@@ -415,3 +425,7 @@ fn finding(kind: Kind, list: &str, name: &str, expected: &str, actual: &str) -> 
 #[cfg(test)]
 #[path = "linux_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "linux_rows_tests.rs"]
+mod rows_tests;

@@ -189,6 +189,8 @@ fn user_space_sees_what_the_agent_saw_but_for_what_a_system_changes() {
         .is_empty()
     );
     assert!(user_sees(7, [0, 1 << 5, 1 << 4, 0]).is_empty());
+    let transactional = [0, 1 << 4 | 1 << 5 | 1 << 11, 0, 0];
+    assert!(user_sees(7, transactional).is_empty());
     assert_eq!(
         user_sees(7, [0, 0, 0, 1 << 4]),
         [

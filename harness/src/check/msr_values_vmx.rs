@@ -10,7 +10,7 @@ const BASIC: u32 = 0x480;
 const MISC: u32 = 0x485;
 
 /// Controls that need another one, or a feature of CPUID (SDM vol. 3 §27.2.1; feature_dependencies in QEMU's target/i386/cpu.c).
-const ROWS: &[Dependency] = &[
+pub(super) const ROWS: &[Dependency] = &[
     needs(
         &[
             "vmx-unrestricted-guest",

@@ -3,6 +3,9 @@
 //! TCG gives 0 for an MSR that it does not know instead of raising #GP (helper_rdmsr in target/i386/tcg/sysemu/misc_helper.c), so that
 //! in its lanes only an MSR that is announced and faults is a finding. KVM raises #GP, but lets a guest read some MSRs whatever
 //! CPUID says (kvm_get_msr_common in arch/x86/kvm/x86.c): those rows say so.
+//!
+//! The agent reads a list of MSRs by name (FEATURE_MSRS in guest-image/protocol). Rows of others count where a dump has them from a sweep
+//! (`dump --sweep-msrs`): 3BH, 8CH, E1H, 1C4H, 38DH, 6E0H, 6E1H, 14CEH, C0000300H, C0010117H and those that belong to them.
 
 use fidelity_protocol::frame::Phase;
 
@@ -29,6 +32,8 @@ struct Announced {
     last: u32,
     name: &'static str,
     features: &'static [&'static str],
+    /// The least value of such a field that announces it: 1 for a flag, 2 for what a version brings.
+    least: u32,
     otherwise: Otherwise,
 }
 
@@ -43,14 +48,28 @@ const fn announced(
         last: index,
         name,
         features,
+        least: 1,
         otherwise,
     }
+}
+
+/// The same for all up to `last`.
+const fn up_to(last: u32, row: Announced) -> Announced {
+    Announced { last, ..row }
 }
 
 /// Sources: SDM vol. 4 table 2-2, APM vol. 2 appendix A, Documentation/virt/kvm/x86/msr.rst; for [`Whatever`] kvm_get_msr_common, and
 /// guest_pv_has for KVM's own MSRs, which holds everyone to have them unless KVM_CAP_ENFORCE_PV_FEATURE_CPUID is on. Not here:
 /// IA32_FLUSH_CMD, which is write-only, and AMD's MSRs of no CPUID bit.
-const ANNOUNCED: [Announced; 24] = [
+const ANNOUNCED: [Announced; 36] = [
+    // vmx_get_msr gives IA32_FEATURE_CONTROL to every guest.
+    announced(
+        0x3A,
+        "IA32_FEATURE_CONTROL",
+        &["vmx", "smx", "sgx", "lmce"],
+        Whatever,
+    ),
+    announced(0x3B, "IA32_TSC_ADJUST", &["tsc-adjust"], Whatever),
     // guest_has_spec_ctrl_msr in arch/x86/kvm/cpuid.h; Intel's STIBP and SSBD live in the same MSR.
     announced(
         0x48,
@@ -62,9 +81,21 @@ const ANNOUNCED: [Announced; 24] = [
             "ibrs",
             "amd-stibp",
             "amd-ssbd",
+            // PSFD and the predictor controls are bits of this MSR as well, which KVM does not ask for.
+            "amd-psfd",
+            "intel-psfd",
+            "ipred-ctrl",
+            "rrsba-ctrl",
+            "ddpd-u",
+            "bhi-ctrl",
         ],
         Faults,
     ),
+    up_to(
+        0x8F,
+        announced(0x8C, "IA32_SGXLEPUBKEYHASH", &["sgxlc"], Faults),
+    ),
+    announced(0xE1, "IA32_UMWAIT_CONTROL", &["waitpkg"], Faults),
     announced(0xCF, "IA32_CORE_CAPABILITIES", &["core-capability"], Faults),
     announced(0xFE, "IA32_MTRRCAP", &["mtrr"], Whatever),
     announced(
@@ -75,14 +106,26 @@ const ANNOUNCED: [Announced; 24] = [
     ),
     announced(0x122, "IA32_TSX_CTRL", &["tsx-ctrl"], Faults),
     announced(0x179, "IA32_MCG_CAP", &["mca"], Whatever),
+    announced(0x1C4, "IA32_XFD", &["xfd"], Faults),
+    announced(0x1C5, "IA32_XFD_ERR", &["xfd"], Faults),
     announced(0x277, "IA32_PAT", &["pat"], Whatever),
     announced(0x345, "IA32_PERF_CAPABILITIES", &["pdcm"], Faults),
-    // 48BH to 493H are announced by bits of these, not by CPUID.
+    // Counters that are switched together came with version 2 (intel_is_valid_msr in arch/x86/kvm/vmx/pmu_intel.c).
     Announced {
-        first: 0x480,
-        last: 0x48A,
-        ..announced(0, "VMX capability MSR", &["vmx"], Faults)
+        least: 2,
+        ..up_to(
+            0x390,
+            announced(0x38D, "IA32_PERF_GLOBAL", &["pmu-version"], Faults),
+        )
     },
+    // 48BH to 493H are announced by bits of these, not by CPUID: check msr-values.
+    up_to(
+        0x48A,
+        announced(0x480, "VMX capability MSR", &["vmx"], Faults),
+    ),
+    announced(0x6E0, "IA32_TSC_DEADLINE", &["tsc-deadline"], Whatever),
+    announced(0x6E1, "IA32_PKRS", &["pks"], Faults),
+    announced(0x14CE, "IA32_LBR_CTL", &["arch-lbr"], Faults),
     announced(0xDA0, "IA32_XSS", &["xsaves"], Faults),
     announced(0x6A0, "IA32_U_CET", &["cet-ss", "cet-ibt"], Faults),
     announced(0x6A2, "IA32_S_CET", &["cet-ss", "cet-ibt"], Faults),
@@ -127,6 +170,11 @@ const ANNOUNCED: [Announced; 24] = [
     announced(0xC000_0102, "IA32_KERNEL_GS_BASE", &["lm"], Whatever),
     announced(0xC000_0103, "IA32_TSC_AUX", &["rdtscp", "rdpid"], Faults),
     announced(0xC000_0104, "AMD TSC_RATIO", &["tsc-scale"], Whatever),
+    up_to(
+        0xC000_0302,
+        announced(0xC000_0300, "AMD PERF_CNTR_GLOBAL", &["perfmon-v2"], Faults),
+    ),
+    announced(0xC001_0117, "AMD VM_HSAVE_PA", &["svm"], Whatever),
     announced(0xC001_011F, "AMD VIRT_SPEC_CTRL", &["virt-ssbd"], Faults),
 ];
 
@@ -137,8 +185,7 @@ pub fn due(dump: &Dump, index: u32, accelerator: Accelerator, table: &Table) -> 
     let msrs = vcpu.phase(Phase::Msrs)?;
     let covers = |row: &&Announced| (row.first..=row.last).contains(&index);
     let row = ANNOUNCED.iter().find(covers)?;
-    let mut features = row.features.iter();
-    let is_announced = features.any(|feature| announces(&view, msrs, feature));
+    let is_announced = row.announced_by(&view, msrs).is_some();
     let strict = row.otherwise == Faults && !emulated(accelerator);
     (is_announced || strict).then_some(is_announced)
 }
@@ -163,6 +210,11 @@ pub fn msrs(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) 
     found.collect()
 }
 
+/// Every name that a finding of [`msrs`] can have.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ANNOUNCED.iter().map(|row| row.name)
+}
+
 fn of_one(vcpu: &Vcpu, accelerator: Accelerator, rule: &Rule<'_>) -> Vec<Finding> {
     let (Some(view), Some(msrs)) = (
         View::of_phase(vcpu, Phase::Reset, rule.table),
@@ -172,38 +224,56 @@ fn of_one(vcpu: &Vcpu, accelerator: Accelerator, rule: &Rule<'_>) -> Vec<Finding
     };
     let mut changes = Vec::new();
     for row in &ANNOUNCED {
-        let announcing = row.features.iter();
-        let by = announcing
-            .copied()
-            .find(|feature| announces(&view, msrs, feature));
-        for (index, reading) in msrs.msrs.range(row.first..=row.last) {
+        let by = row.announced_by(&view, msrs);
+        for (index, reading) in readings(row, msrs, vcpu) {
             let readable = matches!(reading, Reading::Value(_));
             let strict = row.otherwise == Faults && !emulated(accelerator);
             let finding = match (by, readable) {
                 (Some(feature), false) => {
                     let expected = format!("readable: CPUID announces {feature}");
-                    Some(rule.finding(Kind::Lost, row.name, expected, shown(*reading)))
+                    Some(rule.finding(Kind::Lost, row.name, expected, shown(reading)))
                 }
                 (None, true) if strict => {
                     let expected = format!("#GP: CPUID announces no {}", row.features.join(", "));
-                    Some(rule.finding(Kind::Gained, row.name, expected, shown(*reading)))
+                    Some(rule.finding(Kind::Gained, row.name, expected, shown(reading)))
                 }
                 _ => None,
             };
-            changes.extend(finding.map(|finding| finding.at(Place::of_msr(*index))));
+            changes.extend(finding.map(|finding| finding.at(Place::of_msr(index))));
         }
     }
     changes
 }
 
-/// Whether a CPUID bit, or a bit of another feature MSR, is set.
-fn announces(view: &View<'_>, msrs: &PhaseDump, name: &str) -> bool {
+/// What reading the MSRs of a row gave, by name or in a sweep.
+fn readings(row: &Announced, msrs: &PhaseDump, vcpu: &Vcpu) -> Vec<(u32, Reading)> {
+    let named = msrs.msrs.range(row.first..=row.last);
+    let mut all: Vec<(u32, Reading)> = named.map(|(index, reading)| (*index, *reading)).collect();
+    let sweep = vcpu.phase(Phase::Sweep);
+    for run in sweep.into_iter().flat_map(|phase| &phase.sweep) {
+        let swept = run.first.max(row.first)..=run.last.min(row.last);
+        let new = swept.filter(|index| !msrs.msrs.contains_key(index));
+        all.extend(new.map(|index| (index, run.reading)));
+    }
+    all
+}
+
+impl Announced {
+    /// The first of its features that is there.
+    fn announced_by(&self, view: &View<'_>, msrs: &PhaseDump) -> Option<&'static str> {
+        let mut features = self.features.iter().copied();
+        features.find(|feature| value(view, msrs, feature) >= u64::from(self.least))
+    }
+}
+
+/// The value of a CPUID field, or of one of another feature MSR; 0 where it was not read.
+fn value(view: &View<'_>, msrs: &PhaseDump, name: &str) -> u64 {
     match view.table.named(name) {
         Some(field) if field.space == Space::Msr => match msrs.msrs.get(&field.leaf) {
-            Some(Reading::Value(value)) => value & field.mask() != 0,
-            _ => false,
+            Some(Reading::Value(value)) => (value & field.mask()) >> field.low,
+            _ => 0,
         },
-        _ => view.has(name),
+        _ => view.value(name).map_or(0, u64::from),
     }
 }
 
@@ -275,6 +345,68 @@ mod tests {
         assert_eq!(
             found(Accelerator::Kvm, ARCH_CAPABILITIES, &readings),
             ["msrs: lost IA32_TSX_CTRL MSR.122H: readable: CPUID announces tsx-ctrl; #GP"]
+        );
+    }
+
+    #[test]
+    fn an_amd_guest_with_psfd_alone_whose_spec_ctrl_faults_is_found() {
+        let rows = [
+            vendor(7, "AuthenticAMD"),
+            (0x8000_0000, 0, [0x8000_0008, 0, 0, 0]),
+            (0x8000_0008, 0, [0x3030, 1 << 28, 0, 0]),
+        ];
+        let mut boot = vcpu(0, &rows);
+        let msrs_of = |reading| [(0x48, reading)].into_iter().collect();
+        boot.phases.entry(Phase::Msrs).or_default().msrs = msrs_of(Reading::Fault(13));
+        let check = |boot: &Vcpu| {
+            let guest = dump(vec![boot.clone()]);
+            sentences(&msrs(&guest, Accelerator::Kvm, Layer::Kvm, &table()))
+        };
+        assert_eq!(
+            check(&boot),
+            ["msrs: lost IA32_SPEC_CTRL MSR.48H: readable: CPUID announces amd-psfd; #GP"]
+        );
+        boot.phases.entry(Phase::Msrs).or_default().msrs = msrs_of(Reading::Value(0));
+        assert_eq!(check(&boot), Vec::<String>::new());
+    }
+
+    /// A guest with this leaf 0AH, whose MSRs were swept.
+    fn swept(version: u32, first: u32, last: u32, reading: Reading) -> Vec<String> {
+        let mut boot = vcpu(
+            0,
+            &[vendor(0xA, "GenuineIntel"), (0xA, 0, [version, 0, 0, 0])],
+        );
+        boot.phases.entry(Phase::Msrs).or_default();
+        let sweep = boot.phases.entry(Phase::Sweep).or_default();
+        sweep.sweep.push(crate::cpuid::dump::Run {
+            first,
+            last,
+            reading,
+        });
+        let guest = dump(vec![boot]);
+        sentences(&msrs(&guest, Accelerator::Kvm, Layer::Kvm, &table()))
+    }
+
+    #[test]
+    fn msrs_that_only_a_sweep_read_are_checked() {
+        assert_eq!(
+            swept(2, 0x38F, 0x3FF, Reading::Fault(13)),
+            [
+                "msrs: lost IA32_PERF_GLOBAL MSR.38FH: readable: CPUID announces pmu-version; #GP",
+                "msrs: lost IA32_PERF_GLOBAL MSR.390H: readable: CPUID announces pmu-version; #GP",
+            ]
+        );
+        assert_eq!(
+            swept(1, 0x6E0, 0x6E1, Reading::Value(0)),
+            ["msrs: gained IA32_PKRS MSR.6E1H: #GP: CPUID announces no pks; value = 0x0"]
+        );
+        assert_eq!(
+            swept(2, 0x38D, 0x390, Reading::Value(0)),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            swept(1, 0x38D, 0x390, Reading::Fault(13)),
+            Vec::<String>::new()
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 
 /// Bits in which user space may see CPUID otherwise than the agent does, which sets control state by itself.
-const OF_THE_SYSTEM: [Bits; 5] = [
+const OF_THE_SYSTEM: [Bits; 6] = [
     bits(
         1,
         None,
@@ -26,6 +26,13 @@ const OF_THE_SYSTEM: [Bits; 5] = [
         Register::Ecx,
         bit(3),
         "MONITOR follows IA32_MISC_ENABLE, which the firmware sets",
+    ),
+    bits(
+        7,
+        Some(0),
+        Register::Ebx,
+        bit(4) | bit(11),
+        "HLE and RTM follow IA32_TSX_CTRL and TSX_FORCE_ABORT, which the kernel sets: arch/x86/kernel/cpu/tsx.c",
     ),
     bits(7, Some(0), Register::Ecx, bit(4), "OSPKE follows CR4"),
     bits(

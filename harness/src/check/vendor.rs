@@ -27,8 +27,8 @@ struct Group {
 const GROUPS: [Group; 7] = [
     Group {
         features: &[
-            "dtes64", "ds-cpl", "smx", "tm2", "cid", "xtpr", "pdcm", "dca", "ds", "pn", "ia64",
-            "pbe",
+            "dtes64", "ds-cpl", "smx", "est", "tm2", "cid", "sdbg", "xtpr", "pdcm", "dca", "ds",
+            "pn", "acpi", "ss", "tm", "ia64", "pbe",
         ],
         strangers: &AMD,
         reason: "Intel's debug store, power and platform bits; reserved in APM vol. 3, Fn0000_0001",
@@ -144,6 +144,12 @@ pub fn foreign(vendor: &str) -> impl Iterator<Item = &'static str> {
     strange.flat_map(|group| group.features.iter().copied())
 }
 
+/// Every name that a finding of [`vendor`] can have.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let groups = GROUPS.iter();
+    groups.flat_map(|group| group.features.iter().copied())
+}
+
 /// Every feature that the vendor cannot have.
 pub fn vendor(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
     let view = dump
@@ -204,6 +210,20 @@ mod tests {
     fn a_vendor_with_its_own_features_gives_no_finding() {
         assert!(found("GenuineIntel", &[BHI_CTRL]).is_empty());
         assert!(found("AuthenticAMD", &[SVM]).is_empty());
+    }
+
+    #[test]
+    fn intels_power_and_snoop_bits_are_found_on_amd() {
+        let one: Row = (1, 0, [0, 0, 1 << 7 | 1 << 11, 1 << 22 | 1 << 27 | 1 << 29]);
+        assert!(found("GenuineIntel", &[one]).is_empty());
+        let names: Vec<String> = found("AuthenticAMD", &[one])
+            .iter()
+            .filter_map(|text| text.split(' ').nth(2).map(str::to_owned))
+            .collect();
+        assert_eq!(names, ["est", "sdbg", "acpi", "ss", "tm"]);
+        let reason = "vendor: gained est CPUID.01H.00H:ECX[7]: clear on AuthenticAMD: \
+                      Intel's debug store, power and platform bits; reserved in APM vol. 3, Fn0000_0001; set";
+        assert_eq!(found("AuthenticAMD", &[one])[0], reason);
     }
 
     #[test]

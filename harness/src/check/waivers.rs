@@ -2,7 +2,9 @@
 //!
 //! A waiver covers a finding when every pattern it gives matches. A case all of whose findings are covered is WAIVED, one with
 //! any other finding FAILs with those. An expired waiver covers nothing, and a run names it; so it does with one whose scope was
-//! run and that covered nothing: it has outlived what it accepted.
+//! run and that covered nothing: it has outlived what it accepted. A pattern that can match nothing is refused ([`patterns`]).
+
+pub mod patterns;
 
 use std::collections::BTreeSet;
 

@@ -8,6 +8,7 @@ use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
 use cpuid_fidelity::case::{Case, EmulatedHost, Filter, Qemu, Starter, Trial};
 use cpuid_fidelity::config::Profile;
+use cpuid_fidelity::host::lab::Wrapper;
 use cpuid_fidelity::lanes::Scope;
 use cpuid_fidelity::lanes::lab::lane::of_named_host;
 use cpuid_fidelity::lanes::lab::{kvm_lines, offer};
@@ -137,14 +138,17 @@ fn trials(
     Ok(trials)
 }
 
-/// The QEMUs to take along: those that `--qemu` names.
+/// The QEMUs to take along: those that `--qemu` names. One behind a wrapper that cannot be taken is refused.
 fn inside(context: &Context) -> anyhow::Result<Vec<Arc<Qemu>>> {
     if context.named.is_empty() {
         return Ok(Vec::new());
     }
     let inventory = context.inventory()?;
-    match inventory.unusable.first() {
-        Some(unusable) => Err(NotRun(unusable.reason.clone()).into()),
-        None => Ok(inventory.qemus),
+    if let Some(unusable) = inventory.unusable.first() {
+        return Err(NotRun(unusable.reason.clone()).into());
     }
+    for qemu in &inventory.qemus {
+        Wrapper::read(&qemu.path)?;
+    }
+    Ok(inventory.qemus)
 }

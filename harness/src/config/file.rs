@@ -11,6 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::section;
 use crate::case::lane::Lane;
+use crate::host::lab::WrapperError;
 
 /// Which set of cases: what `cargo test` and `run` take, or the whole matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -131,6 +132,9 @@ pub enum ConfigError {
         /// What TOML's parser reports.
         message: String,
     },
+    /// A QEMU that a lane was asked to take into a lab cannot be.
+    #[error(transparent)]
+    Wrapper(#[from] WrapperError),
 }
 
 /// What paths below the folder for what can be had again start with.

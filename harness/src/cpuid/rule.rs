@@ -54,6 +54,10 @@ pub enum Atom {
     Word(String),
     /// CPUID.0BH announces a level.
     Topology,
+    /// Its stepping, first and last.
+    Stepping(u32, u32),
+    /// The highest basic leaf of CPUID is this, or a later one.
+    Level(u32),
 }
 
 /// Vendors that Linux tells apart.
@@ -240,6 +244,12 @@ fn atom(token: &str) -> Result<Atom, SyntaxError> {
     if let Some(family) = token.strip_prefix("family=") {
         let (first, last) = span(family).ok_or_else(bad)?;
         return Ok(Atom::Family(first, last));
+    }
+    if let Some(stepping) = token.strip_prefix("stepping>=") {
+        return Ok(Atom::Stepping(span(stepping).ok_or_else(bad)?.0, u32::MAX));
+    }
+    if let Some(level) = token.strip_prefix("level>=") {
+        return Ok(Atom::Level(span(level).ok_or_else(bad)?.0));
     }
     if let Some(models) = token.strip_prefix("model=") {
         let spans: Option<Vec<_>> = models.split('|').map(span).collect();

@@ -28,6 +28,8 @@ fn expressions_are_read_as_they_are_bracketed() {
         ("intel & maybe", Truth::No),
         ("amd | maybe", Truth::Yes),
         ("!( amd & maybe )", Truth::Maybe),
+        ("stepping>=3", Truth::No),
+        ("level>=d", Truth::No),
     ] {
         assert_eq!(truth(text), expected, "{text}");
     }
@@ -42,6 +44,8 @@ fn what_is_no_expression_is_an_error() {
     assert_eq!(error("amd & | intel"), "“|” where a name should be");
     assert_eq!(error("model=2f-1"), "“model=2f-1” cannot be read");
     assert_eq!(error("kernel>=6"), "“kernel>=6” cannot be read");
+    assert_eq!(error("level>=x"), "“level>=x” cannot be read");
+    assert_eq!(error("stepping>="), "“stepping>=” cannot be read");
 }
 
 fn problem(text: &str) -> String {

@@ -166,13 +166,14 @@ impl Store {
             file: path,
             nearest: nearest.clone(),
         })?;
-        parse::lines(&text).map_err(|error| Unrecorded::Line(file.to_owned(), error))
+        parse::lines(&text).map_err(|error| Unrecorded::Line(format!("{file}{SUFFIX}"), error))
     }
 
     fn groups_of(&self, known: &Known, release: &str, file: &str) -> Result<Groups, Unrecorded> {
         let models = Models::new(compared_models(release, known), &self.sets);
         let text = self.text(&format!("{file}{SUFFIX}"))?;
-        Groups::parse(&text, &models).map_err(|error| Unrecorded::Group(file.to_owned(), error))
+        Groups::parse(&text, &models)
+            .map_err(|error| Unrecorded::Group(format!("{file}{SUFFIX}"), error))
     }
 
     fn text(&self, path: &str) -> Result<String, FileError> {

@@ -1,5 +1,6 @@
 //! Reading what people review: the feature table, the volatile fields, the expectations.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use chrono::Datelike as _;
@@ -11,6 +12,7 @@ use super::promise::{Nearest, Unrecorded};
 use crate::case::trial::{Subject, Trial};
 use crate::check::Waivers;
 use crate::check::groups::Sets;
+use crate::check::waivers::patterns::{Known, judge};
 use crate::config::Config;
 use crate::cpuid::Dump;
 use crate::cpuid::linux_rules::LinuxRules;
@@ -54,6 +56,17 @@ pub enum StoreError {
     /// A table has an error; the message shows where.
     #[error("{0}")]
     Table(String),
+}
+
+/// The models that some release's folder has a file of, in lane definition or tcg.
+fn recorded_models(files: &Files) -> BTreeSet<String> {
+    let model = |path: &String| {
+        let (release, rest) = path.split_once('/')?;
+        let (lane, file) = rest.split_once('/')?;
+        let is_model = release.starts_with("qemu-") && matches!(lane, "models" | "tcg");
+        is_model.then(|| file.trim_end_matches(".snap").to_owned())
+    };
+    files.known().iter().filter_map(model).collect()
 }
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
@@ -113,9 +126,20 @@ impl Store {
         let (file, text) = table_text(&files, BUILT_IN[2])?;
         let waivers = Waivers::parse(&text, &HostKind::of_this_host(), today());
         let waivers = waivers.map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
-        let (file, text) = table_text(&files, BUILT_IN[3])?;
-        let linux = LinuxRules::parse(&file, &text, |name| table.named(name).is_some())
+        let (rules, lines) = table_text(&files, BUILT_IN[3])?;
+        let linux = LinuxRules::parse(&rules, &lines, |name| table.named(name).is_some())
             .map_err(|error| StoreError::Table(error.to_string()))?;
+        // The built-in waivers are about models that this folder need not have.
+        let models = match files.table(BUILT_IN[2].0)? {
+            Some(_) => recorded_models(&files),
+            None => BTreeSet::new(),
+        };
+        let known = Known {
+            table: &table,
+            linux: &linux,
+            models: &models,
+        };
+        judge(&text, known).map_err(|error| StoreError::Table(format!("{file}: {error}")))?;
         let sets = match files.table("sets.toml")? {
             Some(text) => Sets::parse(&text)
                 .map_err(|error| StoreError::Table(format!("sets.toml: {error}")))?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::case::{Accelerator, Case, EmulatedHost, LabKernel, Lane, Qemu, Starter};
+use crate::host::lab::{Wrapper, WrapperError};
 
 /// What a command line says beside lane, machine type, `-cpu` and `-smp`.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,9 @@ pub enum PlacingError {
     /// No QEMU was found that emulates a host.
     #[error("no QEMU to emulate the host with: run `scripts/setup`, or name one in fidelity.toml")]
     NoEmulator,
+    /// What stands in front of the QEMU cannot be taken along.
+    #[error(transparent)]
+    Wrapper(#[from] WrapperError),
 }
 
 impl PlacingError {
@@ -88,13 +92,16 @@ pub fn here_or_in_lab(case: Case, wanted: &Wanted) -> Result<Case, PlacingError>
 /// On an emulated host with this kernel.
 ///
 /// # Errors
-/// There is no emulator.
+/// There is no emulator, or the QEMU is behind a wrapper that cannot be taken along.
 pub fn in_lab(
     case: Case,
     kernel: &LabKernel,
     starter: Starter,
     wanted: &Wanted,
 ) -> Result<Case, PlacingError> {
+    if starter == Starter::Qemu {
+        Wrapper::read(&case.qemu.path)?;
+    }
     let qemu = wanted.emulator.clone().ok_or(PlacingError::NoEmulator)?;
     let mut case = Case {
         lane: Lane::LAB,

@@ -1,4 +1,5 @@
-//! Programs that are started in another way than by their path: inside the lab, where no shell can run a wrapper script.
+//! Programs that are started in another way than by the path that names them: inside the lab, where the folder, the variables and
+//! the loader's cache of the host are missing.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,17 +8,17 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-/// What a wrapper script starts, as it was seen to.
+/// How a program is started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
-    /// The program and its first arguments; those that the script was given follow.
+    /// The program and its first arguments; those of the command line follow.
     #[serde(rename = "words")]
     pub arguments: Vec<String>,
-    /// Variables that it sets.
+    /// Variables that it is given.
     pub variables: BTreeMap<String, String>,
 }
 
-/// By the script's path.
+/// By the path that names the program.
 pub type Launches = BTreeMap<PathBuf, Launch>;
 
 static LAUNCHES: OnceLock<Launches> = OnceLock::new();

@@ -68,6 +68,55 @@ fn a_module_option_is_named_as_the_cause() {
     lab.world.assert_clean();
 }
 
+/// Whether a guest in the lab has `avx2`.
+fn has_avx2(lab: &Lab) -> bool {
+    let verb = ["dump", "--lane", "lab", "--cpu", "EPYC-v4"];
+    let ended = lab.run(&verb, &[]).expect(0);
+    // What no wrapper takes away, so that an empty dump is no answer.
+    assert_eq!(ended.lines("cpuid 0x00000007.00 ebx[ 3]").count(), 1);
+    ended.lines("cpuid 0x00000007.00 ebx[ 5]").count() == 1
+}
+
+#[test]
+fn a_wrapper_script_runs_in_the_lab_as_it_does_here() {
+    let mut lab = or_skip!(lab());
+    lab.world.real = lab.world.qemu.clone();
+    assert!(has_avx2(&lab));
+    lab.world
+        .add_arguments("-global EPYC-v4-x86_64-cpu.avx2=off");
+    assert!(!has_avx2(&lab));
+    // A script around the script, which reads a file, starts a program of PATH and stays.
+    let off = "[global]\ndriver = \"EPYC-v4-x86_64-cpu\"\nproperty = \"avx2\"\nvalue = \"off\"\n";
+    let file = lab.world.write("off.cfg", off);
+    let file = file.display();
+    lab.world.replace_qemu(&format!(
+        "test \"$(head -c 8 {file})\" = '[global]' && \"$q\" \"$@\" -readconfig {file}"
+    ));
+    assert!(!has_avx2(&lab));
+    lab.world.assert_clean();
+}
+
+#[test]
+fn a_wrapper_that_no_lab_can_run_is_refused_with_the_reason() {
+    let mut lab = or_skip!(lab());
+    lab.world.real = lab.world.qemu.clone();
+    let script = "[ ! -e /no/such/file ] || . /no/such/file; exec \"$q\" \"$@\"";
+    lab.world.replace_qemu(script);
+    let reason = "cannot be taken into a lab: it names /no/such/file, and nothing is there";
+    let dump = ["dump", "--lane", "lab", "--cpu", "486-v1"];
+    lab.run(&dump, &[]).expect(2).prints(reason);
+    lab.run(&["lab"], &[]).expect(2);
+    let qemu = lab.world.qemu.display().to_string();
+    let kernel = lab.kernel.display();
+    lab.world.configure(&format!(
+        "qemu = [{:?}]\n[[kernel]]\npath = \"{kernel}\"\n[default.lab]\nkvm = [\"486-v1\"]\n",
+        lab.world.real
+    ));
+    let run = ["--qemu", &qemu, "run", "--lane", "lab"];
+    lab.world.run(&run).expect(2).prints(reason);
+    lab.world.assert_clean();
+}
+
 #[test]
 fn an_l1_that_panics_is_an_error_with_the_consoles_last_lines() {
     let lab = or_skip!(lab());

@@ -179,7 +179,7 @@ fn without_libvirt_the_lane_is_skipped_with_the_reason() {
     let path = fake.display().to_string();
     let ended = world
         .run_with(&["run", "-v", "--lane", "libvirt"], &[("PATH", &path)])
-        .expect(0);
+        .expect(3);
     ended.prints("no virsh in PATH: libvirt is not installed (scripts/setup brings it)");
     let ended = world
         .run_with(&["libvirt", "answers"], &[("PATH", &path)])

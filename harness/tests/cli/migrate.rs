@@ -276,7 +276,7 @@ fn a_machine_type_that_one_side_lacks_is_skipped_with_the_reason() {
     );
     let ended = ways
         .between(&from, &to, MODEL, &["--json", "run.json"])
-        .expect(0);
+        .expect(3);
     ended.prints(&format!("has no machine type {}", ways.machine));
     assert_eq!(ways.row()["status"], "SKIP");
     ways.machine = "q35".to_owned();

@@ -112,7 +112,7 @@ walk_leaf:
 # In the order of leaves::Rule's numbers, from 1.
     .balign 4
 rules:
-    .long last_in_eax, until_eax, until_ecx, bitmap_eax, bitmap_ebx, bitmap_edx, fixed, xsave
+    .long last_in_eax, until_eax, until_ecx, bitmap_eax, bitmap_ebx, bitmap_edx, fixed, xsave, after_one
 
 # EDI = the last subleaf.
 last_in_eax:
@@ -124,6 +124,10 @@ fixed:
     jc walked
     jmp fixed
 
+# Subleaves 1 and 2, then as until_eax.
+after_one:
+    call look_at_next
+    call look_at_next
 # ESI = the output that says whether there is a further subleaf, EDI = its mask.
 until_eax:
     leal V_EAX(%ebp), %esi

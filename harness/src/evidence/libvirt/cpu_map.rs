@@ -239,9 +239,17 @@ fn cpuid(file: &str, node: &Node<'_, '_>) -> Result<Vec<Spot>, MapError> {
     Ok(spots)
 }
 
+/// The VMX control MSRs (SDM vol. 3 appendix A.3 to A.5): the upper half says which control may be 1. libvirt, which has them since
+/// 11.3, writes the control's number into `eax` as QEMU's feature words have it (sync_qemu_features_i386.py); all other MSRs are
+/// written as they are.
+const CONTROLS: [u32; 9] = [
+    0x481, 0x482, 0x483, 0x484, 0x48B, 0x48D, 0x48E, 0x48F, 0x490,
+];
+
 fn msr(file: &str, node: &Node<'_, '_>) -> Result<Vec<Spot>, MapError> {
     let index = number(file, node, "index")?;
-    let low = set_bits(number(file, node, "eax")?).map(|bit| Spot::Msr(index, bit));
+    let half = if CONTROLS.contains(&index) { 32 } else { 0 };
+    let low = set_bits(number(file, node, "eax")?).map(|bit| Spot::Msr(index, bit + half));
     let high = set_bits(number(file, node, "edx")?).map(|bit| Spot::Msr(index, bit + 32));
     Ok(low.chain(high).collect())
 }

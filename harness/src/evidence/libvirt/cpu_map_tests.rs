@@ -4,6 +4,9 @@ const INDEX: &str = "<cpus><arch name='x86'><include filename='f.xml'/><group><i
                      <arch name='arm'><include filename='nowhere.xml'/></arch></cpus>";
 const FEATURES: &str = "<cpus><feature name='pni'><alias name='sse3' source='qemu'/><cpuid eax_in='0x01' ecx='0x00000001'/></feature>\
                         <feature name='avx2' migratable='no'><cpuid eax_in='0x07' ecx_in='0x00' ebx='0x00000020'/></feature>\
+                        <feature name='vmx-ept'><msr index='0x0000048b' edx='0x00000000' eax='0x00000002'/></feature>\
+                        <feature name='vmx-invvpid'><msr index='0x0000048c' edx='0x00000001' eax='0x00000000'/></feature>\
+                        <feature name='vmx-activity-hlt'><msr index='0x00000485' edx='0x00000000' eax='0x00000040'/></feature>\
                         <feature name='high'><msr index='0x480' edx='0x1' eax='0x0'/></feature></cpus>";
 const MODELS: &str = "<cpus><model name='A'><vendor name='Intel'/><feature name='pni'/></model>\
                       <model name='B'><model name='A'/><decode host='off'/><feature name='avx2'/>\
@@ -28,6 +31,10 @@ fn features_have_bits_and_models_have_ancestors() {
     assert_eq!(spots("pni"), "CPUID.01H.00H:ECX[0]");
     assert_eq!(spots("avx2"), "CPUID.07H.00H:EBX[5]");
     assert_eq!(spots("high"), "MSR.480H[32]");
+    // As libvirt 11.3 writes them: a control by its number, a capability by its bit.
+    assert_eq!(spots("vmx-ept"), "MSR.48BH[33]");
+    assert_eq!(spots("vmx-invvpid"), "MSR.48CH[32]");
+    assert_eq!(spots("vmx-activity-hlt"), "MSR.485H[6]");
     assert_eq!(map.features[0].qemu, ["sse3"]);
     assert!(!map.features[1].migratable);
     let b = &map.models["B"];

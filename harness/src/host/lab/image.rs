@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::emulated::EmulatedHost;
-use super::program::{ObjectError, Program, ProgramError, read_object};
+use super::links::{self, Links};
+use super::object::{ObjectError, read_object};
+use super::program::{Program, ProgramError};
 use super::wire::{MODULES, SETUP, Setup};
 use crate::util::launch::Launches;
 use crate::vmm::linux::initramfs::EntryError;
@@ -76,7 +78,7 @@ pub enum ImageError {
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Raised whenever the same parts give another archive.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl Image<'_> {
     /// The archive's file in the folder `cache`: one that is there, where no part has changed since.
@@ -168,6 +170,7 @@ impl Image<'_> {
         }
         for (_, program) in self.qemus {
             (&program.launch.arguments, &program.launch.variables).hash(&mut hasher);
+            (&program.folders, &program.links).hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -188,16 +191,7 @@ impl Image<'_> {
         }
         let mut launches = Launches::new();
         for (path, program) in self.qemus {
-            for object in &program.objects {
-                add_object(&mut root, object)?;
-            }
-            for file in &program.data {
-                let bytes = fs::read(file).map_err(|error| ImageError::File {
-                    path: file.clone(),
-                    error,
-                })?;
-                root.file(&file.display().to_string(), 0o644, bytes)?;
-            }
+            add_program(&mut root, program)?;
             launches.insert(path.clone(), program.launch.clone());
         }
         let loaded = if modules.has_file(self.host.module()) {
@@ -231,6 +225,37 @@ impl Image<'_> {
     }
 }
 
+/// All files of a program, at their own paths.
+fn add_program(root: &mut Initramfs, program: &Program) -> Result<(), ImageError> {
+    for folder in &program.folders {
+        root.folder(&folder.display().to_string())?;
+    }
+    for object in &program.objects {
+        add_object(root, object)?;
+    }
+    for file in &program.data {
+        let failed = |error| ImageError::File {
+            path: file.clone(),
+            error,
+        };
+        let mode = fs::metadata(file).map_err(failed)?.mode() & 0o111;
+        let bytes = fs::read(file).map_err(failed)?;
+        root.file(&file.display().to_string(), 0o644 | mode, bytes)?;
+    }
+    add_links(root, &program.links)
+}
+
+/// The links that are not there yet: libraries have links by their names already, to the same files.
+fn add_links(root: &mut Initramfs, links: &Links) -> Result<(), ImageError> {
+    for (link, target) in links {
+        let link = link.display().to_string();
+        if !root.has(&link) {
+            root.link(&link, &target.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
 /// An ELF file at its own path, and links from the names under which it is looked for.
 fn add_object(root: &mut Initramfs, path: &Path) -> Result<(), ImageError> {
     let shown = path.display().to_string();
@@ -258,11 +283,17 @@ fn add_loader(
     let Some(loader) = &linking.interpreter else {
         return Ok(());
     };
-    if root.has(loader) {
-        return Ok(());
+    let mut links = Links::new();
+    let real = links::resolve(Path::new(loader), &mut links).map_err(|error| ImageError::File {
+        path: PathBuf::from(loader),
+        error,
+    })?;
+    add_links(root, &links)?;
+    let shown = real.display().to_string();
+    if !root.has(&shown) {
+        let (bytes, _) = read_object(&real)?;
+        root.file(&shown, 0o755, bytes)?;
     }
-    let (bytes, _) = read_object(Path::new(loader))?;
-    root.file(loader, 0o755, bytes)?;
     Ok(())
 }
 

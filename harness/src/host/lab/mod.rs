@@ -5,8 +5,9 @@
 //! carries, ask a QEMU, tell what the host and KVM say. To the rest of the program a lab is a [`Site`](super::site::Site) like this host.
 //!
 //! [`emulated`] is the interface behind which the emulated host is, [`emulators`] has those that there are. [`program`] finds what a program
-//! needs in order to run elsewhere, [`image`] makes the initramfs, [`wire`] has the messages, [`area`] the memory through which they go,
-//! [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init, [`error`] what can go wrong.
+//! needs in order to run elsewhere, [`wrapper`] what a script in front of it names, [`image`] makes the initramfs, [`wire`] has the
+//! messages, [`area`] the memory through which they go, [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is
+//! /init, [`error`] what can go wrong.
 
 pub mod area;
 pub mod emulated;
@@ -15,10 +16,15 @@ pub mod error;
 pub mod image;
 pub mod inside;
 mod l1;
+pub mod libraries;
+pub mod links;
+pub mod object;
 pub mod plan;
 pub mod program;
 pub mod session;
+mod tokens;
 pub mod wire;
+pub mod wrapper;
 
 pub use emulated::EmulatedHost;
 pub use emulators::{DEFAULT_EMULATOR, emulator};
@@ -26,3 +32,4 @@ pub use error::LabError;
 pub use image::{Image, ImageError};
 pub use plan::Plan;
 pub use session::Lab;
+pub use wrapper::{Wrapper, WrapperError};

@@ -1,5 +1,6 @@
 //! What a program needs in order to run elsewhere: seen in a running process, for no other way tells it of every program: of
-//! one that dlopens, of one behind a wrapper script, of one with a loader and libraries of its own.
+//! one that dlopens, of one behind a wrapper script, of one with a loader and libraries of its own. The wrapper goes along too,
+//! with what it names ([`super::wrapper`]), and runs there: only it knows which arguments it adds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -7,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::libraries::{LibrariesError, libraries};
+use super::links::{self, Links};
+use super::wrapper::{Wrapper, WrapperError};
 use crate::util::cancel::Cancel;
 use crate::util::launch::Launch;
-use crate::util::os_error::OsError;
-use crate::vmm::linux::elf::{ElfError, Linking, linking, loaded_part};
 use crate::vmm::monitor::Monitor;
 
 /// Files, all by canonical path.
@@ -20,7 +22,11 @@ pub struct Program {
     pub objects: BTreeSet<PathBuf>,
     /// Other files, as they are.
     pub data: BTreeSet<PathBuf>,
-    /// How to start it without what stands in front of it.
+    /// Folders that are there, empty but for the files above.
+    pub folders: BTreeSet<PathBuf>,
+    /// Symbolic links through which a wrapper names files.
+    pub links: Links,
+    /// How to start it, with what stands in front of it.
     pub launch: Launch,
 }
 
@@ -43,6 +49,31 @@ pub enum ProgramError {
         /// Why.
         error: std::io::Error,
     },
+    /// The libraries of a program that a wrapper names cannot be found.
+    #[error(transparent)]
+    Libraries(#[from] LibrariesError),
+    /// It is a program that starts another one.
+    #[error(
+        "{path} cannot be taken into a lab: it starts {executable}, and what an ELF file names cannot be read; write it as a shell script"
+    )]
+    Opaque {
+        /// The program.
+        path: PathBuf,
+        /// What it starts.
+        executable: PathBuf,
+    },
+    /// It is a wrapper that cannot be taken along.
+    #[error(transparent)]
+    Wrapper(#[from] WrapperError),
+}
+
+/// A QEMU that runs.
+struct Seen {
+    program: Program,
+    /// The file that it is.
+    executable: PathBuf,
+    /// Its command line.
+    command: Vec<String>,
 }
 
 /// Largest firmware file that is taken along: option ROMs are smaller, and a guest that starts in the agent needs no BIOS.
@@ -63,17 +94,18 @@ impl Program {
         })
     }
 
-    /// The QEMU at `path`: starts it with a machine that never runs, and looks.
+    /// The QEMU at `path`: starts it with a machine that never runs, and looks. What stands in front of it goes along.
     ///
     /// # Errors
-    /// It does not start, or /proc does not show it.
+    /// It does not start, /proc does not show it, or it is behind a wrapper that cannot be taken along.
     pub fn qemu(path: &Path, deadline: Duration, cancel: &Cancel) -> Result<Program, ProgramError> {
         let own: Vec<OsString> = ["-nodefaults", "-no-user-config", "-display", "none", "-S"]
             .map(OsString::from)
             .into();
         // What a starter makes of its own path would mean nothing elsewhere if that were a relative one.
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let line: Vec<OsString> = [whole.into_os_string()]
+        let wrapper = Wrapper::read(&whole)?;
+        let line: Vec<OsString> = [whole.clone().into_os_string()]
             .into_iter()
             .chain(own.clone())
             .collect();
@@ -89,23 +121,101 @@ impl Program {
             let last = said.lines().next_back().unwrap_or("no message");
             return Err(silent(format!("{}: {last}", finished.ending)));
         }
-        let seen = seen(monitor.id(), &own);
-        seen.map_err(|error| ProgramError::Unseen {
+        let seen = seen(monitor.id(), &own).map_err(|error| ProgramError::Unseen {
             path: path.to_owned(),
             error,
-        })
+        })?;
+        if stands_behind(&wrapper, &whole, &seen.executable)? {
+            seen.behind(wrapper, &whole, deadline, cancel)
+        } else {
+            Ok(seen.program)
+        }
     }
 }
 
+/// Whether a script at `path` stands in front of the QEMU that runs.
+fn stands_behind(wrapper: &Wrapper, path: &Path, executable: &Path) -> Result<bool, ProgramError> {
+    if !wrapper.files.is_empty() {
+        return Ok(true);
+    }
+    if wrapper.programs.contains(executable) {
+        return Ok(false);
+    }
+    Err(ProgramError::Opaque {
+        path: path.to_owned(),
+        executable: executable.to_owned(),
+    })
+}
+
+/// What the loader of this host reads to find libraries: glibc's, musl's.
+const LOADER_FILES: [&str; 2] = ["/etc/ld.so.cache", "/etc/ld-musl-x86_64.path"];
+
+/// Folders in which the loader looks by itself; links, where /usr has it all.
+const LOADER_FOLDERS: [&str; 3] = ["/lib", "/lib64", "/bin"];
+
+/// Variables that decide which file a shell or a loader takes.
+const PATH_VARIABLES: [&str; 2] = ["PATH", "LD_LIBRARY_PATH"];
+
+impl Seen {
+    /// This QEMU with the wrapper that started it, at `path`, and that starts it in the lab.
+    fn behind(
+        self,
+        mut wrapper: Wrapper,
+        path: &Path,
+        deadline: Duration,
+        cancel: &Cancel,
+    ) -> Result<Program, ProgramError> {
+        let mut program = self.program;
+        for tool in &wrapper.programs {
+            if program.objects.contains(tool) {
+                continue;
+            }
+            for library in libraries(tool, deadline, cancel)? {
+                let found = links::resolve(&library, &mut wrapper.links);
+                let found = found.map_err(|error| ProgramError::Unseen {
+                    path: library.clone(),
+                    error,
+                })?;
+                program.objects.insert(for_any_processor(&found));
+            }
+        }
+        // Where nothing is, nothing leads: QEMU may name files that it would make.
+        let named = self.command.iter().map(Path::new);
+        let named = named.chain(LOADER_FOLDERS.map(Path::new));
+        for name in named.filter(|name| name.is_absolute()) {
+            let _ = links::resolve(name, &mut wrapper.links);
+        }
+        for file in LOADER_FILES.map(Path::new) {
+            program.data.extend(file.canonicalize());
+        }
+        program.objects.append(&mut wrapper.programs);
+        program.data.append(&mut wrapper.files);
+        program.folders = wrapper.folders;
+        program.links = wrapper.links;
+        let variables = wrapper.variables.iter().map(String::as_str);
+        program.launch = Launch {
+            arguments: vec![path.display().to_string()],
+            variables: own_variables(variables.chain(PATH_VARIABLES)),
+        };
+        Ok(program)
+    }
+}
+
+/// Those of these variables that this process has.
+fn own_variables<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let value = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
+    names.filter_map(value).collect()
+}
+
 /// The process of the group `leader` that has the arguments `own`, and is not a script's interpreter in front of it.
-fn seen(leader: u32, own: &[OsString]) -> std::io::Result<Program> {
+fn seen(leader: u32, own: &[OsString]) -> std::io::Result<Seen> {
     let mut candidates: Vec<PathBuf> = group(leader);
     // A shell that did not exec has the same arguments behind it; QEMU is its child, and younger.
     candidates.reverse();
     let mut none = std::io::Error::other("no process of its group shows its command line");
     for process in candidates {
         match of_process(&process, own) {
-            Ok(Some(program)) => return Ok(program),
+            Ok(Some(seen)) => return Ok(seen),
             Ok(None) => {}
             Err(error) => none = error,
         }
@@ -134,41 +244,41 @@ fn group(leader: u32) -> Vec<PathBuf> {
         .collect()
 }
 
-fn of_process(process: &Path, own: &[OsString]) -> std::io::Result<Option<Program>> {
+fn of_process(process: &Path, own: &[OsString]) -> std::io::Result<Option<Seen>> {
     let command = nul_separated(&fs::read(process.join("cmdline"))?);
     let own: Vec<String> = own
         .iter()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let Some(at) = command
+    if !command
         .windows(own.len())
-        .position(|window| window == own.as_slice())
-    else {
+        .any(|window| window == own.as_slice())
+    {
         return Ok(None);
-    };
-    let program = fs::read_link(process.join("exe"))?;
+    }
+    let executable = fs::read_link(process.join("exe"))?;
     let objects = mapped(process)?;
-    // The program itself by its real path: argv[0] may be a bare name, or anything.
-    let mut launch_arguments = vec![program.display().to_string()];
-    launch_arguments.extend(command[1..at].iter().map(|argument| canonical(argument)));
-    let mut variables = changed_variables(&nul_separated(&fs::read(process.join("environ"))?));
     let folders: BTreeSet<String> = objects
         .iter()
         .filter_map(|object| Some(object.parent()?.display().to_string()))
         .collect();
     // Libraries that ld.so.cache or ld.so.conf led to; what the program's own loader was given comes first anyhow.
-    let known = variables.remove("LD_LIBRARY_PATH").into_iter();
-    let search: Vec<String> = known.chain(folders).collect();
-    variables.insert("LD_LIBRARY_PATH".to_owned(), search.join(":"));
-    let data = firmware(&command[1..at], &objects);
-    let launch = Launch {
-        arguments: launch_arguments,
-        variables,
-    };
-    Ok(Some(Program {
+    let folders: Vec<String> = folders.into_iter().collect();
+    let search = ("LD_LIBRARY_PATH".to_owned(), folders.join(":"));
+    let program = Program {
+        data: firmware(&command, &objects),
         objects,
-        data,
-        launch,
+        // The program by its real path: argv[0] may be a bare name, or anything.
+        launch: Launch {
+            arguments: vec![executable.display().to_string()],
+            variables: [search].into(),
+        },
+        ..Program::default()
+    };
+    Ok(Some(Seen {
+        program,
+        executable,
+        command,
     }))
 }
 
@@ -177,34 +287,6 @@ fn nul_separated(bytes: &[u8]) -> Vec<String> {
     let text = bytes.strip_suffix(&[0]).unwrap_or(bytes);
     text.split(|byte| *byte == 0)
         .map(|text| String::from_utf8_lossy(text).into_owned())
-        .collect()
-}
-
-/// An argument, or the colon-separated paths in it, with every path that exists made canonical: links are not taken along.
-fn canonical(argument: &str) -> String {
-    let canonical_part = |part: &str| {
-        if part.starts_with('/') {
-            fs::canonicalize(part)
-                .map_or_else(|_| part.to_owned(), |path| path.display().to_string())
-        } else {
-            part.to_owned()
-        }
-    };
-    argument
-        .split(':')
-        .map(canonical_part)
-        .collect::<Vec<_>>()
-        .join(":")
-}
-
-/// What the process has in its environment and this one has not.
-fn changed_variables(environment: &[String]) -> BTreeMap<String, String> {
-    let pairs = environment.iter().filter_map(|pair| pair.split_once('='));
-    let new = pairs.filter(|(name, value)| {
-        let shells = ["_", "PWD", "OLDPWD", "SHLVL"];
-        !shells.contains(name) && std::env::var(name).ok().as_deref() != Some(*value)
-    });
-    new.map(|(name, value)| (name.to_owned(), canonical(value)))
         .collect()
 }
 
@@ -291,45 +373,6 @@ fn firmware(arguments: &[String], objects: &BTreeSet<PathBuf>) -> BTreeSet<PathB
     small.map(|file| file.path()).collect()
 }
 
-/// Why an ELF file cannot be taken along.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ObjectError {
-    /// It cannot be read.
-    #[error("{path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: OsError,
-    },
-    /// It is no ELF file, or a broken one.
-    #[error("{path}: {source}")]
-    Elf {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: ElfError,
-    },
-}
-
-/// An ELF file without its debug information, and how it is linked: the names under which it is looked for, its loader, its libraries.
-///
-/// # Errors
-/// The file cannot be read, or is no ELF file.
-pub fn read_object(path: &Path) -> Result<(Vec<u8>, Linking), ObjectError> {
-    let bytes = fs::read(path).map_err(|error| ObjectError::Read {
-        path: path.to_owned(),
-        source: error.into(),
-    })?;
-    let elf = |source| ObjectError::Elf {
-        path: path.to_owned(),
-        source,
-    };
-    let linking = linking(&bytes).map_err(elf)?;
-    let kept = loaded_part(&bytes).map_err(elf)?;
-    Ok((kept, linking))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,6 +388,19 @@ mod tests {
         };
         assert!(has("libc.so"), "{program:?}");
         assert!(has("ld-linux"), "{program:?}");
+    }
+
+    #[test]
+    fn a_program_that_starts_another_one_is_refused() {
+        let shell = Path::new("/bin/sh");
+        let wrapper = Wrapper::read(shell).expect("a program");
+        let real = shell.canonicalize().expect("a path");
+        assert!(!stands_behind(&wrapper, shell, &real).expect("a QEMU"));
+        let error = stands_behind(&wrapper, shell, Path::new("/opt/qemu")).expect_err("an error");
+        assert_eq!(
+            error.to_string(),
+            "/bin/sh cannot be taken into a lab: it starts /opt/qemu, and what an ELF file names cannot be read; write it as a shell script"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The lane.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -12,6 +14,7 @@ use crate::check::{Finding, Layer};
 use crate::config::ConfigError;
 use crate::cpuid::Line;
 use crate::evidence::Evidence;
+use crate::host::lab::{Wrapper, WrapperError};
 use crate::host::{Ability, Unable};
 use crate::lanes::backend::Comparable;
 use crate::lanes::gather::{self, GatherError};
@@ -84,7 +87,11 @@ impl Backend for Lab {
         let hosts = hosts
             .iter()
             .filter(|host| Glob::matches(&set.kernels, host.label()));
-        Ok(hosts.flat_map(|host| of_host(scope, &set, host)).collect())
+        let trials: Vec<Trial> = hosts.flat_map(|host| of_host(scope, &set, host)).collect();
+        if scope.filter.lanes.contains(&self.lane()) {
+            refuse_wrappers(&trials)?;
+        }
+        Ok(trials)
     }
 
     fn places(&self, scope: &Scope<'_>) -> Option<Vec<Place>> {
@@ -182,6 +189,17 @@ impl Backend for Lab {
     fn command(&self, _: &Bench, case: &Case) -> Option<Vec<String>> {
         Some(super::super::backend::dump_command(case))
     }
+}
+
+/// Refuses QEMUs behind wrappers that no lab can run. Where nobody asked for this lane they are errors of their own cases, and the
+/// other lanes run.
+fn refuse_wrappers(trials: &[Trial]) -> Result<(), WrapperError> {
+    let cases = trials.iter().flat_map(|trial| &trial.cases);
+    let started = cases.filter(|case| case.run_as.starter == Starter::Qemu);
+    let paths: BTreeSet<&Path> = started.map(|case| &*case.qemu.path).collect();
+    paths
+        .into_iter()
+        .try_for_each(|path| Wrapper::read(path).map(drop))
 }
 
 /// The trials of an emulated host that is named, with every QEMU; of these models, else of those of the selection.
