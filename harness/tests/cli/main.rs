@@ -26,6 +26,7 @@ mod libvirt;
 mod linux;
 mod migrate;
 mod output;
+mod promise;
 mod reproductions;
 mod results;
 mod show;
