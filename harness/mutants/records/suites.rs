@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use cpuid_fidelity::case::{Accelerator, Lane};
-use cpuid_fidelity::check::{CheckId, Finding, Kind, Layer, Rules, compare, self_consistency};
+use cpuid_fidelity::check::{
+    CheckId, Finding, Kind, Layer, Rules, compare, rules_of_cpuid, self_consistency,
+};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
@@ -17,7 +19,7 @@ use super::fields::{
     TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
 };
 use super::tally::{Suite, Tally, none};
-use super::{Tables, kvm, layers};
+use super::{Tables, kvm, layers, rules};
 
 impl Tables {
     /// As checks take them.
@@ -147,7 +149,7 @@ fn expectation(tables: &Tables, name: &str, record: &Dump) -> Tally {
     .run(tables.every)
 }
 
-/// Checks 4, 5, 6 and 8: each against mutants of the fields that it speaks of.
+/// Checks 4, 5, 6 and 8, and the rules of the architecture: each against mutants of the fields that it speaks of.
 fn consistency(
     tables: &Tables,
     name: &str,
@@ -155,8 +157,11 @@ fn consistency(
     smp: &str,
 ) -> anyhow::Result<Vec<Tally>> {
     let smp = smp.parse().map_err(anyhow::Error::msg)?;
-    let findings =
-        |dump: &Dump| self_consistency::all(dump, Lane::TCG.run_as(), &smp, &tables.names);
+    let findings = |dump: &Dump| {
+        let mut found = self_consistency::all(dump, Lane::TCG.run_as(), &smp, &tables.names);
+        found.extend(rules_of_cpuid::all(dump, Accelerator::Tcg, &tables.names));
+        found
+    };
     let suite = |check, mutants| {
         Suite {
             check,
@@ -178,8 +183,13 @@ fn consistency(
             of_fields(table, record, &XSAVE)
                 .into_iter()
                 .chain(of_control(record))
+                .chain(rules::of_components(table, record))
                 .collect(),
         ),
+        suite("dependencies", rules::of_dependencies(table, record)),
+        suite("leaves", rules::of_leaves(table, record)),
+        suite("geometry", rules::of_geometry(table, record)),
+        suite("msr-values", rules::of_msr_values(table, record)),
         suite("msrs", of_msrs(table, record, Accelerator::Tcg)),
         suite("vendor", of_vendor(table, record)),
     ])

@@ -17,7 +17,7 @@ use crate::cpuid::table::Table;
 mod vmx;
 
 /// Bits of MSRs, and the features of which one must be there where a bit is set.
-const ROWS: &[Dependency] = &[
+pub const ROWS: &[Dependency] = &[
     needs(
         &["apic-base-x2apic"],
         &["x2apic"],
