@@ -180,7 +180,7 @@ pub fn of_geometry<'a>(table: &Table, record: &'a Dump) -> Vec<Mutant<'a>> {
     let mut mutants = of_fields(table, record, &["virt-bits"]);
     if caches.is_some_and(|regs| regs != [0; 4]) {
         let set = |name: &&str| value_named(name, table, record) != 0;
-        let names: Vec<&str> = SIZES.into_iter().filter(|name| set(&name)).collect();
+        let names: Vec<&str> = SIZES.into_iter().filter(set).collect();
         mutants.extend(of_fields(table, record, &names));
     }
     let phys = table.named("phys-bits").map(key);
