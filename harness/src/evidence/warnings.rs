@@ -45,13 +45,15 @@ const MARK: &str = "requested feature: ";
 const DEPENDENT: &str = "depends on other features that were not requested: ";
 
 /// Lines that say something, but not of one feature.
-const KNOWN: [&str; 3] = [
+const KNOWN: [&str; 4] = [
     // With `enforce`, after the list of features.
     "doesn't support requested features",
     // `query-cpu-definitions` and deprecated models or machine types.
     "is deprecated",
     // KVM: a CPU model of another vendor.
     "will not be available",
+    // More vCPUs than the host has processors (kvm_init in accel/kvm/kvm-all.c).
+    "exceeds the recommended cpus supported by KVM",
 ];
 
 impl Warnings {

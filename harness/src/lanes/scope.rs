@@ -46,6 +46,13 @@ pub struct SmpSet {
     pub vcpus: Topology,
     /// Globs over versioned CPU models, on the newest q35 machine type.
     pub models: Vec<Glob>,
+    /// Globs over the labels of QEMUs.
+    #[serde(default = "every_qemu")]
+    pub qemus: Vec<Glob>,
+}
+
+fn every_qemu() -> Vec<Glob> {
+    vec![Glob::any()]
 }
 
 impl Default for ModelSet {
@@ -95,7 +102,10 @@ impl Scope<'_> {
         let mut trials = Vec::new();
         let qemus = self.with_newest();
         for (qemu, newest) in qemus.filter(|(_, newest)| self.filter.machine(newest)) {
-            for SmpSet { vcpus, models } in sets {
+            let here = sets
+                .iter()
+                .filter(|set| Glob::matches(&set.qemus, &qemu.label));
+            for SmpSet { vcpus, models, .. } in here {
                 let named = qemu.offers.versioned_models();
                 let chosen =
                     named.filter(|name| Glob::matches(models, name) && self.filter.model(name));

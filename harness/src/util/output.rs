@@ -25,9 +25,12 @@ pub trait Output {
 pub struct Kept(Vec<u8>);
 
 impl Kept {
-    /// All that was kept, invalid UTF-8 replaced.
+    /// All that was kept, invalid UTF-8 replaced; up to the last whole line where not everything was.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        let whole = self.0.iter().rposition(|byte| *byte == b'\n');
+        let end = whole.filter(|_| self.0.len() == MOST_KEPT);
+        let kept = end.map_or(&self.0[..], |end| &self.0[..=end]);
+        String::from_utf8_lossy(kept).into_owned()
     }
 
     fn find(&self, text: &[u8]) -> Option<usize> {
@@ -104,6 +107,15 @@ mod tests {
         output.end();
         output.end();
         assert_eq!(lines, ["one", "two", "half"]);
+    }
+
+    #[test]
+    fn what_is_kept_ends_with_a_whole_line() {
+        let mut kept = Kept::default();
+        kept.take(b"one\ntwo");
+        assert_eq!(kept.text(), "one\ntwo");
+        kept.take(&vec![b'a'; MOST_KEPT]);
+        assert_eq!(kept.text(), "one\n");
     }
 
     #[test]
