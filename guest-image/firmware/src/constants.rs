@@ -112,6 +112,7 @@ assembler_symbols! {
     MAX_SUBLEAVES = leaves::MAX_SUBLEAVES,
     HYPERVISOR = walk::HYPERVISOR,
     HYPERVISOR_SECOND = walk::HYPERVISOR_SECOND,
+    HYGON = leaves::HYGON,
     INDEXED_COUNT = leaves::INDEXED.len(),
     INDEXED_SIZE = size_of::<Indexed>(),
     INDEXED_RULE = offset_of!(Indexed, rule),

@@ -1,7 +1,7 @@
 //! Leaves and subleaves one past each limit: what a guest answers there is part of its fidelity.
 
 use fidelity_protocol::config::FLAG_PROBE_1F;
-use fidelity_protocol::leaves::{INDEXED, RANGES, Rule};
+use fidelity_protocol::leaves::{HYGON, INDEXED, RANGES, Rule};
 
 use crate::boot::CONFIG;
 use crate::vcpu::Vcpu;
@@ -23,8 +23,10 @@ pub const V2_TOPOLOGY_LAST: u32 = 8;
 /// Reports all probes, the one that may kill the guest last.
 pub fn past_each_limit(vcpu: &mut Vcpu) {
     for base in RANGES {
-        let beyond = last_leaf(vcpu, base).map_or(base, |last| last.wrapping_add(1));
-        vcpu.report_cpuid(beyond, 0);
+        let last = last_leaf(vcpu, base);
+        if last.is_some() || base != HYGON {
+            vcpu.report_cpuid(last.map_or(base, |last| last.wrapping_add(1)), 0);
+        }
     }
     for leaf in NOWHERE {
         vcpu.report_cpuid(leaf, 0);

@@ -2,15 +2,20 @@
 //! the Linux guest and the host's own dump.
 
 /// Bases of the leaf ranges (Intel SDM vol. 2 "CPUID"; Hyper-V TLFS for 0x40000000; KVM's cpuid.rst for 0x40000100 beside
-/// Hyper-V; Transmeta's and Centaur's). A base whose EAX is not within `base..=base + MAX_LEAVES` has no range.
-pub const RANGES: [u32; 6] = [
+/// Hyper-V; Transmeta's, Hygon's and Centaur's). A base whose EAX is not within `base..=base + MAX_LEAVES` has no range.
+pub const RANGES: [u32; 7] = [
     0,
     0x4000_0000,
     0x4000_0100,
     0x8000_0000,
     0x8086_0000,
+    HYGON,
     0xC000_0000,
 ];
+
+/// Hygon's own range (init_hygon_cap in arch/x86/kernel/cpu/hygon.c of OpenCloudOS and openEuler). Leaves past its end are probed
+/// only where it is there: on all other processors it is one more leaf in no range.
+pub const HYGON: u32 = 0x8C86_0000;
 
 /// Most leaves walked past a base: a limit beyond it (a guest may be given any) is followed no further.
 pub const MAX_LEAVES: u32 = 0xFF;

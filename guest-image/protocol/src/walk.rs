@@ -81,6 +81,18 @@ mod tests {
     }
 
     #[test]
+    fn the_range_of_hygon_is_walked_where_it_is_there() {
+        let walked = |limit| {
+            let mut seen = Vec::new();
+            let read = |leaf, _| [if leaf == 0x8C86_0000 { limit } else { 0 }, 0, 0, 6];
+            walk(read, |leaf, _, _| seen.push(leaf));
+            seen
+        };
+        assert_eq!(walked(0x8C86_0001), [0, 0x8C86_0000, 0x8C86_0001]);
+        assert_eq!(walked(0), [0]);
+    }
+
+    #[test]
     fn sections_of_leaf_12h_are_walked_to_the_first_invalid_one() {
         assert_eq!(walked(0), [0, 1, 2]);
         assert_eq!(walked(2), [0, 1, 2, 3, 4]);

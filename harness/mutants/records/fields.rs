@@ -126,13 +126,13 @@ pub fn of_fields<'a>(table: &Table, record: &'a Dump, names: &[&str]) -> Vec<Mut
 }
 
 /// The same on every vCPU, so that it is not the difference between them that is noticed.
-fn each(dump: &mut Dump, phase: Phase, change: impl Fn(&mut PhaseDump)) {
+pub fn each(dump: &mut Dump, phase: Phase, change: impl Fn(&mut PhaseDump)) {
     let vcpus = dump.vcpus.iter_mut();
     vcpus.for_each(|vcpu| change(vcpu.phases.entry(phase).or_default()));
 }
 
 /// A flipped bit as reset leaves it.
-fn flip<'a>(name: &str, key: Key, register: u8, bit: u32) -> Mutant<'a> {
+pub fn flip<'a>(name: &str, key: Key, register: u8, bit: u32) -> Mutant<'a> {
     let what = format!(
         "{name}, CPUID {:#x}.{:x} register {register} bit {bit}",
         key.leaf, key.subleaf

@@ -6,7 +6,9 @@ use cpuid_fidelity::case::parts::Prefer;
 use cpuid_fidelity::case::{Accelerator, Lane, Topology};
 use cpuid_fidelity::check::identity::identity;
 use cpuid_fidelity::check::smp::{Asked, as_asked};
-use cpuid_fidelity::check::{CheckId, Finding, Kind, Layer, Rules, compare, self_consistency};
+use cpuid_fidelity::check::{
+    CheckId, Finding, Kind, Layer, Rules, compare, rules_of_cpuid, self_consistency,
+};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
@@ -20,7 +22,7 @@ use super::fields::{
     IDENTITY, TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
 };
 use super::tally::{Suite, Tally, none};
-use super::{Tables, kvm, layers};
+use super::{Tables, kvm, layers, rules};
 
 impl Tables {
     /// As checks take them.
@@ -184,7 +186,7 @@ fn promised(tables: &Tables, name: &str, record: &Dump, bare: &Evidence, smp: &s
     .run(tables.every)
 }
 
-/// Checks 4, 5, 6 and 8: each against mutants of the fields that it speaks of.
+/// Checks 4, 5, 6 and 8, and the rules of the architecture: each against mutants of the fields that it speaks of.
 fn consistency(
     tables: &Tables,
     name: &str,
@@ -197,13 +199,14 @@ fn consistency(
         parts: smp.parts_on(Prefer::Cores),
     };
     let findings = |dump: &Dump| {
-        let mut changes = as_asked(dump, asked, &Layer::Qemu, &tables.names);
-        changes.extend(self_consistency::all(
+        let mut found = as_asked(dump, asked, &Layer::Qemu, &tables.names);
+        found.extend(self_consistency::all(
             dump,
             Lane::TCG.run_as(),
             &tables.names,
         ));
-        changes
+        found.extend(rules_of_cpuid::all(dump, Accelerator::Tcg, &tables.names));
+        found
     };
     let suite = |check, mutants| {
         Suite {
@@ -226,8 +229,13 @@ fn consistency(
             of_fields(table, record, &XSAVE)
                 .into_iter()
                 .chain(of_control(record))
+                .chain(rules::of_components(table, record))
                 .collect(),
         ),
+        suite("dependencies", rules::of_dependencies(table, record)),
+        suite("leaves", rules::of_leaves(table, record)),
+        suite("geometry", rules::of_geometry(table, record)),
+        suite("msr-values", rules::of_msr_values(table, record)),
         suite("msrs", of_msrs(table, record, Accelerator::Tcg)),
         suite("vendor", of_vendor(table, record)),
     ])

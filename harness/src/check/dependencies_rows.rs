@@ -12,7 +12,7 @@ pub struct Dependency {
 }
 
 /// A row.
-pub(in crate::check) const fn needs(
+pub const fn needs(
     features: &'static [&'static str],
     needs: &'static [&'static str],
     source: &'static str,

@@ -136,9 +136,11 @@ fn differences(
     seen: &Seen<'_>,
     rule: &Rule<'_>,
 ) -> Vec<Finding> {
-    // 0 is no cache. Intel reserves 80000005H, and 80000006H but for L2 (SDM vol. 2 "CPUID").
+    // Intel reserves 80000005H, and 80000006H but for L2 (SDM vol. 2 "CPUID"); AMD demands both beside 8000001DH, and there 0 is no cache.
     let defined = row.level == 2 || seen.view.vendor() != "GenuineIntel";
-    let size = seen.value(row.size).filter(|size| *size != 0 && defined);
+    let demanded = seen.is_amd() && leaf == 0x8000_001D;
+    let size = seen.value(row.size);
+    let size = size.filter(|size| defined && (*size != 0 || demanded));
     let Some(size) = size else {
         return Vec::new();
     };
@@ -150,6 +152,9 @@ fn differences(
     let mut changes = Vec::new();
     // The size of L3 is rounded down to its unit.
     changes.extend(differs(row.size, cache.bytes() / 1024 / row.unit, size));
+    if size == 0 {
+        return changes;
+    }
     changes.extend(
         seen.value(row.line)
             .and_then(|line| differs(row.line, cache.line, line)),

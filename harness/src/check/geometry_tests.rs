@@ -146,3 +146,21 @@ fn addresses_that_cannot_be_are_found() {
         ]
     );
 }
+
+#[test]
+fn a_cache_that_amd_lists_and_gives_no_size_is_found() {
+    let listed = (0x8000_001D, 1, [0x143, 0x01C0_003F, 1023, 0]);
+    let changed = [
+        (0x8000_0000, 0, [0x8000_001E, 0, 0, 0]),
+        (0x8000_0006, 0, [0; 4]),
+        (0x8000_001D, 0, [0x121, 0x01C0_003F, 63, 0]),
+        listed,
+    ];
+    assert_eq!(
+        found(&changed),
+        [
+            "geometry: changed l2-size-kb CPUID.80000006H.00H:ECX[31:16]: \
+             l2-size-kb = 512, as CPUID.8000001DH.01H has it; l2-size-kb = 0"
+        ]
+    );
+}

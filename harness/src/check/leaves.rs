@@ -76,6 +76,11 @@ const ROWS: [Owned; 24] = [
     owned(0x8000_001E, 0, &["topoext"], Nothing),
 ];
 
+/// Leaf, subleaf and owners of every leaf that features own.
+pub fn owned_leaves() -> impl Iterator<Item = (u32, u32, &'static [&'static str])> {
+    ROWS.iter().map(|row| (row.leaf, row.subleaf, row.features))
+}
+
 /// What contradicts the features in the leaves of the boot processor, and these one another.
 pub fn leaves(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) -> Vec<Finding> {
     let rule = Rule {

@@ -269,6 +269,29 @@ mod tests {
     }
 
     #[test]
+    fn the_range_of_hygon_has_a_limit_as_others_have() {
+        let of = |leaf| {
+            let mut boot = vcpu(0, &[vendor(0, "HygonGenuine")]);
+            let rows = [(0x8C86_0000, 0, [0x8C86_0000, 0, 0, 6]), (leaf, 0, [6; 4])];
+            answer(&mut boot, Phase::Reset, &rows);
+            sentences(&limits(
+                &dump(vec![boot]),
+                Accelerator::Kvm,
+                Layer::Kvm,
+                &table(),
+            ))
+        };
+        assert_eq!(
+            of(0x8C86_0001),
+            ["limits: gained leaf CPUID.8C860001H.00H: none beyond the limit; an answer"]
+        );
+        let mut boot = vcpu(0, &[vendor(0, "HygonGenuine")]);
+        let row = (0x8C86_0000, 0, [0x8C86_0000, 0, 0, 6]);
+        answer(&mut boot, Phase::Reset, &[row]);
+        assert!(limits(&dump(vec![boot]), Accelerator::Kvm, Layer::Kvm, &table()).is_empty());
+    }
+
+    #[test]
     fn leaves_missing_or_beyond_are_found() {
         let boot = vcpu(0, &[vendor(1, "GenuineIntel"), HIGHEST]);
         assert_eq!(

@@ -6,18 +6,19 @@
 
 use super::dependencies::{Dependency, broken, needs};
 use super::finding::{CheckId, Finding, Layer};
-use super::place::Place;
 use super::seen::Seen;
 use super::view::Rule;
 use crate::case::Accelerator;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 
+use vmx::field;
+
 #[path = "msr_values_vmx.rs"]
 mod vmx;
 
 /// Bits of MSRs, and the features of which one must be there where a bit is set.
-const ROWS: &[Dependency] = &[
+pub const ROWS: &[Dependency] = &[
     needs(
         &["apic-base-x2apic"],
         &["x2apic"],
@@ -167,11 +168,6 @@ pub fn msr_values(
     changes
 }
 
-/// An MSR's field with what it should be and what it is.
-fn field(name: &str, expected: &str, actual: impl std::fmt::Display, rule: &Rule<'_>) -> Finding {
-    rule.field_differs(name, 0, expected, format!("{name} = {actual}"))
-}
-
 /// IA32_MISC_ENABLE, which AMD does not have: MONITOR where its bit is clear, NX where it is disabled, and leaves above 3 where CPUID is
 /// limited (SDM vol. 4 table 2-2, 1A0H).
 fn misc_enable(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
@@ -279,12 +275,6 @@ fn tsc_ratio(seen: &Seen<'_>, rule: &Rule<'_>) -> Option<Finding> {
             rule,
         )
     })
-}
-
-/// A whole MSR that is not as it should be.
-fn msr(index: u32, name: &str, expected: String, actual: String, rule: &Rule<'_>) -> Finding {
-    let finding = rule.finding(super::finding::Kind::Changed, name, expected, actual);
-    finding.at(Place::of_msr(index))
 }
 
 #[cfg(test)]

@@ -223,7 +223,8 @@ fn capabilities_that_contradict_one_another_are_found() {
         (
             0x481,
             0x7F_0000_0017,
-            "changed IA32_VMX_TRUE_PINBASED_CTLS MSR.481H: must be 1 and not by default: none that the TRUE MSR lacks; must be 1 and not by default beyond it: 0x1",
+            "changed IA32_VMX_TRUE_PINBASED_CTLS MSR.481H: must be 1 and not by default: none that the TRUE MSR lacks; \
+             must be 1 and not by default beyond it: 0x1",
         ),
         (
             0x487,

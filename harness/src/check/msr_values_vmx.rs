@@ -1,8 +1,8 @@
 //! The capability MSRs of VMX, 480H to 493H (SDM vol. 3 appendix A; vmx_get_vmx_msr and nested_vmx_cr_fixed1_bits_update in KVM).
 
 use crate::check::dependencies::{Dependency, broken, needs};
-use crate::check::finding::Finding;
-use crate::check::msr_values::msr;
+use crate::check::finding::{Finding, Kind};
+use crate::check::place::Place;
 use crate::check::seen::Seen;
 use crate::check::view::Rule;
 
@@ -155,15 +155,31 @@ pub fn all(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     changes
 }
 
+/// An MSR's field with what it should be and what it is.
+pub fn field(
+    name: &str,
+    expected: &str,
+    actual: impl std::fmt::Display,
+    rule: &Rule<'_>,
+) -> Finding {
+    rule.field_differs(name, 0, expected, format!("{name} = {actual}"))
+}
+
+/// A whole MSR that is not as it should be.
+fn msr(index: u32, name: &str, expected: String, actual: String, rule: &Rule<'_>) -> Finding {
+    let finding = rule.finding(Kind::Changed, name, expected, actual);
+    finding.at(Place::of_msr(index))
+}
+
 /// The VMCS has at most 4096 bytes, and memory of type UC or WB.
 fn region(basic: u64, rule: &Rule<'_>) -> Vec<Finding> {
     let (size, kind) = (basic >> 32 & 0x1FFF, basic >> 50 & 0xF);
     let mut changes = Vec::new();
     if !(1..=4096).contains(&size) {
-        changes.push(super::field("vmx-vmcs-size", "1 to 4096", size, rule));
+        changes.push(field("vmx-vmcs-size", "1 to 4096", size, rule));
     }
     if ![0, 6].contains(&kind) {
-        changes.push(super::field("vmx-memory-type", "0 or 6", kind, rule));
+        changes.push(field("vmx-memory-type", "0 or 6", kind, rule));
     }
     changes
 }
@@ -330,5 +346,5 @@ fn unrestricted(seen: &Seen<'_>, rule: &Rule<'_>) -> Option<Finding> {
     let stores = misc >> 5 & 1 == 1;
     let state = |set: bool| u32::from(set).to_string();
     let expected = format!("{}, by vmx-unrestricted-guest", state(unrestricted));
-    (unrestricted && !stores).then(|| super::field("vmx-store-lma", &expected, state(stores), rule))
+    (unrestricted && !stores).then(|| field("vmx-store-lma", &expected, state(stores), rule))
 }

@@ -12,10 +12,11 @@ use std::collections::BTreeSet;
 use fidelity_protocol::frame::Phase;
 
 use super::dependencies::ROWS;
-use super::finding::{CheckId, Finding, Kind, Layer};
+use super::finding::{CheckId, Finding, Kind, Layer, Origin};
 use super::place::Place;
 use super::view::{Rule, View, own_subleaf};
 use crate::case::flags::{Flag, flags, number};
+use crate::cpuid::Line;
 use crate::cpuid::answers::Key;
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::Dump;
@@ -61,17 +62,37 @@ pub fn promise(evidence: &Evidence, table: &Table) -> Vec<Finding> {
             && !off.explains(field)
             && !filtered.contains(&bit(field))
     });
+    let forced = evidence.case.run_as.forced_features;
     let finding = |field: &Field| {
-        let release = promised.nearest.as_deref();
-        let source = &promised.source;
-        let expected = format!("set by {source}");
-        let finding = rule.finding(Kind::Lost, &field.name, expected, "clear, and not filtered");
+        let place = Place::of_field(field, own_subleaf(field));
+        let missing = if forced {
+            let mut lines = promised.lines.iter();
+            let line = lines.find(|line| Place::from(&line.place) == place);
+            line.and_then(not_met)
+        } else {
+            None
+        };
+        let finding = missing.unwrap_or_else(|| {
+            let expected = format!("set by {}", promised.source);
+            let finding =
+                rule.finding(Kind::Lost, &field.name, expected, "clear, and not filtered");
+            finding.at(place)
+        });
         Finding {
-            nearest: release.map(str::to_owned),
-            ..finding.at(Place::of_field(field, own_subleaf(field)))
+            nearest: promised.nearest.clone(),
+            ..finding
         }
     };
     lost.map(finding).collect()
+}
+
+/// The finding of a definition that lacks this line, as of one that is compared whole: it is the same fault.
+fn not_met(line: &Line) -> Option<Finding> {
+    let finding = Finding::between_lines(Some(line), None, Layer::Qemu)?;
+    Some(Finding {
+        origin: Some(Origin::Model),
+        ..finding
+    })
 }
 
 /// The bits that QEMU reports as filtered; `None` where it was not asked. Nothing is filtered of features that are forced.

@@ -82,12 +82,15 @@ impl<'a> Seen<'a> {
 
     /// Whether one of these features is there; unknown where none is and one is unknown.
     pub fn has_any(&self, names: &[&str]) -> Option<bool> {
-        let known = names.iter().map(|name| self.has(name));
-        known.fold(Some(false), |sum, one| match (sum, one) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (None, _) | (_, None) => None,
-            _ => Some(false),
-        })
+        let mut sum = Some(false);
+        for name in names {
+            match self.has(name) {
+                Some(true) => return Some(true),
+                None => sum = None,
+                Some(false) => {}
+            }
+        }
+        sum
     }
 
     /// An MSR's value, 0 where reading it faults. TCG gives 0 for an MSR that it does not know (helper_rdmsr in

@@ -93,7 +93,7 @@ impl Store {
     /// # Errors
     /// A table that cannot be read or has an error.
     pub fn open(config: &Config) -> Result<Store, StoreError> {
-        Store::over(Files::new(&config.expectations), config)
+        Store::over(Files::new(&config.expectations), config, None)
     }
 
     /// The same, with the expectations that are built into the program where the configuration names no folder and has none beside it.
@@ -113,10 +113,10 @@ impl Store {
         } else {
             Files::built_in(built_in)
         };
-        Store::over(files, config)
+        Store::over(files, config, Some(&Files::built_in(built_in)))
     }
 
-    fn over(files: Files, config: &Config) -> Result<Store, StoreError> {
+    fn over(files: Files, config: &Config, built_in: Option<&Files>) -> Result<Store, StoreError> {
         let (file, text) = table_text(&files, BUILT_IN[0])?;
         let table =
             Table::parse(&file, &text).map_err(|error| StoreError::Table(error.to_string()))?;
@@ -129,9 +129,12 @@ impl Store {
         let (rules, lines) = table_text(&files, BUILT_IN[3])?;
         let linux = LinuxRules::parse(&rules, &lines, |name| table.named(name).is_some())
             .map_err(|error| StoreError::Table(error.to_string()))?;
-        // The built-in waivers are about models that this folder need not have.
+        // The built-in waivers are about models that this folder need not have, and so may a copy of them be.
         let models = match files.table(BUILT_IN[2].0)? {
-            Some(_) => recorded_models(&files),
+            Some(_) => {
+                let known = [Some(&files), built_in].into_iter().flatten();
+                known.flat_map(recorded_models).collect()
+            }
             None => BTreeSet::new(),
         };
         let known = Known {

@@ -14,9 +14,11 @@ probes:
     incl %eax
     jmp 3f
 2:  movl (%esi), %eax
+    cmpl $HYGON, %eax
+    je 4f
 3:  xorl %ecx, %ecx
     call look
-    addl $4, %esi
+4:  addl $4, %esi
     cmpl $RANGES + 4 * RANGE_COUNT, %esi
     jb 1b
 
