@@ -1,7 +1,7 @@
 //! Expected × actual → findings. No I/O: everything a check needs is in its arguments.
 //!
 //! [`finding`] is what a check finds and [`place`] where. [`compare`] is check 1, and how most others find a difference. [`agreement`]
-//! is checks 2 and 3. [`smp`] is check 4, vCPUs and their topology ([`vcpus`], [`topology`], `placement`), and [`mod@identity`]
+//! is checks 2 and 3. [`smp`] is check 4, vCPUs and their topology ([`vcpus`], [`topology`], `placement`, [`linux_topology`]), and [`mod@identity`]
 //! compares whose CPU the guest shows with whose was promised. [`rules_of_cpuid`] are the rules of the architecture:
 //! [`mod@dependencies`], [`mod@components`], [`mod@leaves`], [`mod@geometry`], [`mod@msr_values`]. [`self_consistency`] is what needs nothing
 //! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7,
@@ -33,6 +33,7 @@ pub mod libvirt_live;
 pub mod libvirt_map;
 pub mod limits;
 pub mod linux;
+pub mod linux_topology;
 pub mod migration;
 pub mod msr_values;
 pub mod msrs;

@@ -6,6 +6,7 @@ use super::identity::identity;
 use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
+use super::linux_topology::linux_topology;
 use super::promise::promise;
 use super::smp::{Asked, as_asked};
 use super::topology::topology;
@@ -169,12 +170,15 @@ fn of_libvirt(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
         .unwrap_or_default()
 }
 
-/// What the kernel of a Linux guest shows, and CPUID of the same guest; its user space, and the agent on the same CPU.
+/// What the kernel of a Linux guest shows, its `-smp` and CPUID of the same guest; its user space, and the agent on the same CPU.
 fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let Some(report) = evidence.linux_report() else {
         return Vec::new();
     };
-    let mut changes = Vec::new();
+    let asked = Asked::of_case(&evidence.case);
+    let mut changes = asked
+        .map(|asked| linux_topology(&report, &evidence.guest, asked, rules.table))
+        .unwrap_or_default();
     if let (Some(names), Some(linux_rules)) = (&evidence.kernel_names, rules.linux) {
         changes.extend(linux(Guest {
             report: &report,
