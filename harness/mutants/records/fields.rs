@@ -28,7 +28,7 @@ pub fn further_vcpus(record: &Dump) -> Vec<Mutant<'_>> {
 }
 
 /// Fields of the topology leaves that `-smp` determines.
-pub const TOPOLOGY: [&str; 13] = [
+pub const TOPOLOGY: [&str; 19] = [
     "ht",
     "max-logical-ids",
     "cache-core-ids",
@@ -39,9 +39,45 @@ pub const TOPOLOGY: [&str; 13] = [
     "topo-shift-v2",
     "topo-logical-cpus-v2",
     "topo-level-v2",
+    "topo-type-v2",
+    "cache-sharing-ids",
+    "amd-cache-sharing-ids",
+    "core-id",
+    "node-id",
+    "nodes-minus-1",
     "cores-minus-1",
     "apic-id-size",
     "threads-per-core-minus-1",
+];
+
+/// Fields that say whose CPU it is.
+pub const IDENTITY: [&str; 26] = [
+    "max-leaf",
+    "vendor-0",
+    "vendor-1",
+    "vendor-2",
+    "stepping",
+    "model",
+    "family",
+    "type",
+    "ext-model",
+    "ext-family",
+    "max-ext-leaf",
+    "ext-vendor-0",
+    "ext-vendor-1",
+    "ext-vendor-2",
+    "model-id-0",
+    "model-id-1",
+    "model-id-2",
+    "model-id-3",
+    "model-id-4",
+    "model-id-5",
+    "model-id-6",
+    "model-id-7",
+    "model-id-8",
+    "model-id-9",
+    "model-id-10",
+    "model-id-11",
 ];
 
 /// Fields of the XSAVE leaf that add up, and the bits that follow control state.
@@ -70,11 +106,16 @@ pub fn of_fields<'a>(table: &Table, record: &'a Dump, names: &[&str]) -> Vec<Mut
             let state = reset.cpuid.get(&Key::new(0xD, 0));
             key.leaf == 0xD && state.is_some_and(|regs| regs[0] == 0)
         };
+        // Past the last cache nothing describes a processor.
+        let cacheless = |key: Key| {
+            let of_caches = key.leaf == 4 || key.leaf == 0x8000_001D;
+            of_caches && reset.cpuid[&key][0] & 0x1F == 0
+        };
         let places = reset
             .cpuid
             .keys()
             .filter(speaks)
-            .filter(|key| !stateless(**key));
+            .filter(|key| !stateless(**key) && !cacheless(**key));
         for key in places.copied() {
             for bit in (0..32).filter(|bit| field.mask() >> bit & 1 == 1) {
                 mutants.push(flip(field.name.as_str(), key, field.register, bit));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cpuid_fidelity::case::parts::Prefer;
 use cpuid_fidelity::case::{Accelerator, Lane, Topology};
+use cpuid_fidelity::check::identity::identity;
 use cpuid_fidelity::check::smp::{Asked, as_asked};
 use cpuid_fidelity::check::{
     CheckId, Finding, Kind, Layer, Rules, compare, rules_of_cpuid, self_consistency,
@@ -12,13 +13,13 @@ use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
-use cpuid_fidelity::evidence::Evidence;
+use cpuid_fidelity::evidence::{Evidence, Promised};
 use cpuid_fidelity::host::HostLayer;
 use serde::de::DeserializeOwned;
 
 use super::dump::{STRIDE, mutants};
 use super::fields::{
-    TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
+    IDENTITY, TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
 };
 use super::tally::{Suite, Tally, none};
 use super::{Tables, kvm, layers, rules};
@@ -64,14 +65,20 @@ const DUMPS: [(&str, &str); 7] = [
 /// A record cannot be read.
 pub fn run(tables: &Tables) -> anyhow::Result<Vec<Tally>> {
     let mut tallies = Vec::new();
+    let name = "layers/qemu-11.1-tcg-Skylake-Server-v4";
+    let record: Evidence = read(&format!("{name}.json"))?;
+    let bare = Evidence {
+        qemu: None,
+        definition: None,
+        ..record.clone()
+    };
     for (name, smp) in DUMPS {
         let record: Dump = read(&format!("{name}.json"))?;
         tallies.push(decoder(tables, name, &record));
         tallies.push(expectation(tables, name, &record));
         tallies.extend(consistency(tables, name, &record, smp)?);
+        tallies.push(promised(tables, name, &record, &bare, smp));
     }
-    let name = "layers/qemu-11.1-tcg-Skylake-Server-v4";
-    let record: Evidence = read(&format!("{name}.json"))?;
     tallies.extend(layers::agreement(tables, name, &record));
     let host: HostLayer = read("kvm-pvm/host.json")?;
     tallies.push(kvm::host_processors(tables, &host));
@@ -147,6 +154,34 @@ fn expectation(tables: &Tables, name: &str, record: &Dump) -> Tally {
         mutants: mutants(record, STRIDE),
         findings: &findings,
         excused: &excused,
+    }
+    .run(tables.every)
+}
+
+/// Whose CPU it is: the record is what was promised. `bare` is the evidence of any guest, without layers.
+fn promised(tables: &Tables, name: &str, record: &Dump, bare: &Evidence, smp: &str) -> Tally {
+    let mut bare = bare.clone();
+    bare.case.cpu = format!("{name}-v1");
+    bare.case.smp = smp.to_owned();
+    bare.promised = Some(Promised {
+        source: name.to_owned(),
+        nearest: None,
+        lines: render(record, &tables.names, &tables.masks),
+    });
+    let findings = |dump: &Dump| {
+        let evidence = Evidence {
+            guest: dump.clone(),
+            ..bare.clone()
+        };
+        identity(&evidence, &tables.names)
+    };
+    Suite {
+        check: "identity",
+        of: name,
+        record,
+        mutants: of_fields(&tables.names, record, &IDENTITY),
+        findings: &findings,
+        excused: &none,
     }
     .run(tables.every)
 }

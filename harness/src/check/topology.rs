@@ -221,14 +221,18 @@ fn between(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let Some(parts) = shape.parts else {
         return Vec::new();
     };
+    let mut changes = types(view, &LEVELS[0], &[1, 2], rule);
+    let inner = [(3, parts.modules), (5, parts.dies)];
+    let inner = inner.iter().filter(|(_, count)| *count > 1);
+    let all: Vec<u32> = [1, 2]
+        .into_iter()
+        .chain(inner.map(|(kind, _)| *kind))
+        .collect();
+    changes.extend(types(view, &LEVELS[1], &all, rule));
     let kind = |level: u32| view.at("topo-type-v2", level).filter(|kind| *kind != 0);
-    let mut changes = Vec::new();
     for (level, kind) in (0..64).map_while(|level| Some((level, kind(level)?))) {
         let depth = TYPES.iter().find(|(known, _)| *known == kind);
         let Some((count, bits)) = depth.and_then(|(_, depth)| parts.within(*depth)) else {
-            let expected = "topo-type-v2 1, 2, 3 or 5: thread, core, module, die";
-            let actual = format!("topo-type-v2 = {kind}");
-            changes.push(rule.field_differs("topo-type-v2", level, expected, actual));
             continue;
         };
         for (name, due) in [("topo-shift-v2", bits), ("topo-logical-cpus-v2", count)] {
@@ -236,6 +240,20 @@ fn between(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
         }
     }
     changes
+}
+
+/// A list of levels that is there has these types and ends.
+fn types(view: &View<'_>, levels: &Levels, due: &[u32], rule: &Rule<'_>) -> Vec<Finding> {
+    let at = |name, level| view.at(name, level).unwrap_or(0);
+    if at(levels.kind, 0) == 0 && at(levels.count, 0) == 0 {
+        return Vec::new();
+    }
+    let end = due.iter().copied().chain([0]);
+    let levels_due = (0..).zip(end);
+    let differ = levels_due.filter_map(|(level, due)| {
+        rule.unless_equal(levels.kind, level, due, view.at(levels.kind, level))
+    });
+    differ.collect()
 }
 
 /// A cache is shared by whole cores, by no more than the package, and by no fewer than a cache nearer to the core.

@@ -169,7 +169,7 @@ fn a_level_between_core_and_package_is_compared_with_smp() {
     assert_eq!(
         leaf([1, 2, 0x401, 0], 1),
         ["topology: changed topo-type-v2 CPUID.1FH.01H:ECX[15:8]: \
-             topo-type-v2 1, 2, 3 or 5: thread, core, module, die; topo-type-v2 = 4"]
+             topo-type-v2 = 2; topo-type-v2 = 4"]
     );
 }
 
