@@ -100,8 +100,7 @@ fn of_the_promise(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
 /// What such a definition contradicts in the architecture was found when it was reviewed (tests/replay/rules.rs).
 fn is_compared_whole(evidence: &Evidence) -> bool {
     let case = &evidence.case;
-    let plain = !case.cpu.contains(',') && case.smp == "1";
-    plain && case.run_as.forced_features && evidence.promised.is_some()
+    case.run_as.compares_whole(&case.cpu, &case.smp) && evidence.promised.is_some()
 }
 
 /// The guest's CPUID and MSRs against its vendor's manual and themselves. A table that QEMU did not choose need not agree with
