@@ -2,22 +2,13 @@
 
 use super::components::components;
 use super::dependencies::dependencies;
-use super::finding::{CheckId, Finding, Layer};
+use super::finding::{Finding, Layer};
 use super::geometry::geometry;
 use super::leaves::leaves;
 use super::msr_values::msr_values;
 use crate::case::Accelerator;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
-
-/// The checks of these rules.
-pub const CHECKS: [CheckId; 5] = [
-    CheckId::Dependencies,
-    CheckId::Xsave,
-    CheckId::Leaves,
-    CheckId::Geometry,
-    CheckId::MsrValues,
-];
 
 /// Everything in which the boot processor contradicts the architecture. QEMU chooses CPUID in every lane; state components and values of MSRs
 /// are the accelerator's, and TCG is QEMU.

@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::finding::Finding;
-use super::rules_of_cpuid;
 use crate::case::glob::Glob;
 use crate::host::HostKind;
 
@@ -134,14 +133,15 @@ impl Waivers {
         covered
     }
 
-    /// The waivers that are over or covered nothing, a sentence each. `ran` are the cases that were run. `complete` says that everything planned was run: only then can a waiver be known to be unused.
+    /// The waivers that are over or covered nothing, a sentence each. `ran` are the cases that were run, with the waivers that covered
+    /// some finding of each. `complete` says that everything planned was run: only then can a waiver be known to be unused.
     pub fn outlived<'a>(
         &self,
-        ran: impl IntoIterator<Item = Ran<'a>>,
+        ran: impl IntoIterator<Item = (Scope<'a>, &'a BTreeSet<String>)>,
         complete: bool,
     ) -> Vec<String> {
-        let ran: Vec<Ran<'a>> = ran.into_iter().collect();
-        let used: BTreeSet<&String> = ran.iter().flat_map(|ran| ran.waivers).collect();
+        let ran: Vec<(Scope<'a>, &BTreeSet<String>)> = ran.into_iter().collect();
+        let used: BTreeSet<&String> = ran.iter().flat_map(|(_, waivers)| *waivers).collect();
         let over = |waiver: &Waiver| {
             format!(
                 "waiver {} expired on {}: {}",
@@ -150,10 +150,7 @@ impl Waivers {
         };
         let mut outlived: Vec<String> = self.expired.iter().map(over).collect();
         let idle = |waiver: &&Waiver| {
-            let could_use = |ran: &&Ran<'a>| {
-                waiver.covers_case(&ran.case) && !(ran.compared_whole && waiver.of_architecture())
-            };
-            let in_scope = ran.iter().any(|ran| could_use(&ran));
+            let in_scope = ran.iter().any(|(case, _)| waiver.covers_case(case));
             complete && in_scope && !used.contains(&waiver.name)
         };
         let unused = self.live.iter().filter(idle);
@@ -165,17 +162,6 @@ impl Waivers {
         }));
         outlived
     }
-}
-
-/// A case that was run.
-#[derive(Clone, Copy, Debug)]
-pub struct Ran<'a> {
-    /// The case.
-    pub case: Scope<'a>,
-    /// The waivers that covered some finding of it.
-    pub waivers: &'a BTreeSet<String>,
-    /// Whether it was compared whole with a reviewed definition, and not judged by the rules of the architecture.
-    pub compared_whole: bool,
 }
 
 /// A case, by the names that waivers use.
@@ -218,13 +204,6 @@ impl Waiver {
             && fits(&self.models, case.cpu)
             && fits(&self.smps, case.smp)
             && fits(&self.cases, case.case)
-    }
-
-    /// Whether it is about rules of the architecture alone.
-    fn of_architecture(&self) -> bool {
-        let mut checks = self.checks.iter().map(Glob::as_str);
-        !self.checks.is_empty()
-            && checks.all(|check| rules_of_cpuid::CHECKS.iter().any(|own| own.name() == check))
     }
 
     fn accepts(&self, finding: &Finding) -> bool {

@@ -14,7 +14,7 @@ use super::status::Status;
 use crate::case::migration::Way;
 use crate::case::{Case, Lane};
 use crate::check::Finding;
-use crate::check::waivers::{Ran, Scope, Waivers};
+use crate::check::waivers::{Scope, Waivers};
 use crate::cpuid::line::Line;
 use crate::evidence::flow::Step;
 
@@ -227,11 +227,7 @@ impl Row {
 /// The waivers that are over or unused, a sentence each; see [`Waivers::outlived`].
 pub fn outlived(waivers: &Waivers, rows: &[Row], complete: bool) -> Vec<String> {
     let ran = rows.iter().filter(|row| row.status != Status::Skip);
-    let ran = ran.map(|row| Ran {
-        case: row.waiver_scope(),
-        waivers: &row.waivers,
-        compared_whole: row.lane.run_as().compares_whole(&row.cpu, &row.smp),
-    });
+    let ran = ran.map(|row| (row.waiver_scope(), &row.waivers));
     waivers.outlived(ran, complete)
 }
 
