@@ -60,7 +60,7 @@ fn every_file_is_written_as_recording_it_anew_would_write_it() {
     let known = files.known();
     let recorder = Recorder::default();
     for (path, text) in &all {
-        recorder.note(Path::new(path), &listed(path, text, &known, &sets));
+        recorder.note(Path::new(path), &listed(path, text, known, &sets));
     }
     let mut different = Vec::new();
     for (path, content) in recorder.files(&files).expect("files") {

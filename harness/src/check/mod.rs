@@ -4,9 +4,9 @@
 //! is checks 2 and 3. [`smp`] is check 4, vCPUs and their topology ([`vcpus`], [`topology`], `placement`), and [`mod@identity`]
 //! compares whose CPU the guest shows with whose was promised. [`rules_of_cpuid`] are the rules of the architecture:
 //! [`mod@dependencies`], [`mod@components`], [`mod@leaves`], [`mod@geometry`], [`mod@msr_values`]. [`self_consistency`] is what needs nothing
-//! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with [`kvm_answer`] as the rule by
-//! which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10, [`libvirt_live`] and
-//! [`libvirt_map`] are check 11. [`mod@promise`] compares a guest with its model's reviewed definition.
+//! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7,
+//! with [`kvm_answer`] as the rule by which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10,
+//! [`libvirt_live`] and [`libvirt_map`] are check 11. [`mod@promise`] compares a guest with its model's reviewed definition.
 //! [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
 //!
 //! [`groups`] are the files of machine types, [`releases`] those of pairs of releases, and [`waivers`] says which findings are
@@ -46,6 +46,7 @@ pub mod releases;
 pub mod rules_of_cpuid;
 mod seen;
 pub mod self_consistency;
+mod shape;
 pub mod smp;
 pub mod topology;
 pub mod user_space;

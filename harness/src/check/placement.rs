@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, Kind};
 use super::place::Side;
-use super::topology::Shape;
+use super::shape::Shape;
 use super::view::{Rule, View};
 use crate::case::parts::{Parts, width};
 use crate::cpuid::dump::{Dump, Vcpu};

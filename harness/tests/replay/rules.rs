@@ -189,7 +189,7 @@ fn rules_find_nothing_on_older_machine_types_but_what_waivers_explain() {
     let judged = machines.par_iter().flat_map_iter(|(at, path)| {
         let (qemu, file) = path.split_once("/machines/").expect("a release");
         let machine = file.strip_suffix(".snap").expect("a snapshot");
-        let models = Models::new(compared_models(qemu, &known), &sets);
+        let models = Models::new(compared_models(qemu, known), &sets);
         let text = match files.expectation(Path::new(path)) {
             Ok(Expected::Text(text)) => text,
             other => panic!("{path}: {other:?}"),

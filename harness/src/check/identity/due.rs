@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::letters;
+use super::letters::letters;
 use super::levels::{Beside, Limit};
 use crate::case::cpu_argument::{number, properties};
 use crate::case::{Starter, Topology};
