@@ -25,7 +25,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let filtered = arguments.filter.is_some() && !arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
+    let ran = conclusion.num_passed + conclusion.num_failed;
+    if filtered && ran == 0 && conclusion.num_ignored > 0 {
+        eprintln!("ERROR nothing was compared: every test that matches was skipped");
+        return ExitCode::from(3);
+    }
     match trials::recording::write_recorded(&files) {
         Ok(()) => conclusion.exit_code(),
         Err(error) => {

@@ -65,8 +65,11 @@ fn plan_run_checks_and_report_take_it() {
     let results = results(registry(&record(), true));
     let text = summary::run(&results, std::time::Duration::ZERO);
     assert!(text.contains("recorded"), "{text}");
-    assert_eq!(results[0].changes.len(), 1, "the checks ran: {text}");
-    assert_eq!(results[0].changes[0].name, "vcpus");
+    let mut changes = results[0].changes.iter();
+    assert!(
+        changes.any(|change| change.name == "vcpus"),
+        "the checks ran: {text}"
+    );
 }
 
 #[test]

@@ -72,6 +72,12 @@ pub struct RunAs {
 }
 
 impl RunAs {
+    /// Whether a guest with this `-cpu` and `-smp` is compared whole with its model's reviewed definition: a model as it is, with forced
+    /// features, on one vCPU.
+    pub fn compares_whole(self, cpu: &str, smp: &str) -> bool {
+        self.forced_features && !cpu.contains(',') && smp == "1"
+    }
+
     /// The lane that boots the agent on this host in this way.
     pub fn lane_here(self) -> Option<Lane> {
         let here = |row: &&Row| row.run_as == self && row.boots == Boots::Agent;

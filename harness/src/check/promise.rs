@@ -58,7 +58,7 @@ pub fn promise(evidence: &Evidence, table: &Table) -> Vec<Finding> {
         named
             && field.space == Space::Cpuid
             && wanted.has(&field.name)
-            && !(seen.has(&field.name) && given(evidence, field))
+            && !given(evidence, field).unwrap_or_else(|| seen.has(&field.name))
             && !off.explains(field)
             && !filtered.contains(&bit(field))
     });
@@ -73,9 +73,8 @@ pub fn promise(evidence: &Evidence, table: &Table) -> Vec<Finding> {
             None
         };
         let finding = missing.unwrap_or_else(|| {
-            let expected = format!("set by {}", promised.source);
-            let finding =
-                rule.finding(Kind::Lost, &field.name, expected, "clear, and not filtered");
+            let (expected, actual) = ("set in the reviewed definition", "clear, and not filtered");
+            let finding = rule.finding(Kind::Lost, &field.name, expected, actual);
             finding.at(place)
         });
         Finding {
@@ -104,15 +103,14 @@ fn filtered(evidence: &Evidence) -> Option<BTreeSet<Bit>> {
     Some(qemu.filtered_bits().collect())
 }
 
-/// Whether QEMU gives the feature, as far as it reports that: some KVMs add bits of the host to what QEMU gives.
-fn given(evidence: &Evidence, field: &Field) -> bool {
+/// Whether QEMU gives the feature; `None` where it does not report that. What KVM makes of what QEMU gives is another check's.
+fn given(evidence: &Evidence, field: &Field) -> Option<bool> {
     let word = Word {
         key: bit(field).key,
         register: field.register,
     };
-    let words = evidence.qemu.as_ref().map(|qemu| &qemu.words);
-    let value = words.and_then(|words| words.get(&word));
-    value.is_none_or(|value| value >> field.low & 1 == 1)
+    let words = &evidence.qemu.as_ref()?.words;
+    words.get(&word).map(|value| value >> field.low & 1 == 1)
 }
 
 fn definition(promised: &Promised) -> Option<Dump> {

@@ -59,6 +59,10 @@ pub struct Waiver {
     /// Places, as `CPUID.0DH.*`.
     #[serde(default)]
     pub places: Vec<Glob>,
+    /// It explains what recorded definitions contradict, which `cargo test --test replay` finds every time. A run compares these guests with what
+    /// is recorded and need not find it again, so the waiver is not unused there.
+    #[serde(default)]
+    pub recorded: bool,
 }
 
 /// What is wrong with the file.
@@ -151,7 +155,7 @@ impl Waivers {
         let mut outlived: Vec<String> = self.expired.iter().map(over).collect();
         let idle = |waiver: &&Waiver| {
             let in_scope = ran.iter().any(|(case, _)| waiver.covers_case(case));
-            complete && in_scope && !used.contains(&waiver.name)
+            complete && in_scope && !waiver.recorded && !used.contains(&waiver.name)
         };
         let unused = self.live.iter().filter(idle);
         outlived.extend(unused.map(|waiver| {

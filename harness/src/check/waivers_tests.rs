@@ -111,6 +111,18 @@ fn an_unused_waiver_is_named_once_all_was_run() {
 }
 
 #[test]
+fn an_unused_waiver_of_what_is_recorded_is_not_named() {
+    let file = FILE.replacen("link = ", "recorded = true\nlink = ", 1);
+    let host = HostKind {
+        modules: vec!["kvm_pvm".to_owned()],
+        ..HostKind::default()
+    };
+    let waivers = Waivers::parse(&file, &host, TODAY).expect("waivers");
+    let none = none();
+    assert!(waivers.outlived([(case("kvm"), &none)], true).is_empty());
+}
+
+#[test]
 fn a_malformed_file_is_refused_with_its_place() {
     let refused = |text: &str| {
         let error = Waivers::parse(text, &HostKind::default(), TODAY).expect_err("an error");

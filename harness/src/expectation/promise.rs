@@ -6,11 +6,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{Expected, FileError};
+use super::files::{Expected, FileError, release_of};
 use super::lineage::{Known, SUFFIX};
-use super::store::Store;
+use super::store::{RECORD, Store, in_ci};
 use super::whole::compared_models;
 use crate::case::offers::model_version;
+use crate::case::trial::{Subject, Trial};
 use crate::check::groups::{GroupError, Groups, Models, shifted};
 use crate::cpuid::Line;
 use crate::cpuid::parse::{self, ParseError};
@@ -108,6 +109,35 @@ impl Store {
                 release: Some(release.folder),
             },
         }
+    }
+
+    /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
+    /// trial would stay unseen for ever.
+    pub fn skip(&self, trial: &Trial) -> Option<String> {
+        let compared = matches!(
+            trial.subject,
+            Subject::Whole | Subject::Machine | Subject::Migration(_)
+        );
+        if !compared || !trial.is_recorded() {
+            return None;
+        }
+        let Nearest { path, release } = self.nearest(&trial.expectation);
+        if self.files.has(&path) {
+            return None;
+        }
+        let unrecorded = match (release, &trial.subject) {
+            (Some(release), Subject::Whole) => Unrecorded::Model {
+                file: path.display().to_string(),
+                nearest: Some(release),
+            },
+            (None, _) if !in_ci() => {
+                let release = release_of(&path);
+                let new = !self.files.has_release(&release);
+                new.then(|| Unrecorded::Release(release.display().to_string()))?
+            }
+            _ => return None,
+        };
+        Some(format!("{unrecorded}: {RECORD}"))
     }
 
     /// The definition of `model` on `machine` for the release whose expectations lie in `folder`.

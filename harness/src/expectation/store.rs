@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::Datelike as _;
 
-use super::files::{BuiltIn, FileError, Files, release_of};
+use super::files::{BuiltIn, FileError, Files};
 pub use super::files::{Expected, snapshot_content};
 use super::lineage::Bases;
-use super::promise::{Nearest, Unrecorded};
-use crate::case::trial::{Subject, Trial};
 use crate::check::Waivers;
 use crate::check::groups::Sets;
 use crate::check::waivers::patterns::{Known, judge};
@@ -190,35 +188,6 @@ impl Store {
             Ok(Expected::Text(text)) => parse_masked(&text).ok(),
             _ => None,
         }
-    }
-
-    /// Why a trial is not run, known before it runs: nobody has looked at this release yet. Never under CI, where such a
-    /// trial would stay unseen for ever.
-    pub fn skip(&self, trial: &Trial) -> Option<String> {
-        let compared = matches!(
-            trial.subject,
-            Subject::Whole | Subject::Machine | Subject::Migration(_)
-        );
-        if !compared || !trial.is_recorded() {
-            return None;
-        }
-        let Nearest { path, release } = self.nearest(&trial.expectation);
-        if self.files.has(&path) {
-            return None;
-        }
-        let unrecorded = match (release, &trial.subject) {
-            (Some(release), Subject::Whole) => Unrecorded::Model {
-                file: path.display().to_string(),
-                nearest: Some(release),
-            },
-            (None, _) if !in_ci() => {
-                let release = release_of(&path);
-                let new = !self.files.has_release(&release);
-                new.then(|| Unrecorded::Release(release.display().to_string()))?
-            }
-            _ => return None,
-        };
-        Some(format!("{unrecorded}: {RECORD}"))
     }
 }
 

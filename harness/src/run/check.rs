@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::engine::{Engine, Gathered};
 use super::verdict::{LAYER, broken, judged, result};
-use crate::case::{Case, Starter, Subject, Trial};
+use crate::case::{Case, Subject, Trial};
 use crate::check::{Finding, checked, compare};
 use crate::cpuid::Line;
 use crate::evidence::{Evidence, way};
@@ -75,8 +75,7 @@ pub fn findings(engine: &Engine, evidence: &Evidence) -> Result<Vec<Finding>, St
 /// A definition as the model is, compared whole with what was reviewed.
 fn expected(engine: &Engine, evidence: &Evidence) -> Vec<Finding> {
     let case = &evidence.case;
-    let plain = !case.cpu.contains(',') && case.smp == "1";
-    let whole = plain && case.run_as.forced_features && case.run_as.starter == Starter::Qemu;
+    let whole = case.run_as.compares_whole(&case.cpu, &case.smp);
     let Some(promised) = evidence.promised.as_ref().filter(|_| whole) else {
         return Vec::new();
     };

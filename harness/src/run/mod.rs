@@ -3,7 +3,8 @@
 //! [`engine`] boots a case and what it needs first, [`all`](mod@all) runs the trials of a plan, [`judge`] compares a trial's cases with
 //! what is expected. [`migrate`] takes guests from one QEMU to another, [`releases`] compares two releases, [`versions`] two models, and
 //! [`causes`] measures which compat property a machine type's difference comes from. [`explain`] asks all layers of one feature,
-//! [`mod@check`] judges a guest that somebody names, [`record`](mod@record) keeps all layers of a case, [`mod@baseline`] those of a host. [`catalogue`] measures QEMU's feature names,
+//! [`mod@check`] judges a guest that somebody names, [`record`](mod@record) keeps all layers of a case, [`mod@baseline`] those of a host.
+//! [`catalogue`] measures QEMU's feature names,
 //! [`libvirt`] tries libvirt's answers, [`mod@look`] is one candidate of a bisect.
 
 pub mod all;

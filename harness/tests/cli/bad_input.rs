@@ -154,7 +154,9 @@ fn a_snapshot_edited_into_nonsense_is_an_error_with_file_and_line() {
             .iter()
             .filter(|case| case["status"] == "ERROR")
             .collect();
-        assert_eq!(broken.len(), 1, "{cases:?}");
+        // A model's definition is what it is compared with on an older machine type as well.
+        let count = if folder == "models" { 2 } else { 1 };
+        assert_eq!(broken.len(), count, "{cases:?}");
         std::fs::write(&path, good).expect("a snapshot");
     }
     let (path, name) = only_snapshot(&world, "models");

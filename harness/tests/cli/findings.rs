@@ -64,6 +64,7 @@ fn one_lost_feature_fails_one_model_of_all() {
         json!([{
             "check": "expectation", "kind": "lost", "where": "CPUID.07H.00H:EBX[5]", "name": "avx2",
             "expected": "avx2", "actual": "", "layer": "qemu", "minus": "cpuid 0x00000007.00 ebx[ 5]     avx2",
+            "origin": "model",
         }])
     );
     ended.prints("FAIL avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): Skylake-Server-v4 · ");

