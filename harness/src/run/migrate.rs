@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use self::stopped::{Stopped, stopped};
 use super::engine::Engine;
+use super::unmet::unmet;
 use super::verdict::{Verdict, expected, judged, result};
 use crate::case::Qemu;
 use crate::case::Trial;
@@ -266,6 +267,7 @@ impl Tried<'_> {
             ));
         }
         let (before, after) = (lines(&before), lines(&after));
+        later.extend(unmet(self.engine, self.case, &before));
         Ok(Seen {
             changes: migrated(&before, &after),
             before,

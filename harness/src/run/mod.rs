@@ -21,6 +21,7 @@ pub mod migrate;
 pub mod record;
 pub mod record_host;
 pub mod releases;
+mod unmet;
 pub mod verdict;
 pub mod versions;
 

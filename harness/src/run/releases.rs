@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::engine::Engine;
+use super::unmet::unmet;
 use super::verdict::{LAYER, Verdict, broken, judged, result};
 use crate::case::Trial;
 use crate::case::guest::Case;
@@ -130,7 +131,10 @@ fn compared(
     new: &Observation,
 ) -> Ran {
     let before = expectations.before(&old.lines, case);
-    let unexpected = compare(&expectations.applied(&before, case), &new.lines, LAYER);
+    let mut unexpected = compare(&expectations.applied(&before, case), &new.lines, LAYER);
+    for (case, seen) in [(&pair.before(case), old), (case, new)] {
+        unexpected.extend(unmet(engine, case, &seen.lines));
+    }
     let own = compare_with_emptied(&before, &new.lines, LAYER);
     let all = compare(&old.lines, &new.lines, LAYER);
     let crossed = |change: &Finding| Crossed::new(change, expectations.title(change, case));
