@@ -12,6 +12,12 @@ pub fn properties(cpu: &str) -> Vec<(String, String)> {
     named.map(|(_, name, value)| (name, value)).collect()
 }
 
+/// The same with what QEMU turns off by default under KVM in front (`kvm_default_props` in target/i386/kvm/kvm-cpu.c).
+pub fn properties_under_kvm(cpu: &str) -> Vec<(String, String)> {
+    let defaults = ["acpi", "monitor", "svm"].map(|name| (name.to_owned(), "off".to_owned()));
+    defaults.into_iter().chain(properties(cpu)).collect()
+}
+
 /// Turn, name and value of one.
 fn property(text: &str) -> (u8, String, String) {
     let of = |turn, name: &str, value: &str| (turn, name.replace('_', "-"), value.to_owned());
@@ -61,6 +67,14 @@ mod tests {
             ["x-y=1", "enforce=on", "model-id=A b", "svm=on", "avx2=off"]
         );
         assert_eq!(properties("EPYC"), []);
+    }
+
+    #[test]
+    fn a_flag_counts_more_than_kvms_defaults() {
+        let found = properties_under_kvm("EPYC,svm=on");
+        let svm = found.iter().rfind(|(name, _)| name == "svm");
+        assert_eq!(svm.map(|(_, value)| value.as_str()), Some("on"));
+        assert_eq!(found.len(), 4);
     }
 
     #[test]

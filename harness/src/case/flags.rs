@@ -28,19 +28,6 @@ pub fn flags(cpu: &str) -> Vec<Flag> {
     flags
 }
 
-/// The number that a property of a `-cpu` argument is set to, as `level=0xd`; the last where it is there twice.
-pub fn number(cpu: &str, name: &str) -> Option<u64> {
-    let values = cpu
-        .split(',')
-        .skip(1)
-        .filter_map(|part| part.split_once('='));
-    let (_, value) = values.filter(|(own, _)| *own == name).last()?;
-    match value.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => value.parse().ok(),
-    }
-}
-
 /// The `-cpu` argument without one flag.
 pub fn without(cpu: &str, flag: &Flag) -> String {
     let kept = cpu
@@ -89,14 +76,6 @@ mod tests {
                 ("avx2", false)
             ]
         );
-    }
-
-    #[test]
-    fn numbers_are_read_as_qemu_reads_them() {
-        let cpu = "EPYC,level=13,xlevel=0x8000001a,-avx2";
-        assert_eq!(number(cpu, "level"), Some(13));
-        assert_eq!(number(cpu, "xlevel"), Some(0x8000_001A));
-        assert_eq!(number(cpu, "xlevel2"), None);
     }
 
     #[test]

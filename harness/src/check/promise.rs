@@ -15,7 +15,7 @@ use super::dependencies::ROWS;
 use super::finding::{CheckId, Finding, Kind, Layer, Origin};
 use super::place::Place;
 use super::view::{Rule, View, own_subleaf};
-use crate::case::flags::{Flag, flags, number};
+use crate::case::cpu_argument::{flag, number, properties, properties_under_kvm};
 use crate::cpuid::Line;
 use crate::cpuid::answers::Key;
 use crate::cpuid::bit::Bit;
@@ -24,9 +24,6 @@ use crate::cpuid::parse::parse_masked;
 use crate::cpuid::table::{Field, Format, Space, Table};
 use crate::evidence::qemu::Word;
 use crate::evidence::{Evidence, Promised};
-
-/// Features that QEMU turns off under KVM unless a flag asks for them.
-const OFF_UNDER_KVM: [&str; 3] = ["acpi", "monitor", "svm"];
 
 /// Properties that say how far a range of leaves goes, and the range's first leaf.
 const LIMITS: [(&str, u32); 3] = [
@@ -150,24 +147,23 @@ impl<'a> Off<'a> {
         let libvirt = evidence.libvirt.as_ref();
         let cpu = libvirt.and_then(|layer| layer.cpu_argument());
         let cpu = cpu.unwrap_or(&evidence.case.cpu);
-        let flags = flags(cpu);
+        let properties = if evidence.case.uses_kvm() {
+            properties_under_kvm(cpu)
+        } else {
+            properties(cpu)
+        };
         let mut features: BTreeSet<&str> = BTreeSet::new();
-        if evidence.case.uses_kvm() {
-            features.extend(OFF_UNDER_KVM);
-        }
-        for Flag { name, on, .. } in &flags {
-            let Some(field) = table.named(name) else {
-                continue;
-            };
-            if *on {
-                features.remove(field.name.as_str());
-            } else {
-                features.insert(&field.name);
+        for (name, value) in &properties {
+            match (table.named(name), flag(value)) {
+                (Some(field), Some(true)) => drop(features.remove(field.name.as_str())),
+                (Some(field), Some(false)) => drop(features.insert(&field.name)),
+                _ => {}
             }
         }
         let limits = LIMITS.iter().filter_map(|(name, first)| {
-            let last = u32::try_from(number(cpu, name)?).ok()?;
-            Some((*first, last))
+            let mut named = properties.iter().rev();
+            let (_, value) = named.find(|(own, _)| own == name)?;
+            Some((*first, number(value)?))
         });
         Off {
             features: with_dependents(features),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::letters::letters;
 use super::levels::{Beside, Limit};
-use crate::case::cpu_argument::{number, properties};
+use crate::case::cpu_argument::{number, properties, properties_under_kvm};
 use crate::case::{Starter, Topology};
 use crate::check::smp::Asked;
 use crate::cpuid::Dump;
@@ -70,7 +70,11 @@ pub(super) fn due(evidence: &Evidence, table: &Table) -> Option<Due> {
             due
         }
     };
-    let properties = properties(argument);
+    let properties = if kvm {
+        properties_under_kvm(argument)
+    } else {
+        properties(argument)
+    };
     due.take(&properties);
     let smp: Option<Topology> = evidence.case.smp.parse().ok();
     let beside = Beside {
