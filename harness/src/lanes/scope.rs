@@ -44,8 +44,11 @@ pub struct ModelSet {
 pub struct SmpSet {
     /// The `-smp` argument.
     pub vcpus: Topology,
-    /// Globs over versioned CPU models, on the newest q35 machine type.
+    /// Globs over versioned CPU models.
     pub models: Vec<Glob>,
+    /// Globs over versioned machine types beside the newest q35 one.
+    #[serde(default)]
+    pub machines: Vec<Glob>,
     /// Globs over the labels of QEMUs.
     #[serde(default = "every_qemu")]
     pub qemus: Vec<Glob>,
@@ -97,26 +100,33 @@ impl Scope<'_> {
         })
     }
 
-    /// The trials of guests with several vCPUs, `LANE/QEMU+smp=SMP/-/MODEL`.
+    /// The trials of guests with several vCPUs, `LANE/QEMU+smp=SMP/-/MODEL`, and on older machine types `LANE/QEMU+smp=SMP/MACHINE/MODEL`.
     pub fn smp_trials(&self, lane: Lane, sets: &[SmpSet]) -> Vec<Trial> {
         let mut trials = Vec::new();
-        let qemus = self.with_newest();
-        for (qemu, newest) in qemus.filter(|(_, newest)| self.filter.machine(newest)) {
-            let here = sets
+        for (qemu, newest) in self.with_newest() {
+            for set in sets
                 .iter()
-                .filter(|set| Glob::matches(&set.qemus, &qemu.label));
-            for SmpSet { vcpus, models, .. } in here {
-                let named = qemu.offers.versioned_models();
-                let chosen =
-                    named.filter(|name| Glob::matches(models, name) && self.filter.model(name));
-                trials.extend(chosen.map(|model| {
-                    let case = Case {
-                        smp: vcpus.clone(),
-                        ..self.case(qemu, lane, newest, model)
-                    };
-                    let name = format!("{lane}/{}+smp={}/-/{model}", qemu.label, vcpus.as_str());
-                    Trial::single(name, Subject::Layers, PathBuf::new(), case)
-                }));
+                .filter(|set| Glob::matches(&set.qemus, &qemu.label))
+            {
+                let machines = qemu.offers.versioned_machines();
+                let machines = machines
+                    .filter(|name| *name == newest || Glob::matches(&set.machines, name))
+                    .filter(|name| self.filter.machine(name));
+                for machine in machines {
+                    let place = if machine == newest { "-" } else { machine };
+                    let named = qemu.offers.versioned_models();
+                    let chosen = named
+                        .filter(|name| Glob::matches(&set.models, name) && self.filter.model(name));
+                    trials.extend(chosen.map(|model| {
+                        let case = Case {
+                            smp: set.vcpus.clone(),
+                            ..self.case(qemu, lane, machine, model)
+                        };
+                        let smp = set.vcpus.as_str();
+                        let name = format!("{lane}/{}+smp={smp}/{place}/{model}", qemu.label);
+                        Trial::single(name, Subject::Layers, PathBuf::new(), case)
+                    }));
+                }
             }
         }
         trials
