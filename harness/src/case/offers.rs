@@ -133,6 +133,17 @@ impl Offers {
             .max_by_key(|name| natural(name))
     }
 
+    /// The machine type that `q35` or `pc` stands for: the newest of its family; any other name as it is.
+    pub fn versioned<'a>(&'a self, name: &'a str) -> &'a str {
+        let family = match name {
+            "q35" => "pc-q35-",
+            "pc" => "pc-i440fx-",
+            _ => return name,
+        };
+        let own = self.machine_names().filter(|own| own.starts_with(family));
+        own.max_by_key(|own| natural(own)).unwrap_or(name)
+    }
+
     /// Machine types with a version in their name which run without Xen.
     pub fn versioned_machines(&self) -> impl Iterator<Item = &str> {
         let names = self.machines.iter().map(|machine| machine.name.as_str());
@@ -240,6 +251,14 @@ mod tests {
         assert_eq!(name("11.1.3"), "11.1");
         assert_eq!(name("11.1.50"), "11.1.50");
         assert_eq!(name("11.1.92"), "11.1.92");
+    }
+
+    #[test]
+    fn names_of_families_stand_for_their_newest_machine_type() {
+        let offers = offers();
+        assert_eq!(offers.versioned("q35"), "pc-q35-10.0");
+        assert_eq!(offers.versioned("pc"), "pc");
+        assert_eq!(offers.versioned("microvm"), "microvm");
     }
 
     #[test]

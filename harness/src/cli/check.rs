@@ -63,10 +63,12 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
         offered(&qemu, cpu, &arguments.machine)?;
         qemu
     };
+    // Waivers are about versioned names.
+    let machine = qemu.offers.versioned(&arguments.machine).to_owned();
     let guest = Guest {
         qemu,
         lane: arguments.lane,
-        machine: &arguments.machine,
+        machine: &machine,
         cpu,
         smp: &arguments.smp,
         kernel: &arguments.kernel,

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use super::engine::{Engine, Gathered};
 use super::verdict::{LAYER, broken, judged, result};
 use crate::case::{Case, Subject, Trial};
-use crate::check::{Finding, checked, compare};
+use crate::check::place::Location;
+use crate::check::smp::{Asked, as_asked};
+use crate::check::{Finding, Layer, checked, compare};
 use crate::cpuid::Line;
-use crate::evidence::{Evidence, way};
+use crate::evidence::{Evidence, RecordedCase, way};
+use crate::lanes::Broken;
 use crate::results::{Row, Status, linux::LinuxSeen};
 
 /// A case that was checked.
@@ -28,9 +31,10 @@ pub fn check(engine: &Engine, case: &Case) -> Checked {
     let trial = Trial::single(name, Subject::Layers, Default::default(), case.clone());
     let Gathered { guest, evidence } = engine.gather(case);
     if let Some(Err(unseen)) = guest.as_deref() {
-        let row = broken(&trial, case, unseen).ran(unseen.elapsed, &unseen.command);
+        let row = not_as_asked(engine, &trial, case, unseen);
+        let row = row.unwrap_or_else(|| broken(&trial, case, unseen));
         return Checked {
-            row,
+            row: row.ran(unseen.elapsed, &unseen.command),
             promised: None,
         };
     }
@@ -60,6 +64,20 @@ pub fn check(engine: &Engine, case: &Case) -> Checked {
         row,
         promised: promised.map(|promised| promised.source),
     }
+}
+
+/// The finding of a guest that waited in vain for vCPUs: what its boot processor delivered before shows that its leaves are not as `-smp`
+/// asks. `None` where they are: something else went wrong.
+fn not_as_asked(engine: &Engine, trial: &Trial, case: &Case, unseen: &Broken) -> Option<Row> {
+    let asked = Asked::of_case(&RecordedCase::from(case))?;
+    let table = &engine.bench.store.table;
+    let changes = as_asked(&unseen.partial, asked, &Layer::Qemu, table);
+    let of_leaf = |change: &Finding| matches!(change.place.location, Location::Cpuid { .. });
+    let shown = !unseen.partial.vcpus.is_empty() && changes.iter().any(of_leaf);
+    shown.then(|| Row {
+        reason: unseen.reason.clone(),
+        ..judged(engine, trial, case, changes)
+    })
 }
 
 /// All that a case's evidence contradicts itself in, and, of a definition without flags, its expectation.
