@@ -1,7 +1,7 @@
 //! Mutants for the rules of the architecture: features without what they need, leaves without their features, sizes and values that cannot be.
 
-use cpuid_fidelity::check::dependencies::{self, Dependency};
-use cpuid_fidelity::check::{leaves, msr_values};
+use cpuid_fidelity::check::architecture::dependencies::{self, Dependency};
+use cpuid_fidelity::check::architecture::{leaves, msr_values};
 use cpuid_fidelity::cpuid::answers::Key;
 use cpuid_fidelity::cpuid::dump::{Dump, Reading};
 use cpuid_fidelity::cpuid::table::{Field, Space, Subleaves, Table};

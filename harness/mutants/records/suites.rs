@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use cpuid_fidelity::case::parts::Prefer;
 use cpuid_fidelity::case::{Accelerator, Lane, Topology};
 use cpuid_fidelity::check::identity::identity;
-use cpuid_fidelity::check::smp::{Asked, as_asked};
+use cpuid_fidelity::check::topology::{Asked, as_asked};
 use cpuid_fidelity::check::{
-    CheckId, Finding, Kind, Layer, Rules, compare, rules_of_cpuid, self_consistency,
+    CheckId, Finding, Kind, Layer, Rules, architecture, compare, self_consistency,
 };
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
@@ -205,7 +205,7 @@ fn consistency(
             Lane::TCG.run_as(),
             &tables.names,
         ));
-        found.extend(rules_of_cpuid::all(dump, Accelerator::Tcg, &tables.names));
+        found.extend(architecture::all(dump, Accelerator::Tcg, &tables.names));
         found
     };
     let suite = |check, mutants| {

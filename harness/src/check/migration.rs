@@ -11,8 +11,8 @@ use fidelity_protocol::leaves::MARKS;
 
 use super::compare::compare;
 use super::finding::{CheckId, Finding, Layer};
-use super::smp::{Asked, as_asked};
-use super::vcpus::vcpus;
+use super::topology::vcpus::vcpus;
+use super::topology::{Asked, as_asked};
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::line::Line;
 use crate::cpuid::render::render;

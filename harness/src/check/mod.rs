@@ -1,57 +1,45 @@
 //! Expected × actual → findings. No I/O: everything a check needs is in its arguments.
 //!
-//! [`finding`] is what a check finds and [`place`] where. [`compare`] is check 1, and how most others find a difference. [`agreement`]
-//! is checks 2 and 3. [`smp`] is check 4, vCPUs and their topology ([`vcpus`], [`topology`], `placement`, [`linux_topology`]), and [`mod@identity`]
-//! compares whose CPU the guest shows with whose was promised. [`rules_of_cpuid`] are the rules of the architecture:
-//! [`mod@dependencies`], [`mod@components`], [`mod@leaves`], [`mod@geometry`], [`mod@msr_values`]. [`self_consistency`] is what needs nothing
-//! but one dump: checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7,
-//! with [`kvm_answer`] as the rule by which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10,
-//! [`libvirt_live`] and [`libvirt_map`] are check 11. [`mod@promise`] compares a guest with its model's reviewed definition.
-//! [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
+//! [`finding`] is what a check finds and [`place`] where; [`registry`] runs every rule over one case's evidence. [`compare`] is check 1,
+//! and how most others find a difference. [`agreement`] is checks 2 and 3. [`topology`] is check 4: vCPUs and their leaves against `-smp`.
+//! [`mod@promise`] compares a guest with its model's reviewed definition, [`mod@identity`] whose CPU it shows with whose was promised.
+//! [`architecture`] are rules that hold for every processor. [`self_consistency`] is what needs nothing but one dump and the accelerator:
+//! checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with
+//! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10,
+//! [`libvirt_live`] and [`libvirt_map`] are check 11. [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
 //!
 //! [`groups`] are the files of machine types, [`releases`] those of pairs of releases, and [`waivers`] says which findings are
 //! accepted. Bits that a check treats otherwise stand in tables with reasons, made of [`bits`].
 
 pub mod agreement;
+pub mod architecture;
 pub mod baseline;
 pub mod bits;
 pub mod compare;
-pub mod components;
-pub mod dependencies;
 pub mod finding;
 #[cfg(test)]
 mod fixture;
-pub mod geometry;
 pub mod groups;
 pub mod host_cpus;
 pub mod identity;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
-pub mod leaves;
 pub mod libvirt_live;
 pub mod libvirt_map;
 pub mod limits;
 pub mod linux;
-pub mod linux_topology;
 pub mod migration;
-pub mod msr_values;
 pub mod msrs;
 mod names;
 pub mod place;
 mod place_text;
-mod placement;
 pub mod promise;
 pub mod registry;
 pub mod releases;
-pub mod rules_of_cpuid;
-mod seen;
 pub mod self_consistency;
-mod shape;
-pub mod smp;
 pub mod topology;
 pub mod user_space;
-pub mod vcpus;
 pub mod vendor;
 mod view;
 pub mod waivers;

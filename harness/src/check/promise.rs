@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use fidelity_protocol::frame::Phase;
 
-use super::dependencies::ROWS;
+use super::architecture::dependencies::ROWS;
 use super::finding::{CheckId, Finding, Kind, Layer, Origin};
 use super::place::Place;
 use super::view::{Rule, View, own_subleaf};

@@ -6,13 +6,13 @@ use super::identity::identity;
 use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
-use super::linux_topology::linux_topology;
 use super::promise::promise;
-use super::smp::{Asked, as_asked};
-use super::topology::topology;
+use super::topology::leaves::topology;
+use super::topology::linux::linux_topology;
+use super::topology::{Asked, as_asked};
 use super::user_space::user_space_and_agent;
 use super::vendor::vendor;
-use super::{host_cpus, libvirt_live, rules_of_cpuid, self_consistency};
+use super::{architecture, host_cpus, libvirt_live, self_consistency};
 use crate::case::guest::{HOST, SUPPORTED};
 use crate::case::{Accelerator, Starter};
 use crate::cpuid::{Dump, LinuxRules, Table};
@@ -120,7 +120,7 @@ fn of_the_architecture(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     if !by_qemu || is_compared_whole(evidence) {
         return Vec::new();
     }
-    rules_of_cpuid::all(&evidence.guest, run_as.accelerator, rules.table)
+    architecture::all(&evidence.guest, run_as.accelerator, rules.table)
 }
 
 /// Whether QEMU chose the CPUID of the agent's guest, and could filter it.
@@ -205,7 +205,7 @@ pub fn of_dump(dump: &Dump, table: &Table) -> Vec<Finding> {
     } else {
         (Accelerator::Kvm, Layer::Unknown)
     };
-    let mut findings = rules_of_cpuid::all(dump, accelerator, table);
+    let mut findings = architecture::all(dump, accelerator, table);
     findings.extend(topology(dump, None, layer.clone(), table));
     findings.extend(vendor(dump, layer, table));
     findings

@@ -6,7 +6,7 @@ use super::engine::{Engine, Gathered};
 use super::verdict::{LAYER, broken, judged, result};
 use crate::case::{Case, Subject, Trial};
 use crate::check::place::Location;
-use crate::check::smp::{Asked, as_asked};
+use crate::check::topology::{Asked, as_asked};
 use crate::check::{Finding, Layer, checked, compare};
 use crate::cpuid::Line;
 use crate::evidence::{Evidence, RecordedCase, way};

@@ -18,7 +18,7 @@ use crate::case::migration::Migration;
 use crate::case::migration::pair;
 use crate::check::groups::{Models, shifted};
 use crate::check::migration::{LAYER, after_plug, after_reset, asked_for, migrated, running};
-use crate::check::smp::Asked;
+use crate::check::topology::Asked;
 use crate::check::{CheckId, Finding, Groups, Kind, compare};
 use crate::cpuid::assemble::assemble;
 use crate::cpuid::dump::Dump;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::check::groups::{Groups, Models, Sets, shifted};
 use cpuid_fidelity::check::waivers::Scope;
-use cpuid_fidelity::check::{Finding, Waivers, rules_of_cpuid, self_consistency};
+use cpuid_fidelity::check::{Finding, Waivers, architecture, self_consistency};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse::{self, parse_masked};
 use cpuid_fidelity::cpuid::table::Table;
@@ -147,7 +147,7 @@ fn waivers() -> Waivers {
 static TABLE: LazyLock<Table> = LazyLock::new(table);
 
 fn found(dump: &Dump) -> Vec<Finding> {
-    rules_of_cpuid::all(dump, Accelerator::Tcg, &TABLE)
+    architecture::all(dump, Accelerator::Tcg, &TABLE)
 }
 
 fn line(finding: &Finding) -> String {
@@ -242,7 +242,7 @@ fn checks_of_one_guest_take_little_time() {
     let mut slowest = (Duration::ZERO, String::new());
     for (name, record) in records() {
         let own = fastest(&|| self_consistency::all(&record, run_as, &TABLE));
-        let rules = fastest(&|| rules_of_cpuid::all(&record, run_as.accelerator, &TABLE));
+        let rules = fastest(&|| architecture::all(&record, run_as.accelerator, &TABLE));
         println!("{name}: {own:?} and {rules:?} for the rules of the architecture");
         slowest = slowest.max((own + rules, name));
     }

@@ -6,7 +6,7 @@ use super::letters::letters;
 use super::levels::{Beside, Limit};
 use crate::case::cpu_argument::{number, properties, properties_under_kvm};
 use crate::case::{Starter, Topology};
-use crate::check::smp::Asked;
+use crate::check::topology::Asked;
 use crate::cpuid::Dump;
 use crate::cpuid::answers::{Answers, Key, Regs};
 use crate::cpuid::parse::parse_masked;

@@ -1,12 +1,12 @@
-//! The rules of the architecture over CPUID and MSRs of one guest, whoever made them: they need neither `-smp` nor another layer.
+//! All rules of the architecture over one guest.
 
 use super::components::components;
 use super::dependencies::dependencies;
-use super::finding::{Finding, Layer};
 use super::geometry::geometry;
 use super::leaves::leaves;
 use super::msr_values::msr_values;
 use crate::case::Accelerator;
+use crate::check::finding::{Finding, Layer};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::finding::{Finding, Kind};
-use super::place::Side;
 use super::shape::Shape;
-use super::view::{Rule, View};
 use crate::case::parts::{Parts, width};
+use crate::check::finding::{Finding, Kind};
+use crate::check::place::Side;
+use crate::check::view::{Rule, View};
 use crate::cpuid::dump::{Dump, Vcpu};
 
 /// Every vCPU that is at no place, and leaves that name its core or node otherwise.
@@ -129,7 +129,7 @@ fn packages(dump: &Dump, shape: Shape, rule: &Rule<'_>) -> Option<Finding> {
 mod tests {
     use crate::check::Layer;
     use crate::check::fixture::{dump, sentences, table, vcpu, vendor};
-    use crate::check::topology::topology;
+    use crate::check::topology::leaves::topology;
 
     /// The vCPUs of `ids`, with these EBX and ECX of leaf 8000001EH.
     fn found(smp: &str, ids: &[u32], names: impl Fn(u32) -> [u32; 2]) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The caches of leaves 04H and 8000001DH, and those of 80000005H and 80000006H.
 
+use crate::check::architecture::seen::Seen;
 use crate::check::finding::Finding;
-use crate::check::seen::Seen;
 use crate::check::view::Rule;
 
 /// Of a subleaf of 04H or 8000001DH.

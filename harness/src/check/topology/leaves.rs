@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use super::finding::{CheckId, Finding, Layer};
 use super::placement::placement;
 use super::shape::Shape;
-use super::view::{Rule, View};
 use crate::case::parts::Parts;
 use crate::case::parts::width;
+use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::view::{Rule, View};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 
@@ -280,5 +280,5 @@ fn amd_sizes(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
 }
 
 #[cfg(test)]
-#[path = "topology_tests.rs"]
+#[path = "leaves_tests.rs"]
 mod tests;

@@ -12,10 +12,10 @@
 
 use fidelity_protocol::entry::Control;
 
-use super::finding::{CheckId, Finding, Kind, Layer};
 use super::seen::{Seen, either};
-use super::view::Rule;
 use crate::case::Accelerator;
+use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::view::Rule;
 use crate::cpuid::answers::Regs;
 use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::table::Table;

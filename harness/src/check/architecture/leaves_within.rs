@@ -1,8 +1,8 @@
 //! Fields of one leaf that contradict one another.
 
+use crate::check::architecture::seen::Seen;
 use crate::check::finding::{Finding, Kind};
 use crate::check::place::Place;
-use crate::check::seen::Seen;
 use crate::check::view::Rule;
 use crate::cpuid::answers::{Key, Regs};
 

@@ -5,10 +5,10 @@
 //! and nothing is made of it (docs/findings/18).
 
 use super::dependencies::{Dependency, broken, needs};
-use super::finding::{CheckId, Finding, Layer};
 use super::seen::Seen;
-use super::view::Rule;
 use crate::case::Accelerator;
+use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::view::Rule;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 

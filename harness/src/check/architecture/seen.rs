@@ -7,8 +7,8 @@
 
 use fidelity_protocol::frame::Phase;
 
-use super::view::{View, own_subleaf};
 use crate::case::Accelerator;
+use crate::check::view::{View, own_subleaf};
 use crate::cpuid::answers::Regs;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading};
 use crate::cpuid::table::{Field, Space, Table};

@@ -5,11 +5,11 @@
 //! processors were made without: a Pentium Pro has CMOV and no FXSR, an Atom N270 has LAHF-LM and no long mode. State components are check
 //! `xsave`'s, leaves that belong to a feature are check `leaves`'s.
 
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::Place;
 use super::seen::{Seen, either};
-use super::view::{Rule, own_subleaf};
 use crate::case::Accelerator;
+use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::place::Place;
+use crate::check::view::{Rule, own_subleaf};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 

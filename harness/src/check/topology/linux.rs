@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::{Place, Side};
-use super::smp::Asked;
-use super::view::{Rule, View};
+use super::Asked;
 use crate::case::parts::width;
+use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::place::{Place, Side};
+use crate::check::view::{Rule, View};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 use crate::evidence::linux_report::LinuxReport;

@@ -4,10 +4,10 @@
 //! 80000006H give the same caches of one processor in kilobytes. A physical address has at most 52 bits, more than 32 only with PAE or PSE-36, a
 //! linear one 57 with LA57, 48 in long mode without it and 32 outside (SDM vol. 3 §4.1.4; APM vol. 3, Fn8000_0008).
 
-use super::finding::{CheckId, Finding, Layer};
 use super::seen::Seen;
-use super::view::Rule;
 use crate::case::Accelerator;
+use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::view::Rule;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 

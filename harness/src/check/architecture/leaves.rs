@@ -5,11 +5,11 @@
 //! that some field of it cannot be 0. What contradicts itself within a leaf is a function each: performance monitoring (0AH, 80000022H), AMX
 //! (1EH), frequencies (15H, 16H) and the hypervisor's range.
 
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::Place;
 use super::seen::{Seen, either};
-use super::view::Rule;
 use crate::case::Accelerator;
+use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::place::Place;
+use crate::check::view::Rule;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
@@ -107,7 +107,12 @@ fn against_features(row: &Owned, seen: &Seen<'_>, rule: &Rule<'_>) -> Option<Fin
     match row.due {
         _ if !feature && content(row, regs) != [0; 4] => {
             let expected = format!("empty without {owners}");
-            let finding = rule.finding(Kind::Gained, "leaf", expected, super::view::hex(regs));
+            let finding = rule.finding(
+                Kind::Gained,
+                "leaf",
+                expected,
+                crate::check::view::hex(regs),
+            );
             Some(finding.at(Place::of_leaf(Key::new(row.leaf, row.subleaf))))
         }
         Content(field) if feature && seen.at(field, row.subleaf)? == 0 => {

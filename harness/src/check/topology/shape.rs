@@ -1,7 +1,7 @@
 //! What the topology leaves have in common: the size of a core and of a package.
 
-use super::view::View;
 use crate::case::parts::Parts;
+use crate::check::view::View;
 
 /// What every leaf must agree with. Read off leaf 0BH it is what a guest wrote, and any number can be 0 or less than another.
 #[derive(Clone, Copy)]

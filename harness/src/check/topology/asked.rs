@@ -1,11 +1,10 @@
-//! Check 4: a guest has the vCPUs that its `-smp` asks for, placed as it says. Whoever starts QEMU and whatever it runs, the argument is a
-//! promise; a table that QEMU did not make ([`Starter::Harness`]) knows nothing of it.
+//! What an `-smp` argument asks for, and where a guest differs from it.
 
-use super::finding::{Finding, Layer};
-use super::topology::topology;
+use super::leaves::topology;
 use super::vcpus::vcpus;
 use crate::case::parts::{Parts, Prefer};
 use crate::case::{Starter, Topology};
+use crate::check::finding::{Finding, Layer};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 use crate::evidence::record::RecordedCase;

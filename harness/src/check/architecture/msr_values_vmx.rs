@@ -1,9 +1,9 @@
 //! The capability MSRs of VMX, 480H to 493H (SDM vol. 3 appendix A; vmx_get_vmx_msr and nested_vmx_cr_fixed1_bits_update in KVM).
 
-use crate::check::dependencies::{Dependency, broken, needs};
+use crate::check::architecture::dependencies::{Dependency, broken, needs};
+use crate::check::architecture::seen::Seen;
 use crate::check::finding::{Finding, Kind};
 use crate::check::place::Place;
-use crate::check::seen::Seen;
 use crate::check::view::Rule;
 
 const BASIC: u32 = 0x480;

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
-use super::finding::{CheckId, Finding, Kind, Layer};
-use super::place::{Place, Side};
-use super::view::{Rule, View};
+use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::place::{Place, Side};
+use crate::check::view::{Rule, View};
 use crate::cpuid::answers::Key;
 use crate::cpuid::bit::Bit;
 use crate::cpuid::delta;
