@@ -1,5 +1,5 @@
 //! Check 4: a guest has the vCPUs that its `-smp` asks for, placed as it says. Whoever starts QEMU and whatever it runs, the argument is a
-//! promise; a table that QEMU did not make ([`Starter::Harness`]) knows nothing of it.
+//! promise; a table that QEMU did not make ([`crate::case::Starter::Harness`]) knows nothing of it.
 
 mod asked;
 pub mod leaves;
