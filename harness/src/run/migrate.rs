@@ -19,7 +19,7 @@ use crate::case::migration::pair;
 use crate::check::groups::{Models, shifted};
 use crate::check::migration::{LAYER, after_plug, after_reset, asked_for, migrated, running};
 use crate::check::topology::Asked;
-use crate::check::{CheckId, Finding, Groups, Kind, compare};
+use crate::check::{CheckId, Finding, Groups, Kind, compare, compare_with_emptied};
 use crate::cpuid::assemble::assemble;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::Line;
@@ -189,7 +189,7 @@ impl Tried<'_> {
                 self.engine.bench.options.timeout,
             )),
         };
-        let (result, changes) = match seen {
+        let (result, changes, recorded) = match seen {
             Ok(seen) => {
                 let clean = seen.changes.is_empty() && seen.later.is_empty();
                 passage.outcome = Some(if clean {
@@ -197,7 +197,10 @@ impl Tried<'_> {
                 } else {
                     Outcome::Changed
                 });
-                (self.compared(&seen).saw(&seen.after), Some(seen.changes))
+                // A leaf that is emptied differs from one that is gone: a file says which.
+                let recorded = compare_with_emptied(&seen.before, &seen.after, LAYER);
+                let result = self.compared(&seen).saw(&seen.after);
+                (result, seen.changes, Some(recorded))
             }
             Err(stopped) => {
                 passage.outcome = stopped.outcome;
@@ -207,13 +210,13 @@ impl Tried<'_> {
                     .map(|side| side.name().to_owned())
                     .collect();
                 passage.message.clone_from(&stopped.message);
-                (self.broken_off(&stopped), None)
+                (self.broken_off(&stopped), Vec::new(), None)
             }
         };
         let result = result.ran(ran.elapsed, &self.again());
-        let crossing = crossing(&passage, changes.as_deref().unwrap_or_default());
+        let crossing = crossing(&passage, &changes);
         let result = self.finished(result, passage);
-        (Row { crossing, ..result }, changes)
+        (Row { crossing, ..result }, recorded)
     }
 
     fn passage(&self) -> migration::Migration {
