@@ -1,6 +1,7 @@
 //! What a QEMU binary offers: its answers to `query-version`, `query-machines` and `query-cpu-definitions`.
 
 use crate::util::order::{natural, release};
+use crate::util::path::component;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -200,7 +201,9 @@ fn list<T>(
     items
         .iter()
         .map(|item| {
-            let name = item["name"].as_str().ok_or(BadAnswer(command))?;
+            // Names become parts of paths: those of expectations.
+            let name = item["name"].as_str().and_then(component);
+            let name = name.ok_or(BadAnswer(command))?;
             Ok(make(
                 name.to_owned(),
                 item["deprecated"].as_bool().unwrap_or(false),
@@ -272,5 +275,8 @@ mod tests {
     #[test]
     fn an_answer_of_another_form_is_refused() {
         assert!(Offers::read(&json!({}), &json!([])).is_err());
+        let version = json!({"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": ""});
+        let hostile = json!([{"name": "../../pc-q35-10.0"}]);
+        assert!(Offers::read(&version, &hostile).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use tempfile::NamedTempFile;
 
@@ -41,9 +42,68 @@ fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
         .tempfile_in(folder)
 }
 
+/// What the names of files start with that are kept in a cache and may be removed again.
+pub const KEPT_PREFIX: &str = "cpuid-fidelity-";
+
+/// How long such a file is kept that nobody uses.
+pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Whether the file is there; that it is in use is marked by its time.
+pub fn in_use(path: &Path) -> bool {
+    let file = std::fs::File::options().append(true).open(path);
+    file.is_ok_and(|file| file.set_modified(SystemTime::now()).is_ok())
+}
+
+/// A file beside `path`, to be renamed to it; one that is left behind is removed by [`forget_unused`].
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn being_made(folder: &Path) -> std::io::Result<NamedTempFile> {
+    std::fs::create_dir_all(folder)?;
+    tempfile::Builder::new()
+        .prefix(KEPT_PREFIX)
+        .tempfile_in(folder)
+}
+
+/// Removes what this program made in `folder` ([`KEPT_PREFIX`]) and nobody has used for long. No other file is touched, no folder and no
+/// link; what cannot be removed stays.
+pub fn forget_unused(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let ours = entry.file_name().to_string_lossy().starts_with(KEPT_PREFIX);
+        let about = entry.metadata().ok().filter(std::fs::Metadata::is_file);
+        let modified = about.and_then(|about| about.modified().ok());
+        let old = modified.is_some_and(|at| at.elapsed().unwrap_or_default() > KEPT);
+        if ours && old {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_made_here_and_is_old_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = |name: &str| {
+            let path = folder.path().join(name);
+            let file = std::fs::File::create(&path).expect("a file");
+            file.set_modified(SystemTime::now() - 2 * KEPT)
+                .expect("a time");
+            path
+        };
+        let theirs = ["Makefile", "COPYING", ".config", "x.cpio"].map(old);
+        let ours = ["cpuid-fidelity-6.12-01.cpio", "cpuid-fidelity-Ab12Cd"].map(old);
+        let link = folder.path().join("cpuid-fidelity-link");
+        std::os::unix::fs::symlink(&theirs[0], &link).expect("a link");
+        let used = old("cpuid-fidelity-used");
+        assert!(in_use(&used));
+        forget_unused(folder.path());
+        assert!(theirs.iter().all(|path| path.exists()) && link.exists() && used.exists());
+        assert!(ours.iter().all(|path| !path.exists()));
+    }
 
     #[test]
     fn asking_leaves_an_old_file_as_it_is() {

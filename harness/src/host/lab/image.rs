@@ -6,13 +6,13 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use super::emulated::EmulatedHost;
 use super::links::{self, Links};
 use super::object::{ObjectError, read_object};
 use super::program::{Program, ProgramError};
 use super::wire::{MODULES, SETUP, Setup};
+use crate::util::files::{KEPT_PREFIX, being_made, forget_unused, in_use};
 use crate::util::launch::Launches;
 use crate::vmm::linux::initramfs::EntryError;
 use crate::vmm::linux::initramfs::Initramfs;
@@ -74,9 +74,6 @@ pub enum ImageError {
     },
 }
 
-/// How long an archive that nobody uses is kept.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-
 /// Raised whenever the same parts give another archive.
 const FORMAT: u32 = 2;
 
@@ -89,13 +86,13 @@ impl Image<'_> {
         let modules = Modules::read(self.kernel)?;
         self.holds_kvm(&modules)?;
         let this = Program::this()?;
-        let name = format!("{}-{:016x}.cpio", self.kernel.release, self.key(&this));
+        let name = format!(
+            "{KEPT_PREFIX}{}-{:016x}.cpio",
+            self.kernel.release,
+            self.key(&this)
+        );
         let path = std::path::absolute(cache.join(name)).unwrap_or_else(|_| cache.to_owned());
-        let used = fs::File::options()
-            .append(true)
-            .open(&path)
-            .and_then(|file| file.set_modified(SystemTime::now()));
-        if used.is_ok() {
+        if in_use(&path) {
             return Ok(path);
         }
         let root = self.root(&modules, &this)?;
@@ -215,7 +212,7 @@ impl Image<'_> {
     /// There whole or not at all.
     fn write(&self, root: &Initramfs, cache: &Path, path: &Path) -> std::io::Result<()> {
         fs::create_dir_all(cache)?;
-        let mut file = tempfile::NamedTempFile::new_in(cache)?;
+        let mut file = being_made(cache)?;
         let mut writer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
         root.write_to(&mut writer)?;
         writer.flush()?;
@@ -295,22 +292,4 @@ fn add_loader(
         root.file(&shown, 0o755, bytes)?;
     }
     Ok(())
-}
-
-/// Removes archives that have not been used for long. What cannot be removed stays.
-fn forget_unused(cache: &Path) {
-    let entries = fs::read_dir(cache).into_iter().flatten().flatten();
-    for entry in entries {
-        let path = entry.path();
-        let age = entry
-            .metadata()
-            .and_then(|about| about.modified())
-            .map(|modified| modified.elapsed().unwrap_or_default());
-        let archive = path
-            .extension()
-            .is_some_and(|extension| extension == "cpio");
-        if archive && age.is_ok_and(|age| age > KEPT) {
-            let _ = fs::remove_file(path);
-        }
-    }
 }

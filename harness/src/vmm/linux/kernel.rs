@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::path::component;
+
 /// A kernel that can be booted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Kernel {
@@ -32,6 +34,16 @@ pub enum KernelError {
     /// The file is no image that QEMU's `-kernel` boots.
     #[error("{0} is no bzImage: the signature “HdrS” at 202H is missing")]
     NotAnImage(PathBuf),
+    /// The image's release would not be a plain name.
+    #[error(
+        "{image} says that its release is {release:?}: letters, digits and . _ + - ~ are expected, as in 6.12.117+deb13-amd64"
+    )]
+    Release {
+        /// The image.
+        image: PathBuf,
+        /// What it says.
+        release: String,
+    },
     /// A folder without an image.
     #[error(
         "no kernel image in {0}: neither boot/vmlinuz-* nor lib/modules/*/vmlinuz (an unpacked package), nor arch/x86/boot/bzImage (a build tree)"
@@ -301,9 +313,14 @@ fn release(image: &Path) -> Result<String, KernelError> {
         .unwrap_or_default();
     let release = String::from_utf8_lossy(word).into_owned();
     if release.is_empty() {
-        Err(not())
-    } else {
-        Ok(release)
+        return Err(not());
+    }
+    match component(&release) {
+        Some(plain) => Ok(plain.to_owned()),
+        None => Err(KernelError::Release {
+            image: image.to_owned(),
+            release,
+        }),
     }
 }
 

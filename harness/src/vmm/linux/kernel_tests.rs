@@ -37,6 +37,20 @@ const ONE: &str = "6.1.0-50-cloud-amd64";
 const SPLIT: &str = "7.3.4+deb13-cloud-amd64";
 
 #[test]
+fn a_release_that_is_no_plain_name_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vmlinuz");
+    for release in ["/some/folder/x", "../../x", ".hidden", "6.12/../../x"] {
+        std::fs::write(&path, image(release)).expect("an image");
+        let error = Kernel::find(&path, None).expect_err("an error").to_string();
+        assert!(
+            error.contains(&format!("says that its release is {release:?}")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_package_in_one_piece_is_found() {
     let image = image(ONE);
     let root = folder(&[

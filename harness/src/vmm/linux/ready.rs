@@ -6,13 +6,13 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use super::initramfs::{EntryError, Initramfs};
 use super::kernel::Kernel;
 use super::modules::{ModuleError, Modules};
 use super::names::Names;
 use super::vmlinux::{VmlinuxError, is_64_bit, unpacked_image, vmlinux};
+use crate::util::files::{KEPT_PREFIX, being_made, forget_unused, in_use};
 use crate::util::os_error::OsError;
 use crate::vmm::LINUX_INIT;
 
@@ -103,7 +103,7 @@ impl Ready {
         let (root, no_msrs) = root(kernel)?;
         let bytes = root.to_bytes();
         let check = fidelity_protocol::crc::crc32(&[&bytes]);
-        let path = cache.join(format!("{}-{check:08x}.cpio", kernel.release));
+        let path = cache.join(format!("{KEPT_PREFIX}{}-{check:08x}.cpio", kernel.release));
         let initramfs = kept(path, || Ok(bytes))?;
         Ok(Ready {
             release: kernel.release.clone(),
@@ -145,7 +145,11 @@ fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>
     let whole = fs::canonicalize(&kernel.image).map_err(unread())?;
     let mut hasher = DefaultHasher::new();
     (whole, about.size(), about.ino(), about.mtime()).hash(&mut hasher);
-    let name = format!("vmlinux-{}-{:016x}", kernel.release, hasher.finish());
+    let name = format!(
+        "{KEPT_PREFIX}vmlinux-{}-{:016x}",
+        kernel.release,
+        hasher.finish()
+    );
     let path = cache.join(name);
     if in_use(&path) {
         return Ok((path, None));
@@ -196,8 +200,7 @@ fn kept(
     let bytes = make()?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     let written = || -> std::io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = being_made(folder)?;
         file.write_all(&bytes)?;
         file.persist(&path).map_err(|error| error.error)?;
         forget_unused(folder);
@@ -212,35 +215,17 @@ fn kept(
     }
 }
 
-/// How long a file that nobody uses is kept.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// Whether the file is there; that it is in use is marked by its time.
-fn in_use(path: &Path) -> bool {
-    let file = fs::File::options().append(true).open(path);
-    file.is_ok_and(|file| file.set_modified(SystemTime::now()).is_ok())
-}
-
-/// Removes what has not been used for long. What cannot be removed stays.
-fn forget_unused(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let modified = entry.metadata().and_then(|about| about.modified());
-        let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
-        if age.is_ok_and(|age| age > KEPT) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
+    use crate::util::files::KEPT;
 
     #[test]
     fn what_is_made_is_kept_while_it_is_used() {
         let folder = tempfile::tempdir().expect("a folder");
-        let old = folder.path().join("old");
+        let old = folder.path().join(format!("{KEPT_PREFIX}old"));
         let file = fs::File::create(&old).expect("a file");
         let long_ago = SystemTime::now() - 2 * KEPT;
         file.set_modified(long_ago).expect("a time");
