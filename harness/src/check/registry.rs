@@ -240,6 +240,9 @@ pub fn complete(evidence: &Evidence) -> Result<(), Lacking> {
     if case.run_as.starter != Starter::Nobody && evidence.guest.vcpus.is_empty() {
         return Err(Lacking("vCPU of the guest"));
     }
+    if evidence.guest.has_cpuid && !evidence.guest.shows_anything() {
+        return Err(Lacking("answer of CPUID"));
+    }
     if is_agent_of_qemu(evidence) {
         if evidence.qemu.is_none() {
             return Err(Lacking("QEMU layer"));
@@ -309,6 +312,13 @@ mod tests {
             };
             assert_eq!(lacks(&evidence), Some("vCPU of the guest"), "{lane}");
         }
+    }
+
+    #[test]
+    fn a_guest_that_answered_nothing_is_no_evidence() {
+        let mut evidence = bare(Lane::DEFINITION, "EPYC");
+        evidence.guest.has_cpuid = true;
+        assert_eq!(lacks(&evidence), Some("answer of CPUID"));
     }
 
     #[test]

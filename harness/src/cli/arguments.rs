@@ -28,7 +28,7 @@ use super::{
 
 /// Does the guest really see the CPU it was promised?
 ///
-/// Exit status: 0 all as expected, 1 findings, 2 usage or configuration, 3 something could not be run.
+/// Exit status: 0 all as promised, 1 findings, 2 usage or configuration, 3 something could not be run, or nothing was compared.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Arguments {

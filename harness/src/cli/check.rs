@@ -18,7 +18,7 @@ use cpuid_fidelity::run::check::check;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, print};
+use super::{Context, NotRun, print};
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -106,6 +106,10 @@ fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
     } else {
         let dump: Dump = serde_json::from_str(&text)
             .with_context(|| format!("{name} is neither a record nor a dump in JSON"))?;
+        if !dump.shows_anything() {
+            let reason = format!("nothing was compared: {name} has no answer of CPUID");
+            return Err(NotRun(reason).into());
+        }
         of_dump(&dump, &store.table)
     };
     let lines = found

@@ -86,6 +86,12 @@ impl Vcpu {
 }
 
 impl Dump {
+    /// Whether any vCPU answered CPUID in any phase: a dump without is compared with nothing.
+    pub fn shows_anything(&self) -> bool {
+        let mut phases = self.vcpus.iter().flat_map(|vcpu| vcpu.phases.values());
+        phases.any(|phase| !phase.cpuid.is_empty())
+    }
+
     /// A dump of one processor that showed nothing but these answers, in phase `reset`: for rendering answers that did not
     /// come from a guest.
     pub fn of_answers(cpuid: Answers) -> Dump {

@@ -224,6 +224,12 @@ fn a_file_is_checked_without_a_guest() {
     assert_ne!(text, wrong);
     world.write("wrong.json", &wrong);
     world.run(&["check", "wrong.json"]).expect(1).prints("FAIL");
+    world.write(
+        "empty.json",
+        "{\"mode\":64,\"has_cpuid\":true,\"vcpus\":[]}",
+    );
+    let ended = world.run(&["check", "empty.json"]).expect(3);
+    ended.prints("nothing was compared: empty.json has no answer of CPUID");
     world.write("nothing.json", "{}");
     world.run(&["check", "nothing.json"]).expect(2);
     world
