@@ -22,6 +22,13 @@ pub fn guests(then: &[Line], now: &[Line]) -> Vec<Finding> {
     checked(compare(then, now, Layer::Host))
 }
 
+/// A guest that the baseline has not, though it has those of the guest's lane.
+pub fn not_recorded() -> Finding {
+    let (expected, actual) = ("a record in the baseline", "none: record the host anew");
+    let (check, layer) = (CheckId::HostBaseline, Layer::Harness);
+    Finding::new(check, Kind::Lost, "record", expected, actual, layer)
+}
+
 /// What the host and its KVM offered then and offer now.
 pub fn hosts(
     (then, kvm_then): (&HostLayer, &Found<KvmLayer>),

@@ -79,13 +79,16 @@ impl Baseline {
         Ok(Baseline { host, cases })
     }
 
-    /// What a case shows now and did not then, or the other way round: the host itself, or a guest; nothing where it was not recorded.
+    /// What a case shows now and did not then, or the other way round: the host itself, or a guest; that it was not recorded, of a lane that
+    /// baselines have.
     pub fn since(&self, store: &Store, case: &str, now: &Evidence) -> Vec<Finding> {
         if now.guest.vcpus.is_empty() {
             return self.host_since(store, now);
         }
         let Some(then) = self.cases.get(case) else {
-            return Vec::new();
+            // A case that nobody recorded cannot be told from one that is as it was.
+            let missing = now.case.lane.uses_this_kvm() && now.case.host.is_none();
+            return missing.then(baseline::not_recorded).into_iter().collect();
         };
         let lines = |evidence: &Evidence| evidence.guest_lines(&store.table, &store.volatile);
         baseline::guests(&lines(then), &lines(now))

@@ -262,6 +262,28 @@ fn qemus_view_of_a_model_is_one_command() {
     }
 }
 
+/// A record of a guest, below the folder of a baseline.
+fn one_record(folder: &std::path::Path) -> std::path::PathBuf {
+    let mut open: Vec<_> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(
+                std::fs::read_dir(&path)
+                    .expect("a folder")
+                    .flatten()
+                    .map(|entry| entry.path()),
+            );
+        } else if !path.ends_with("host.json") {
+            return path;
+        }
+    }
+    panic!("no guest was recorded in {}", folder.display())
+}
+
 #[test]
 fn a_host_is_held_against_its_baseline() {
     let world = or_skip!(World::new(&[], &[]));
@@ -296,6 +318,15 @@ fn a_host_is_held_against_its_baseline() {
             .collect()
     };
     assert_eq!(found(&world), Vec::<Value>::new());
+    // A guest that was not recorded is no guest that is as it was.
+    let gone = one_record(&world.path("baseline"));
+    let kept = std::fs::read(&gone).expect("the record");
+    std::fs::remove_file(&gone).expect("a file");
+    world.run(&run).expect(1);
+    let changes = found(&world);
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(changes[0]["name"], "record");
+    std::fs::write(&gone, kept).expect("a file");
     // What this host was is edited: another kernel, and a flag that it had.
     let path = world.path("baseline/host.json");
     let text = std::fs::read_to_string(&path).expect("the host");
