@@ -86,7 +86,7 @@ impl Baseline {
             return self.host_since(store, now);
         }
         let Some(then) = self.cases.get(case) else {
-            // A case that nobody recorded cannot be told from one that is as it was.
+            // A case that nobody recorded need not be as it was.
             let missing = now.case.lane.uses_this_kvm() && now.case.host.is_none();
             return missing.then(baseline::not_recorded).into_iter().collect();
         };
