@@ -39,6 +39,7 @@ impl Context {
         planner::check(&Registry::default(), &config)?;
         let store = Store::open_or_built_in(&config, &BUILT_IN)?;
         let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
+        cancel.on_signals();
         let switch = cancel.clone();
         ctrlc::set_handler(move || switch.throw()).context("failed to listen for Ctrl-C")?;
         let seconds = global.timeout.unwrap_or(config.timeout as f64);
@@ -117,7 +118,7 @@ fn configuration(named: Option<&Path>) -> anyhow::Result<Config> {
         .ancestors()
         .find(|folder| folder.join("fidelity.toml").is_file());
     match found {
-        Some(folder) => Ok(Config::read(&folder.join("fidelity.toml"))?),
+        Some(folder) => Ok(Config::read_found(&folder.join("fidelity.toml"))?),
         None => Ok(Config::built_in(&here, &user_cache()?)?),
     }
 }
