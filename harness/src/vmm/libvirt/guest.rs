@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::domain::{Domain, Wiring, xml};
-use super::session::{Session, SessionError};
+use super::session::{Session, SessionError, quoted};
 use crate::case::guest::Case;
 use crate::util::process::Ending;
 use crate::vmm::guest::{Boot, Options, exit_status, mailbox};
@@ -123,7 +123,7 @@ impl<'a> Guest<'a> {
         };
         let file = session.file(&format!("{}.xml", session.domains));
         std::fs::write(&file, xml(&domain, &wiring)).map_err(failed)?;
-        let command = format!("create --paused {}", file.display());
+        let command = format!("create --paused {}", quoted(&file.to_string_lossy()));
         let created = session.run(&command, deadline + LIBVIRT_TIMEOUT);
         created.map_err(|error| without_file_name(error, &file))?;
         Ok(Guest {
@@ -198,7 +198,11 @@ fn without_file_name(error: SessionError, file: &Path) -> SessionError {
 
 impl Speaks for Guest<'_> {
     fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
-        let command = format!("qemu-monitor-command {} '{command}'", self.name);
+        let command = format!(
+            "qemu-monitor-command {} {}",
+            self.name,
+            quoted(&command.to_string())
+        );
         let answer = self.session.run(&command, self.deadline);
         let answer = answer.map_err(|_| Gone)?;
         let mut answer: Value = serde_json::from_str(&answer).map_err(|_| Gone)?;
