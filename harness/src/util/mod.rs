@@ -1,6 +1,7 @@
 //! What every room uses: processes, files that are there whole or not at all, shell quoting, the natural order of names.
 
 pub mod cancel;
+pub mod console;
 pub mod files;
 pub mod launch;
 pub mod near;
@@ -8,6 +9,7 @@ pub mod order;
 pub mod os_error;
 pub mod output;
 pub mod path;
+pub mod printable;
 pub mod process;
 pub mod shell;
 pub mod spawn;
