@@ -8,8 +8,9 @@ use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
 use cpuid_fidelity::util::files::write_whole;
 use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::printable::line;
 
-use super::{Context, NOT_RUN, print};
+use super::{Context, NOT_RUN, print, print_line};
 
 /// `catalogue`.
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
         if arguments.check || arguments.write {
             complaints
                 .iter()
-                .for_each(|line| print(&format!("{}: {line}\n", qemu.label)))
+                .for_each(|line| print_line(&format!("{}: {line}", qemu.label)))
         } else {
             print(&shown(&qemu.label, &measured))
         }
@@ -52,7 +53,7 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
         mark(context, &(&seen - &unseen))?;
     }
     for unusable in &inventory.unusable {
-        eprintln!("ERROR {}", unusable.reason);
+        complain!("ERROR {}", unusable.reason);
     }
     Ok(if inventory.unusable.is_empty() {
         u8::from(arguments.check && wrong > 0)
@@ -70,10 +71,14 @@ fn shown(label: &str, measured: &Measured) -> String {
         } else {
             bits.join(" ")
         };
-        text.push_str(&format!("{label}\t{property}\t{bits}\n"));
+        text.push_str(&format!("{label}\t{}\t{bits}\n", line(property)));
     }
     for (property, reason) in &measured.broken {
-        text.push_str(&format!("{label}\t{property}\tERROR {reason}\n"));
+        text.push_str(&format!(
+            "{label}\t{}\tERROR {}\n",
+            line(property),
+            line(reason)
+        ));
     }
     text
 }

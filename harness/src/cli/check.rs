@@ -19,7 +19,7 @@ use cpuid_fidelity::util::open;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, NotRun, print};
+use super::{Context, NotRun, print, print_json, print_line};
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -79,13 +79,13 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
     let checked = check(&engine, &case);
     let row = &checked.row;
     if arguments.json {
-        print(&format!("{}\n", serde_json::to_string(row)?));
+        print_json(&serde_json::to_string(row)?);
     } else if row.status == Status::Pass {
         let with = match &checked.promised {
             Some(source) => format!("as {source} has it, and all layers agree"),
             None => "all layers agree; no expectation was recorded of the model".to_owned(),
         };
-        print(&format!("PASS {}: {with}\n", row.case));
+        print_line(&format!("PASS {}: {with}", row.case));
     } else {
         print(&account(row));
     }
@@ -118,7 +118,7 @@ fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
         .map(|finding| format!("FAIL {} (layer: {})\n", sentence(finding), finding.layer));
     print(&lines.collect::<String>());
     if found.is_empty() {
-        print(&format!("PASS {name}\n"));
+        print_line(&format!("PASS {name}"));
     }
     Ok(u8::from(!found.is_empty()))
 }

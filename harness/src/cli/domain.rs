@@ -22,7 +22,7 @@ use cpuid_fidelity::run::Engine;
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
-use super::{Context, NOT_RUN, NotRun, print};
+use super::{Context, NOT_RUN, NotRun, print_line};
 
 /// `domain`.
 #[derive(Debug, Args)]
@@ -111,9 +111,9 @@ fn argument(
 }
 
 fn print_translated(value: &str, lost: &[String]) -> u8 {
-    print(&format!("{value}\n"));
+    print_line(value);
     lost.iter()
-        .for_each(|sentence| eprintln!("cannot be expressed: {sentence}"));
+        .for_each(|sentence| complain!("cannot be expressed: {sentence}"));
     u8::from(!lost.is_empty())
 }
 
@@ -147,15 +147,15 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let seen = match seen {
         Ok(seen) => seen,
         Err(broken) => {
-            eprintln!("ERROR {}", broken.reason);
+            complain!("ERROR {}", broken.reason);
             return Ok(NOT_RUN);
         }
     };
     let changes = findings(&engine, &case, &seen)?;
     for change in &changes {
         let (kind, name, place) = (change.kind.name(), &change.name, &change.place);
-        print(&format!(
-            "FAIL {kind} {name} {place}: {}, {}\n",
+        print_line(&format!(
+            "FAIL {kind} {name} {place}: {}, {}",
             change.expected, change.actual
         ));
     }
@@ -163,13 +163,13 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let hidden = libvirt_live::unnamed(&map, &seen.dump, &engine.bench.store.table);
     if !hidden.is_empty() {
         let names = hidden.join(", ");
-        print(&format!(
-            "NOTE the guest has what libvirt has no name for: {names}\n"
+        print_line(&format!(
+            "NOTE the guest has what libvirt has no name for: {names}"
         ));
     }
     if changes.is_empty() {
-        print(&format!(
-            "PASS {}: the guest is as the live XML says\n",
+        print_line(&format!(
+            "PASS {}: the guest is as the live XML says",
             file.display()
         ));
     }

@@ -17,7 +17,7 @@ use cpuid_fidelity::util::files::write_whole;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, NOT_RUN, NotRun, print};
+use super::{Context, NOT_RUN, NotRun, print_line};
 
 /// `record`.
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     let record = match record(&engine, &case, !arguments.no_host) {
         Ok(record) => record,
         Err(reason) => {
-            eprintln!("ERROR {reason}");
+            complain!("ERROR {reason}");
             return Ok(NOT_RUN);
         }
     };
@@ -110,10 +110,10 @@ fn host(context: &Context, folder: &Path, profile: Profile) -> anyhow::Result<u8
     let engine = context.engine()?;
     let (written, broken) = record_host::write(&engine, &trials, folder)
         .with_context(|| format!("failed to write {}", folder.display()))?;
-    print(&format!(
-        "this host and {written} cases are in {}\n",
+    print_line(&format!(
+        "this host and {written} cases are in {}",
         folder.display()
     ));
-    broken.iter().for_each(|reason| eprintln!("ERROR {reason}"));
+    broken.iter().for_each(|reason| complain!("ERROR {reason}"));
     Ok(if broken.is_empty() { 0 } else { NOT_RUN })
 }

@@ -23,7 +23,7 @@ use super::common::choice::Choice;
 use super::common::outputs::{Outputs, history};
 use super::common::place;
 use super::compat::Compat;
-use super::{Context, NOT_RUN, NotRun, print};
+use super::{Context, NOT_RUN, NotRun, print_line};
 
 /// `run`.
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         super::compat::planned(context, &arguments.choice, &arguments.compat)?
     };
     for unusable in &inventory.unusable {
-        eprintln!("ERROR {}", unusable.reason);
+        complain!("ERROR {}", unusable.reason);
     }
     if trials.is_empty() && inventory.unusable.is_empty() {
         let reason = "nothing was compared: no planned case matches; `cpuid-fidelity list` names them, `cpuid-fidelity check` takes any guest";
@@ -97,7 +97,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     outputs.print(&file, started.elapsed(), &earlier);
     outlived
         .iter()
-        .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
+        .for_each(|waiver| print_line(&format!("FAIL {waiver}")));
     outputs.write(arguments.json.as_ref(), &file, &earlier)?;
     if let Some(path) = &arguments.compat.matrix {
         write_whole(path, Matrix::from_rows(&file.rows).json().as_bytes())
@@ -107,7 +107,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         journal.remove()?;
     }
     if !file.rows.is_empty() && file.rows.iter().all(|row| row.status == Status::Skip) {
-        eprintln!("ERROR nothing was compared: every case was skipped");
+        complain!("ERROR nothing was compared: every case was skipped");
     }
     let unusable = if inventory.unusable.is_empty() {
         0
@@ -187,10 +187,10 @@ fn run_all(
         None => Left::default(),
     };
     if let Some(reason) = &left.refused {
-        eprintln!("starting anew: {reason}");
+        complain!("starting anew: {reason}");
     }
     if !left.trials.is_empty() {
-        eprintln!(
+        complain!(
             "{} trials are done since {}",
             left.trials.len(),
             left.started

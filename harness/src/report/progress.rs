@@ -4,6 +4,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::changes::account;
 use crate::results::{Row, Status};
+use crate::util::console::complain;
+use crate::util::printable::terminal;
 
 /// The progress of one run.
 pub struct Progress {
@@ -35,9 +37,9 @@ impl Progress {
                     .collect();
             }
             if self.bar.is_hidden() {
-                eprint!("{text}");
+                complain(&text);
             } else {
-                self.bar.println(text.trim_end());
+                self.bar.println(terminal(text.trim_end()));
             }
         }
         self.bar.inc(1);

@@ -1,6 +1,7 @@
 //! What every room uses: processes, files that are there whole or not at all, shell quoting, the natural order of names.
 
 pub mod cancel;
+pub mod console;
 pub mod files;
 pub mod launch;
 pub mod near;
@@ -10,6 +11,7 @@ pub mod os_error;
 pub mod output;
 pub mod owner;
 pub mod path;
+pub mod printable;
 pub mod process;
 pub mod shell;
 pub mod spawn;

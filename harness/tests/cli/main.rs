@@ -19,6 +19,7 @@ mod dumps;
 mod events;
 mod findings;
 mod help;
+mod hostile;
 mod identity;
 mod interrupt;
 mod lab;

@@ -1,5 +1,7 @@
 //! Exit statuses, the error that stands for one of them, and standard output.
 
+use cpuid_fidelity::util::printable::{json, line, terminal};
+
 /// Exit status of usage and configuration errors.
 pub const USAGE: u8 = 2;
 /// Exit status where something could not be run.
@@ -19,8 +21,18 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+/// Prints to standard output, as it may be printed; a reader that has gone away (`| head`) is no error.
 pub fn print(text: &str) {
     use std::io::Write as _;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(terminal(text).as_bytes());
+}
+
+/// Prints one line, whatever is in it.
+pub fn print_line(text: &str) {
+    print(&format!("{}\n", line(text)));
+}
+
+/// Prints a whole JSON text and a line end.
+pub fn print_json(text: &str) {
+    print(&format!("{}\n", json(text)));
 }

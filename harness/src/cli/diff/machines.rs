@@ -12,7 +12,7 @@ use cpuid_fidelity::run::causes::{Caused, between, caused};
 use rayon::prelude::*;
 
 use super::arguments::Diff;
-use crate::cli::common::exit::{NOT_RUN, print};
+use crate::cli::common::exit::{NOT_RUN, print, print_line};
 use crate::cli::common::qemu::installed;
 use crate::cli::context::Context;
 
@@ -49,12 +49,12 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         match caused {
             Ok(caused) => note(&mut groups, &model, &caused),
             Err(reason) => {
-                eprintln!("ERROR {reason}");
+                complain!("ERROR {reason}");
                 broken = true;
             }
         }
     }
-    print(&format!("{} of {}, against {other}\n", machine, qemu.label));
+    print_line(&format!("{} of {}, against {other}", machine, qemu.label));
     print(&shown(&groups, &source, &all));
     Ok(if broken {
         NOT_RUN

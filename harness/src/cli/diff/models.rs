@@ -11,7 +11,7 @@ use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::versions::{Resolved, Step, resolved, steps, way};
 
 use super::arguments::Diff;
-use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::exit::{NotRun, print, print_line};
 use crate::cli::common::qemu::offered;
 use crate::cli::context::Context;
 
@@ -34,10 +34,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         ..Case::new(qemu, lane, &machine, "")
     };
     let steps = steps(&engine, &case, &way).map_err(NotRun)?;
-    print(&format!(
-        "{} on {machine}, {}\n",
-        qemu.label, arguments.lane
-    ));
+    print_line(&format!("{} on {machine}, {}", qemu.label, arguments.lane));
     steps.iter().for_each(|step| print(&describe(step)));
     let same = |step: &Step| step.changes.is_empty() && step.properties.is_empty();
     Ok(u8::from(!steps.iter().all(same)))

@@ -16,6 +16,7 @@ use cpuid_fidelity::host::native;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::run::verdict::text;
 use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::printable::json;
 use cpuid_fidelity::vmm::guest::Options;
 use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::config::MAX_RANGES;
@@ -68,9 +69,10 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
                 cpu,
                 ..
             } = &case;
-            eprintln!(
+            complain!(
                 "ERROR {lane}/{}/{machine}/{cpu}: {}",
-                qemu.label, broken.reason
+                qemu.label,
+                broken.reason
             );
             Ok(NOT_RUN)
         }
@@ -164,7 +166,7 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
         DumpFormat::Text if dump.mode == MODE_LINUX => linux_text(context, volatile, dump),
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
         DumpFormat::Raw => etallen::etallen(dump),
-        DumpFormat::Json => format!("{}\n", serde_json::json!(dump)),
+        DumpFormat::Json => format!("{}\n", json(&serde_json::json!(dump).to_string())),
     }
 }
 

@@ -15,7 +15,7 @@ use cpuid_fidelity::run::libvirt::answers::Tried;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
 
-use crate::cli::common::exit::{NOT_RUN, NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_line};
 use crate::cli::common::libvirt::ready;
 use crate::cli::common::qemu::{machine_offered, one_qemu};
 use crate::cli::context::Context;
@@ -62,7 +62,9 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
             status = status.max(print_answer(&tried));
             if !moved.is_empty() {
                 print("FAIL the machine type changes the guest:\n");
-                moved.iter().for_each(|line| print(&format!("  {line}\n")));
+                moved
+                    .iter()
+                    .for_each(|line| print_line(&format!("  {line}")));
                 status = status.max(1);
             }
             if first.len() == index {
@@ -76,13 +78,15 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
 fn print_answer(tried: &Result<Tried, String>) -> u8 {
     match tried {
         Err(reason) => {
-            eprintln!("ERROR {reason}");
+            complain!("ERROR {reason}");
             NOT_RUN
         }
         Ok(Tried { answer, wrong, .. }) => {
             let word = if wrong.is_empty() { "PASS" } else { "FAIL" };
-            print(&format!("{word} {answer}\n"));
-            wrong.iter().for_each(|line| print(&format!("  {line}\n")));
+            print_line(&format!("{word} {answer}"));
+            wrong
+                .iter()
+                .for_each(|line| print_line(&format!("  {line}")));
             u8::from(!wrong.is_empty())
         }
     }

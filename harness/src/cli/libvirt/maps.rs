@@ -7,7 +7,7 @@ use clap::Args;
 use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::lanes::libvirt::maps;
 
-use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::exit::{NotRun, print_line};
 use crate::cli::common::libvirt::map_folder;
 use crate::cli::context::Context;
 
@@ -41,14 +41,14 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
         let report = match maps::report(&context.store, &map, qemu) {
             Ok(report) => report,
             Err(reason) => {
-                eprintln!("SKIP {}: {reason}", qemu.label);
+                complain!("SKIP {}: {reason}", qemu.label);
                 continue;
             }
         };
-        print(&format!("# {}\n", qemu.label));
+        print_line(&format!("# {}", qemu.label));
         if !arguments.check {
             for line in report.names.iter().chain(&report.models) {
-                print(&format!("{line}\n"));
+                print_line(&line.to_string());
             }
             continue;
         }
@@ -67,11 +67,11 @@ fn checked(
     for (path, lines) in report.parts(version, qemu) {
         let unexpected = maps::unexpected(&context.store, &path, lines).map_err(NotRun)?;
         let Some(unexpected) = unexpected else {
-            eprintln!("SKIP {}: not recorded yet", path.display());
+            complain!("SKIP {}: not recorded yet", path.display());
             continue;
         };
         for line in &unexpected {
-            print(&format!("{line}\n"));
+            print_line(&line.to_string());
             status = 1;
         }
     }

@@ -19,6 +19,7 @@ use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::site::{Here, Site as _, SiteError};
 use crate::util::cancel::Cancel;
+use crate::util::console::complain;
 use crate::util::launch;
 use crate::util::os_error::OsError;
 use crate::vmm::AGENT_ROM;
@@ -31,7 +32,7 @@ pub fn init_if_inside() {
     }
     if let Err(error) = serve() {
         // The console; the kernel then panics, for its init is gone, and the host reads both.
-        eprintln!("lab: {error}");
+        complain(&format!("lab: {error}"));
     }
     std::process::exit(1);
 }
