@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
-use cpuid_fidelity::util::files::write_whole;
 
+use super::common::exit::write_result;
 use super::{Context, NOT_RUN, print};
 
 /// `catalogue`.
@@ -51,7 +51,7 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
         mark(context, &(&seen - &unseen))?;
     }
     for unusable in &inventory.unusable {
-        eprintln!("ERROR {}", unusable.reason);
+        note!("ERROR {}", unusable.reason);
     }
     Ok(if inventory.unusable.is_empty() {
         u8::from(arguments.check && wrong > 0)
@@ -95,6 +95,5 @@ fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
         cells.join("\t") + "\n"
     });
     let text: String = lines.collect();
-    write_whole(&path, text.as_bytes())?;
-    Ok(())
+    Ok(write_result(&path, &text)?)
 }

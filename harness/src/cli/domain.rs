@@ -90,7 +90,7 @@ fn argument(
 fn print_translated(value: &str, lost: &[String]) -> u8 {
     print(&format!("{value}\n"));
     lost.iter()
-        .for_each(|sentence| eprintln!("cannot be expressed: {sentence}"));
+        .for_each(|sentence| note!("cannot be expressed: {sentence}"));
     u8::from(!lost.is_empty())
 }
 
@@ -124,7 +124,7 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let seen = match seen {
         Ok(seen) => seen,
         Err(broken) => {
-            eprintln!("ERROR {}", broken.reason);
+            note!("ERROR {}", broken.reason);
             return Ok(NOT_RUN);
         }
     };

@@ -25,6 +25,6 @@ mod show;
 
 pub use arguments::{Arguments, run};
 pub use bisect::{ABORT, is_step};
-pub use common::exit::status_of;
-use common::exit::{NOT_RUN, NotRun, print};
+pub use common::exit::{NOT_RUN, USAGE, status_of, unless_lost};
+use common::exit::{NotRun, print};
 use context::Context;

@@ -4,6 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::changes::account;
 use crate::results::{Row, Status};
+use crate::util::terminal::note;
 
 /// The progress of one run.
 pub struct Progress {
@@ -35,7 +36,7 @@ impl Progress {
                     .collect();
             }
             if self.bar.is_hidden() {
-                eprint!("{text}");
+                note(&text);
             } else {
                 self.bar.println(text.trim_end());
             }

@@ -11,4 +11,5 @@ pub mod path;
 pub mod process;
 pub mod shell;
 pub mod spawn;
+pub mod terminal;
 pub mod text;

@@ -25,6 +25,7 @@ mod lab;
 mod layers;
 mod libvirt;
 mod linux;
+mod lost_output;
 mod migrate;
 mod no_firmware;
 mod output;

@@ -254,7 +254,8 @@ impl World {
         self.command(arguments).spawn().expect("the binary")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The binary, to be started here, with its output in pipes.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -316,7 +317,8 @@ impl World {
     }
 }
 
-fn ended(command: &mut Command) -> Ended {
+/// Runs a command to its end.
+pub fn ended(command: &mut Command) -> Ended {
     let started = Instant::now();
     let output = command.output().expect("the binary's output");
     Ended {

@@ -55,7 +55,7 @@ fn recorded(context: &Context, target: &Target) -> anyhow::Result<Option<Lines>>
             Ok(Some(Lines(lines)))
         }
         Expected::Missing | Expected::NewRelease => {
-            eprintln!(
+            note!(
                 "no expectation {}: what the good end shows is expected",
                 path.display()
             );

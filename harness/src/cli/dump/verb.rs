@@ -67,9 +67,10 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
                 cpu,
                 ..
             } = &case;
-            eprintln!(
+            note!(
                 "ERROR {lane}/{}/{machine}/{cpu}: {}",
-                qemu.label, broken.reason
+                qemu.label,
+                broken.reason
             );
             Ok(NOT_RUN)
         }

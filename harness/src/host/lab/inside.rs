@@ -21,6 +21,7 @@ use crate::host::site::{Here, Site as _, SiteError};
 use crate::util::cancel::Cancel;
 use crate::util::launch;
 use crate::util::os_error::OsError;
+use crate::util::terminal::note;
 use crate::vmm::AGENT_ROM;
 use crate::vmm::kvm::mapping::Mapping;
 
@@ -31,7 +32,7 @@ pub fn init_if_inside() {
     }
     if let Err(error) = serve() {
         // The console; the kernel then panics, for its init is gone, and the host reads both.
-        eprintln!("lab: {error}");
+        note(&format!("lab: {error}\n"));
     }
     std::process::exit(1);
 }
