@@ -6,8 +6,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use cpuid_fidelity::util::console::complain;
-use cpuid_fidelity::util::printable;
+use cpuid_fidelity::util::{printable, terminal};
 
 #[macro_use]
 mod cli;
@@ -15,47 +14,50 @@ mod cli;
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::host::lab::inside::init_if_inside();
-    let arguments = arguments();
-    match cli::run(&arguments) {
-        Ok(status) => ExitCode::from(status),
-        Err(error) => {
-            complain!("error: {error:#}");
-            ExitCode::from(cli::status_of(&error))
-        }
-    }
+    let is_step = cli::is_step(std::env::args_os());
+    let (usage, lost) = if is_step {
+        aborting_panics();
+        (cli::ABORT, cli::ABORT)
+    } else {
+        (cli::USAGE, cli::NOT_RUN)
+    };
+    let status = arguments(usage).map_or_else(|status| status, |arguments| status(&arguments));
+    ExitCode::from(cli::unless_lost(status, lost))
 }
 
-/// The arguments. Of `bisect step` no mistake may pass for a bad commit: clap's status 2 and a panic's 101 would.
-fn arguments() -> cli::Arguments {
-    if !cli::is_step(std::env::args_os()) {
-        return cli::Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
-    }
-    std::panic::set_hook(Box::new(|panic| {
-        complain!("{panic}");
-        std::process::exit(i32::from(cli::ABORT));
-    }));
-    cli::Arguments::try_parse().unwrap_or_else(|error| {
-        show(&error);
-        std::process::exit(if error.use_stderr() {
-            i32::from(cli::ABORT)
-        } else {
-            0
-        })
+fn status(arguments: &cli::Arguments) -> u8 {
+    cli::run(arguments).unwrap_or_else(|error| {
+        note!("error: {error:#}");
+        cli::status_of(&error)
     })
 }
 
-fn refuse(error: &clap::Error) -> ! {
-    show(error);
-    std::process::exit(error.exit_code())
+/// The arguments, or the exit status where there is nothing to run: of a mistake `usage`, 0 of `--help`.
+fn arguments(usage: u8) -> Result<cli::Arguments, u8> {
+    cli::Arguments::try_parse().map_err(|error| {
+        let printed = show(&error);
+        if error.use_stderr() {
+            return usage;
+        }
+        terminal::keep(printed);
+        0
+    })
 }
 
 /// In clap's colours, unless an argument that it repeats is not printable.
-fn show(error: &clap::Error) {
-    let shown = error.render().to_string();
+fn show(error: &clap::Error) -> std::io::Result<()> {
     let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     if arguments.all(|argument| printable::line(&argument) == argument) {
-        let _ = error.print();
-    } else {
-        complain(&shown);
+        return error.print();
     }
+    terminal::note(&error.render().to_string());
+    Ok(())
+}
+
+/// Of `bisect step` no mistake may pass for a bad commit: clap's status 2 and a panic's 101 would.
+fn aborting_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        note!("{panic}");
+        std::process::exit(i32::from(cli::ABORT));
+    }));
 }

@@ -45,7 +45,7 @@ const DEVELOPMENT: u32 = 50;
 
 /// An answer that is not of the form QEMU documents (qapi/machine.json).
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read QEMU's answer to {0}")]
+#[error("its answer to {0} is not of the form that QEMU documents; is it a qemu-system-x86_64?")]
 pub struct BadAnswer(&'static str);
 
 impl Offers {

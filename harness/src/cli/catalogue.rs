@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
-use cpuid_fidelity::util::files::write_whole;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::line;
 
+use super::common::exit::write_result;
 use super::{Context, NOT_RUN, print, print_line};
 
 /// `catalogue`.
@@ -53,7 +53,7 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
         mark(context, &(&seen - &unseen))?;
     }
     for unusable in &inventory.unusable {
-        complain!("ERROR {}", unusable.reason);
+        note!("ERROR {}", unusable.reason);
     }
     Ok(if inventory.unusable.is_empty() {
         u8::from(arguments.check && wrong > 0)
@@ -100,6 +100,5 @@ fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
         cells.join("\t") + "\n"
     });
     let text: String = lines.collect();
-    write_whole(&path, text.as_bytes())?;
-    Ok(())
+    Ok(write_result(&path, &text)?)
 }

@@ -113,7 +113,7 @@ fn argument(
 fn print_translated(value: &str, lost: &[String]) -> u8 {
     print_line(value);
     lost.iter()
-        .for_each(|sentence| complain!("cannot be expressed: {sentence}"));
+        .for_each(|sentence| note!("cannot be expressed: {sentence}"));
     u8::from(!lost.is_empty())
 }
 
@@ -147,7 +147,7 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let seen = match seen {
         Ok(seen) => seen,
         Err(broken) => {
-            complain!("ERROR {}", broken.reason);
+            note!("ERROR {}", broken.reason);
             return Ok(NOT_RUN);
         }
     };

@@ -65,7 +65,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         print(&text(asked, &rows))
     }
     if let Some(reason) = broken {
-        complain!("ERROR {reason}");
+        note!("ERROR {reason}");
         return Ok(NOT_RUN);
     }
     Ok(0)

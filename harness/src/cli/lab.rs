@@ -78,7 +78,7 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     if context.verbose
         && let Some(up) = lab.came_up()
     {
-        complain!("{} up after {:.1} s", host.label(), up.as_secs_f64());
+        note!("{} up after {:.1} s", host.label(), up.as_secs_f64());
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let mut head = Head::new(&trials, planned, None);

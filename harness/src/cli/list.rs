@@ -31,7 +31,7 @@ pub enum ListFormat {
 pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {
     let inventory = place::inventory(context)?;
     for unusable in &inventory.unusable {
-        complain!("ERROR {}", unusable.reason);
+        note!("ERROR {}", unusable.reason);
     }
     let (_, trials) = super::run::chosen(context, &inventory, &arguments.choice)?;
     let mut text = String::new();

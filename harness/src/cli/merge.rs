@@ -29,7 +29,7 @@ pub fn run(arguments: &Merge) -> anyhow::Result<u8> {
     for path in &arguments.files {
         let file = RunFile::read(path)?;
         if file.cut {
-            complain!(
+            note!(
                 "{}: cut off in the middle of a line, which is left out",
                 path.display()
             );

@@ -19,8 +19,9 @@ use cpuid_fidelity::report::migration::describe;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
 use cpuid_fidelity::run::migrate::lacking;
-use cpuid_fidelity::util::files::{writable, write_whole};
+use cpuid_fidelity::util::files::writable;
 
+use super::common::exit::write_result;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::binary;
@@ -105,8 +106,7 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
     };
     file.rows.iter().for_each(|row| print(&describe(row)));
     if let Some(path) = &arguments.json {
-        write_whole(path, file.text().as_bytes())
-            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
+        write_result(path, &file.text())?;
     }
     Ok(exit_status(&file.rows))
 }

@@ -27,6 +27,6 @@ mod show;
 
 pub use arguments::{Arguments, run};
 pub use bisect::{ABORT, is_step};
-pub use common::exit::status_of;
-use common::exit::{NOT_RUN, NotRun, print, print_json, print_line};
+pub use common::exit::{NOT_RUN, USAGE, status_of, unless_lost};
+use common::exit::{NotRun, print, print_json, print_line};
 use context::Context;

@@ -11,7 +11,7 @@ use super::common::choice::Choice;
 use super::common::outputs::Outputs;
 use super::compat::Compat;
 use super::run::Run;
-use super::{Context, print, print_line};
+use super::{Context, NotRun, print, print_line};
 
 /// `nightly`.
 #[derive(Debug, Args)]
@@ -75,6 +75,6 @@ fn keep(history: &Path, tonight: &Path) -> anyhow::Result<PathBuf> {
         again += 1;
     }
     std::fs::rename(tonight, &folder)
-        .map_err(|error| anyhow::anyhow!("failed to keep {}: {error}", folder.display()))?;
+        .map_err(|error| NotRun(format!("failed to keep {}: {error}", folder.display())))?;
     Ok(folder)
 }

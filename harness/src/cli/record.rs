@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::case::trial::{Filter, Subject};
 use cpuid_fidelity::case::{Lane, Starter, Topology, Trial};
@@ -12,8 +11,8 @@ use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::planner::plan;
 use cpuid_fidelity::run::record::record;
 use cpuid_fidelity::run::record_host;
-use cpuid_fidelity::util::files::write_whole;
 
+use super::common::exit::write_result;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
@@ -73,13 +72,12 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     let record = match record(&engine, &case, !arguments.no_host) {
         Ok(record) => record,
         Err(reason) => {
-            complain!("ERROR {reason}");
+            note!("ERROR {reason}");
             return Ok(NOT_RUN);
         }
     };
     let text = serde_json::to_string(&record)? + "\n";
-    write_whole(out, text.as_bytes())
-        .with_context(|| format!("failed to write {}", out.display()))?;
+    write_result(out, &text)?;
     Ok(0)
 }
 
@@ -109,11 +107,11 @@ fn host(context: &Context, folder: &Path, profile: Profile) -> anyhow::Result<u8
     }
     let engine = context.engine()?;
     let (written, broken) = record_host::write(&engine, &trials, folder)
-        .with_context(|| format!("failed to write {}", folder.display()))?;
+        .map_err(|error| NotRun(format!("failed to write {}: {error:#}", folder.display())))?;
     print_line(&format!(
         "this host and {written} cases are in {}",
         folder.display()
     ));
-    broken.iter().for_each(|reason| complain!("ERROR {reason}"));
+    broken.iter().for_each(|reason| note!("ERROR {reason}"));
     Ok(if broken.is_empty() { 0 } else { NOT_RUN })
 }

@@ -24,7 +24,7 @@ pub fn run(arguments: &Report) -> anyhow::Result<u8> {
     arguments.outputs.writable(None)?;
     let file = RunFile::read(&arguments.file)?;
     if file.cut {
-        complain!(
+        note!(
             "{}: cut off in the middle of a line, which is left out",
             file.name
         );

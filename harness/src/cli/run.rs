@@ -1,7 +1,7 @@
 //! `run`: the main job.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -9,17 +9,15 @@ use clap::Args;
 use cpuid_fidelity::case::trial::{Filter, Trial};
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
-use cpuid_fidelity::plan::Inventory;
-use cpuid_fidelity::plan::shard;
+use cpuid_fidelity::plan::{Inventory, shard};
 use cpuid_fidelity::report::progress::Progress;
-use cpuid_fidelity::results::journal;
 use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, row};
+use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, journal, row};
 use cpuid_fidelity::run::{Baseline, Engine};
-use cpuid_fidelity::util::files::write_whole;
 
 use super::common::choice::Choice;
+use super::common::exit::write_result;
 use super::common::outputs::{Outputs, history};
 use super::common::place;
 use super::compat::Compat;
@@ -67,7 +65,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         super::compat::planned(context, &arguments.choice, &arguments.compat)?
     };
     for unusable in &inventory.unusable {
-        complain!("ERROR {}", unusable.reason);
+        note!("ERROR {}", unusable.reason);
     }
     if trials.is_empty() && inventory.unusable.is_empty() {
         let reason = "nothing was compared: no planned case matches; `cpuid-fidelity list` names them, `cpuid-fidelity check` takes any guest";
@@ -100,14 +98,16 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         .for_each(|waiver| print_line(&format!("FAIL {waiver}")));
     outputs.write(arguments.json.as_ref(), &file, &earlier)?;
     if let Some(path) = &arguments.compat.matrix {
-        write_whole(path, Matrix::from_rows(&file.rows).json().as_bytes())
-            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
+        write_result(path, &Matrix::from_rows(&file.rows).json())?;
     }
     if let Some(journal) = journal.filter(|_| !engine.bench.cancelled()) {
-        journal.remove()?;
+        let path = part_of(arguments).unwrap_or_default();
+        journal
+            .remove()
+            .map_err(|error| NotRun(format!("failed to remove {}: {error}", path.display())))?;
     }
     if !file.rows.is_empty() && file.rows.iter().all(|row| row.status == Status::Skip) {
-        complain!("ERROR nothing was compared: every case was skipped");
+        note!("ERROR nothing was compared: every case was skipped");
     }
     let unusable = if inventory.unusable.is_empty() {
         0
@@ -165,6 +165,16 @@ fn usable_kernels(inventory: &Inventory, trials: &[Trial]) -> anyhow::Result<()>
     }
 }
 
+/// That results cannot be kept in `part` as they come.
+fn unkept_in(part: &Path) -> impl Fn(std::io::Error) -> NotRun {
+    move |error| {
+        NotRun(format!(
+            "failed to keep the results in {}: {error}",
+            part.display()
+        ))
+    }
+}
+
 /// What became of a run.
 struct Ran {
     /// Everything, in the order of the plan.
@@ -187,10 +197,10 @@ fn run_all(
         None => Left::default(),
     };
     if let Some(reason) = &left.refused {
-        complain!("starting anew: {reason}");
+        note!("starting anew: {reason}");
     }
     if !left.trials.is_empty() {
-        complain!(
+        note!(
             "{} trials are done since {}",
             left.trials.len(),
             left.started
@@ -204,7 +214,7 @@ fn run_all(
     };
     let known = trials.iter().filter_map(done).flatten();
     let journal = match &part {
-        Some(part) => Some(Journal::start(part, &head, known)?),
+        Some(part) => Some(Journal::start(part, &head, known).map_err(unkept_in(part))?),
         None => None,
     };
     let open: Vec<&Trial> = trials
@@ -229,8 +239,8 @@ fn run_all(
     };
     let fresh = cpuid_fidelity::run::all(engine, &open, &ended);
     progress.finish();
-    if let Some(error) = unkept.into_inner() {
-        anyhow::bail!("failed to keep the results: {error}");
+    if let (Some(error), Some(part)) = (unkept.into_inner(), &part) {
+        return Err(unkept_in(part)(error).into());
     }
     head.seconds = started.elapsed().as_secs_f64();
     let mut by_trial: BTreeMap<&str, Vec<Row>> = BTreeMap::new();

@@ -45,7 +45,7 @@ const MARK: &str = "requested feature: ";
 const DEPENDENT: &str = "depends on other features that were not requested: ";
 
 /// Lines that say something, but not of one feature.
-const KNOWN: [&str; 4] = [
+const KNOWN: [&str; 5] = [
     // With `enforce`, after the list of features.
     "doesn't support requested features",
     // `query-cpu-definitions` and deprecated models or machine types.
@@ -54,6 +54,8 @@ const KNOWN: [&str; 4] = [
     "will not be available",
     // More vCPUs than the host has processors (kvm_init in accel/kvm/kvm-all.c).
     "exceeds the recommended cpus supported by KVM",
+    // A build without firmware: the option ROM that Windows XP's task priority needs (rom_add_option in hw/core/loader.c).
+    "kvmvapic.bin",
 ];
 
 impl Warnings {
@@ -200,6 +202,16 @@ mod tests {
             ["avx10.2"]
         );
         assert!(warnings.unknown.is_empty());
+    }
+
+    #[test]
+    fn an_option_rom_that_is_not_installed_says_nothing_of_the_guest() {
+        for line in [
+            "Could not open option rom 'kvmvapic.bin': No such file or directory",
+            "rom: file kvmvapic.bin        : error Failed to open file “kvmvapic.bin”: No such file or directory",
+        ] {
+            assert_eq!(Warnings::read(line), Warnings::default());
+        }
     }
 
     #[test]

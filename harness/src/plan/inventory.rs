@@ -9,7 +9,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::case::offers::Offers;
+use crate::case::offers::{BadAnswer, Offers};
 use crate::case::{Filter, LabKernel, Qemu};
 use crate::config::{Config, Profile};
 use crate::lanes::kernels::{Unusable, kernels};
@@ -156,7 +156,7 @@ pub fn briefly(path: &Path, deadline: Duration, cancel: &Cancel) -> Result<Qemu,
     ];
     let answers = qmp::ask(path, "none", &commands, deadline, cancel);
     let answers = answers.map_err(|error| error.to_string())?;
-    let offers = Offers::read(&answers[0], &answers[1]).map_err(|error| error.to_string())?;
+    let offers = Offers::read(&answers[0], &answers[1]).map_err(|error| unread(path, &error))?;
     Ok(Qemu {
         path: path.to_owned(),
         label: format!("qemu-{}", offers.release_name()),
@@ -174,7 +174,7 @@ fn offers(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, Strin
     if let Some(offers) = cached(&file, &identity) {
         return Ok(offers);
     }
-    let offers = ask(config, path, cancel).map_err(|error| error.to_string())?;
+    let offers = ask(config, path, cancel)?;
     // Without a cache the next run asks again; that is slower, not wrong.
     let _ = remember(
         &file,
@@ -205,26 +205,26 @@ fn remember(file: &Path, cached: &Cached) -> std::io::Result<()> {
     crate::util::files::write_whole(file, &text)
 }
 
-fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, anyhow::Error> {
+fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, String> {
     let deadline = Duration::from_secs(config.timeout);
+    let ask = |machine: &str, commands: &[&str]| {
+        let commands: Vec<_> = commands.iter().copied().map(monitor::command).collect();
+        let answers = qmp::ask(path, machine, &commands, deadline, cancel);
+        answers.map_err(|error| error.to_string())
+    };
     // The newest machine type has to be known before models can be asked of it: what a name stands for depends on it.
-    let machines = [
-        monitor::command("query-version"),
-        monitor::command("query-machines"),
-    ];
-    let answers = qmp::ask(path, "none", &machines, deadline, cancel)?;
-    let mut offers = Offers::read(&answers[0], &answers[1])?;
+    let answers = ask("none", &["query-version", "query-machines"])?;
+    let offers = Offers::read(&answers[0], &answers[1]);
+    let mut offers = offers.map_err(|error| unread(path, &error))?;
     if let Some(newest) = offers.newest_machine().map(str::to_owned) {
-        let models = [monitor::command("query-cpu-definitions")];
-        offers.note_models(
-            &qmp::ask(
-                path,
-                &format!("{newest},accel=tcg"),
-                &models,
-                deadline,
-                cancel,
-            )?[0],
-        )?;
+        let models = ask(&format!("{newest},accel=tcg"), &["query-cpu-definitions"])?;
+        let noted = offers.note_models(&models[0]);
+        noted.map_err(|error| unread(path, &error))?;
     }
     Ok(offers)
+}
+
+/// An answer that is none of QEMU's, with the binary that gave it.
+fn unread(path: &Path, error: &BadAnswer) -> String {
+    format!("{}: {error}", path.display())
 }

@@ -4,8 +4,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::changes::account;
 use crate::results::{Row, Status};
-use crate::util::console::complain;
 use crate::util::printable::terminal;
+use crate::util::terminal::note;
 
 /// The progress of one run.
 pub struct Progress {
@@ -37,7 +37,7 @@ impl Progress {
                     .collect();
             }
             if self.bar.is_hidden() {
-                complain(&text);
+                note(&text);
             } else {
                 self.bar.println(terminal(text.trim_end()));
             }

@@ -1,7 +1,6 @@
 //! What every room uses: processes, files that are there whole or not at all, shell quoting, the natural order of names.
 
 pub mod cancel;
-pub mod console;
 pub mod files;
 pub mod launch;
 pub mod near;
@@ -15,4 +14,5 @@ pub mod printable;
 pub mod process;
 pub mod shell;
 pub mod spawn;
+pub mod terminal;
 pub mod text;

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod console;
 pub mod failure;
+pub mod firmware;
 pub mod guest;
 pub mod kvm;
 pub mod libvirt;

@@ -1,12 +1,14 @@
 //! A QEMU asked about itself: its machine never runs.
 
 use std::ffi::OsString;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::firmware::Firmware;
 use super::monitor::{Gone, Monitor};
 use super::start::StartError;
 use crate::util::cancel::Cancel;
@@ -57,9 +59,8 @@ pub fn ask(
     cancel: &Cancel,
 ) -> Result<Vec<Value>, QmpError> {
     let name = path.display().to_string();
-    let line = command_line(path, machine);
-    let mut monitor = Monitor::start(line, &[], deadline, cancel)
-        .map_err(|error| StartError::new(&name, error))?;
+    let mut monitor =
+        start(path, machine, deadline, cancel).map_err(|error| StartError::new(&name, error))?;
     let mut answers = || -> Result<Vec<_>, Gone> {
         monitor.greet()?;
         commands
@@ -82,6 +83,19 @@ pub fn ask(
         })
     });
     checked.collect()
+}
+
+/// With the agent as firmware, so that a QEMU without any answers for its machine types too.
+fn start(
+    path: &Path,
+    machine: &str,
+    deadline: Duration,
+    cancel: &Cancel,
+) -> std::io::Result<Monitor> {
+    let firmware = Firmware::agent()?;
+    let machine = format!("{machine},{}", firmware.argument());
+    let line = command_line(path, &machine);
+    Monitor::start(line, &[firmware.as_fd()], deadline, cancel)
 }
 
 fn command_line(path: &Path, machine: &str) -> Vec<OsString> {

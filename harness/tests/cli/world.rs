@@ -6,9 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cpuid_fidelity::case::Qemu;
-use cpuid_fidelity::case::Trial;
 use cpuid_fidelity::case::trial::Filter;
+use cpuid_fidelity::case::{Qemu, Trial};
 use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::expectation::store::Store;
 use cpuid_fidelity::expectation::{Expected, Files};
@@ -254,7 +253,7 @@ impl World {
         self.command(arguments).spawn().expect("the binary")
     }
 
-    /// The binary with these arguments, to be run here.
+    /// The binary, to be started here, with its output in pipes.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
         for (name, _) in std::env::vars_os() {

@@ -22,7 +22,7 @@ pub fn at_head(
         &context.cancel,
         &mut |line| {
             if context.verbose {
-                complain!("{line}");
+                note!("{line}");
             }
         },
     );

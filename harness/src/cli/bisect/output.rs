@@ -4,10 +4,9 @@ use std::path::Path;
 
 use cpuid_fidelity::bisect::git::Commit;
 use cpuid_fidelity::bisect::{Conclusion, EndsError, Outcome, Verdict};
-use cpuid_fidelity::util::files::write_whole;
 use cpuid_fidelity::util::printable;
 
-use crate::cli::common::exit::{NOT_RUN, NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print, write_result};
 
 /// The start of a step's line for people, among all that git and builds print.
 pub const MARK: &str = "bisect: ";
@@ -35,8 +34,7 @@ pub fn finish(conclusion: &Conclusion<'_>, report: Option<&Path>) -> anyhow::Res
     let draft = printable::text(&conclusion.bug_report()).into_owned();
     print(&format!("{}\n{draft}", conclusion.summary()));
     if let Some(path) = report {
-        write_whole(path, draft.as_bytes())
-            .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))?;
+        write_result(path, &draft)?;
     }
     Ok(if conclusion.untestable.is_empty() {
         0

@@ -125,7 +125,7 @@ fn end(
     let outcome = at_head(context, state, candidates)?;
     let seconds = started.elapsed().as_secs_f64();
     let shown = repo.show(commit)?;
-    complain!(
+    note!(
         "{which} end {} {}: tested in {seconds:.1} s",
         shown.short(),
         shown.subject
@@ -153,7 +153,7 @@ fn run_steps(
         if let Some(step) = line.strip_prefix(MARK) {
             print_line(step);
         } else if context.verbose {
-            complain!("{line}");
+            note!("{line}");
         }
         output.push(line.to_owned());
     };

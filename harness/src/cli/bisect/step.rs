@@ -41,7 +41,7 @@ pub fn run(global: &Global, arguments: &Step) -> u8 {
                 // Where this fails, too, the end of git's output has the reason.
                 let _ = State::keep_failure(folder, Some(&reason));
             }
-            complain!("error: {reason}");
+            note!("error: {reason}");
             ABORT
         }
     }
@@ -140,7 +140,7 @@ fn made(context: &Context, arguments: &Step, product: &Path) -> anyhow::Result<O
         &here,
         &here.join("build"),
         &context.cancel,
-        &mut |line| complain!("{line}"),
+        &mut |line| note!("{line}"),
     );
     Ok(match built? {
         Built::Here(_) => None,

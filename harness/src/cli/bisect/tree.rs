@@ -133,7 +133,7 @@ fn state(context: &Context, plan: Plan, anew: bool) -> anyhow::Result<State> {
     let mut state = State::open(&context.config.cache, plan.clone())?;
     for folder in &state.outdated {
         let folder = folder.display();
-        complain!(
+        note!(
             "{folder}: another version of this program kept this bisect; it is removed, and starts anew"
         );
     }

@@ -130,7 +130,7 @@ impl<'a> List<'a> {
         anyhow::ensure!(path.exists(), "{}: there is none", path.display());
         let outcome = self.candidates.test(path, None)?;
         let seconds = started.elapsed().as_secs_f64();
-        complain!("tested {} in {seconds:.1} s", self.names[index]);
+        note!("tested {} in {seconds:.1} s", self.names[index]);
         self.outcomes.insert(index, outcome.clone());
         Ok(outcome)
     }

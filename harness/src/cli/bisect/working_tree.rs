@@ -22,9 +22,7 @@ impl<'a> WorkingTree<'a> {
                 state.running().as_ref() == Some(&stamp),
                 "a bisect is under way in {place}; `git bisect reset` ends it"
             );
-            complain!(
-                "a bisect was killed in {place}; what was checked out before it is brought back"
-            );
+            note!("a bisect was killed in {place}; what was checked out before it is brought back");
             repo.reset()?;
             state.mark(None)?;
         }

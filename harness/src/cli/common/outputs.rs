@@ -8,9 +8,9 @@ use cpuid_fidelity::report::shown::Shown;
 use cpuid_fidelity::report::{compat, html, junit, kcidb, ktap, markdown, summary};
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::History;
-use cpuid_fidelity::util::files::{writable, write_whole};
+use cpuid_fidelity::util::files::writable;
 
-use super::exit::print;
+use super::exit::{print, write_result};
 
 /// Files to write, and earlier nights to hold the results against.
 #[derive(Clone, Debug, Args)]
@@ -94,8 +94,7 @@ impl Outputs {
         let shown = shown(file, history);
         let write = |path: &Option<PathBuf>, text: &dyn Fn() -> anyhow::Result<String>| {
             let Some(path) = path else { return Ok(()) };
-            write_whole(path, text()?.as_bytes())
-                .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", path.display()))
+            Ok(write_result(path, &text()?)?)
         };
         write(&json.cloned(), &|| Ok(file.text()))?;
         write(&self.junit, &|| Ok(junit::run(&shown)?))?;

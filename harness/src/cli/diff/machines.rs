@@ -49,7 +49,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         match caused {
             Ok(caused) => note(&mut groups, &model, &caused),
             Err(reason) => {
-                complain!("ERROR {reason}");
+                note!("ERROR {reason}");
                 broken = true;
             }
         }

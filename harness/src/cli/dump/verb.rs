@@ -69,7 +69,7 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
                 cpu,
                 ..
             } = &case;
-            complain!(
+            note!(
                 "ERROR {lane}/{}/{machine}/{cpu}: {}",
                 qemu.label,
                 broken.reason

@@ -35,7 +35,7 @@ pub fn run(
         Err(broken) => (None, broken.reason),
     };
     let Some(mut layer) = layer else {
-        complain!("ERROR {broken}");
+        note!("ERROR {broken}");
         return Ok(NOT_RUN);
     };
     let unavailable = engine.bench.unavailable(case);

@@ -78,7 +78,7 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
 fn print_answer(tried: &Result<Tried, String>) -> u8 {
     match tried {
         Err(reason) => {
-            complain!("ERROR {reason}");
+            note!("ERROR {reason}");
             NOT_RUN
         }
         Ok(Tried { answer, wrong, .. }) => {

@@ -41,7 +41,7 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
         let report = match maps::report(&context.store, &map, qemu) {
             Ok(report) => report,
             Err(reason) => {
-                complain!("SKIP {}: {reason}", qemu.label);
+                note!("SKIP {}: {reason}", qemu.label);
                 continue;
             }
         };
@@ -67,7 +67,7 @@ fn checked(
     for (path, lines) in report.parts(version, qemu) {
         let unexpected = maps::unexpected(&context.store, &path, lines).map_err(NotRun)?;
         let Some(unexpected) = unexpected else {
-            complain!("SKIP {}: not recorded yet", path.display());
+            note!("SKIP {}: not recorded yet", path.display());
             continue;
         };
         for line in &unexpected {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::wrapper::{Wrapper, WrapperError};
 use crate::util::cancel::Cancel;
 use crate::util::launch::Launch;
 use crate::util::open;
+use crate::vmm::firmware::Firmware;
 use crate::vmm::monitor::Monitor;
 
 /// Files, all by canonical path.
@@ -100,9 +102,14 @@ impl Program {
     /// # Errors
     /// It does not start, /proc does not show it, or it is behind a wrapper that cannot be taken along.
     pub fn qemu(path: &Path, deadline: Duration, cancel: &Cancel) -> Result<Program, ProgramError> {
-        let own: Vec<OsString> = ["-nodefaults", "-no-user-config", "-display", "none", "-S"]
-            .map(OsString::from)
-            .into();
+        let silent = |message: String| ProgramError::DoesNotStart {
+            path: path.to_owned(),
+            message,
+        };
+        let firmware = Firmware::agent().map_err(|error| silent(error.to_string()))?;
+        let argument = firmware.argument();
+        let own = OWN.split(' ').chain([argument.as_str()]);
+        let own: Vec<OsString> = own.map(OsString::from).collect();
         // What a starter makes of its own path would mean nothing elsewhere if that were a relative one.
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let wrapper = Wrapper::read(&whole)?;
@@ -110,11 +117,7 @@ impl Program {
             .into_iter()
             .chain(own.clone())
             .collect();
-        let silent = |message: String| ProgramError::DoesNotStart {
-            path: path.to_owned(),
-            message,
-        };
-        let mut monitor = Monitor::start(line, &[], deadline, cancel)
+        let mut monitor = Monitor::start(line, &[firmware.as_fd()], deadline, cancel)
             .map_err(|error| silent(error.to_string()))?;
         if monitor.greet().is_err() {
             let finished = monitor.finish();
@@ -133,6 +136,9 @@ impl Program {
         }
     }
 }
+
+/// What a QEMU is started with that is looked at; a firmware follows, so that a build without any starts too.
+const OWN: &str = "-nodefaults -no-user-config -display none -S -machine";
 
 /// Whether a script at `path` stands in front of the QEMU that runs.
 fn stands_behind(wrapper: &Wrapper, path: &Path, executable: &Path) -> Result<bool, ProgramError> {

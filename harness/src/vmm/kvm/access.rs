@@ -1,12 +1,13 @@
 //! Opening /dev/kvm, and what can be wrong with it.
 
+use super::permission::Permission;
 use super::table::CpuidTable;
+use crate::util::os_error::OsError;
 use kvm_bindings::KVM_MAX_CPUID_ENTRIES;
 use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::fd::{FromRawFd as _, IntoRawFd as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use kvm_ioctls::Kvm;
@@ -25,18 +26,14 @@ pub enum KvmError {
     #[error("no /dev/kvm: the kernel has no KVM, or its module is not loaded")]
     NoDevice,
     /// KVM is there, for others.
-    #[error(
-        "no permission on /dev/kvm: it belongs to group {group}, mode {mode:03o}; be in that group"
-    )]
-    Permission {
-        /// Name of the group that owns it, or its number.
-        group: String,
-        /// Permission bits.
-        mode: u32,
-    },
+    #[error("no permission on /dev/kvm: {0}")]
+    Permission(Permission),
     /// It does not open for another reason.
     #[error("failed to open /dev/kvm: {0}")]
     Open(String),
+    /// Memory, a thread or a file descriptor could not be had for the guest.
+    #[error("failed to set up a guest of KVM: {0}")]
+    Resources(OsError),
     /// Not the API that this program speaks.
     #[error("KVM speaks API version {0}, wanted {API_VERSION}")]
     Version(i32),
@@ -112,21 +109,10 @@ fn open_at(path: &Path) -> Result<Kvm, KvmError> {
 }
 
 fn permission(path: &Path) -> KvmError {
-    let Ok(data) = std::fs::metadata(path) else {
-        return KvmError::Open("no permission on its folder".to_owned());
-    };
-    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    KvmError::Permission {
-        group: group(&groups, data.gid()),
-        mode: data.permissions().mode() & 0o777,
+    match Permission::of_this_process(path) {
+        Some(permission) => KvmError::Permission(permission),
+        None => KvmError::Open("no permission on its folder".to_owned()),
     }
-}
-
-/// The name of a group by the text of /etc/group; its number where it has none.
-fn group(groups: &str, gid: u32) -> String {
-    let mut rows = groups.lines().map(|row| row.split(':').collect::<Vec<_>>());
-    let row = rows.find(|row| row.get(2).and_then(|number| number.parse().ok()) == Some(gid));
-    row.map_or_else(|| gid.to_string(), |row| row[0].to_owned())
 }
 
 /// Bit of CPUID.01H:ECX.
@@ -176,21 +162,6 @@ mod tests {
         assert_eq!(
             error.map(|error| error.to_string()).as_deref(),
             Some("KVM speaks API version -1, wanted 12")
-        );
-    }
-
-    #[test]
-    fn the_group_to_be_in_is_named() {
-        let name = group("root:x:0:\nkvm:x:104:qemu\n", 104);
-        assert_eq!(name, "kvm");
-        assert_eq!(group("root:x:0:\n", 104), "104");
-        let error = KvmError::Permission {
-            group: name,
-            mode: 0o660,
-        };
-        assert_eq!(
-            error.to_string(),
-            "no permission on /dev/kvm: it belongs to group kvm, mode 660; be in that group"
         );
     }
 

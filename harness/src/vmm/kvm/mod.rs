@@ -4,6 +4,7 @@ pub mod access;
 pub mod capability;
 pub mod machine;
 pub mod mapping;
+pub mod permission;
 pub mod raw;
 pub mod run;
 pub mod signal;

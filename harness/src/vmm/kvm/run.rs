@@ -51,7 +51,7 @@ pub fn boot_direct(
     cancel: &Cancel,
 ) -> Result<Direct, KvmError> {
     let started = Instant::now();
-    let system = |error: std::io::Error| KvmError::Open(error.to_string());
+    let system = |error: std::io::Error| KvmError::Resources(error.into());
     let kvm = crate::vmm::kvm::open()?;
     let memory = GuestMemory::new(mailbox(case, options)).map_err(system)?;
     let size = usize::try_from(memory.megabytes() << 20).unwrap_or(usize::MAX);
