@@ -11,6 +11,12 @@ fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::host::lab::inside::init_if_inside();
     let arguments = arguments();
+    // What `git bisect run` starts knows this program by its number outside.
+    let is_step = cli::is_step(std::env::args_os());
+    if let Err(error) = cpuid_fidelity::util::supervise::supervise(!is_step) {
+        eprintln!("error: failed to make the processes that end with this one: {error}");
+        return ExitCode::from(if is_step { cli::ABORT } else { 3 });
+    }
     match cli::run(&arguments) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

@@ -1,8 +1,10 @@
 //! What every room uses: processes, files that are there whole or not at all, shell quoting, the natural order of names.
 
 pub mod cancel;
+pub mod deadline;
 pub mod files;
 pub mod launch;
+mod leash;
 pub mod near;
 pub mod order;
 pub mod os_error;
@@ -10,5 +12,7 @@ pub mod output;
 pub mod path;
 pub mod process;
 pub mod shell;
+pub mod signals;
 pub mod spawn;
+pub mod supervise;
 pub mod text;
