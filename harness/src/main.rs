@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use cpuid_fidelity::util::supervise::supervise;
 use cpuid_fidelity::util::{printable, terminal};
 
 #[macro_use]
@@ -21,8 +22,21 @@ fn main() -> ExitCode {
     } else {
         (cli::USAGE, cli::NOT_RUN)
     };
-    let status = arguments(usage).map_or_else(|status| status, |arguments| status(&arguments));
+    let status = match arguments(usage) {
+        Err(status) => status,
+        Ok(arguments) => supervised(&arguments, is_step, lost),
+    };
     ExitCode::from(cli::unless_lost(status, lost))
+}
+
+/// Runs the verb, in a process with which all that it starts ends.
+fn supervised(arguments: &cli::Arguments, is_step: bool, not_run: u8) -> u8 {
+    // What `git bisect run` starts knows this program by its number outside.
+    if let Err(error) = supervise(!is_step) {
+        note!("error: failed to make the processes that end with this one: {error}");
+        return not_run;
+    }
+    status(arguments)
 }
 
 fn status(arguments: &cli::Arguments) -> u8 {

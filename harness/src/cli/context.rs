@@ -13,6 +13,7 @@ use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{Inventory, inventory, planner};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::util::signals;
 use cpuid_fidelity::vmm::guest::Options;
 
 use super::common::exit::NotRun;
@@ -39,9 +40,7 @@ impl Context {
         planner::check(&Registry::default(), &config)?;
         let store = Store::open_or_built_in(&config, &BUILT_IN)?;
         let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
-        cancel.on_signals();
-        let switch = cancel.clone();
-        ctrlc::set_handler(move || switch.throw()).context("failed to listen for Ctrl-C")?;
+        signals::listen(&cancel).context("failed to listen for Ctrl-C")?;
         let seconds = global.timeout.unwrap_or(config.timeout as f64);
         let named = global
             .qemu

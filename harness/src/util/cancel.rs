@@ -1,7 +1,7 @@
 //! One switch that ends every wait at once (Ctrl-C).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
@@ -10,20 +10,7 @@ use rustix::io::Errno;
 #[derive(Clone, Debug)]
 pub struct Cancel(Arc<OwnedFd>);
 
-/// The switch that signals throw, where there is one.
-static OF_SIGNALS: OnceLock<Cancel> = OnceLock::new();
-
-/// The switch that Ctrl-C throws, for waits that nobody can hand it to; `None` where Ctrl-C ends the process.
-pub fn of_signals() -> Option<&'static Cancel> {
-    OF_SIGNALS.get()
-}
-
 impl Cancel {
-    /// Makes it the one that [`of_signals`] returns. Only the first call has an effect.
-    pub fn on_signals(&self) {
-        let _ = OF_SIGNALS.set(self.clone());
-    }
-
     /// A switch not yet thrown.
     ///
     /// # Errors

@@ -11,8 +11,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::cancel;
+use super::cancel::Cancel;
 use super::owner;
+use super::signals;
 
 /// Most bytes that are read of one file: the largest that is meant here is an image of Linux with all that debuggers want.
 const LARGEST: u64 = 2 << 30;
@@ -164,14 +165,14 @@ fn again(kind: ErrorKind) -> bool {
 
 /// Waits until there is something to read, or the end. A pipe without a writer has no end before one has come and gone (pipe(7), poll(2)).
 fn ready(file: &File) -> std::io::Result<()> {
-    let switch = cancel::of_signals();
+    let switch = signals::switch();
     let mut fds = vec![PollFd::new(file, PollFlags::IN)];
     fds.extend(switch.map(|switch| PollFd::from_borrowed_fd(switch.as_fd(), PollFlags::IN)));
     match poll(&mut fds, None) {
         Err(Errno::INTR) | Ok(_) => {}
         Err(error) => return Err(error.into()),
     }
-    match switch.is_some_and(cancel::Cancel::thrown) {
+    match switch.is_some_and(Cancel::thrown) {
         true => Err(OpenError::Cancelled.into()),
         false => Ok(()),
     }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::domain::{Domain, Wiring, xml};
 use super::session::{Session, SessionError, quoted};
 use crate::case::guest::Case;
+use crate::util::deadline::Deadline;
 use crate::util::process::Ending;
 use crate::vmm::guest::{Boot, Options, exit_status, mailbox};
 use crate::vmm::memory::{GuestMemory, LEAST, megabytes};
@@ -158,7 +159,7 @@ impl<'a> Guest<'a> {
         let failed = |error: std::io::Error| SessionError::Start(error.to_string());
         let (mut stream, _) = self.listener.accept().map_err(failed)?;
         stream.set_nonblocking(true).map_err(failed)?;
-        let started = Instant::now();
+        let deadline = Deadline::after(self.deadline);
         loop {
             let mut bytes = [0; 4096];
             match stream.read(&mut bytes) {
@@ -167,8 +168,7 @@ impl<'a> Guest<'a> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return Ok(true),
             }
-            let left = self.deadline.checked_sub(started.elapsed());
-            match left {
+            match deadline.left() {
                 Some(left) if self.session.readable(stream.as_fd(), left)? => {}
                 _ => {
                     self.run("destroy")?;
