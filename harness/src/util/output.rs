@@ -22,37 +22,51 @@ pub trait Output {
 
 /// Keeps the first [`MOST_KEPT`] bytes.
 #[derive(Debug, Default)]
-pub struct Kept(Vec<u8>);
+pub struct Kept {
+    bytes: Vec<u8>,
+    /// Found when the bytes came: a process that floods its pipe must not have them searched each time.
+    gave_up: bool,
+}
 
 impl Kept {
     /// All that was kept, invalid UTF-8 replaced; up to the last whole line where not everything was.
     pub fn text(&self) -> String {
-        let whole = self.0.iter().rposition(|byte| *byte == b'\n');
-        let end = whole.filter(|_| self.0.len() == MOST_KEPT);
-        let kept = end.map_or(&self.0[..], |end| &self.0[..=end]);
+        let whole = self.bytes.iter().rposition(|byte| *byte == b'\n');
+        let end = whole.filter(|_| self.bytes.len() == MOST_KEPT);
+        let kept = end.map_or(&self.bytes[..], |end| &self.bytes[..=end]);
         String::from_utf8_lossy(kept).into_owned()
     }
 
     fn find(&self, text: &[u8]) -> Option<usize> {
-        self.0.windows(text.len()).position(|window| window == text)
+        self.bytes
+            .windows(text.len())
+            .position(|window| window == text)
+    }
+
+    /// Whether QEMU reports that KVM gave up on the guest. QEMU then dumps the registers, `Code=` last, and stays, its vCPUs
+    /// stopped for ever (accel/kvm/kvm-all.c, kvm_cpu_exec: VM_STOP on RUN_STATE_INTERNAL_ERROR).
+    fn shows_the_end(&self) -> bool {
+        let gave_up = self.find(b"KVM internal error");
+        let gave_up = gave_up.or_else(|| self.find(b"KVM: entry failed"));
+        gave_up.is_some_and(|at| {
+            let mut rest = self.bytes[at..].windows(6);
+            rest.any(|window| window == b"\nCode=")
+        })
     }
 }
 
 impl Output for Kept {
     fn take(&mut self, bytes: &[u8]) {
-        let room = MOST_KEPT.saturating_sub(self.0.len());
-        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let room = MOST_KEPT.saturating_sub(self.bytes.len());
+        if room > 0 {
+            self.bytes
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+            self.gave_up = self.shows_the_end();
+        }
     }
 
-    /// Whether QEMU reports that KVM gave up on the guest. QEMU then dumps the registers, `Code=` last, and stays, its vCPUs
-    /// stopped for ever (accel/kvm/kvm-all.c, kvm_cpu_exec: VM_STOP on RUN_STATE_INTERNAL_ERROR).
     fn is_last(&self) -> bool {
-        let gave_up = self.find(b"KVM internal error");
-        let gave_up = gave_up.or_else(|| self.find(b"KVM: entry failed"));
-        gave_up.is_some_and(|at| {
-            let mut rest = self.0[at..].windows(6);
-            rest.any(|window| window == b"\nCode=")
-        })
+        self.gave_up
     }
 }
 
@@ -116,6 +130,19 @@ mod tests {
         assert_eq!(kept.text(), "one\ntwo");
         kept.take(&vec![b'a'; MOST_KEPT]);
         assert_eq!(kept.text(), "one\n");
+    }
+
+    #[test]
+    fn kvm_gave_up_is_seen_in_whatever_pieces_it_is_printed() {
+        let mut kept = Kept::default();
+        for (piece, is_last) in [
+            ("KVM internal er", false),
+            ("ror. Suberror: 1\nRAX=0\nCod", false),
+            ("e=ff", true),
+        ] {
+            kept.take(piece.as_bytes());
+            assert_eq!(kept.is_last(), is_last, "{piece}");
+        }
     }
 
     #[test]

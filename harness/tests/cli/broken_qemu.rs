@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use super::world::World;
 
+#[path = "broken_qemu/rows.rs"]
+mod rows;
+#[path = "broken_qemu/table.rs"]
+mod table;
+
 const MODEL: &str = "486-v1";
 
 /// A way to break, what its message has, and the seconds a guest may take.

@@ -221,8 +221,13 @@ impl World {
 
     /// Puts a shell script in QEMU's place, with `$q` for the real one.
     pub fn replace_qemu(&mut self, script: &str) {
-        let path = self.path("qemu-wrapper");
         let text = format!("#!/bin/sh\nq={}\n{script}\n", self.real.display());
+        self.qemu = self.executable("qemu-wrapper", &text);
+    }
+
+    /// An executable file.
+    pub fn executable(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
         // A shell writes it: were it open for writing here while another test starts a process, that one would hold it
         // open for a moment, and nothing that is being written can be executed.
         let mut shell = Command::new("sh")
@@ -235,7 +240,7 @@ impl World {
         pipe.write_all(text.as_bytes()).expect("a script");
         drop(pipe);
         assert!(shell.wait().expect("a shell").success());
-        self.qemu = path;
+        path
     }
 
     /// A wrapper that answers every question and does `script` in place of booting a guest.
