@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::changes::account;
 use crate::results::{Row, Status};
-use crate::util::console::complain;
+use crate::util::console;
 use crate::util::printable::terminal;
 
 /// The progress of one run.
@@ -37,7 +37,7 @@ impl Progress {
                     .collect();
             }
             if self.bar.is_hidden() {
-                complain(&text);
+                console::print(&text);
             } else {
                 self.bar.println(terminal(text.trim_end()));
             }
