@@ -15,6 +15,7 @@ use cpuid_fidelity::report::changes::{account, sentence};
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
 use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::printable::line;
 
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
@@ -115,7 +116,8 @@ fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
     };
     let lines = found
         .iter()
-        .map(|finding| format!("FAIL {} (layer: {})\n", sentence(finding), finding.layer));
+        .map(|finding| format!("FAIL {} (layer: {})", sentence(finding), finding.layer))
+        .map(|shown| format!("{}\n", line(&shown)));
     print(&lines.collect::<String>());
     if found.is_empty() {
         print_line(&format!("PASS {name}"));

@@ -314,6 +314,17 @@ proptest! {
     }
 
     #[test]
+    fn results_read_back_whatever_their_texts_are(text in hostile()) {
+        for mut row in rows(&text).into_iter().chain(crossed(&text)) {
+            // Expectation lines are read by their columns, and never made of such text.
+            row.changes.iter_mut().for_each(|finding| finding.minus = None);
+            let json = serde_json::to_string(&row).expect("JSON");
+            assert!(!json.contains(|letter: char| letter < ' '), "{json}");
+            assert_eq!(serde_json::from_str::<Row>(&json).expect("a row"), row);
+        }
+    }
+
+    #[test]
     fn the_terminal_shows_hostile_text_in_the_line_where_it_belongs(text in hostile()) {
         let shown = shown(&text);
         let summary = summary::run(&shown, std::time::Duration::ZERO);

@@ -4,8 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::changes::account;
 use crate::results::{Row, Status};
-use crate::util::printable::terminal;
-use crate::util::terminal::note;
+use crate::util::{printable, terminal};
 
 /// The progress of one run.
 pub struct Progress {
@@ -37,9 +36,9 @@ impl Progress {
                     .collect();
             }
             if self.bar.is_hidden() {
-                note(&text);
+                terminal::report(&text);
             } else {
-                self.bar.println(terminal(text.trim_end()));
+                self.bar.println(printable::terminal(text.trim_end()));
             }
         }
         self.bar.inc(1);

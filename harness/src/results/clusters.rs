@@ -113,7 +113,7 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
             causes.collect()
         }
         status => {
-            let reason = told(row);
+            let reason = reason_line(row);
             let reason = match status {
                 Status::Waived => reason,
                 _ => without_name(&reason, &row.cpu),
@@ -147,7 +147,7 @@ impl<'a> Shape<'a> {
 }
 
 /// The reason of a case, in a line.
-fn told(row: &Row) -> String {
+fn reason_line(row: &Row) -> String {
     let reason = told_last(&row.reason);
     match row.status {
         // The status says the word already.
@@ -178,7 +178,7 @@ fn shown_tail(shape: &Shape<'_>, rows: &[&Row]) -> String {
     let one_model = |first: &&&Row| rows.iter().all(|row| row.cpu == first.cpu);
     let first = rows.first().filter(one_model);
     match first.filter(|_| shape.check.is_none()) {
-        Some(first) => told(first),
+        Some(first) => reason_line(first),
         None => shape.tail.clone(),
     }
 }

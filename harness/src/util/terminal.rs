@@ -18,10 +18,13 @@ pub fn print(text: &str) {
 /// Prints a message to standard error as it may be printed; the lines behind its first are indented. What cannot be printed there cannot
 /// be reported anywhere, and costs no more than itself: `eprintln!` panics.
 pub fn note(message: &str) {
-    let message = format!("{}\n", hanging(message));
-    let _ = std::io::stderr()
-        .lock()
-        .write_all(printable::terminal(&message).as_bytes());
+    report(&format!("{}\n", hanging(message)));
+}
+
+/// Prints lines of a report to standard error as they are, each of which is one of this program.
+pub fn report(lines: &str) {
+    let lines = printable::terminal(lines);
+    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// Notes how something else that prints to standard output went.

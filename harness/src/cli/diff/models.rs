@@ -9,6 +9,7 @@ use cpuid_fidelity::check::releases::machines::fold;
 use cpuid_fidelity::report::changes::sentence;
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::versions::{Resolved, Step, resolved, steps, way};
+use cpuid_fidelity::util::printable;
 
 use super::arguments::Diff;
 use crate::cli::common::exit::{NotRun, print, print_line};
@@ -70,7 +71,8 @@ fn stands_for(name: &str, resolved: &Resolved) -> String {
             Some(model) => format!("stands for {model}"),
             None => "has a definition of its own".to_owned(),
         };
-        format!("{name} {model} on {}\n", listed(on, &every))
+        let stands = format!("{name} {model} on {}", listed(on, &every));
+        format!("{}\n", printable::line(&stands))
     };
     resolved.iter().map(line).collect()
 }
@@ -89,7 +91,11 @@ fn listed(names: &BTreeSet<String>, every: &BTreeSet<String>) -> String {
 }
 
 fn describe(step: &Step) -> String {
-    let mut text = format!("\n{} → {}\n", step.from, step.to);
+    let mut text = format!(
+        "\n{} → {}\n",
+        printable::line(&step.from),
+        printable::line(&step.to)
+    );
     if step.changes.is_empty() {
         text.push_str("  the guest sees the same\n");
     }
@@ -109,7 +115,7 @@ fn describe(step: &Step) -> String {
             .collect();
         text.push_str(&format!(
             "  QEMU's own expansion: {}\n",
-            properties.join(" ")
+            printable::line(&properties.join(" "))
         ));
     }
     text
