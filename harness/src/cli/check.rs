@@ -14,6 +14,8 @@ use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::report::changes::{account, sentence};
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
+use cpuid_fidelity::util::limits::RECORD;
+use cpuid_fidelity::util::read;
 
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
@@ -93,7 +95,7 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
 
 fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
+    let text = read::text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
     let store = &context.store;
     let found = if Evidence::is_record(&text) {
         let record = Evidence::parse(file, &text)?;

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fidelity_protocol::frame::Phase;
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use super::section;
 use crate::case::lane::Lane;
 use crate::host::lab::WrapperError;
+use crate::util::limits::{TEXT, TIMEOUT};
+use crate::util::read;
 
 /// Which set of cases: what `cargo test` and `run` take, or the whole matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -105,12 +107,22 @@ struct File {
     kernel: Vec<KernelEntry>,
     emulator: Option<String>,
     qemu: Option<Vec<String>>,
+    #[serde(deserialize_with = "timeout")]
     timeout: Option<u64>,
     jobs: Option<usize>,
     expectations: Option<PathBuf>,
     cache: Option<PathBuf>,
     default: IgnoredAny,
     nightly: IgnoredAny,
+}
+
+/// Reads a timeout: seconds that a process can be given.
+fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    let expected = || format!("timeout = {seconds}: 1 to {TIMEOUT} seconds are expected");
+    let fits = (1..=TIMEOUT).contains(&seconds);
+    fits.then_some(Some(seconds))
+        .ok_or_else(|| D::Error::custom(expected()))
 }
 
 /// Why there is no configuration.
@@ -149,7 +161,7 @@ impl Config {
     /// # Errors
     /// A file that is not there, or malformed.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read {
+        let text = read::text(path, TEXT).map_err(|error| ConfigError::Read {
             path: path.to_owned(),
             error,
         })?;
@@ -294,6 +306,16 @@ mod tests {
         let path = folder.path().join("fidelity.toml");
         std::fs::write(&path, text).expect("a file");
         Config::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_timeout_that_nobody_can_wait_for_is_refused_with_its_line() {
+        for timeout in ["9223372036854775807", "0", "86401", "-1"] {
+            let error = read(&format!("jobs = 1\ntimeout = {timeout}\n"));
+            let error = error.expect_err("no timeout");
+            assert!(error.contains("line 2, column 11"), "{error}");
+        }
+        assert_eq!(read("timeout = 86400").expect("a day").timeout, 86_400);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::delta::{self, DeltaError, Text};
 use super::lineage::{Known, SUFFIX};
 use crate::cpuid::line::Line;
+use crate::util::limits::TEXT;
+use crate::util::read;
 
 /// What was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +181,7 @@ impl Files {
             return Ok(text.map(str::to_owned));
         }
         let full = self.folder.join(path);
-        match std::fs::read_to_string(&full) {
+        match read::text(&full, TEXT) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(FileError::Read { path: full, source }),

@@ -1,13 +1,13 @@
 //! JUnit XML, a suite a lane and QEMU.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::changes::account;
 use crate::results::Row;
 use crate::results::Status;
+use crate::results::durations::from_seconds;
 
 /// The XML of a run.
 ///
@@ -28,7 +28,7 @@ pub fn run(rows: &[Row]) -> Result<String, quick_junit::SerializeError> {
             .entry(name.clone())
             .or_insert_with(|| TestSuite::new(name));
         let mut test = TestCase::new(row.case.clone(), status(row));
-        test.set_time(Duration::from_secs_f64(row.duration_ms.max(0.0) / 1000.0));
+        test.set_time(from_seconds(row.duration_ms / 1000.0));
         suite.add_test_case(test);
     }
     let mut report = Report::new("cpuid-fidelity");

@@ -2,13 +2,16 @@
 
 pub mod cancel;
 pub mod files;
+pub mod jobs;
 pub mod launch;
+pub mod limits;
 pub mod near;
 pub mod order;
 pub mod os_error;
 pub mod output;
 pub mod path;
 pub mod process;
+pub mod read;
 pub mod shell;
 pub mod spawn;
 pub mod text;

@@ -7,6 +7,7 @@ pub mod domain;
 pub mod layer;
 pub mod map_error;
 pub mod translate;
+pub mod xml;
 
 pub use cpu_map::{CpuMap, Feature, Model, Spot};
 pub use domain::DomainXml;

@@ -10,6 +10,7 @@ use super::links::{self, Links};
 use super::tokens::tokens;
 use crate::util::os_error::OsError;
 use crate::util::path::in_path;
+use crate::util::read;
 
 /// Files by canonical path, and the links through which they are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -266,7 +267,7 @@ fn limited(path: &Path) -> Result<Vec<u8>, WrapperError> {
             size: about.len(),
         });
     }
-    fs::read(path).map_err(|error| unread(path, error))
+    read::bytes(path, LARGEST).map_err(|error| unread(path, error))
 }
 
 #[cfg(test)]

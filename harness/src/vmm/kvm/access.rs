@@ -9,6 +9,8 @@ use std::os::fd::{FromRawFd as _, IntoRawFd as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use crate::util::limits::TEXT;
+use crate::util::read;
 use kvm_ioctls::Kvm;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -115,7 +117,7 @@ fn permission(path: &Path) -> KvmError {
     let Ok(data) = std::fs::metadata(path) else {
         return KvmError::Open("no permission on its folder".to_owned());
     };
-    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    let groups = read::text("/etc/group", TEXT).unwrap_or_default();
     KvmError::Permission {
         group: group(&groups, data.gid()),
         mode: data.permissions().mode() & 0o777,

@@ -12,11 +12,10 @@ use std::time::Duration;
 
 use super::root::Root;
 use crate::util::cancel::Cancel;
+use crate::util::limits::{LIBVIRT_ANSWER, TEXT};
 use crate::util::process::{Ending, Process, Woken};
+use crate::util::read;
 use crate::vmm::failure::{BootFailure, BootFailureKind};
-
-/// Most bytes of an answer; `domcapabilities` has some 30,000.
-const LONGEST: usize = 16 << 20;
 
 /// Why libvirt failed to do a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -149,7 +148,7 @@ impl Session {
             }
             let mut bytes = [0; 64 * 1024];
             match self.stream.read(&mut bytes) {
-                Ok(count) if count > 0 && self.buffer.len() < LONGEST => {
+                Ok(count) if count > 0 && self.buffer.len() < LIBVIRT_ANSWER => {
                     self.buffer.extend_from_slice(&bytes[..count]);
                 }
                 _ => return Err(gone(&self.buffer)),
@@ -264,14 +263,14 @@ fn answered(text: &str) -> Result<String, SessionError> {
 /// There is no virsh, or it does not print its version.
 pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
     let failed = |error: std::io::Error| SessionError::Start(format!("virsh: {error}"));
-    let (mut stream, theirs) = UnixStream::pair().map_err(failed)?;
+    let (stream, theirs) = UnixStream::pair().map_err(failed)?;
     let line = ["virsh", "--version"].map(OsString::from);
     let deadline = Duration::from_secs(20);
     let process =
         Process::start_on_socket(&line, theirs.into(), deadline, cancel).map_err(failed)?;
     process.finish();
-    let mut output = String::new();
-    stream.read_to_string(&mut output).map_err(failed)?;
+    let output = read::all(stream, TEXT).map_err(failed)?;
+    let output = String::from_utf8_lossy(&output);
     let version = output.trim();
     if version.split('.').all(|part| part.parse::<u32>().is_ok()) {
         Ok(version.to_owned())

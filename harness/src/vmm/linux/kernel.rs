@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::limits::TEXT;
 use crate::util::path::component;
+use crate::util::read;
 
 /// A kernel that can be booted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,7 +136,7 @@ impl Kernel {
 
     /// The options of its configuration that are set, by name, as `CONFIG_KVM` → `m`; `None` where there is none to read.
     pub fn options(&self) -> Option<BTreeMap<String, String>> {
-        let text = std::fs::read_to_string(self.config.as_ref()?).ok()?;
+        let text = read::text(self.config.as_ref()?, TEXT).ok()?;
         let set = text.lines().filter_map(|line| {
             let (name, value) = line.split_once('=')?;
             name.starts_with("CONFIG_")
@@ -326,12 +328,7 @@ fn release(image: &Path) -> Result<String, KernelError> {
 
 /// The part of an image that holds its real-mode code.
 fn head(image: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(image)?
-        .take(0x2_0000)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read::beginning(image, 0x2_0000)
 }
 
 /// What is in a folder, sorted; nothing where it cannot be read.

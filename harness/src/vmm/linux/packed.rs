@@ -1,10 +1,12 @@
 //! Compressed kernels and modules: gzip, xz, zstd and lz4, as `CONFIG_KERNEL_*` and `CONFIG_MODULE_COMPRESS_*` make them.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use crate::util::limits::{KERNEL_UNPACKED, MODULE, MODULE_UNPACKED, XZ_MEMORY};
 use crate::util::os_error::OsError;
+use crate::util::read;
 
 /// How something is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,11 +86,6 @@ pub enum PackedError {
     },
 }
 
-/// No kernel module is larger, in MiB: what unpacks to more is no module.
-const LARGEST_MODULE: u64 = 256;
-/// No kernel is larger, in MiB.
-const LARGEST_KERNEL: u64 = 1024;
-
 impl Packing {
     /// The compression that the name of a module stands for: `kvm.ko.xz`. `None` where it is none known here.
     pub fn from_name(path: &Path) -> Option<Packing> {
@@ -124,7 +121,10 @@ impl Packing {
             (Packing::Gzip, Behind::Anything) => all(flate2::read::GzDecoder::new(bytes), limit),
             (Packing::Xz, _) => {
                 let several = behind == Behind::Streams;
-                all(lzma_rust2::XzReader::new(bytes, several), limit)
+                all(
+                    lzma_rust2::XzReader::new_mem_limit(bytes, several, XZ_MEMORY),
+                    limit,
+                )
             }
             (Packing::Zstd, _) => {
                 let decoder = ruzstd::decoding::StreamingDecoder::new(bytes);
@@ -146,12 +146,12 @@ pub fn unpacked_module(path: &Path) -> Result<Vec<u8>, PackedError> {
         path: path.to_owned(),
         extension: extension().into_owned(),
     })?;
-    let bytes = std::fs::read(path).map_err(|error| PackedError::Read {
+    let bytes = read::bytes(path, MODULE).map_err(|error| PackedError::Read {
         path: path.to_owned(),
         error: error.into(),
     })?;
     packing
-        .unpack(&bytes, Behind::Streams, LARGEST_MODULE)
+        .unpack(&bytes, Behind::Streams, MODULE_UNPACKED)
         .map_err(|error| PackedError::Broken {
             path: path.to_owned(),
             error,
@@ -165,16 +165,14 @@ pub fn unpacked_module(path: &Path) -> Result<Vec<u8>, PackedError> {
 /// Its compression is unknown, or it is cut.
 pub fn unpacked_payload(payload: &[u8]) -> Result<Vec<u8>, UnpackError> {
     let packing = Packing::from_magic(payload)?;
-    packing.unpack(payload, Behind::Anything, LARGEST_KERNEL)
+    packing.unpack(payload, Behind::Anything, KERNEL_UNPACKED)
 }
 
 fn all(reader: impl Read, limit: u64) -> Result<Vec<u8>, UnpackError> {
-    let mut bytes = Vec::new();
-    reader
-        .take((limit << 20) + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| UnpackError::Decoder(error.to_string()))?;
-    within(bytes, limit)
+    read::all(reader, limit << 20).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => UnpackError::TooMuch(limit),
+        _ => UnpackError::Decoder(error.to_string()),
+    })
 }
 
 fn within(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, UnpackError> {
@@ -222,7 +220,7 @@ mod tests {
         ];
         for (packing, bytes) in packed {
             let out = packing
-                .unpack(bytes, Behind::Streams, LARGEST_MODULE)
+                .unpack(bytes, Behind::Streams, MODULE_UNPACKED)
                 .expect("a module");
             assert_eq!(out, b"module".repeat(200), "{packing:?}");
         }
@@ -235,7 +233,7 @@ mod tests {
             (Packing::Xz, XZ),
             (Packing::Zstd, ZSTD),
         ] {
-            let half = packing.unpack(&bytes[..bytes.len() / 2], Behind::Streams, LARGEST_MODULE);
+            let half = packing.unpack(&bytes[..bytes.len() / 2], Behind::Streams, MODULE_UNPACKED);
             assert!(half.is_err(), "{packing:?}");
         }
     }
