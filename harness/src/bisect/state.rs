@@ -15,6 +15,7 @@ use super::lines::Lines;
 use super::question::{Outcome, Question, Verdict};
 use super::target::Target;
 use crate::util::files::write_whole;
+use crate::util::limits::{RESULTS, TEXT};
 use crate::util::open;
 
 /// Raised whenever the format of the files changes; a bisect that another version kept is started anew.
@@ -159,12 +160,12 @@ impl State {
     pub fn open_step(folder: &Path) -> Result<State, StateError> {
         let none = || StateError::None(folder.to_owned());
         let shared = folder.parent().ok_or_else(none)?.to_owned();
-        let Format { version } = read(&folder.join(PLAN)).ok_or_else(none)?;
+        let Format { version } = kept(&folder.join(PLAN)).ok_or_else(none)?;
         if version != VERSION {
             let (folder, found) = (folder.to_owned(), version);
             return Err(StateError::Version { folder, found });
         }
-        let plan: Plan = read(&folder.join(PLAN)).ok_or_else(none)?;
+        let plan: Plan = kept(&folder.join(PLAN)).ok_or_else(none)?;
         Ok(State {
             outdated: Vec::new(),
             folder: folder.to_owned(),
@@ -191,7 +192,7 @@ impl State {
 
     /// The stamp of the `git bisect` that this program started and has not ended; it may have been killed.
     pub fn running(&self) -> Option<String> {
-        open::text(&self.shared.join(RUNNING)).ok()
+        open::text(self.shared.join(RUNNING), TEXT).ok()
     }
 
     /// Keeps the stamp of the `git bisect` that was started, or removes it where that has ended.
@@ -209,7 +210,7 @@ impl State {
 
     /// The question that the ends settled.
     pub fn question(&self) -> Option<Question> {
-        read(&self.folder.join(QUESTION))
+        kept(&self.folder.join(QUESTION))
     }
 
     /// Keeps the question.
@@ -222,7 +223,7 @@ impl State {
 
     /// The commits that were tested, in that order. A line that was cut off is left out.
     pub fn steps(&self) -> Vec<Step> {
-        let text = open::text(&self.folder.join(STEPS)).unwrap_or_default();
+        let text = open::text(self.folder.join(STEPS), RESULTS).unwrap_or_default();
         let steps = text
             .split_inclusive('\n')
             .filter(|line| line.ends_with('\n'));
@@ -237,7 +238,8 @@ impl State {
     /// It cannot be written.
     pub fn add(&self, step: &Step) -> Result<(), StateError> {
         let path = self.folder.join(STEPS);
-        let whole = open::bytes(&path).is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
+        let whole = open::bytes(&path, RESULTS)
+            .is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
         let before = if whole { "\n" } else { "" };
         let line = format!("{before}{}\n", json(step));
         let file = File::options().create(true).append(true).open(&path);
@@ -255,7 +257,7 @@ impl State {
 
     /// Why the last step ended the bisect, if one did.
     pub fn failure(&self) -> Option<String> {
-        open::text(&self.folder.join(FAILURE)).ok()
+        open::text(self.folder.join(FAILURE), TEXT).ok()
     }
 
     /// Keeps in the folder of a plan why a step ends the bisect, or removes what an earlier step left.
@@ -287,7 +289,7 @@ fn remove_outdated(shared: &Path) -> Result<Vec<PathBuf>, StateError> {
     let mut outdated = Vec::new();
     for entry in fs::read_dir(shared).map_err(failed(shared))? {
         let folder = entry.map_err(failed(shared))?.path();
-        let format: Option<Format> = read(&folder.join(PLAN));
+        let format: Option<Format> = kept(&folder.join(PLAN));
         if format.is_some_and(|format| format.version != VERSION) {
             fs::remove_dir_all(&folder).map_err(failed(&folder))?;
             outdated.push(folder);
@@ -309,8 +311,8 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&open::bytes(path).ok()?).ok()
+fn kept<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&open::bytes(path, RESULTS).ok()?).ok()
 }
 
 fn hash(text: &str) -> String {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::topology::Topology;
+use crate::util::limits::VCPUS;
 
 /// How many of each a machine has. `None` where the argument leaves it to the machine type ([`Prefer`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +22,15 @@ pub struct Parts {
 
 impl Parts {
     /// Logical processors of the first `depth` of thread, core, module and die, and the bits that their ids take
-    /// (x86_apicid_pkg_offset in include/hw/i386/topology.h).
+    /// (x86_apicid_pkg_offset in include/hw/i386/topology.h); `None` also where they are more than any machine has.
     pub fn within(&self, depth: usize) -> Option<(u32, u32)> {
         let parts = [self.threads, self.cores?, self.modules, self.dies];
-        let inner = parts.get(..depth)?.iter();
-        Some(inner.fold((1, 0), |(count, bits), part| {
-            (count * part, bits + width(*part))
-        }))
+        let mut inner = parts.get(..depth)?.iter();
+        // No more than a machine can have, so that the bits are fewer than an id has.
+        let all = inner.try_fold((1u32, 0), |(count, bits), part| {
+            Some((count.checked_mul(*part)?, bits + width(*part)))
+        });
+        all.filter(|(count, _)| *count <= VCPUS)
     }
 
     /// Logical processors of a socket.
@@ -74,7 +77,19 @@ fn version(text: &str) -> Option<(u32, u32)> {
 
 /// Bits that number `count` things.
 pub fn width(count: u32) -> u32 {
-    count.max(1).next_power_of_two().ilog2()
+    u32::BITS - count.saturating_sub(1).leading_zeros()
+}
+
+/// All of them at once; `None` where that is more than any machine has.
+fn product(parts: [u32; 3]) -> Option<u32> {
+    let mut parts = parts.into_iter();
+    parts.try_fold(1u32, u32::checked_mul)
+}
+
+/// How often so many parts fit into `total`; `None` where they do not, or where a part is none.
+fn share(total: u32, parts: [u32; 3]) -> Option<u32> {
+    let shares = total.checked_div(product(parts)?);
+    shares.filter(|count| *count > 0)
 }
 
 impl Topology {
@@ -84,8 +99,7 @@ impl Topology {
         let (None, None) = (parts.sockets, parts.cores) else {
             return Some(parts);
         };
-        let rest = self.room() / (parts.dies * parts.modules * parts.threads);
-        let rest = Some(rest).filter(|count| *count > 0)?;
+        let rest = share(self.room(), [parts.dies, parts.modules, parts.threads])?;
         let (sockets, cores) = match prefer {
             Prefer::Cores => (1, rest),
             Prefer::Sockets => (rest, 1),
@@ -110,7 +124,12 @@ impl Topology {
             if index > 0 && !part.contains('=') {
                 return None;
             }
-            given[named?] = Some(count.parse::<u32>().ok().filter(|count| *count > 0)?);
+            given[named?] = Some(
+                count
+                    .parse()
+                    .ok()
+                    .filter(|count| (1..=VCPUS).contains(count))?,
+            );
         }
         let [
             cpus,
@@ -128,22 +147,26 @@ impl Topology {
         }
         let (dies, modules) = (dies.unwrap_or(1), modules.unwrap_or(1));
         let total = max.or(cpus)?;
-        let rest = |known: u32| Some(total / (known * dies * modules)).filter(|count| *count > 0);
         let threads = match (threads, sockets, cores) {
             (Some(threads), _, _) => threads,
-            (None, Some(sockets), Some(cores)) => rest(sockets * cores)?,
+            (None, Some(sockets), Some(cores)) => {
+                share(share(total, [sockets, cores, 1])?, [dies, modules, 1])?
+            }
             _ => 1,
         };
-        let one = (total == threads * dies * modules).then_some(1);
+        let rest = |known: u32| {
+            share(total, [known, dies, modules]).and_then(|rest| share(rest, [threads, 1, 1]))
+        };
+        let one = (product([threads, dies, modules]) == Some(total)).then_some(1);
         Some(Parts {
             sockets: sockets.or(match cores {
-                Some(cores) => rest(cores * threads),
+                Some(cores) => rest(cores),
                 None => one,
             }),
             dies,
             modules,
             cores: cores.or(match sockets {
-                Some(sockets) => rest(sockets * threads),
+                Some(sockets) => rest(sockets),
                 None => one,
             }),
             threads,
@@ -216,6 +239,38 @@ mod tests {
                 "{argument} {machine}"
             );
         }
+    }
+
+    #[test]
+    fn parts_that_no_machine_has_are_no_parts_and_no_panic() {
+        for argument in [
+            "4,sockets=65536,cores=65536,threads=65536",
+            "4,sockets=4294967295,dies=4294967295",
+            "4,dies=4294967295,modules=2",
+            "4,sockets=65536,cores=65536",
+            "4,sockets=0",
+            "4,cores=4097",
+        ] {
+            assert_eq!(parts(argument), None, "{argument}");
+        }
+        let many = parts("4,sockets=4096,cores=4096,threads=4096");
+        assert_eq!(many.and_then(|parts| parts.widths()), None);
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5, u32::MAX].map(width),
+            [0, 0, 1, 2, 2, 3, 32]
+        );
+    }
+
+    #[test]
+    fn parts_of_a_record_that_are_none_are_no_panic() {
+        let none = Parts {
+            sockets: Some(0),
+            dies: 0,
+            modules: 0,
+            cores: Some(0),
+            threads: 0,
+        };
+        assert_eq!((none.widths(), none.per_package()), (Some((0, 0)), Some(0)));
     }
 
     #[test]

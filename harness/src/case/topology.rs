@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::limits::VCPUS;
+
 /// The `-smp` argument.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
@@ -47,7 +49,7 @@ impl Topology {
             .find_map(|part| part.strip_prefix("cpus="));
         plain
             .or_else(|| named?.parse().ok())
-            .filter(|count| *count > 0)
+            .filter(|count| (1..=VCPUS).contains(count))
     }
 }
 
@@ -63,10 +65,14 @@ impl FromStr for Topology {
     type Err = String;
 
     fn from_str(argument: &str) -> Result<Topology, String> {
-        match Self::count(argument) {
+        let room = argument
+            .split(',')
+            .find_map(|part| part.strip_prefix("maxcpus="));
+        let room = room.and_then(|count| count.parse().ok()).unwrap_or(1u32);
+        match Self::count(argument).filter(|_| room <= VCPUS) {
             Some(_) => Ok(Topology(argument.to_owned())),
             None => Err(format!(
-                "-smp “{argument}” does not start with a number of vCPUs"
+                "-smp “{argument}” does not start with a number of vCPUs, 1 to {VCPUS}"
             )),
         }
     }
@@ -100,5 +106,8 @@ mod tests {
     fn a_topology_without_a_count_is_refused() {
         assert!("sockets=2".parse::<Topology>().is_err());
         assert!("0".parse::<Topology>().is_err());
+        assert!("4096".parse::<Topology>().is_ok() && "4097".parse::<Topology>().is_err());
+        assert!("cpus=4294967295".parse::<Topology>().is_err());
+        assert!("4,maxcpus=4294967295".parse::<Topology>().is_err());
     }
 }

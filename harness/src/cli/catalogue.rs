@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
+use cpuid_fidelity::util::files::write_whole;
+use cpuid_fidelity::util::limits::TEXT;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::line;
 
@@ -87,7 +89,8 @@ fn shown(label: &str, measured: &Measured) -> String {
 /// them hides (`sgx` from 7.2 on, without an EPC) could not be held to its bit there. Nothing else of the file changes.
 fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
     let path = context.store.files.folder().join("features.tsv");
-    let text = open::text(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let text =
+        open::text(&path, TEXT).with_context(|| format!("failed to read {}", path.display()))?;
     let lines = text.lines().map(|line| {
         let mut cells: Vec<&str> = line.split('\t').collect();
         if cells.len() == 10

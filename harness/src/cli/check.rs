@@ -14,6 +14,7 @@ use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::report::changes::{account, sentence};
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
+use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::line;
 
@@ -95,7 +96,7 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
 
 fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
     let name = file.display();
-    let text = open::data_text(file).with_context(|| format!("failed to read {name}"))?;
+    let text = open::data_text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
     let store = &context.store;
     let found = if Evidence::is_record(&text) {
         let record = Evidence::parse(file, &text)?;

@@ -13,6 +13,7 @@ use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{Inventory, inventory, planner};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::util::jobs::Jobs;
 use cpuid_fidelity::util::signals;
 use cpuid_fidelity::vmm::guest::Options;
 
@@ -25,7 +26,7 @@ pub struct Context {
     pub store: Store,
     pub cancel: Cancel,
     pub options: Options,
-    pub jobs: usize,
+    pub jobs: Jobs,
     pub verbose: bool,
     pub accel: Option<Accelerator>,
     /// What `--qemu` names.
@@ -58,7 +59,7 @@ impl Context {
                 timeout: Duration::from_secs_f64(seconds),
                 ..Options::default()
             },
-            jobs: global.jobs.unwrap_or(config.jobs),
+            jobs: jobs(global.jobs.unwrap_or(config.jobs)),
             verbose: global.verbose,
             accel: global.accel,
             config,
@@ -79,21 +80,19 @@ impl Context {
         Ok(inventory)
     }
 
-    /// An engine for which no waiver holds.
-    pub fn engine_without_waivers(&self) -> anyhow::Result<Engine> {
-        let mut engine = self.engine()?;
-        engine.bench.store.waivers = Waivers::default();
-        Ok(engine)
-    }
-
     /// An engine over these tables.
     pub fn engine(&self) -> anyhow::Result<Engine> {
-        Engine::new(
-            self.store.clone(),
-            self.options.clone(),
-            self.jobs,
-            self.cancel.clone(),
-        )
+        self.engine_for(usize::MAX, false)
+    }
+
+    /// The same for a plan of so many guests, at need one for which no waiver holds.
+    pub fn engine_for(&self, guests: usize, without_waivers: bool) -> anyhow::Result<Engine> {
+        let mut store = self.store.clone();
+        if without_waivers {
+            store.waivers = Waivers::default();
+        }
+        let jobs = self.jobs.threads(guests);
+        Engine::new(store, self.options.clone(), jobs, self.cancel.clone())
     }
 }
 
@@ -106,6 +105,15 @@ fn user_cache() -> anyhow::Result<PathBuf> {
     let folders = folders
         .context("no home folder: set XDG_CACHE_HOME, or name a fidelity.toml with --config")?;
     Ok(folders.cache_dir().to_owned())
+}
+
+/// Guests at once; where that is less than was asked for, it is said.
+fn jobs(asked: usize) -> Jobs {
+    let jobs = Jobs::here(asked);
+    if let Some(clamped) = jobs.clamped() {
+        eprintln!("{clamped}");
+    }
+    jobs
 }
 
 fn configuration(named: Option<&Path>) -> anyhow::Result<Config> {

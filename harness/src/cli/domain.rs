@@ -19,6 +19,7 @@ use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, lane, maps};
 use cpuid_fidelity::util::open;
 
 use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::util::limits::TEXT;
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
@@ -63,8 +64,8 @@ pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
         return Ok(print_translated(&translated.value.xml(), &translated.lost));
     }
     let file = arguments.xml.as_deref().context("--cpu or --xml wanted")?;
-    let text =
-        open::data_text(file).with_context(|| format!("failed to read {}", file.display()))?;
+    let text = open::data_text(file, TEXT)
+        .with_context(|| format!("failed to read {}", file.display()))?;
     let domain =
         DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{}:{error}", file.display()))?;
     if arguments.run {

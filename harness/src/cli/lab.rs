@@ -59,11 +59,8 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         anyhow::bail!("--kernel PATH names the kernel of the lab");
     };
     let trials = trials(context, arguments, &host, &inside)?;
-    let engine = if arguments.no_waivers {
-        context.engine_without_waivers()?
-    } else {
-        context.engine()?
-    };
+    let planned = trials.iter().map(|trial| trial.cases.len()).sum();
+    let engine = context.engine_for(planned, arguments.no_waivers)?;
     for qemu in &inside {
         engine.bench.labs.take_along(&host, qemu);
     }
@@ -80,7 +77,6 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     {
         note!("{} up after {:.1} s", host.label(), up.as_secs_f64());
     }
-    let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let mut head = Head::new(&trials, planned, None);
     let progress = Progress::new(planned);
     let references: Vec<&Trial> = trials.iter().collect();

@@ -1,7 +1,6 @@
 //! `merge`: several runs → one.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use cpuid_fidelity::results::row::exit_status;
@@ -38,7 +37,7 @@ pub fn run(arguments: &Merge) -> anyhow::Result<u8> {
     }
     let merged = merge(&files)?;
     let earlier = history(arguments.outputs.history.as_deref())?;
-    let took = Duration::from_secs_f64(merged.head.seconds.max(0.0));
+    let took = merged.head.took();
     arguments.outputs.print(&merged, took, &earlier);
     arguments
         .outputs

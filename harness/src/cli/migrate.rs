@@ -81,13 +81,9 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
         openable(file)?;
     }
     let trials = trials(context, arguments)?;
-    let engine = if arguments.no_waivers {
-        context.engine_without_waivers()?
-    } else {
-        context.engine()?
-    };
-    let references: Vec<&Trial> = trials.iter().collect();
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
+    let engine = context.engine_for(planned, arguments.no_waivers)?;
+    let references: Vec<&Trial> = trials.iter().collect();
     let mut head = Head::new(&trials, planned, None);
     let started = Instant::now();
     let quiet = |_: &Row| ();

@@ -1,7 +1,6 @@
 //! `report`: a run's results in other formats.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use cpuid_fidelity::results::RunFile;
@@ -30,7 +29,7 @@ pub fn run(arguments: &Report) -> anyhow::Result<u8> {
         );
     }
     let earlier = history(arguments.outputs.history.as_deref())?;
-    let took = Duration::from_secs_f64(file.head.seconds.max(0.0));
+    let took = file.head.took();
     arguments.outputs.print(&file, took, &earlier);
     arguments.outputs.write(None, &file, &earlier)?;
     Ok(exit_status(&file.rows))

@@ -74,11 +74,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let head = Head::new(&whole, planned, arguments.choice.shard);
     usable_kernels(&inventory, &trials)?;
-    let mut engine = if arguments.no_waivers {
-        context.engine_without_waivers()?
-    } else {
-        context.engine()?
-    };
+    let mut engine = context.engine_for(planned, arguments.no_waivers)?;
     engine.baseline = baseline;
     let started = Instant::now();
     let part = arguments.resume.then(|| part_of(arguments)).flatten();

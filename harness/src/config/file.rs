@@ -4,18 +4,18 @@ use crate::case::glob::Glob;
 use crate::util::open;
 use crate::util::owner::{Foreign, User};
 use crate::util::path::in_path;
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fidelity_protocol::frame::Phase;
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use super::section;
 use crate::case::lane::Lane;
 use crate::host::lab::WrapperError;
+use crate::util::limits::{TEXT, TIMEOUT};
 
 /// Which set of cases: what `cargo test` and `run` take, or the whole matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -109,12 +109,22 @@ struct File {
     kernel: Vec<KernelEntry>,
     emulator: Option<String>,
     qemu: Option<Vec<String>>,
+    #[serde(deserialize_with = "timeout")]
     timeout: Option<u64>,
     jobs: Option<usize>,
     expectations: Option<PathBuf>,
     cache: Option<PathBuf>,
     default: IgnoredAny,
     nightly: IgnoredAny,
+}
+
+/// Reads a timeout: seconds that a process can be given.
+fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    let expected = || format!("timeout = {seconds}: 1 to {TIMEOUT} seconds are expected");
+    let fits = (1..=TIMEOUT).contains(&seconds);
+    fits.then_some(Some(seconds))
+        .ok_or_else(|| D::Error::custom(expected()))
 }
 
 /// Why there is no configuration.
@@ -166,7 +176,7 @@ impl Config {
     /// # Errors
     /// A file that is not there, or malformed.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let text = open::data_text(path).map_err(unread(path))?;
+        let text = open::data_text(path, TEXT).map_err(unread(path))?;
         Self::read_text(&text, path)
     }
 
@@ -175,12 +185,11 @@ impl Config {
     /// # Errors
     /// As [`Config::read`], and a file that is not the user's own.
     pub fn read_found(path: &Path) -> Result<Config, ConfigError> {
-        let mut file = open::regular(path).map_err(unread(path))?;
+        let file = open::regular(path).map_err(unread(path))?;
         let about = file.metadata().map_err(unread(path))?;
         let owned = User::this().check(path, about.uid());
         owned.map_err(ConfigError::Foreign)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(unread(path))?;
+        let text = open::rest_text(file, TEXT).map_err(unread(path))?;
         Self::read_text(&text, path)
     }
 
@@ -326,6 +335,16 @@ mod tests {
         let path = folder.path().join("fidelity.toml");
         std::fs::write(&path, text).expect("a file");
         Config::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_timeout_that_nobody_can_wait_for_is_refused_with_its_line() {
+        for timeout in ["9223372036854775807", "0", "86401", "-1"] {
+            let error = read(&format!("jobs = 1\ntimeout = {timeout}\n"));
+            let error = error.expect_err("no timeout");
+            assert!(error.contains("line 2, column 11"), "{error}");
+        }
+        assert_eq!(read("timeout = 86400").expect("a day").timeout, 86_400);
     }
 
     #[test]

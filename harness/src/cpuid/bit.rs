@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::line::{Line, Register, bits};
 use super::table::{Field, Space, Table};
@@ -14,9 +15,40 @@ pub struct Bit {
     /// CPUID leaf and subleaf.
     pub key: Key,
     /// 0 to 3 for EAX to EDX.
+    #[serde(deserialize_with = "below::<4, _>")]
     pub register: u8,
     /// 0 to 31.
+    #[serde(deserialize_with = "below::<32, _>")]
     pub bit: u8,
+}
+
+/// Reads the number of a register or of a bit, which is less than `LIMIT`: it becomes an index, and a record may have any number there.
+///
+/// # Errors
+/// It is more.
+pub fn below<'de, const LIMIT: u8, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let number = u8::deserialize(deserializer)?;
+    if number < LIMIT {
+        return Ok(number);
+    }
+    let found = Unexpected::Unsigned(number.into());
+    Err(D::Error::invalid_value(
+        found,
+        &format!("a number below {LIMIT}").as_str(),
+    ))
+}
+
+/// The same where there may be none.
+///
+/// # Errors
+/// It is more.
+pub fn below_if_any<'de, const LIMIT: u8, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u8>, D::Error> {
+    #[derive(Deserialize)]
+    struct Number<const LIMIT: u8>(#[serde(deserialize_with = "below::<LIMIT, _>")] u8);
+    let number = Option::<Number<LIMIT>>::deserialize(deserializer)?;
+    Ok(number.map(|Number(number)| number))
 }
 
 impl Bit {
@@ -59,5 +91,29 @@ impl fmt::Display for Bit {
             "CPUID.{leaf:02X}H.{subleaf:02X}H:{register}[{}]",
             self.bit
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_or_a_bit_that_there_is_not_is_refused() {
+        let read = |register: u32, bit: u32| {
+            let key = "\"key\": {\"leaf\": 7, \"subleaf\": 0}";
+            let text = format!("{{{key}, \"register\": {register}, \"bit\": {bit}}}");
+            serde_json::from_str::<Bit>(&text).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            read(3, 31).map(|bit| bit.to_string()).as_deref(),
+            Ok("CPUID.07H.00H:EDX[31]")
+        );
+        let error = read(4, 0).expect_err("no register");
+        assert!(
+            error.starts_with("invalid value: integer `4`, expected a number below 4"),
+            "{error}"
+        );
+        assert!(read(0, 32).is_err() && read(0, 300).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! The rules of `linux.tsv`: what stands for what in a kernel, as an expression over CPUID, MSRs, the release and the command line.
 
+use crate::util::limits::NESTED;
+
 /// A rule's truth, where a dump cannot always tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
@@ -106,6 +108,9 @@ pub enum SyntaxError {
     /// An operator where a name is due.
     #[error("“{0}” where a name should be")]
     NoName(String),
+    /// Brackets in brackets, more than anybody reads.
+    #[error("more than {NESTED} brackets within one another")]
+    Nested,
     /// A token that is no name and no test.
     #[error("“{0}” cannot be read")]
     Unreadable(String),
@@ -118,7 +123,7 @@ impl Rule {
     /// What is wrong with it.
     pub fn read(text: &str) -> Result<Rule, SyntaxError> {
         let mut tokens = text.split_whitespace().peekable();
-        let rule = any(&mut tokens)?;
+        let rule = any(&mut tokens, 0)?;
         match tokens.next() {
             None => Ok(rule),
             Some(token) => Err(SyntaxError::Trailing(token.to_owned())),
@@ -166,10 +171,13 @@ fn worst(
 
 type Tokens<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
 
-fn any(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
-    let mut rules = vec![all(tokens)?];
+fn any(tokens: &mut Tokens<'_>, depth: usize) -> Result<Rule, SyntaxError> {
+    if depth > NESTED {
+        return Err(SyntaxError::Nested);
+    }
+    let mut rules = vec![all(tokens, depth)?];
     while tokens.next_if_eq(&"|").is_some() {
-        rules.push(all(tokens)?);
+        rules.push(all(tokens, depth)?);
     }
     Ok(match rules.len() {
         1 => rules.remove(0),
@@ -177,10 +185,10 @@ fn any(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
     })
 }
 
-fn all(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
-    let mut rules = vec![term(tokens)?];
+fn all(tokens: &mut Tokens<'_>, depth: usize) -> Result<Rule, SyntaxError> {
+    let mut rules = vec![term(tokens, depth)?];
     while tokens.next_if_eq(&"&").is_some() {
-        rules.push(term(tokens)?);
+        rules.push(term(tokens, depth)?);
     }
     Ok(match rules.len() {
         1 => rules.remove(0),
@@ -188,7 +196,7 @@ fn all(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
     })
 }
 
-fn term(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
+fn term(tokens: &mut Tokens<'_>, depth: usize) -> Result<Rule, SyntaxError> {
     let token = tokens.next().ok_or(SyntaxError::Ends)?;
     let (negated, token) = match token.strip_prefix('!') {
         Some(rest) => (true, rest),
@@ -196,7 +204,7 @@ fn term(tokens: &mut Tokens<'_>) -> Result<Rule, SyntaxError> {
     };
     let rule = match token {
         "(" => {
-            let rule = any(tokens)?;
+            let rule = any(tokens, depth + 1)?;
             match tokens.next() {
                 Some(")") => rule,
                 _ => return Err(SyntaxError::Bracket),

@@ -17,6 +17,20 @@ fn truth(text: &str) -> Truth {
 }
 
 #[test]
+fn very_many_brackets_are_an_error_and_no_overflow() {
+    let nested = |depth: usize| {
+        Rule::read(&format!(
+            "{} yes {}",
+            "( ".repeat(depth),
+            ") ".repeat(depth)
+        ))
+    };
+    assert!(nested(32).is_ok());
+    assert_eq!(nested(33), Err(SyntaxError::Nested));
+    assert_eq!(nested(200_000), Err(SyntaxError::Nested));
+}
+
+#[test]
 fn expressions_are_read_as_they_are_bracketed() {
     for (text, expected) in [
         ("avx2", Truth::Yes),

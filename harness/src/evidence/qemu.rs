@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::warnings::Warnings;
 use crate::cpuid::answers::Key;
-use crate::cpuid::bit::Bit;
+use crate::cpuid::bit::{Bit, below};
 use crate::vmm::view::RawView;
 
 /// A feature word: the part of a CPUID register that QEMU composes from feature names (`feature_word_info` in
@@ -17,6 +17,7 @@ pub struct Word {
     /// CPUID leaf; subleaf, or 0 where the leaf has none.
     pub key: Key,
     /// 0 to 3 for EAX to EDX.
+    #[serde(deserialize_with = "below::<4, _>")]
     pub register: u8,
 }
 
@@ -144,6 +145,15 @@ mod rows {
     use super::{Key, Word, Words};
     use serde::{Deserialize, Deserializer, Serializer};
 
+    /// A row, whose register is one.
+    #[derive(Deserialize)]
+    struct Row(
+        u32,
+        u32,
+        #[serde(deserialize_with = "super::below::<4, _>")] u8,
+        u32,
+    );
+
     pub(super) fn serialize<S: Serializer>(
         words: &Words,
         serializer: S,
@@ -157,8 +167,8 @@ mod rows {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Words, D::Error> {
-        let rows = Vec::<(u32, u32, u8, u32)>::deserialize(deserializer)?;
-        let word = |(leaf, subleaf, register, bits)| {
+        let rows = Vec::<Row>::deserialize(deserializer)?;
+        let word = |Row(leaf, subleaf, register, bits)| {
             let key = Key::new(leaf, subleaf);
             (Word { key, register }, bits)
         };
@@ -192,6 +202,21 @@ mod tests {
         assert_eq!(bits.len(), 1);
         assert_eq!(bits[0].to_string(), "CPUID.07H.00H:EBX[5]");
         assert_eq!(layer.unreadable, ["filtered-features: Property not found"]);
+    }
+
+    #[test]
+    fn a_record_with_a_register_that_there_is_not_is_refused() {
+        let layer = serde_json::to_value(QemuLayer::default()).expect("JSON");
+        for name in ["words", "filtered"] {
+            let mut layer = layer.clone();
+            layer[name] = json!([[7, 0, 4, 1]]);
+            let read = serde_json::from_value::<QemuLayer>(layer);
+            let error = read.expect_err("no register").to_string();
+            assert_eq!(
+                error,
+                "invalid value: integer `4`, expected a number below 4"
+            );
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cpuid::bit::{below, below_if_any};
+
 /// A feature that a warning speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Warned {
@@ -20,8 +22,10 @@ pub struct Warned {
     /// Subleaf, where the spelling tells it (QEMU 5.2 to 7.1 do not).
     pub subleaf: Option<u32>,
     /// 0 to 3 for EAX to EDX, `None` for an MSR.
+    #[serde(default, deserialize_with = "below_if_any::<4, _>")]
     pub register: Option<u8>,
     /// Bit of the register or MSR.
+    #[serde(deserialize_with = "below::<64, _>")]
     pub bit: u8,
     /// QEMU's name, empty for a bit that it has no name for.
     pub name: String,
@@ -85,7 +89,7 @@ impl Warned {
     /// Reads `CPUID.07H:EBX.avx2 [bit 5]` and its later spellings.
     fn read(text: &str) -> Option<Warned> {
         let (place, bit) = text.trim_end().strip_suffix(']')?.rsplit_once(" [bit ")?;
-        let bit = bit.parse().ok()?;
+        let bit = bit.parse().ok().filter(|bit| *bit < 64)?;
         if let Some(rest) = place.strip_prefix("MSR(") {
             let (index, name) = rest.split_once(')')?;
             return Some(Warned {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::delta::{self, DeltaError, Text};
 use super::lineage::{Known, SUFFIX};
 use crate::cpuid::line::Line;
+use crate::util::limits::TEXT;
 use crate::util::open;
 
 /// What was expected.
@@ -180,7 +181,7 @@ impl Files {
             return Ok(text.map(str::to_owned));
         }
         let full = self.folder.join(path);
-        match open::text(&full) {
+        match open::text(&full, TEXT) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(FileError::Read { path: full, source }),

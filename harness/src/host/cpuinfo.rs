@@ -1,11 +1,12 @@
 //! /proc/cpuinfo: what the host's kernel made of its processors (arch/x86/kernel/cpu/proc.c, show_cpuinfo).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::found::Found;
+use crate::util::limits::KERNEL_TEXT;
+use crate::util::open;
 
 /// The first processor whole, and where others differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ type Block<'a> = BTreeMap<&'a str, &'a str>;
 
 /// Of this host.
 pub fn cpuinfo() -> Found<Cpuinfo> {
-    Found::from(std::fs::read_to_string(Path::new("/proc/cpuinfo"))).map(|text| parse(&text))
+    Found::from(open::text("/proc/cpuinfo", KERNEL_TEXT)).map(|text| parse(&text))
 }
 
 /// The fields of each processor by name, in the order of the text. What is no field is passed over.

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::limits::KERNEL_TEXT;
+use crate::util::open;
+
 /// What became of looking.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,7 +52,7 @@ impl<T> From<Result<T, Error>> for Found<T> {
 
 /// A small file of /proc or /sys, without the white space around its text.
 pub fn text(path: &Path) -> Found<String> {
-    Found::from(std::fs::read_to_string(path)).map(|text| text.trim().to_owned())
+    Found::from(open::text(path, KERNEL_TEXT)).map(|text| text.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Whether this host has a libvirt whose QEMU driver can be run privately, found out from files alone.
 
+use crate::util::limits::KERNEL_TEXT;
+use crate::util::open;
 use std::path::{Path, PathBuf};
 
 /// Why it has not.
@@ -58,7 +60,7 @@ pub fn usable() -> Result<(), LibvirtError> {
     }
     let root = rustix::process::geteuid().is_root();
     let off = SWITCHES.into_iter().find(|(file, value, for_root)| {
-        let set = std::fs::read_to_string(file).is_ok_and(|text| text.trim() == *value);
+        let set = open::text(file, KERNEL_TEXT).is_ok_and(|text| text.trim() == *value);
         set && (*for_root || !root)
     });
     match off {

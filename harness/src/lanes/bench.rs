@@ -19,6 +19,8 @@ use crate::expectation::Store;
 use crate::host::{Here, HostLayer, KvmLayer, Site};
 use crate::util::cancel::Cancel;
 use crate::util::files::write_whole;
+use crate::util::jobs::Jobs;
+use crate::util::limits::TEXT;
 use crate::util::open;
 use crate::vmm::kvm::CpuidTable;
 use crate::vmm::migrate::Migrated;
@@ -58,7 +60,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench on which up to `jobs` guests run at once, 0 for one a core.
+    /// A bench on which up to `jobs` guests run at once, 0 for one a core, and no more than the cores are good for ([`Jobs`]).
     ///
     /// # Errors
     /// The ROM cannot be written to the cache, or no thread can be started.
@@ -79,7 +81,9 @@ impl Bench {
             libvirt,
             kernels: Kernels::default(),
             cancel,
-            pool: rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?,
+            pool: rayon::ThreadPoolBuilder::new()
+                .num_threads(Jobs::here(jobs).threads(usize::MAX))
+                .build()?,
             rom,
             unavailable: Mutex::default(),
             machines: Mutex::default(),
@@ -259,7 +263,7 @@ fn agent_rom(cache: &Path) -> anyhow::Result<PathBuf> {
         fidelity_protocol::crc::crc32(&[AGENT_ROM])
     );
     let path = std::path::absolute(cache.join(name))?;
-    if open::bytes(&path).is_ok_and(|there| there == AGENT_ROM) {
+    if open::bytes(&path, TEXT).is_ok_and(|there| there == AGENT_ROM) {
         return Ok(path);
     }
     write_whole(&path, AGENT_ROM)

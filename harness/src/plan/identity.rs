@@ -4,10 +4,8 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::util::limits::SCRIPT;
 use crate::util::open;
-
-/// Largest file that is taken for a wrapper script and read.
-const SCRIPT: u64 = 64 * 1024;
 
 /// What must stay the same for an answer to hold: path, size, modification time and inode of the binary; for a wrapper
 /// script its text as well, and the same of every file that the text names. A text, to be hashed or compared.
@@ -49,5 +47,5 @@ fn script(path: &Path) -> Option<String> {
     if path.metadata().ok()?.len() > SCRIPT {
         return None;
     }
-    open::text(path).ok()
+    open::text(path, SCRIPT).ok()
 }

@@ -1,7 +1,6 @@
 //! JUnit XML, a suite a lane and QEMU.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -9,6 +8,7 @@ use super::changes::account;
 use super::shown::Shown;
 use crate::results::Row;
 use crate::results::Status;
+use crate::results::durations::from_seconds;
 
 /// The XML of a run.
 ///
@@ -29,7 +29,7 @@ pub fn run(shown: &Shown) -> Result<String, quick_junit::SerializeError> {
             .entry(name.clone())
             .or_insert_with(|| TestSuite::new(name));
         let mut test = TestCase::new(row.case.clone(), status(row));
-        test.set_time(Duration::from_secs_f64(row.duration_ms.max(0.0) / 1000.0));
+        test.set_time(from_seconds(row.duration_ms / 1000.0));
         suite.add_test_case(test);
     }
     let mut report = Report::new("cpuid-fidelity");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::head::{Head, RUN, VERSION};
 use super::row::Row;
-
+use crate::util::limits::{RESULTS, RESULTS_LINE};
 use crate::util::open;
 
 /// A run's results.
@@ -69,7 +69,7 @@ impl RunFile {
     /// # Errors
     /// It cannot be read or is no run's results.
     pub fn read(path: &Path) -> Result<RunFile, FileError> {
-        let text = open::data(path).map_err(|error| FileError::Read {
+        let text = open::data(path, RESULTS).map_err(|error| FileError::Read {
             path: path.to_owned(),
             error,
         })?;
@@ -96,10 +96,10 @@ impl RunFile {
             }
         };
         let row = |(index, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|error| FileError::Line {
+            read_row(line).map_err(|problem| FileError::Line {
                 name: name.to_owned(),
                 line: index + 1,
-                problem: error.to_string(),
+                problem,
             })
         };
         Ok(RunFile {
@@ -127,6 +127,13 @@ pub fn text(head: &Head, rows: &[Row]) -> String {
 pub fn line(object: &impl serde::Serialize) -> String {
     // Strings, numbers and lists: there is nothing in a head or a row that JSON could not hold.
     serde_json::to_string(object).unwrap_or_default() + "\n"
+}
+
+fn read_row(line: &str) -> Result<Row, String> {
+    if line.len() > RESULTS_LINE {
+        return Err(format!("it has more than {RESULTS_LINE} bytes"));
+    }
+    serde_json::from_str(line).map_err(|error| error.to_string())
 }
 
 fn head(name: &str, line: &str) -> Result<Head, FileError> {
@@ -167,6 +174,20 @@ mod tests {
             &head(&["tcg/qemu-11.1/-/486-v1", "tcg/qemu-11.1/-/max"]),
             &rows,
         )
+    }
+
+    #[test]
+    fn numbers_that_are_no_time_are_an_error_with_its_line() {
+        let text = whole();
+        for (name, line) in [("seconds", 1), ("duration_ms", 2)] {
+            let number = format!("\"{name}\":1e300");
+            let at = text.find(&format!("\"{name}\":")).expect("the field");
+            let end = at + text[at..].find([',', '}']).expect("an end");
+            let text = format!("{}{number}{}", &text[..at], &text[end..]);
+            let error = RunFile::parse("x", &text).expect_err("no time").to_string();
+            assert!(error.contains("is no time that a run takes"), "{error}");
+            assert!(line == 1 || error.starts_with("x:2: "), "{error}");
+        }
     }
 
     #[test]

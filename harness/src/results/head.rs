@@ -1,6 +1,7 @@
 //! The first line of a run's results.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use fidelity_protocol::crc::crc32;
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ pub struct Head {
     #[serde(default)]
     pub started: String,
     /// Seconds that the run took.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::durations::seconds")]
     pub seconds: f64,
 }
 
@@ -80,6 +81,11 @@ impl PlanId {
 }
 
 impl Head {
+    /// The time that the run took.
+    pub fn took(&self) -> Duration {
+        super::durations::from_seconds(self.seconds)
+    }
+
     /// Of a run that starts now: `trials` is the whole plan, `planned` how many of its cases are this part's.
     pub fn new(trials: &[Trial], planned: usize, shard: Option<(usize, usize)>) -> Head {
         Head {

@@ -12,6 +12,7 @@ pub mod class;
 pub mod clusters;
 pub mod compat;
 pub mod crossing;
+pub mod durations;
 pub mod file;
 #[cfg(test)]
 pub mod fixture;

@@ -45,7 +45,7 @@ pub struct Row {
     #[serde(default)]
     pub reason: String,
     /// Milliseconds from QEMU's start to its end.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::durations::milliseconds")]
     pub duration_ms: f64,
     /// The exact command line.
     #[serde(default)]

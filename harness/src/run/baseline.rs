@@ -13,6 +13,7 @@ use crate::evidence::{Evidence, RecordError};
 use crate::expectation::Store;
 use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
+use crate::util::limits::RECORD;
 use crate::util::open;
 
 /// Name of the host's file.
@@ -53,11 +54,11 @@ impl Baseline {
     /// A file that cannot be read or is no record; a folder without a host's file is no baseline.
     pub fn read(folder: &Path) -> Result<Baseline, RecordError> {
         let path = folder.join(HOST);
-        let read = |source| RecordError::Read {
+        let unread = |source| RecordError::Read {
             path: path.clone(),
             source,
         };
-        let text = open::text(&path).map_err(read)?;
+        let text = open::text(&path, RECORD).map_err(unread)?;
         let host: HostRecord = serde_json::from_str(&text).map_err(|source| RecordError::Form {
             path: path.clone(),
             source,

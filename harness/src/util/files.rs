@@ -112,7 +112,10 @@ mod tests {
         assert!(writable(&path).is_ok() && !path.exists());
         write_whole(&path, b"old").expect("a file");
         writable(&path).expect("a file that can be written");
-        assert_eq!(std::fs::read(&path).expect("the file"), b"old");
+        assert_eq!(
+            crate::util::open::bytes(&path, 9).expect("the file"),
+            b"old"
+        );
     }
 
     #[test]

@@ -3,8 +3,10 @@
 pub mod cancel;
 pub mod deadline;
 pub mod files;
+pub mod jobs;
 pub mod launch;
 mod leash;
+pub mod limits;
 pub mod near;
 pub mod open;
 pub mod order;

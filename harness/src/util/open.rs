@@ -2,7 +2,7 @@
 //! is expected is an error. A pipe that a user names as data is read, and the wait for its writer ends when the run is cancelled.
 
 use std::fs::{File, Metadata};
-use std::io::{Error, ErrorKind, Read as _};
+use std::io::{Error, ErrorKind, Read};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
@@ -15,24 +15,30 @@ use super::cancel::Cancel;
 use super::owner;
 use super::signals;
 
-/// Most bytes that are read of one file: the largest that is meant here is an image of Linux with all that debuggers want.
-const LARGEST: u64 = 2 << 30;
-
 /// Why a file is not read, beside what the operating system says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// It is something else than a file with a content of its own.
     #[error("a regular file is expected, and this is {0}")]
     Kind(&'static str),
-    /// It has more bytes than are read.
-    #[error("it has more than {} MiB, which is more than is read of any file", LARGEST >> 20)]
-    TooLarge,
+    /// It has more bytes than any file of its kind.
+    #[error("it has more than {0} bytes, and no file of its kind is that long")]
+    TooLarge(u64),
     /// It belongs to another user.
     #[error("it belongs to user {0}, not to the one who runs this program")]
     Owner(u32),
     /// The run was cancelled while nobody had written to it yet.
     #[error("cancelled while waiting for what is written to it")]
     Cancelled,
+}
+
+impl OpenError {
+    /// Whether what was read has more bytes than any of its kind.
+    pub fn is_too_large(error: &Error) -> bool {
+        let inner = error.get_ref();
+        let inner = inner.and_then(|inner| inner.downcast_ref::<OpenError>());
+        matches!(inner, Some(OpenError::TooLarge(_)))
+    }
 }
 
 impl From<OpenError> for Error {
@@ -65,52 +71,86 @@ pub fn own(path: &Path) -> std::io::Result<File> {
     }
 }
 
-/// The bytes of a regular file.
+/// The bytes of a regular file of at most `limit` bytes (one of [`limits`](super::limits)).
 ///
 /// # Errors
 /// As [`regular`], and [`OpenError::TooLarge`].
-pub fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    let file = regular(path)?;
-    let size = file.metadata()?.len();
-    if size > LARGEST {
-        return Err(OpenError::TooLarge.into());
-    }
-    // Room for one byte more than there is, so that the end is seen without making room for more.
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(bytes)
+pub fn bytes(path: impl AsRef<Path>, limit: u64) -> std::io::Result<Vec<u8>> {
+    all(regular(path.as_ref())?, limit)
 }
 
-/// The text of a regular file.
+/// The text of a regular file of at most `limit` bytes.
 ///
 /// # Errors
 /// As [`bytes`], and bytes that are no UTF-8.
-pub fn text(path: &Path) -> std::io::Result<String> {
-    utf8(bytes(path)?)
+pub fn text(path: impl AsRef<Path>, limit: u64) -> std::io::Result<String> {
+    utf8(bytes(path, limit)?)
 }
+
+/// The text of what was opened, of at most `limit` bytes.
+///
+/// # Errors
+/// As [`text`].
+pub fn rest_text(file: File, limit: u64) -> std::io::Result<String> {
+    utf8(all(file, limit)?)
+}
+
+/// The first `limit` bytes of a regular file of any length.
+///
+/// # Errors
+/// As [`regular`].
+pub fn beginning(path: impl AsRef<Path>, limit: u64) -> std::io::Result<Vec<u8>> {
+    all(regular(path.as_ref())?.take(limit), limit)
+}
+
+/// Everything that `from` gives, if it is at most `limit` bytes. Memory grows by pieces and not by doubling.
+///
+/// # Errors
+/// It cannot be read, or gives more.
+pub fn all(from: impl Read, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut from = from.take(limit.saturating_add(1));
+    let mut bytes = Vec::new();
+    loop {
+        let piece = bytes.len().clamp(FIRST_PIECE, LARGEST_PIECE);
+        bytes.reserve_exact(piece);
+        let taken = (&mut from).take(piece as u64).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(OpenError::TooLarge(limit).into());
+        }
+        if taken < piece {
+            bytes.shrink_to_fit();
+            return Ok(bytes);
+        }
+    }
+}
+
+/// Bytes that are made room for at first.
+const FIRST_PIECE: usize = 16 << 10;
+/// Bytes that are made room for at once, at most.
+const LARGEST_PIECE: usize = 8 << 20;
 
 /// The bytes of what a user names as data: a regular file, or a pipe, as `<(…)` of a shell is one.
 ///
 /// # Errors
 /// It cannot be read, is too large, or the run was cancelled before it ended.
-pub fn data(path: &Path) -> std::io::Result<Vec<u8>> {
+pub fn data(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     let about = std::fs::metadata(path)?;
     if about.is_file() {
-        return bytes(path);
+        return bytes(path, limit);
     }
     if !about.file_type().is_fifo() && !about.file_type().is_char_device() {
         return Err(OpenError::Kind(kind(&about)).into());
     }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    streamed(&rustix::fs::open(path, flags, Mode::empty())?.into())
+    streamed(&rustix::fs::open(path, flags, Mode::empty())?.into(), limit)
 }
 
 /// The text of what a user names as data.
 ///
 /// # Errors
 /// As [`data`], and bytes that are no UTF-8.
-pub fn data_text(path: &Path) -> std::io::Result<String> {
-    utf8(data(path)?)
+pub fn data_text(path: impl AsRef<Path>, limit: u64) -> std::io::Result<String> {
+    utf8(data(path.as_ref(), limit)?)
 }
 
 fn opened(path: &Path, flags: OFlags) -> std::io::Result<File> {
@@ -142,7 +182,7 @@ fn kind(about: &Metadata) -> &'static str {
 }
 
 /// All that comes, as it comes.
-fn streamed(mut file: &File) -> std::io::Result<Vec<u8>> {
+fn streamed(mut file: &File, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut all = Vec::new();
     let mut part = vec![0; 64 * 1024];
     loop {
@@ -153,8 +193,8 @@ fn streamed(mut file: &File) -> std::io::Result<Vec<u8>> {
             Err(error) if again(error.kind()) => {}
             Err(error) => return Err(error),
         }
-        if all.len() as u64 > LARGEST {
-            return Err(OpenError::TooLarge.into());
+        if all.len() as u64 > limit {
+            return Err(OpenError::TooLarge(limit).into());
         }
     }
 }

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+const LIMIT: u64 = 1 << 20;
+
 /// What `read` makes of something that nobody writes to, which must not take for ever.
 fn in_time(path: PathBuf, read: fn(&Path) -> std::io::Result<Vec<u8>>) -> std::io::Result<Vec<u8>> {
     let (send, receive) = mpsc::channel();
@@ -26,8 +28,9 @@ fn pipe(folder: &TempDir) -> PathBuf {
 #[test]
 fn a_named_pipe_is_no_regular_file_and_nobody_waits_for_it() {
     let folder = tempfile::tempdir().expect("a folder");
+    let all_bytes = |path: &Path| bytes(path, LIMIT);
     let own_bytes = |path: &Path| own(path).map(|_| Vec::new());
-    let readers: [fn(&Path) -> std::io::Result<Vec<u8>>; 2] = [bytes, own_bytes];
+    let readers: [fn(&Path) -> std::io::Result<Vec<u8>>; 2] = [all_bytes, own_bytes];
     let pipe = pipe(&folder);
     for read in readers {
         let error = in_time(pipe.clone(), read).expect_err("a pipe");
@@ -48,7 +51,7 @@ fn what_is_no_regular_file_is_named() {
         (Path::new("/dev/zero"), "a device"),
         (&socket, "a socket"),
     ] {
-        let error = bytes(path).expect_err("no file");
+        let error = bytes(path, LIMIT).expect_err("no file");
         let wanted = format!("a regular file is expected, and this is {kind}");
         assert_eq!(error.to_string(), wanted);
     }
@@ -64,7 +67,10 @@ fn data_may_come_through_a_pipe_that_is_written_later() {
         file.write_all(b"one ")?;
         file.write_all(b"two")
     });
-    assert_eq!(in_time(path, data).expect("data"), b"one two");
+    assert_eq!(
+        in_time(path, |path| data(path, LIMIT)).expect("data"),
+        b"one two"
+    );
     written.join().expect("a writer").expect("written");
 }
 
@@ -73,9 +79,16 @@ fn a_file_that_is_larger_than_any_meant_is_not_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("large");
     let file = File::create(&path).expect("a file");
-    file.set_len(LARGEST + 1).expect("a sparse file");
-    let error = bytes(&path).expect_err("too large");
-    assert!(error.to_string().contains("more than 2048 MiB"), "{error}");
+    file.set_len(LIMIT + 1).expect("a sparse file");
+    let error = bytes(&path, LIMIT).expect_err("too large");
+    assert!(OpenError::is_too_large(&error));
+    assert_eq!(
+        error.to_string(),
+        "it has more than 1048576 bytes, and no file of its kind is that long"
+    );
+    file.set_len(LIMIT).expect("a sparse file");
+    assert_eq!(bytes(&path, LIMIT).expect("all of it").len(), 1 << 20);
+    assert_eq!(beginning(&path, 3).expect("bytes"), [0; 3]);
 }
 
 #[test]

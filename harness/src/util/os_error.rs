@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn number_and_message_are_those_of_the_system() {
-        let error = std::fs::read("/nonexistent/file").expect_err("no such file");
+        let error = std::fs::metadata("/nonexistent/file").expect_err("no such file");
         let same = OsError::from(rustix::io::Errno::NOENT);
         assert_eq!(OsError::from(error), same);
         assert_eq!(same.to_string(), "No such file or directory (os error 2)");

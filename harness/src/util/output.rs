@@ -1,10 +1,6 @@
 //! What becomes of the output of a process.
 
-/// Most bytes of output that are kept; a process that prints more goes on, and the rest is dropped.
-pub const MOST_KEPT: usize = 64 * 1024;
-
-/// Longest line, in bytes, that is handed on; the rest of a longer one is another line.
-const LONGEST_LINE: usize = 64 * 1024;
+use super::limits::{OUTPUT, OUTPUT_LINE};
 
 /// Takes the output of a process as it comes.
 pub trait Output {
@@ -20,7 +16,7 @@ pub trait Output {
     }
 }
 
-/// Keeps the first [`MOST_KEPT`] bytes.
+/// Keeps the first [`OUTPUT`] bytes.
 #[derive(Debug, Default)]
 pub struct Kept {
     bytes: Vec<u8>,
@@ -32,7 +28,7 @@ impl Kept {
     /// All that was kept, invalid UTF-8 replaced; up to the last whole line where not everything was.
     pub fn text(&self) -> String {
         let whole = self.bytes.iter().rposition(|byte| *byte == b'\n');
-        let end = whole.filter(|_| self.bytes.len() == MOST_KEPT);
+        let end = whole.filter(|_| self.bytes.len() == OUTPUT);
         let kept = end.map_or(&self.bytes[..], |end| &self.bytes[..=end]);
         String::from_utf8_lossy(kept).into_owned()
     }
@@ -57,7 +53,7 @@ impl Kept {
 
 impl Output for Kept {
     fn take(&mut self, bytes: &[u8]) {
-        let room = MOST_KEPT.saturating_sub(self.bytes.len());
+        let room = OUTPUT.saturating_sub(self.bytes.len());
         if room > 0 {
             self.bytes
                 .extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -93,7 +89,7 @@ impl Output for Lines<'_> {
             let line: Vec<u8> = self.unfinished.drain(..=end).collect();
             (self.take)(String::from_utf8_lossy(&line[..end]).trim_end_matches('\r'));
         }
-        if self.unfinished.len() > LONGEST_LINE {
+        if self.unfinished.len() > OUTPUT_LINE {
             self.end();
         }
     }
@@ -128,7 +124,7 @@ mod tests {
         let mut kept = Kept::default();
         kept.take(b"one\ntwo");
         assert_eq!(kept.text(), "one\ntwo");
-        kept.take(&vec![b'a'; MOST_KEPT]);
+        kept.take(&vec![b'a'; OUTPUT]);
         assert_eq!(kept.text(), "one\n");
     }
 
@@ -150,7 +146,7 @@ mod tests {
         let mut lines = 0;
         let mut take = |_: &str| lines += 1;
         let mut output = Lines::new(&mut take);
-        output.take(&vec![b'a'; LONGEST_LINE + 1]);
+        output.take(&vec![b'a'; OUTPUT_LINE + 1]);
         assert_eq!(lines, 1);
     }
 }

@@ -37,7 +37,7 @@ fn a_hang_ends_at_the_deadline_with_all_that_it_started() {
 fn a_flood_on_stderr_is_cut_and_does_not_block() {
     let finished = run("head -c 300000 /dev/zero >&2", LONG);
     assert_eq!(finished.ending, Ending::Exited(0));
-    assert_eq!(finished.stderr.len(), crate::util::output::MOST_KEPT);
+    assert_eq!(finished.stderr.len(), crate::util::limits::OUTPUT);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod kvm;
 pub mod libvirt;
 pub mod linux;
 pub mod memory;
+pub mod messages;
 pub mod migrate;
 pub mod monitor;
 pub mod qmp;

@@ -3,7 +3,6 @@
 //!
 //! (The `qapi` crate fails on QEMU 7.2's answers, measured; and nothing but a line of JSON in each direction is needed.)
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -14,13 +13,9 @@ use std::time::Duration;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
 
+use super::messages::Messages;
 use crate::util::cancel::Cancel;
 use crate::util::process::{Finished, Process, Woken};
-
-/// Longest answer that is read; `query-cpu-model-expansion` gives some 20 KB.
-const LONGEST: usize = 16 << 20;
-/// Most events that are kept; a QEMU that sends more loses the oldest.
-const EVENTS: usize = 1024;
 
 /// The connection is gone: QEMU ended, or was ended at its deadline, or never spoke QMP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +44,7 @@ impl Speaks for Monitor {
 pub struct Monitor {
     process: Process,
     stream: UnixStream,
-    buffer: Vec<u8>,
-    events: VecDeque<Value>,
+    messages: Messages,
 }
 
 /// A command without arguments.
@@ -82,8 +76,7 @@ impl Monitor {
         Ok(Monitor {
             process,
             stream,
-            buffer: Vec::new(),
-            events: VecDeque::new(),
+            messages: Messages::default(),
         })
     }
 
@@ -92,7 +85,7 @@ impl Monitor {
     /// # Errors
     /// Nothing that speaks QMP is there.
     pub fn greet(&mut self) -> Result<(), Gone> {
-        let greeting = self.message()?;
+        let (_, greeting) = self.message()?;
         greeting.get("QMP").ok_or(Gone)?;
         self.execute(&command("qmp_capabilities"))?
             .map_err(|_| Gone)?;
@@ -134,33 +127,24 @@ impl Monitor {
     /// The connection is gone.
     pub fn event<T>(&mut self, wanted: impl Fn(&Value) -> Option<T>) -> Result<T, Gone> {
         loop {
-            while let Some(event) = self.events.pop_front() {
+            while let Some(event) = self.messages.event() {
                 if let Some(found) = wanted(&event) {
                     return Ok(found);
                 }
             }
             let message = self.message()?;
-            self.keep(message);
+            self.messages.keep(message);
         }
     }
 
     /// Drops the events received so far: they are of something that was tried before.
     pub fn forget_events(&mut self) {
-        self.events.clear();
-    }
-
-    fn keep(&mut self, message: Value) {
-        if message.get("event").is_some() {
-            if self.events.len() == EVENTS {
-                self.events.pop_front();
-            }
-            self.events.push_back(message);
-        }
+        self.messages.forget_events();
     }
 
     fn answer(&mut self) -> Result<Answer, Gone> {
         loop {
-            let mut answer = self.message()?;
+            let (size, mut answer) = self.message()?;
             if let Some(value) = answer.get_mut("return") {
                 return Ok(Ok(value.take()));
             }
@@ -170,7 +154,7 @@ impl Monitor {
                     .unwrap_or("no reason given")
                     .to_owned()));
             }
-            self.keep(answer);
+            self.messages.keep((size, answer));
         }
     }
 
@@ -195,21 +179,18 @@ impl Monitor {
     }
 
     /// The next line. Every wait ends at the process's deadline, with its end, or with Ctrl-C.
-    fn message(&mut self) -> Result<Value, Gone> {
+    fn message(&mut self) -> Result<(usize, Value), Gone> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                return serde_json::from_slice(&line).map_err(|_| Gone);
+            if let Some(message) = self.messages.next().map_err(|_| Gone)? {
+                return Ok(message);
             }
-            if self.buffer.len() > LONGEST
-                || self.process.wait_for(self.stream.as_fd()) == Woken::Over
-            {
+            if self.process.wait_for(self.stream.as_fd()) == Woken::Over {
                 return Err(Gone);
             }
             let mut bytes = [0; 64 * 1024];
             match self.stream.read(&mut bytes) {
                 Ok(0) | Err(_) => return Err(Gone),
-                Ok(count) => self.buffer.extend_from_slice(&bytes[..count]),
+                Ok(count) => self.messages.take(&bytes[..count]),
             }
         }
     }

@@ -121,7 +121,7 @@ impl Models {
             let (_, models) = set.ok_or("no set of this name in sets.toml")?;
             return Ok(models.clone());
         }
-        unfold(token, &self.all).ok_or("a model name ends in -vN, -vN..M or -v*")
+        unfold(token, &self.all)
     }
 
     /// The ways to name these models.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::util::limits::MODEL_VERSIONS;
+
 type Versions<'a> = BTreeMap<&'a str, BTreeSet<u32>>;
 
 /// `EPYC` and 2 of `EPYC-v2`.
@@ -54,20 +56,41 @@ fn runs(versions: &BTreeSet<u32>) -> Vec<(u32, u32)> {
     runs
 }
 
-/// The names that a token stands for; `None` for a token that is none.
-pub(super) fn unfold(token: &str, all: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+/// What is wrong with a token that stands for no models.
+const NO_TOKEN: &str = "a model name ends in -vN, -vN..M or -v*";
+/// What is wrong with a range that would fill the memory.
+const TOO_MANY: &str = "a range of versions is -vN..M, from the first to the last, of at most 256";
+
+/// The names that a token stands for.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn unfold(
+    token: &str,
+    all: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, &'static str> {
     let plain = || (!token.is_empty() && !token.contains('*')).then(|| [token.to_owned()].into());
     let versioned =
         |tail: &str| tail == "*" || tail.starts_with(|digit: char| digit.is_ascii_digit());
     let Some((base, versions)) = token.rsplit_once("-v").filter(|(_, tail)| versioned(tail)) else {
-        return plain();
+        return plain().ok_or(NO_TOKEN);
     };
     let versions: BTreeSet<u32> = match versions.split_once("..") {
         // None of a model that is not there, as in a file that describes another release too.
         _ if versions == "*" => by_model(all).remove(base).unwrap_or_default(),
-        Some((first, last)) => (first.parse().ok()?..=last.parse().ok()?).collect(),
-        None => [versions.parse().ok()?].into(),
+        Some((first, last)) => range(number(first)?, number(last)?)?,
+        None => [number(versions)?].into(),
     };
     let name = |version| format!("{base}-v{version}");
-    Some(versions.into_iter().map(name).collect())
+    Ok(versions.into_iter().map(name).collect())
+}
+
+fn number(digits: &str) -> Result<u32, &'static str> {
+    digits.parse().map_err(|_| NO_TOKEN)
+}
+
+fn range(first: u32, last: u32) -> Result<BTreeSet<u32>, &'static str> {
+    let further = last.checked_sub(first);
+    let fits = further.is_some_and(|further| further < MODEL_VERSIONS);
+    fits.then(|| (first..=last).collect()).ok_or(TOO_MANY)
 }

@@ -25,6 +25,29 @@ fn groups(models: &[&str]) -> Groups {
 }
 
 #[test]
+fn a_range_of_very_many_versions_is_refused_and_not_filled_in() {
+    let models = Models::from(BTreeSet::from(["EPYC-v1", "EPYC-v2"].map(str::to_owned)));
+    for list in [
+        "EPYC-v1..4294967295",
+        "EPYC-v1..40000000",
+        "EPYC-v2..1",
+        "-EPYC-v0..4294967295",
+    ] {
+        let list = if list.starts_with('-') {
+            format!("* {list}")
+        } else {
+            list.to_owned()
+        };
+        let error = models.parse(&list).expect_err("a range that is none");
+        assert!(
+            error.starts_with("a range of versions is -vN..M"),
+            "{list}: {error}"
+        );
+    }
+    assert_eq!(models.parse("EPYC-v1..256").expect("a range").len(), 256);
+}
+
+#[test]
 fn a_change_of_every_model_is_a_star() {
     assert_eq!(
         groups(&["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"]).render(&all()),

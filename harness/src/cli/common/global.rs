@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cpuid_fidelity::case::Accelerator;
+use cpuid_fidelity::util::limits::TIMEOUT;
 
 /// Options of every verb.
 #[derive(Debug, Args)]
@@ -35,9 +36,9 @@ pub struct Global {
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
-    if seconds > 0.0 && seconds <= 86_400.0 {
+    if seconds > 0.0 && seconds <= TIMEOUT as f64 {
         Ok(seconds)
     } else {
-        Err("more than 0 and at most 86400 seconds wanted".to_owned())
+        Err(format!("more than 0 and at most {TIMEOUT} seconds wanted"))
     }
 }

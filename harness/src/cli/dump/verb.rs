@@ -15,6 +15,7 @@ use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::run::verdict::text;
+use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::json;
 use cpuid_fidelity::vmm::guest::Options;
@@ -82,7 +83,7 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
 /// The CPUID of a dump, as a table for KVM.
 fn table(file: &Path) -> anyhow::Result<CpuidTable> {
     let name = file.display();
-    let text = open::data_text(file).with_context(|| format!("failed to read {name}"))?;
+    let text = open::data_text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
     let dump: Seen = serde_json::from_str(&text)
         .with_context(|| format!("failed to read the dump in {name}"))?;
     table_of(&dump).with_context(|| format!("the dump in {name} has no CPUID"))

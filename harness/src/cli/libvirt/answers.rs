@@ -12,6 +12,7 @@ use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::lanes::libvirt::lane;
 use cpuid_fidelity::run::libvirt::answers;
 use cpuid_fidelity::run::libvirt::answers::Tried;
+use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
 
@@ -111,7 +112,7 @@ fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
 /// A host as libvirt describes it.
 fn host(map: &CpuMap, file: &Path) -> anyhow::Result<GuestCpu> {
     let name = file.display();
-    let text = open::data_text(file).with_context(|| format!("failed to read {name}"))?;
+    let text = open::data_text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
     if !text.trim_start().starts_with('{') {
         let read = DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
         return read.cpu.with_context(|| format!("{name} has no <cpu>"));

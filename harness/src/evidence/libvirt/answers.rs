@@ -1,8 +1,7 @@
 //! What libvirt answers to those who choose hosts and models: `domcapabilities`, baselines.
 
-use roxmltree::Document;
-
 use super::domain::read_cpu;
+use super::xml;
 use crate::vmm::libvirt::domain::GuestCpu;
 
 /// What `domcapabilities` reports of CPUs.
@@ -24,7 +23,7 @@ impl Capabilities {
     /// # Errors
     /// It is no XML, or has no `<cpu>`.
     pub fn read(text: &str) -> Result<Capabilities, String> {
-        let document = Document::parse(text).map_err(|error| error.to_string())?;
+        let document = xml::parse(text).map_err(|error| error.to_string())?;
         let root = document.root_element();
         let machine = root.children().find(|node| node.has_tag_name("machine"));
         let cpu = root.children().find(|node| node.has_tag_name("cpu"));

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use roxmltree::{Document, Node};
+use roxmltree::Node;
 
 use super::map_error::MapError;
+use super::xml;
 use crate::cpuid::answers::Key;
-use crate::cpuid::bit::Bit;
+use crate::cpuid::bit::{Bit, below};
+use crate::util::limits::XML_INCLUDES;
 
 /// A bit that a name stands for.
 #[derive(
@@ -20,7 +22,7 @@ pub enum Spot {
     /// In CPUID.
     Cpuid(Bit),
     /// In a feature MSR: index and bit.
-    Msr(u32, u8),
+    Msr(u32, #[serde(deserialize_with = "below::<64, _>")] u8),
 }
 
 impl std::fmt::Display for Spot {
@@ -67,6 +69,28 @@ pub struct CpuMap {
     pub models: BTreeMap<String, Model>,
 }
 
+/// The texts by name, and how many of them include the one that is read.
+struct Files<'a> {
+    files: &'a BTreeMap<String, String>,
+    depth: usize,
+}
+
+impl Files<'_> {
+    /// For what `node` of `file` includes.
+    fn deeper(&self, file: &str, node: &Node<'_, '_>) -> Result<Files<'_>, MapError> {
+        if self.depth == XML_INCLUDES {
+            let problem = format!(
+                "more than {XML_INCLUDES} files include one another in a chain; does one include itself?"
+            );
+            return Err(MapError::at(file, node, &problem));
+        }
+        Ok(Files {
+            files: self.files,
+            depth: self.depth + 1,
+        })
+    }
+}
+
 impl CpuMap {
     /// Reads `files`, the texts of a `cpu_map` folder by name, as far as `index.xml` includes them for x86.
     ///
@@ -74,7 +98,7 @@ impl CpuMap {
     /// The first file that is missing, is no XML, or has something that cannot be understood.
     pub fn parse(files: &BTreeMap<String, String>) -> Result<CpuMap, MapError> {
         let mut map = CpuMap::default();
-        map.read("index.xml", files, false)?;
+        map.read("index.xml", &Files { files, depth: 0 })?;
         Ok(map)
     }
 
@@ -89,16 +113,11 @@ impl CpuMap {
         features.find(|feature| feature.spots.contains(&spot))
     }
 
-    fn read(
-        &mut self,
-        file: &str,
-        files: &BTreeMap<String, String>,
-        included: bool,
-    ) -> Result<(), MapError> {
-        let text = files.get(file).ok_or_else(|| MapError::Missing {
+    fn read(&mut self, file: &str, files: &Files<'_>) -> Result<(), MapError> {
+        let text = files.files.get(file).ok_or_else(|| MapError::Missing {
             file: file.to_owned(),
         })?;
-        let document = Document::parse(text).map_err(|error| MapError::Malformed {
+        let document = xml::parse(text).map_err(|error| MapError::Malformed {
             file: file.to_owned(),
             problem: error.to_string(),
         })?;
@@ -108,7 +127,7 @@ impl CpuMap {
         }
         let mut nodes = root.children().filter(Node::is_element);
         let Some(arch) = root.children().find(is_x86) else {
-            return if included {
+            return if files.depth > 0 {
                 nodes.try_for_each(|node| self.element(file, &node, files))
             } else {
                 Err(MapError::at(file, &root, "no <arch name='x86'>"))
@@ -122,10 +141,13 @@ impl CpuMap {
         &mut self,
         file: &str,
         node: &Node<'_, '_>,
-        files: &BTreeMap<String, String>,
+        files: &Files<'_>,
     ) -> Result<(), MapError> {
         match node.tag_name().name() {
-            "include" => self.read(attribute(file, node, "filename")?, files, true),
+            "include" => self.read(
+                attribute(file, node, "filename")?,
+                &files.deeper(file, node)?,
+            ),
             "feature" => {
                 self.features.push(feature(file, node)?);
                 Ok(())

@@ -25,6 +25,23 @@ fn refused(index: &str, features: &str, models: &str) -> String {
 }
 
 #[test]
+fn a_file_that_includes_itself_is_an_error() {
+    let text = "<cpus><arch name='x86'><include filename='index.xml'/></arch></cpus>".to_owned();
+    let error = CpuMap::parse(&[("index.xml".to_owned(), text)].into()).expect_err("a circle");
+    assert_eq!(
+        error.to_string(),
+        "index.xml: 1:24: more than 8 files include one another in a chain; does one include itself?"
+    );
+}
+
+#[test]
+fn a_bit_that_no_msr_has_is_refused() {
+    let read = |bit: u32| serde_json::from_str::<Spot>(&format!("{{\"msr\": [1152, {bit}]}}"));
+    assert_eq!(read(63).expect("a bit"), Spot::Msr(0x480, 63));
+    assert!(read(64).is_err());
+}
+
+#[test]
 fn features_have_bits_and_models_have_ancestors() {
     let map = read(INDEX, FEATURES, MODELS).expect("a map");
     let spots = |name: &str| map.feature(name).expect("a feature").spots[0].to_string();

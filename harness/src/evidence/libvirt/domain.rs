@@ -1,8 +1,9 @@
 //! A domain's XML, as far as it speaks of the CPU.
 
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::Node;
 
 use super::passed::left_out;
+use super::xml;
 use crate::case::Parts;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
@@ -33,9 +34,7 @@ impl DomainXml {
     /// # Errors
     /// It is no XML, or no domain; with line and column.
     pub fn read(text: &str) -> Result<DomainXml, String> {
-        let options = ParsingOptions::default();
-        let document =
-            Document::parse_with_options(text, options).map_err(|error| error.to_string())?;
+        let document = xml::parse(text).map_err(|error| error.to_string())?;
         let root = document.root_element();
         let (cpu, left_out) = match root.tag_name().name() {
             "cpu" => (Some(root), Vec::new()),

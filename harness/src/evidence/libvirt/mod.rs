@@ -9,6 +9,7 @@ pub mod layer;
 pub mod map_error;
 pub mod passed;
 pub mod translate;
+pub mod xml;
 
 pub use cpu_map::{CpuMap, Feature, Model, Spot};
 pub use domain::DomainXml;

@@ -20,9 +20,10 @@ use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::site::{Here, Site as _, SiteError};
 use crate::util::cancel::Cancel;
-use crate::util::launch;
+use crate::util::limits::{KERNEL_TEXT, PROGRAM, TEXT};
 use crate::util::os_error::OsError;
 use crate::util::terminal::note;
+use crate::util::{launch, open};
 use crate::vmm::AGENT_ROM;
 use crate::vmm::kvm::mapping::Mapping;
 
@@ -79,7 +80,7 @@ fn serve() -> Result<(), InitError> {
         mount(kind, place, kind, MountFlags::empty(), none)
             .map_err(|error| InitError::Mount { place, error })?;
     }
-    let setup = fs::read(SETUP).map_err(InitError::file(SETUP))?;
+    let setup = open::bytes(SETUP, TEXT).map_err(InitError::file(SETUP))?;
     let setup: Setup = serde_json::from_slice(&setup).map_err(InitError::Setup)?;
     launch::install(setup.launches.clone());
     let mut link = Link::open()?;
@@ -163,11 +164,11 @@ fn place_rom(path: &Path) -> Result<(), SiteError> {
 
 /// Loads the modules with the parameters that the kernel's command line has for them, as modprobe does; what could not be loaded.
 fn load(names: &[String]) -> BTreeMap<String, OsError> {
-    let line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let line = open::text("/proc/cmdline", KERNEL_TEXT).unwrap_or_default();
     let mut failed = BTreeMap::new();
     for name in names {
         let own = CString::new(parameters(&line, name)).unwrap_or_default();
-        let bytes = fs::read(format!("{MODULES}/{name}.ko")).unwrap_or_default();
+        let bytes = open::bytes(format!("{MODULES}/{name}.ko"), PROGRAM).unwrap_or_default();
         if let Err(error) = rustix::system::init_module(&bytes, &own) {
             failed.insert(name.clone(), error.into());
         }
@@ -239,7 +240,7 @@ fn shared_memory() -> Result<PathBuf, InitError> {
     let devices = Path::new("/sys/bus/pci/devices");
     let entries = fs::read_dir(devices).map_err(InitError::NoPci)?;
     let is = |folder: &Path, name: &str, value: &str| {
-        fs::read_to_string(folder.join(name)).is_ok_and(|text| text.trim() == value)
+        open::text(folder.join(name), KERNEL_TEXT).is_ok_and(|text| text.trim() == value)
     };
     let mut folders = entries.flatten().map(|entry| entry.path());
     let found =

@@ -14,6 +14,7 @@ use super::links::{self, Links};
 use super::wrapper::{Wrapper, WrapperError};
 use crate::util::cancel::Cancel;
 use crate::util::launch::Launch;
+use crate::util::limits::KERNEL_TEXT;
 use crate::util::open;
 use crate::vmm::firmware::Firmware;
 use crate::vmm::monitor::Monitor;
@@ -239,7 +240,7 @@ fn group(leader: u32) -> Vec<PathBuf> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|number: &u32| {
             // pid (name) state ppid pgrp …: the name may hold anything but is followed by the last parenthesis.
-            let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            let stat = open::text(format!("/proc/{number}/stat"), KERNEL_TEXT).unwrap_or_default();
             let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
             rest.split(' ').nth(2).and_then(|group| group.parse().ok()) == Some(leader)
         })
@@ -252,7 +253,7 @@ fn group(leader: u32) -> Vec<PathBuf> {
 }
 
 fn of_process(process: &Path, own: &[OsString]) -> std::io::Result<Option<Seen>> {
-    let command = nul_separated(&fs::read(process.join("cmdline"))?);
+    let command = nul_separated(&open::bytes(process.join("cmdline"), KERNEL_TEXT)?);
     let own: Vec<String> = own
         .iter()
         .map(|argument| argument.to_string_lossy().into_owned())
@@ -299,7 +300,7 @@ fn nul_separated(bytes: &[u8]) -> Vec<String> {
 
 /// The ELF files that a process has mapped.
 fn mapped(process: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
-    let maps = fs::read_to_string(process.join("maps"))?;
+    let maps = open::text(process.join("maps"), KERNEL_TEXT)?;
     let paths: BTreeSet<&str> = maps
         .lines()
         .filter_map(|line| line.find('/').map(|at| &line[at..]))

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::util::limits::NESTED;
+
 /// The tokens of a script, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tokens {
@@ -42,10 +44,17 @@ struct Reader<'a> {
     is_command: bool,
     /// Whether the token is what follows `NAME=`.
     is_value: bool,
+    /// Expansions around what is read.
+    depth: usize,
 }
 
 /// Reads the text of a script.
 pub(super) fn tokens(text: &str) -> Tokens {
+    tokens_within(text, 0)
+}
+
+/// The same of what stands within `depth` expansions.
+fn tokens_within(text: &str, depth: usize) -> Tokens {
     let mut reader = Reader {
         letters: text.chars().peekable(),
         found: Tokens::default(),
@@ -54,6 +63,7 @@ pub(super) fn tokens(text: &str) -> Tokens {
         quote: None,
         is_command: true,
         is_value: false,
+        depth,
     };
     while let Some(letter) = reader.letters.next() {
         reader.take(letter);
@@ -135,8 +145,10 @@ impl Reader<'_> {
             rest.push(letter);
         }
         let value = rest.strip_prefix(':').unwrap_or(&rest);
-        if let Some(value) = value.strip_prefix(['-', '=', '+']) {
-            let inner = tokens(value);
+        if let Some(value) = value.strip_prefix(['-', '=', '+'])
+            && self.depth < NESTED
+        {
+            let inner = tokens_within(value, self.depth + 1);
             self.found.fixed.extend(inner.fixed);
             self.found.commands.extend(inner.commands);
             self.found.variables.extend(inner.variables);
@@ -177,6 +189,13 @@ mod tests {
             "then", "x",
         ];
         assert_eq!(commands, wanted);
+    }
+
+    #[test]
+    fn very_many_expansions_within_one_another_are_no_overflow() {
+        let depth = 50_000;
+        let script = format!("{}{}", "${a:-".repeat(depth), "}".repeat(depth));
+        assert_eq!(fixed(&script), [""; 0]);
     }
 
     #[test]

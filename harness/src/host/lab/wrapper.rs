@@ -267,7 +267,7 @@ fn limited(path: &Path) -> Result<Vec<u8>, WrapperError> {
             size: about.len(),
         });
     }
-    open::bytes(path).map_err(|error| unread(path, error))
+    open::bytes(path, LARGEST).map_err(|error| unread(path, error))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use super::domain::{Domain, Wiring, xml};
 use super::session::{Session, SessionError, quoted};
 use crate::case::guest::Case;
 use crate::util::deadline::Deadline;
+use crate::util::limits::OUTPUT;
+use crate::util::open;
 use crate::util::process::Ending;
 use crate::vmm::guest::{Boot, Options, exit_status, mailbox};
 use crate::vmm::memory::{GuestMemory, LEAST, megabytes};
@@ -181,7 +183,8 @@ impl<'a> Guest<'a> {
     /// QEMU's command line as libvirt made it, and what QEMU wrote to its standard error.
     fn log(&self) -> (Vec<String>, String) {
         let file = self.session.file(&format!("log/qemu/{}.log", self.name));
-        split_log(&std::fs::read_to_string(file).unwrap_or_default())
+        let log = open::beginning(file, OUTPUT as u64).unwrap_or_default();
+        split_log(&String::from_utf8_lossy(&log))
     }
 }
 

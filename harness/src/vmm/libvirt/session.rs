@@ -12,11 +12,9 @@ use std::time::Duration;
 
 use super::root::{self, Root};
 use crate::util::cancel::Cancel;
+use crate::util::limits::LIBVIRT_ANSWER;
 use crate::util::process::{Ending, Process, Woken};
 use crate::vmm::failure::{BootFailure, BootFailureKind};
-
-/// Most bytes of an answer; `domcapabilities` has some 30,000.
-const LONGEST: usize = 16 << 20;
 
 /// Why libvirt failed to do a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,7 +153,7 @@ impl Session {
             }
             let mut bytes = [0; 64 * 1024];
             match self.stream.read(&mut bytes) {
-                Ok(count) if count > 0 && self.buffer.len() < LONGEST => {
+                Ok(count) if count > 0 && self.buffer.len() < LIBVIRT_ANSWER => {
                     self.buffer.extend_from_slice(&bytes[..count]);
                 }
                 _ => return Err(gone(&self.buffer)),
@@ -289,7 +287,7 @@ fn answered(text: &str) -> Result<String, SessionError> {
 fn written(stream: UnixStream) -> std::io::Result<String> {
     stream.set_nonblocking(true)?;
     let mut bytes = Vec::new();
-    let read = stream.take(LONGEST as u64).read_to_end(&mut bytes);
+    let read = stream.take(LIBVIRT_ANSWER as u64).read_to_end(&mut bytes);
     match read {
         Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
         _ => Ok(String::from_utf8_lossy(&bytes).into_owned()),

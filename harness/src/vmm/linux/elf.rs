@@ -1,10 +1,15 @@
 //! What is asked of ELF files: a module's information, a program's loader, a library's name, and what of a file is loaded.
 
 use object::Endianness;
-use object::elf::{DT_NEEDED, DT_SONAME, FileHeader64, PT_INTERP, SHT_DYNAMIC};
+use object::elf::{DT_NEEDED, DT_SONAME, FileHeader64, PT_INTERP, SHT_DYNAMIC, SectionHeader64};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _};
 
 type Header = FileHeader64<Endianness>;
+
+/// Most entries of a dynamic section that are looked at. A QEMU has some 80.
+const ENTRIES: usize = 4096;
+/// Longest name of a library or loader, in bytes (PATH_MAX).
+const NAME: usize = 4096;
 
 /// Why an ELF file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +63,8 @@ pub fn module_information(bytes: &[u8]) -> Result<Vec<(String, String)>, ElfErro
 pub fn linking(bytes: &[u8]) -> Result<Linking, ElfError> {
     let header = Header::parse(bytes)?;
     let endian = header.endian()?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    // A file can state one long name many times.
+    let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(NAME)]).into_owned();
     let mut linking = Linking::default();
     for segment in header.program_headers(endian, bytes)? {
         if segment.p_type(endian) == PT_INTERP
@@ -68,15 +74,13 @@ pub fn linking(bytes: &[u8]) -> Result<Linking, ElfError> {
         }
     }
     let sections = header.sections(endian, bytes)?;
-    for section in sections.iter() {
-        if section.sh_type(endian) != SHT_DYNAMIC {
-            continue;
-        }
-        let Some((entries, strings)) = section.dynamic(endian, bytes)? else {
-            continue;
-        };
+    let is_dynamic =
+        |section: &&SectionHeader64<Endianness>| section.sh_type(endian) == SHT_DYNAMIC;
+    if let Some(section) = sections.iter().find(is_dynamic)
+        && let Some((entries, strings)) = section.dynamic(endian, bytes)?
+    {
         let strings = sections.strings(endian, bytes, strings)?;
-        for entry in entries {
+        for entry in entries.iter().take(ENTRIES) {
             let name = || entry.string(endian, strings).ok().map(text);
             match entry.d_tag(endian) {
                 DT_SONAME => linking.soname = name(),
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
 
     fn myself() -> Vec<u8> {
-        std::fs::read("/proc/self/exe").expect("this test")
+        crate::util::open::bytes("/proc/self/exe", 1 << 40).expect("this test")
     }
 
     #[test]
@@ -137,7 +141,8 @@ mod tests {
     #[test]
     fn the_loaded_part_still_runs() {
         use std::os::unix::fs::PermissionsExt;
-        let bytes = std::fs::read(crate::util::path::in_path("true").expect("true"));
+        let bytes =
+            crate::util::open::bytes(crate::util::path::in_path("true").expect("true"), 1 << 40);
         let kept = loaded_part(&bytes.expect("a program")).expect("an ELF file");
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("true");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::limits::TEXT;
 use crate::util::open;
 use crate::util::path::component;
 
@@ -135,7 +136,7 @@ impl Kernel {
 
     /// The options of its configuration that are set, by name, as `CONFIG_KVM` → `m`; `None` where there is none to read.
     pub fn options(&self) -> Option<BTreeMap<String, String>> {
-        let text = open::text(self.config.as_ref()?).ok()?;
+        let text = open::text(self.config.as_ref()?, TEXT).ok()?;
         let set = text.lines().filter_map(|line| {
             let (name, value) = line.split_once('=')?;
             name.starts_with("CONFIG_")
@@ -327,12 +328,7 @@ fn release(image: &Path) -> Result<String, KernelError> {
 
 /// The part of an image that holds its real-mode code.
 fn head(image: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    open::regular(image)?
-        .take(0x2_0000)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    open::beginning(image, 0x2_0000)
 }
 
 /// What is in a folder, sorted; nothing where it cannot be read.

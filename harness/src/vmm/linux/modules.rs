@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::elf::{ElfError, module_information};
 use super::kernel::Kernel;
 use super::packed::{PackedError, unpacked_module};
-
+use crate::util::limits::{KERNEL_TEXT, MODULES, MODULES_UNPACKED};
 use crate::util::open;
 
 /// The modules of one kernel.
@@ -64,6 +64,14 @@ pub enum ModuleError {
         built_for: String,
         /// The kernel's release.
         release: String,
+    },
+    /// Together they are more than any guest needs.
+    #[error(
+        "{name} is one of more than {MODULES} modules, or of more than {MODULES_UNPACKED} bytes of them"
+    )]
+    TooMany {
+        /// The module at which it was too much.
+        name: String,
     },
     /// A list of modules cannot be read.
     #[error("failed to read {path}: {error}")]
@@ -134,6 +142,7 @@ impl Modules {
             modules: self,
             order: Vec::new(),
             seen: BTreeSet::new(),
+            bytes: 0,
         };
         for name in names {
             loading.add(&canonical(name), None)?;
@@ -156,6 +165,8 @@ struct Loading<'a> {
     modules: &'a Modules,
     order: Vec<Module>,
     seen: BTreeSet<String>,
+    /// Of all modules that were unpacked.
+    bytes: usize,
 }
 
 impl Loading<'_> {
@@ -173,6 +184,12 @@ impl Loading<'_> {
             });
         };
         let bytes = unpacked_module(path)?;
+        self.bytes += bytes.len();
+        if self.seen.len() > MODULES || self.bytes > MODULES_UNPACKED {
+            return Err(ModuleError::TooMany {
+                name: name.to_owned(),
+            });
+        }
         let information = module_information(&bytes).map_err(|problem| ModuleError::NoModule {
             path: path.clone(),
             problem,
@@ -203,7 +220,7 @@ impl Loading<'_> {
 
 /// The text of a list; `None` where there is none.
 fn list(path: &Path) -> Result<Option<String>, ModuleError> {
-    match open::text(path) {
+    match open::text(path, KERNEL_TEXT) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ModuleError::Read {

@@ -85,6 +85,23 @@ fn kvm() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
+fn a_chain_of_very_many_modules_is_an_error_and_no_overflow() {
+    let names: Vec<String> = (0..200)
+        .map(|number| format!("kernel/m{number}.ko"))
+        .collect();
+    let files: Vec<(&str, Vec<u8>)> = names
+        .iter()
+        .zip(1..)
+        .map(|(name, next)| (name.as_str(), module(&format!("m{next}"), RELEASE)))
+        .collect();
+    let error = Tree::new(&files).error(&["m0"]);
+    assert!(
+        error.starts_with("m64 is one of more than 64 modules"),
+        "{error}"
+    );
+}
+
+#[test]
 fn dependencies_come_first_and_what_is_built_in_is_left_out() {
     let order = ["irqbypass", "kvm", "kvm_amd"];
     assert_eq!(Tree::new(&kvm()).loaded(&["kvm-amd"]), order);

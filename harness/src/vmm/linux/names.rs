@@ -35,6 +35,8 @@ const STARTS: [(&[&str], u64); 4] = [
 const POINTER: u64 = 8;
 /// More numbers than any table has (NCAPINTS is 22 in Linux 6.12).
 const MOST: u64 = 64 * 32;
+/// Most segments that are looked at: each may state that it is the whole file. A kernel has five.
+const SEGMENTS: usize = 16;
 /// Longest name, with its NUL.
 const LONGEST: usize = 40;
 
@@ -77,7 +79,8 @@ impl<'a> Image<'a> {
         let segments = header.program_headers(endian, elf).ok()?;
         let loaded = segments
             .iter()
-            .filter(|segment| segment.p_type(endian) == PT_LOAD);
+            .filter(|segment| segment.p_type(endian) == PT_LOAD)
+            .take(SEGMENTS);
         let with_data = loaded
             .filter_map(|segment| Some((segment.p_vaddr(endian), segment.data(endian, elf).ok()?)));
         Some(Image(with_data.collect()))
@@ -113,10 +116,11 @@ impl<'a> Image<'a> {
                 if word[7] != 0xFF || word[6] != 0xFF {
                     continue;
                 }
-                let address = start + index as u64 * POINTER;
+                // A file can state any address, of which there are no more than 2^64.
+                let address = start.wrapping_add(index as u64 * POINTER);
                 for (which, (names, first)) in STARTS.iter().enumerate() {
                     if found[which].is_none() && self.begins(address, names) {
-                        found[which] = Some(address - first * POINTER);
+                        found[which] = address.checked_sub(first * POINTER);
                     }
                 }
             }
@@ -125,7 +129,7 @@ impl<'a> Image<'a> {
     }
 
     fn begins(&self, address: u64, names: &[&str]) -> bool {
-        let name = |index: u64| self.text(self.pointer(address + index * POINTER)?);
+        let name = |index: u64| self.text(self.pointer(address.wrapping_add(index * POINTER))?);
         (0..)
             .zip(names)
             .all(|(index, wanted)| name(index) == Some(*wanted))
@@ -134,7 +138,7 @@ impl<'a> Image<'a> {
     fn table(&self, start: u64, length: u64) -> Numbers {
         let mut names = Numbers::new();
         for number in 0..length.min(MOST) {
-            match self.pointer(start + number * POINTER) {
+            match self.pointer(start.wrapping_add(number * POINTER)) {
                 Some(0) => {}
                 Some(pointer) => match (self.text(pointer), u16::try_from(number)) {
                     (Some(name), Ok(number)) => {
@@ -156,13 +160,16 @@ mod tests {
 
     /// An ELF file with one segment at `BASE`: strings, then tables of pointers to them (0 for none).
     fn elf(tables: &[&[&str]]) -> Vec<u8> {
-        const BASE: u64 = 0xFFFF_FFFF_8100_0000;
+        elf_at(0xFFFF_FFFF_8100_0000, tables)
+    }
+
+    fn elf_at(base: u64, tables: &[&[&str]]) -> Vec<u8> {
         let mut strings = vec![0u8; 8];
         let mut pointers = Vec::new();
         for name in tables.concat() {
             pointers.push(match name {
                 "" => 0,
-                _ => BASE + strings.len() as u64,
+                _ => base.wrapping_add(strings.len() as u64),
             });
             if !name.is_empty() {
                 strings.extend(name.bytes().chain([0]));
@@ -180,7 +187,7 @@ mod tests {
         elf.extend([1u32, 6].iter().flat_map(|word| word.to_le_bytes()));
         let size = data.len() as u64;
         elf.extend(
-            [120, BASE, 0, size, size, 8]
+            [120, base, 0, size, size, 8]
                 .iter()
                 .flat_map(|word: &u64| word.to_le_bytes()),
         );
@@ -215,6 +222,20 @@ mod tests {
             (names.vmx[&5].as_str(), names.vmx[&8].as_str()),
             ("vnmi", "ept")
         );
+    }
+
+    #[test]
+    fn a_segment_at_the_end_of_the_address_space_is_no_panic() {
+        let tables = [VMX, BUGS, FLAGS, POWER];
+        for base in [
+            u64::MAX,
+            u64::MAX - 7,
+            u64::MAX - 100,
+            0xFFFF_0000_0000_0000,
+            0,
+        ] {
+            let _ = Names::read(&elf_at(base, &tables));
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::util::open;
+use crate::util::limits::{KERNEL_UNPACKED, MODULE, MODULE_UNPACKED, XZ_MEMORY};
+use crate::util::open::{self, OpenError};
 use crate::util::os_error::OsError;
 
 /// How something is compressed.
@@ -85,11 +86,6 @@ pub enum PackedError {
     },
 }
 
-/// No kernel module is larger, in MiB: what unpacks to more is no module.
-const LARGEST_MODULE: u64 = 256;
-/// No kernel is larger, in MiB.
-const LARGEST_KERNEL: u64 = 1024;
-
 impl Packing {
     /// The compression that the name of a module stands for: `kvm.ko.xz`. `None` where it is none known here.
     pub fn from_name(path: &Path) -> Option<Packing> {
@@ -125,7 +121,10 @@ impl Packing {
             (Packing::Gzip, Behind::Anything) => all(flate2::read::GzDecoder::new(bytes), limit),
             (Packing::Xz, _) => {
                 let several = behind == Behind::Streams;
-                all(lzma_rust2::XzReader::new(bytes, several), limit)
+                all(
+                    lzma_rust2::XzReader::new_mem_limit(bytes, several, XZ_MEMORY),
+                    limit,
+                )
             }
             (Packing::Zstd, _) => {
                 let decoder = ruzstd::decoding::StreamingDecoder::new(bytes);
@@ -147,12 +146,12 @@ pub fn unpacked_module(path: &Path) -> Result<Vec<u8>, PackedError> {
         path: path.to_owned(),
         extension: extension().into_owned(),
     })?;
-    let bytes = open::bytes(path).map_err(|error| PackedError::Read {
+    let bytes = open::bytes(path, MODULE).map_err(|error| PackedError::Read {
         path: path.to_owned(),
         error: error.into(),
     })?;
     packing
-        .unpack(&bytes, Behind::Streams, LARGEST_MODULE)
+        .unpack(&bytes, Behind::Streams, MODULE_UNPACKED)
         .map_err(|error| PackedError::Broken {
             path: path.to_owned(),
             error,
@@ -166,16 +165,17 @@ pub fn unpacked_module(path: &Path) -> Result<Vec<u8>, PackedError> {
 /// Its compression is unknown, or it is cut.
 pub fn unpacked_payload(payload: &[u8]) -> Result<Vec<u8>, UnpackError> {
     let packing = Packing::from_magic(payload)?;
-    packing.unpack(payload, Behind::Anything, LARGEST_KERNEL)
+    packing.unpack(payload, Behind::Anything, KERNEL_UNPACKED)
 }
 
 fn all(reader: impl Read, limit: u64) -> Result<Vec<u8>, UnpackError> {
-    let mut bytes = Vec::new();
-    reader
-        .take((limit << 20) + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| UnpackError::Decoder(error.to_string()))?;
-    within(bytes, limit)
+    open::all(reader, limit << 20).map_err(|error| {
+        if OpenError::is_too_large(&error) {
+            UnpackError::TooMuch(limit)
+        } else {
+            UnpackError::Decoder(error.to_string())
+        }
+    })
 }
 
 fn within(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, UnpackError> {
@@ -223,7 +223,7 @@ mod tests {
         ];
         for (packing, bytes) in packed {
             let out = packing
-                .unpack(bytes, Behind::Streams, LARGEST_MODULE)
+                .unpack(bytes, Behind::Streams, MODULE_UNPACKED)
                 .expect("a module");
             assert_eq!(out, b"module".repeat(200), "{packing:?}");
         }
@@ -236,7 +236,7 @@ mod tests {
             (Packing::Xz, XZ),
             (Packing::Zstd, ZSTD),
         ] {
-            let half = packing.unpack(&bytes[..bytes.len() / 2], Behind::Streams, LARGEST_MODULE);
+            let half = packing.unpack(&bytes[..bytes.len() / 2], Behind::Streams, MODULE_UNPACKED);
             assert!(half.is_err(), "{packing:?}");
         }
     }

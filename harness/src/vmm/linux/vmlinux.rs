@@ -89,7 +89,7 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
         0 => 4,
         sectors => usize::from(sectors),
     };
-    let at = (sectors + 1) * 512 + number(image, PAYLOAD_OFFSET)?;
+    let at = ((sectors + 1) * 512).checked_add(number(image, PAYLOAD_OFFSET)?)?;
     image.get(at..at.checked_add(number(image, PAYLOAD_LENGTH)?)?)
 }
 
