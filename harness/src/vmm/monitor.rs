@@ -15,14 +15,17 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use serde_json::{Value, json};
 
 use crate::util::cancel::Cancel;
-use crate::util::process::{Finished, Process, Woken};
+use crate::util::process::{Ending, Finished, Process, Woken};
 
 /// Longest answer that is read; `query-cpu-model-expansion` gives some 20 KB.
 const LONGEST: usize = 16 << 20;
 /// Most events that are kept; a QEMU that sends more loses the oldest.
 const EVENTS: usize = 1024;
 
-/// The connection is gone: QEMU ended, or was ended at its deadline, or never spoke QMP.
+/// How long a QEMU that has closed its connection may take to end.
+const TIME_TO_END: Duration = Duration::from_secs(2);
+
+/// The connection is gone: QEMU ended, or was ended at its deadline, or does not speak QMP. [`Monitor::finish`] returns which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
@@ -50,7 +53,19 @@ pub struct Monitor {
     process: Process,
     stream: UnixStream,
     buffer: Vec<u8>,
+    /// Bytes of the buffer that have no end of a line.
+    searched: usize,
     events: VecDeque<Value>,
+    broken: Option<Broken>,
+}
+
+/// What is wrong with the connection to a QEMU that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    /// It has closed it, most often because it ends.
+    Closed,
+    /// What came is not QMP.
+    Garbled,
 }
 
 /// A command without arguments.
@@ -83,7 +98,9 @@ impl Monitor {
             process,
             stream,
             buffer: Vec::new(),
+            searched: 0,
             events: VecDeque::new(),
+            broken: None,
         })
     }
 
@@ -93,10 +110,13 @@ impl Monitor {
     /// Nothing that speaks QMP is there.
     pub fn greet(&mut self) -> Result<(), Gone> {
         let greeting = self.message()?;
-        greeting.get("QMP").ok_or(Gone)?;
-        self.execute(&command("qmp_capabilities"))?
-            .map_err(|_| Gone)?;
-        Ok(())
+        if greeting.get("QMP").is_none() {
+            return Err(self.gone(Broken::Garbled));
+        }
+        match self.execute(&command("qmp_capabilities"))? {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.gone(Broken::Garbled)),
+        }
     }
 
     /// Gives a command and waits for its answer.
@@ -104,10 +124,10 @@ impl Monitor {
     /// # Errors
     /// The connection is gone.
     pub fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
-        self.stream
-            .write_all(command.to_string().as_bytes())
-            .map_err(|_| Gone)?;
-        self.answer()
+        match self.stream.write_all(command.to_string().as_bytes()) {
+            Ok(()) => self.answer(),
+            Err(_) => Err(self.gone(Broken::Closed)),
+        }
     }
 
     /// Gives a command that takes an open file along (`getfd`), and waits for its answer.
@@ -124,7 +144,7 @@ impl Monitor {
         let sent = sendmsg(&self.stream, &bytes, &mut control, SendFlags::empty());
         match sent {
             Ok(count) if fits && count == text.len() => self.answer(),
-            _ => Err(Gone),
+            _ => Err(self.gone(Broken::Closed)),
         }
     }
 
@@ -140,7 +160,7 @@ impl Monitor {
                 }
             }
             let message = self.message()?;
-            self.keep(message);
+            self.keep(message)?;
         }
     }
 
@@ -149,13 +169,26 @@ impl Monitor {
         self.events.clear();
     }
 
-    fn keep(&mut self, message: Value) {
-        if message.get("event").is_some() {
-            if self.events.len() == EVENTS {
-                self.events.pop_front();
-            }
-            self.events.push_back(message);
+    /// Keeps an event. Nothing else may come that is not asked for.
+    fn keep(&mut self, message: Value) -> Result<(), Gone> {
+        if message.get("event").is_none() {
+            return Err(self.gone(Broken::Garbled));
         }
+        if self.events.len() == EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(message);
+        Ok(())
+    }
+
+    /// Takes note that another connection than QMP was closed, and is as good as QMP gone.
+    pub fn disconnected(&mut self) -> Gone {
+        self.gone(Broken::Closed)
+    }
+
+    fn gone(&mut self, broken: Broken) -> Gone {
+        self.broken = Some(broken);
+        Gone
     }
 
     fn answer(&mut self) -> Result<Answer, Gone> {
@@ -170,7 +203,7 @@ impl Monitor {
                     .unwrap_or("no reason given")
                     .to_owned()));
             }
-            self.keep(answer);
+            self.keep(answer)?;
         }
     }
 
@@ -189,28 +222,47 @@ impl Monitor {
         self.process.id()
     }
 
-    /// Waits for the end of the process.
-    pub fn finish(self) -> Finished {
-        self.process.finish()
+    /// Waits for the end of the process: until its deadline where all is well, and no longer than it takes to end where the connection
+    /// is gone.
+    pub fn finish(mut self) -> Finished {
+        let (left, ending) = match self.broken {
+            None => return self.process.finish(),
+            Some(Broken::Closed) => (TIME_TO_END, Ending::Closed),
+            Some(Broken::Garbled) => (Duration::ZERO, Ending::Garbled),
+        };
+        self.process.hurry(left);
+        let mut finished = self.process.finish();
+        if finished.ending == Ending::TimedOut {
+            finished.ending = ending;
+        }
+        finished
     }
 
     /// The next line. Every wait ends at the process's deadline, with its end, or with Ctrl-C.
     fn message(&mut self) -> Result<Value, Gone> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                return serde_json::from_slice(&line).map_err(|_| Gone);
+            let fresh = &self.buffer[self.searched..];
+            if let Some(end) = fresh.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
+                self.searched = 0;
+                return serde_json::from_slice(&line).map_err(|_| self.gone(Broken::Garbled));
             }
-            if self.buffer.len() > LONGEST
-                || self.process.wait_for(self.stream.as_fd()) == Woken::Over
-            {
+            self.searched = self.buffer.len();
+            if self.buffer.len() > LONGEST {
+                return Err(self.gone(Broken::Garbled));
+            }
+            if self.process.wait_for(self.stream.as_fd()) == Woken::Over {
                 return Err(Gone);
             }
             let mut bytes = [0; 64 * 1024];
             match self.stream.read(&mut bytes) {
-                Ok(0) | Err(_) => return Err(Gone),
+                Ok(0) | Err(_) => return Err(self.gone(Broken::Closed)),
                 Ok(count) => self.buffer.extend_from_slice(&bytes[..count]),
             }
         }
     }
 }
+
+#[cfg(test)]
+#[path = "monitor_tests.rs"]
+mod tests;
