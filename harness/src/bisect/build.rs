@@ -143,7 +143,7 @@ fn shell(
         Ending::Cancelled => return Err(BuildError::Cancelled),
         Ending::Exited(status) => format!("status {status}"),
         Ending::Signalled(signal) => format!("signal {signal}"),
-        Ending::TimedOut | Ending::Stopped => "no status".to_owned(),
+        other => format!("no status: it {other}"),
     };
     match full {
         Some(line) => Err(BuildError::Space(line)),

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
-use cpuid_fidelity::util::files::write_whole;
 use cpuid_fidelity::util::limits::TEXT;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::line;

@@ -31,6 +31,10 @@ pub enum Ending {
     Cancelled,
     /// KVM gave up on the guest; what QEMU printed shows why.
     Stopped,
+    /// Killed by us because it closed a connection to us (QMP) and stayed.
+    Closed,
+    /// Killed by us because it sent over QMP what is not QMP.
+    Garbled,
 }
 
 impl std::fmt::Display for Ending {
@@ -41,6 +45,8 @@ impl std::fmt::Display for Ending {
             Ending::TimedOut => f.write_str("did not answer in time"),
             Ending::Cancelled => f.write_str("was cancelled"),
             Ending::Stopped => f.write_str("was given up by KVM"),
+            Ending::Closed => f.write_str("closed its connection to the harness"),
+            Ending::Garbled => f.write_str("sent what is not QMP"),
         }
     }
 }
@@ -172,6 +178,11 @@ impl<O: Output> Process<O> {
     /// Gives the process `more` from now on, whatever its deadline was.
     pub fn extend(&mut self, more: Duration) {
         self.deadline = Deadline::after(more);
+    }
+
+    /// Gives the process at most `left` from now on.
+    pub fn hurry(&mut self, left: Duration) {
+        self.deadline = Deadline::after(self.deadline.left().unwrap_or_default().min(left));
     }
 
     /// Whether its time is over.

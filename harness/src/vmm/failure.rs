@@ -41,6 +41,10 @@ pub enum BootFailureKind {
     KvmUnusable,
     /// KVM stopped the guest (KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY).
     KvmGaveUp,
+    /// QEMU closed a connection (QMP) and stayed.
+    Disconnected,
+    /// QEMU sent over QMP what is not QMP.
+    QmpGarbled,
     /// The emulated host did not come up, or is gone.
     LabGone,
     /// The run was cancelled.
@@ -144,6 +148,8 @@ impl Boot {
             Ending::TimedOut => BootFailureKind::TimedOut(timeout),
             Ending::Cancelled => BootFailureKind::Cancelled,
             Ending::Stopped => BootFailureKind::KvmGaveUp,
+            Ending::Closed => BootFailureKind::Disconnected,
+            Ending::Garbled => BootFailureKind::QmpGarbled,
             Ending::Signalled(signal) => BootFailureKind::Killed(signal),
             Ending::Exited(_) if self.completed() => BootFailureKind::Incomplete,
             Ending::Exited(_) if self.faulted() => BootFailureKind::GuestFaulted,
@@ -184,6 +190,8 @@ fn fixed_description(kind: BootFailureKind) -> &'static str {
         Kind::Incomplete => "the guest ended, but its dump is not whole",
         Kind::KvmUnusable => "KVM cannot be used",
         Kind::KvmGaveUp => "KVM gave up on the guest",
+        Kind::Disconnected => "QEMU closed its connection to the harness",
+        Kind::QmpGarbled => "QEMU sent what is not QMP",
         Kind::LabGone => "the emulated host is gone",
         Kind::Cancelled => "cancelled",
         Kind::Refused(_) | Kind::RefusedByEnforce(_) | Kind::Exited(_) => "QEMU exited",

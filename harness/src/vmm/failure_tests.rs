@@ -54,6 +54,16 @@ fn timeout_signal_cancel_and_kvm_are_told_apart() {
         ),
         (Ending::Cancelled, BootFailureKind::Cancelled, "cancelled"),
         (
+            Ending::Closed,
+            BootFailureKind::Disconnected,
+            "QEMU closed its connection to the harness",
+        ),
+        (
+            Ending::Garbled,
+            BootFailureKind::QmpGarbled,
+            "QEMU sent what is not QMP",
+        ),
+        (
             Ending::Stopped,
             BootFailureKind::KvmGaveUp,
             "KVM gave up on the guest",

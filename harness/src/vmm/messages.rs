@@ -54,10 +54,10 @@ impl Messages {
         Ok(Some((end, message?)))
     }
 
-    /// Keeps a message of `size` bytes if it is an event. A QEMU that sends more than is kept loses the oldest.
-    pub fn keep(&mut self, (size, message): (usize, Value)) {
+    /// Keeps a message of `size` bytes if it is an event, and returns whether it is. A QEMU that sends more than is kept loses the oldest.
+    pub fn keep(&mut self, (size, message): (usize, Value)) -> bool {
         if message.get("event").is_none() {
-            return;
+            return false;
         }
         self.events.push_back((size, message));
         let bytes =
@@ -65,6 +65,7 @@ impl Messages {
         while self.events.len() > QMP_EVENTS || bytes(&self.events) > QMP_EVENT_BYTES {
             self.events.pop_front();
         }
+        true
     }
 
     /// The oldest event.

@@ -15,9 +15,12 @@ use serde_json::{Value, json};
 
 use super::messages::Messages;
 use crate::util::cancel::Cancel;
-use crate::util::process::{Finished, Process, Woken};
+use crate::util::process::{Ending, Finished, Process, Woken};
 
-/// The connection is gone: QEMU ended, or was ended at its deadline, or never spoke QMP.
+/// How long a QEMU that has closed its connection may take to end.
+const TIME_TO_END: Duration = Duration::from_secs(2);
+
+/// The connection is gone: QEMU ended, or was ended at its deadline, or does not speak QMP. [`Monitor::finish`] returns which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
@@ -45,6 +48,16 @@ pub struct Monitor {
     process: Process,
     stream: UnixStream,
     messages: Messages,
+    broken: Option<Broken>,
+}
+
+/// What is wrong with the connection to a QEMU that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    /// It has closed it, most often because it ends.
+    Closed,
+    /// What came is not QMP.
+    Garbled,
 }
 
 /// A command without arguments.
@@ -77,6 +90,7 @@ impl Monitor {
             process,
             stream,
             messages: Messages::default(),
+            broken: None,
         })
     }
 
@@ -86,10 +100,13 @@ impl Monitor {
     /// Nothing that speaks QMP is there.
     pub fn greet(&mut self) -> Result<(), Gone> {
         let (_, greeting) = self.message()?;
-        greeting.get("QMP").ok_or(Gone)?;
-        self.execute(&command("qmp_capabilities"))?
-            .map_err(|_| Gone)?;
-        Ok(())
+        if greeting.get("QMP").is_none() {
+            return Err(self.gone(Broken::Garbled));
+        }
+        match self.execute(&command("qmp_capabilities"))? {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.gone(Broken::Garbled)),
+        }
     }
 
     /// Gives a command and waits for its answer.
@@ -97,10 +114,10 @@ impl Monitor {
     /// # Errors
     /// The connection is gone.
     pub fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
-        self.stream
-            .write_all(command.to_string().as_bytes())
-            .map_err(|_| Gone)?;
-        self.answer()
+        match self.stream.write_all(command.to_string().as_bytes()) {
+            Ok(()) => self.answer(),
+            Err(_) => Err(self.gone(Broken::Closed)),
+        }
     }
 
     /// Gives a command that takes an open file along (`getfd`), and waits for its answer.
@@ -117,7 +134,7 @@ impl Monitor {
         let sent = sendmsg(&self.stream, &bytes, &mut control, SendFlags::empty());
         match sent {
             Ok(count) if fits && count == text.len() => self.answer(),
-            _ => Err(Gone),
+            _ => Err(self.gone(Broken::Closed)),
         }
     }
 
@@ -133,13 +150,32 @@ impl Monitor {
                 }
             }
             let message = self.message()?;
-            self.messages.keep(message);
+            self.keep(message)?;
         }
     }
 
     /// Drops the events received so far: they are of something that was tried before.
     pub fn forget_events(&mut self) {
         self.messages.forget_events();
+    }
+
+    /// Keeps an event. Nothing else may come that is not asked for.
+    fn keep(&mut self, message: (usize, Value)) -> Result<(), Gone> {
+        if self.messages.keep(message) {
+            Ok(())
+        } else {
+            Err(self.gone(Broken::Garbled))
+        }
+    }
+
+    /// Takes note that another connection than QMP was closed, and is as good as QMP gone.
+    pub fn disconnected(&mut self) -> Gone {
+        self.gone(Broken::Closed)
+    }
+
+    fn gone(&mut self, broken: Broken) -> Gone {
+        self.broken = Some(broken);
+        Gone
     }
 
     fn answer(&mut self) -> Result<Answer, Gone> {
@@ -154,7 +190,7 @@ impl Monitor {
                     .unwrap_or("no reason given")
                     .to_owned()));
             }
-            self.messages.keep((size, answer));
+            self.keep((size, answer))?;
         }
     }
 
@@ -173,25 +209,42 @@ impl Monitor {
         self.process.id()
     }
 
-    /// Waits for the end of the process.
-    pub fn finish(self) -> Finished {
-        self.process.finish()
+    /// Waits for the end of the process: until its deadline where all is well, and no longer than it takes to end where the connection
+    /// is gone.
+    pub fn finish(mut self) -> Finished {
+        let (left, ending) = match self.broken {
+            None => return self.process.finish(),
+            Some(Broken::Closed) => (TIME_TO_END, Ending::Closed),
+            Some(Broken::Garbled) => (Duration::ZERO, Ending::Garbled),
+        };
+        self.process.hurry(left);
+        let mut finished = self.process.finish();
+        if finished.ending == Ending::TimedOut {
+            finished.ending = ending;
+        }
+        finished
     }
 
     /// The next line. Every wait ends at the process's deadline, with its end, or with Ctrl-C.
     fn message(&mut self) -> Result<(usize, Value), Gone> {
         loop {
-            if let Some(message) = self.messages.next().map_err(|_| Gone)? {
-                return Ok(message);
+            match self.messages.next() {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(_) => return Err(self.gone(Broken::Garbled)),
             }
             if self.process.wait_for(self.stream.as_fd()) == Woken::Over {
                 return Err(Gone);
             }
             let mut bytes = [0; 64 * 1024];
             match self.stream.read(&mut bytes) {
-                Ok(0) | Err(_) => return Err(Gone),
+                Ok(0) | Err(_) => return Err(self.gone(Broken::Closed)),
                 Ok(count) => self.messages.take(&bytes[..count]),
             }
         }
     }
 }
+
+#[cfg(test)]
+#[path = "monitor_tests.rs"]
+mod tests;

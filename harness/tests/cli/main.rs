@@ -12,6 +12,7 @@ mod agree;
 mod bad_input;
 mod bisect;
 mod broken_qemu;
+mod broken_qmp;
 mod browser;
 mod compat;
 mod docs;

@@ -129,7 +129,11 @@ impl L1 {
         match self.doorbell.read(&mut byte) {
             Ok(1) if byte == [DOORBELL] => {}
             Ok(1) => return Err(LinkError::Doorbell),
-            _ => return Err(LinkError::Silent),
+            _ => {
+                // Closed: it ends, or is of no use.
+                self.process.hurry(TIME_TO_END);
+                return Err(LinkError::Silent);
+            }
         }
         let head = self.read(ANSWER.at, HEAD);
         let head = head.try_into().map_err(|_| WireError::NoHead)?;

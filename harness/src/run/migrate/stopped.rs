@@ -120,6 +120,10 @@ fn failed(ran: &Migrated) -> Stopped {
             ..Stopped::broke(format!("in the stream {}", describe(side, end)))
         };
     }
+    let broken = |end: &End| matches!(end.ending, Ending::Closed | Ending::Garbled);
+    if let Some((side, end)) = ended(ran).find(|(_, end)| broken(end)) {
+        return Stopped::broke(format!("in the stream {}", describe(side, end)));
+    }
     let late =
         |(side, end): &(Side, &End)| ran.sides.contains(side) && end.ending == Ending::TimedOut;
     if ran.message.is_empty() && ended(ran).any(|end| late(&end)) {

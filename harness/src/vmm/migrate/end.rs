@@ -121,7 +121,7 @@ impl Machine {
             match self.debug.read(&mut byte) {
                 Ok(1) if byte == [READY] => return Ok(self.memory.slots()),
                 Ok(1) => {}
-                _ => return Err(Gone),
+                _ => return Err(self.monitor.disconnected()),
             }
         }
     }
@@ -132,8 +132,10 @@ impl Machine {
     /// QEMU ended, or its time did.
     pub fn dump_again(&mut self) -> Result<Vec<Slot>, Gone> {
         self.extend();
-        self.serial.write_all(&[COMMAND_DUMP]).map_err(|_| Gone)?;
-        self.dumped()
+        match self.serial.write_all(&[COMMAND_DUMP]) {
+            Ok(()) => self.dumped(),
+            Err(_) => Err(self.monitor.disconnected()),
+        }
     }
 
     /// Has the agent end the guest, and QEMU with it.
