@@ -25,8 +25,8 @@ pub struct Reader {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Executions of a run that nobody gave a time: about a tenth of a second.
     pub executions: u64,
-    /// Reads one input.
-    pub read: fn(&[u8]),
+    /// Reads one input; whether it is one, and not refused.
+    pub read: fn(&[u8]) -> bool,
 }
 
 /// How long, and from which seed.
@@ -47,6 +47,8 @@ pub struct Ran {
     pub name: &'static str,
     /// Inputs that were read.
     pub executions: u64,
+    /// How many of them it took for what they should be.
+    pub taken: u64,
     /// CPU time of all of them.
     pub time: Duration,
     /// CPU time of the slowest.
@@ -94,11 +96,15 @@ impl Reader {
         let (read, peak) = measured(execution, || quiet(|| (self.read)(&input)));
         let took = cpu_time().saturating_sub(start);
         ran.executions += 1;
+        ran.taken += u64::from(read == Ok(true));
+        // A reader that refuses what was recorded sees nothing of what is made of it.
+        let refused = number < seeds.len() as u64 && read == Ok(false);
+        let refused = refused.then(|| "a recorded input is refused".to_owned());
         ran.time += took;
         ran.slowest = ran.slowest.max(took);
         ran.peak = ran.peak.max(peak);
         let slow = (took > SLOWEST).then(|| format!("takes {:.0} s", took.as_secs_f64()));
-        for finding in read.err().into_iter().chain(slow) {
+        for finding in read.err().into_iter().chain(slow).chain(refused) {
             if !ran.findings.contains_key(&finding) {
                 keep(self.name, number, &input);
                 ran.findings.insert(finding, number);
@@ -117,7 +123,7 @@ fn cpu_time() -> Duration {
 static PANICS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 /// Runs `read`; where it panics, place and message are the error, and nothing is printed.
-fn quiet(read: impl FnOnce()) -> Result<(), String> {
+fn quiet(read: impl FnOnce() -> bool) -> Result<bool, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         std::panic::set_hook(Box::new(|panic| {

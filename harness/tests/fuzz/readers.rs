@@ -5,6 +5,7 @@ use crate::execute::Reader;
 mod configuration;
 mod expectations;
 mod guest;
+mod images;
 mod kernels;
 mod libvirt;
 mod names;

@@ -9,15 +9,16 @@ pub fn text(seed: u64, all: &[Ran]) -> String {
     let mut text = format!("readers of data from outside, seed {seed}\n");
     let _ = writeln!(
         text,
-        "{:<22} {:>10} {:>8} {:>9} {:>9} {:>8}",
-        "reader", "executions", "CPU s", "slowest", "peak", "findings"
+        "{:<22} {:>10} {:>6} {:>8} {:>9} {:>9} {:>8}",
+        "reader", "executions", "taken", "CPU s", "slowest", "peak", "findings"
     );
     for ran in all {
         let _ = writeln!(
             text,
-            "{:<22} {:>10} {:>8.1} {:>6} ms {:>5.1} MiB {:>8}",
+            "{:<22} {:>10} {:>4} % {:>8.1} {:>6} ms {:>5.1} MiB {:>8}",
             ran.name,
             ran.executions,
+            100 * ran.taken / ran.executions.max(1),
             ran.time.as_secs_f64(),
             ran.slowest.as_millis(),
             mebibytes(ran.peak),

@@ -131,8 +131,11 @@ impl Models {
         if cover.len() == 1 && !every {
             return Ways(vec![cover]);
         }
-        let star = self.but(vec!["*".to_owned()], &self.all, models);
-        let mut ways = vec![cover, star];
+        let mut ways = vec![cover];
+        // A model of another release is not among those that `*` is.
+        if models.is_subset(&self.all) {
+            ways.push(self.but(vec!["*".to_owned()], &self.all, models));
+        }
         let overlapping = |(_, set): &&(String, Names)| !set.is_disjoint(models);
         for (name, set) in self.sets.iter().filter(overlapping).filter(|_| !every) {
             let rest = models.difference(set).cloned().collect();

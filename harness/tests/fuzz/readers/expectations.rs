@@ -12,7 +12,7 @@ use cpuid_fidelity::expectation::delta::{base_of, collapse, expand};
 use cpuid_fidelity::expectation::files::snapshot_content;
 use cpuid_fidelity::expectation::whole::compared_models;
 
-use super::seeds::{TABLE, contents, files, lossy, path, text};
+use super::seeds::{TABLE, contents, files, lossy, path, text, whole};
 use crate::execute::Reader;
 use crate::mutate::Shape;
 
@@ -20,13 +20,7 @@ pub const READERS: &[Reader] = &[
     Reader {
         name: "expectation",
         shape: Shape::Text,
-        seeds: || {
-            [
-                contents(&["expectations/qemu-5.2/models", "expectations/qemu-5.2/tcg"]),
-                recorded(),
-            ]
-            .concat()
-        },
+        seeds: || [whole(&["qemu-5.2/models", "qemu-5.2/tcg"]), recorded()].concat(),
         executions: 60,
         read: read_expectation,
     },
@@ -42,31 +36,26 @@ pub const READERS: &[Reader] = &[
         shape: Shape::Text,
         seeds: || files("expectations/qemu-11.1/models", ".snap"),
         executions: 1000,
-        read: |bytes| drop(snapshot_content(&lossy(bytes))),
+        read: |bytes| snapshot_content(&lossy(bytes)).is_some(),
     },
     Reader {
         name: "machine-type",
         shape: Shape::Text,
-        seeds: || {
-            contents(&[
-                "expectations/qemu-7.2/machines",
-                "expectations/qemu-11.1/machines",
-            ])
-        },
+        seeds: || whole(&["qemu-7.2/machines", "qemu-11.1/machines"]),
         executions: 40,
         read: read_machine,
     },
     Reader {
         name: "releases",
         shape: Shape::Text,
-        seeds: || contents(&["expectations/releases"]),
+        seeds: || whole(&["releases"]),
         executions: 20,
         read: read_releases,
     },
     Reader {
         name: "migration",
         shape: Shape::Text,
-        seeds: || contents(&["expectations/migration/qemu-7.2..qemu-11.1/definition"]),
+        seeds: || whole(&["migration/qemu-7.2..qemu-11.1/definition"]),
         executions: 60,
         read: read_machine,
     },
@@ -102,21 +91,26 @@ fn joined(lines: &[Line]) -> String {
     lines.join("\n")
 }
 
-fn read_expectation(bytes: &[u8]) {
+fn read_expectation(bytes: &[u8]) -> bool {
     let text = lossy(bytes);
-    if let Ok(read) = lines(&text) {
+    let read = lines(&text);
+    let taken = read.is_ok();
+    if let Ok(read) = read {
         assert_eq!(lines(&joined(&read)), Ok(read), "lines are read as written");
     }
     let _ = parse_masked(&text);
-    let Ok(dump) = parse(&text) else { return };
+    let Ok(dump) = parse(&text) else {
+        return taken;
+    };
     let lines = render(&dump, &TABLE, &Volatile::default());
     if let Ok(read) = parse(&joined(&lines)) {
         let again = render(&read, &TABLE, &Volatile::default());
         assert_eq!(again, lines, "what is read from lines has the same lines");
     }
+    true
 }
 
-fn read_delta(bytes: &[u8]) {
+fn read_delta(bytes: &[u8]) -> bool {
     let text = lossy(bytes);
     let base = "a\nb\nc".lines().map(Into::into).collect::<Vec<_>>();
     let numbered = text.lines().enumerate();
@@ -125,7 +119,7 @@ fn read_delta(bytes: &[u8]) {
     // Every line added to nothing.
     let added: Vec<String> = text.lines().map(|line| format!("+{line}")).collect();
     let whole = expand(added.iter().map(String::as_str).enumerate(), &[]);
-    let Ok(whole) = whole else { return };
+    let Ok(whole) = whole else { return false };
     let whole = whole.join("\n");
     let few = whole.lines().next().unwrap_or_default();
     if let Some(changes) = collapse(&whole, "x.snap", few) {
@@ -137,22 +131,25 @@ fn read_delta(bytes: &[u8]) {
             "a difference gives the whole"
         );
     }
+    true
 }
 
-fn read_machine(bytes: &[u8]) {
+fn read_machine(bytes: &[u8]) -> bool {
     let models = &SCOPE.models;
     let Ok(groups) = Groups::parse(&lossy(bytes), models) else {
-        return;
+        return false;
     };
     let again = Groups::parse(&groups.render(models), models);
     assert_eq!(again, Ok(groups), "groups are read as written");
+    true
 }
 
-fn read_releases(bytes: &[u8]) {
+fn read_releases(bytes: &[u8]) -> bool {
     let Ok(releases) = Releases::parse(&lossy(bytes), &SCOPE) else {
-        return;
+        return false;
     };
     let text = releases.render(&SCOPE);
     let again = Releases::parse(&text, &SCOPE).map(|again| again.render(&SCOPE));
     assert_eq!(again, Ok(text), "groups are read as written");
+    true
 }

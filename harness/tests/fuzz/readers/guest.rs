@@ -35,14 +35,14 @@ pub const READERS: &[Reader] = &[
         shape: Shape::Bytes,
         seeds: || vec![header()],
         executions: 2000,
-        read: |bytes| assert!(bytes.len() >= slot::HEADER || slot::Header::read(bytes).is_none()),
+        read: |bytes| slot::Header::read(bytes).is_some(),
     },
     Reader {
         name: "cpuinfo",
         shape: Shape::Text,
         seeds: cpuinfos,
         executions: 200,
-        read: |bytes| drop(cpuinfo::parse(&lossy(bytes))),
+        read: |bytes| !cpuinfo::parse(&lossy(bytes)).identity.is_empty(),
     },
 ];
 
@@ -66,7 +66,7 @@ fn dump_texts() -> Vec<Vec<u8>> {
 fn cpuinfos() -> Vec<Vec<u8>> {
     let all = dumps().into_iter().flat_map(|dump| dump.vcpus);
     let phases = all.flat_map(|vcpu| vcpu.phases.into_values());
-    let texts = phases.flat_map(|phase| phase.texts.into_values());
+    let texts = phases.filter_map(|mut phase| phase.texts.remove("/proc/cpuinfo"));
     texts.map(String::into_bytes).collect()
 }
 
@@ -172,15 +172,16 @@ fn register(id: u32, reading: Reading) -> Register {
     Register { id, status, value }
 }
 
-fn read_stream(bytes: &[u8]) {
+fn read_stream(bytes: &[u8]) -> bool {
     let assembled = assemble([bytes]);
-    let _ = assembled.error.map(|error| error.to_string());
+    let error = assembled.error.map(|error| error.to_string());
     look_at(&assembled.dump);
+    error.is_none() || !assembled.dump.vcpus.is_empty()
 }
 
-fn read_dump(bytes: &[u8]) {
+fn read_dump(bytes: &[u8]) -> bool {
     let Ok(dump) = serde_json::from_slice::<Dump>(bytes) else {
-        return;
+        return false;
     };
     let again = serde_json::to_vec(&dump).expect("JSON");
     assert_eq!(
@@ -189,6 +190,7 @@ fn read_dump(bytes: &[u8]) {
         "written and read"
     );
     look_at(&dump);
+    true
 }
 
 /// Everything that is made of a dump.

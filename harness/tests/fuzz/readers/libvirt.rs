@@ -31,7 +31,7 @@ pub const READERS: &[Reader] = &[
         shape: Shape::Text,
         seeds: capabilities,
         executions: 200,
-        read: |bytes| drop(Capabilities::read(&lossy(bytes))),
+        read: |bytes| Capabilities::read(&lossy(bytes)).is_ok(),
     },
 ];
 
@@ -42,9 +42,9 @@ const MAP: &[u8] = b"<cpus><arch name='x86'><group name='features'><feature name
     <include filename='part.xml'/>\n\
     <model name='486'><decode host='on' guest='on'/><vendor name='Intel'/><feature name='vme'/></model>\n\
     <model name='Haswell'><model name='486'/><feature name='avx2'/><feature name='vme' removed='yes'/></model></arch></cpus>\n";
-const PARTS: &[u8] = b"<cpus><arch name='x86'><include filename='index.xml'/><include filename='part.xml'/></arch></cpus>\n";
+const PARTS: &[u8] = b"<cpus><arch name='x86'><include filename='part.xml'/><include filename='part.xml'/></arch></cpus>\n";
 
-fn read_map(bytes: &[u8]) {
+fn read_map(bytes: &[u8]) -> bool {
     let part =
         "<cpus><feature name='x'><cpuid eax_in='0x01' ecx='0x1'/></feature></cpus>".to_owned();
     let files = BTreeMap::from([
@@ -52,10 +52,11 @@ fn read_map(bytes: &[u8]) {
         ("part.xml".to_owned(), part),
     ]);
     let Ok(map) = CpuMap::parse(&files) else {
-        return;
+        return false;
     };
     let _ = libvirt_map::names(&map, &TABLE, (10, 0));
     let _ = libvirt_map::models(&map, &TABLE, &BTreeMap::new());
+    true
 }
 
 fn domains() -> Vec<Vec<u8>> {
@@ -73,10 +74,10 @@ fn domains() -> Vec<Vec<u8>> {
     texts
 }
 
-fn read_domain(bytes: &[u8]) {
+fn read_domain(bytes: &[u8]) -> bool {
     let text = lossy(bytes);
     let Ok(domain) = DomainXml::read(&text) else {
-        return;
+        return false;
     };
     let _ = domain
         .smp()
@@ -88,7 +89,7 @@ fn read_domain(bytes: &[u8]) {
     )]);
     let map = CpuMap::parse(&map).expect("a map");
     let _ = LibvirtLayer::read(&map, &text, &text, &[]);
-    let Some(cpu) = domain.cpu else { return };
+    let Some(cpu) = domain.cpu else { return true };
     let argument = to_qemu(&cpu, &map, |_| true).value;
     let _ = to_libvirt(&argument, &map, |_| None);
     // What XML cannot hold is not written back: control characters, and white space that a parser makes one.
@@ -101,6 +102,7 @@ fn read_domain(bytes: &[u8]) {
             "an element is read as written"
         );
     }
+    true
 }
 
 fn capabilities() -> Vec<Vec<u8>> {

@@ -72,12 +72,12 @@ pub const READERS: &[Reader] = &[
         shape: Shape::Text,
         seeds: || {
             texts(&[
-                "#!/bin/sh\nexec '/opt/a b' \"$@\" -global x=off # /c\n",
+                "#!/bin/sh\nexec '/bin/sh' \"$@\" -global x=off # /c\n",
                 "#!/bin/sh\nx=$(dirname \"$0\")/q ${Q:-/opt/${R:+q}} `ls`\n",
             ])
         },
         executions: 100,
-        read: |bytes| drop(Wrapper::read(&written("qemu", bytes))),
+        read: |bytes| Wrapper::read(&written("qemu", bytes)).is_ok(),
     },
 ];
 
@@ -85,17 +85,18 @@ fn texts(all: &[&str]) -> Vec<Vec<u8>> {
     all.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
-fn read_cpu(bytes: &[u8]) {
+fn read_cpu(bytes: &[u8]) -> bool {
     let text = lossy(bytes);
     let _ = flags(&text);
     for (_, value) in cpu_argument::properties_under_kvm(&text) {
         let _ = (cpu_argument::flag(&value), cpu_argument::number(&value));
     }
+    true
 }
 
-fn read_smp(bytes: &[u8]) {
+fn read_smp(bytes: &[u8]) -> bool {
     let Ok(smp) = lossy(bytes).parse::<Topology>() else {
-        return;
+        return false;
     };
     let _ = (smp.vcpus(), smp.room());
     for prefer in [Prefer::Cores, Prefer::Sockets] {
@@ -104,15 +105,18 @@ fn read_smp(bytes: &[u8]) {
         }
     }
     let _ = Prefer::of_machine(smp.as_str(), smp.as_str());
+    true
 }
 
-fn read_glob(bytes: &[u8]) {
-    if let Ok(glob) = lossy(bytes).parse::<Glob>() {
-        let _ = (glob.fits("pc-q35-11.1"), glob.fits(glob.as_str()));
-    }
+fn read_glob(bytes: &[u8]) -> bool {
+    let Ok(glob) = lossy(bytes).parse::<Glob>() else {
+        return false;
+    };
+    let _ = (glob.fits("pc-q35-11.1"), glob.fits(glob.as_str()));
+    true
 }
 
-fn read_name(bytes: &[u8]) {
+fn read_name(bytes: &[u8]) -> bool {
     let text = lossy(bytes);
     let _ = (
         text.parse::<Target>().is_ok(),
@@ -133,4 +137,5 @@ fn read_name(bytes: &[u8]) {
             place.bit_range(),
         );
     }
+    true
 }

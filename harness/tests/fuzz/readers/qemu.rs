@@ -70,15 +70,15 @@ fn offers() -> Vec<Vec<u8>> {
     vec![json!([version, machines, models]).to_string().into_bytes()]
 }
 
-fn read_offers(bytes: &[u8]) {
+fn read_offers(bytes: &[u8]) -> bool {
     let Ok(Value::Array(answers)) = serde_json::from_slice(bytes) else {
-        return;
+        return false;
     };
     let answer = |index: usize| answers.get(index).unwrap_or(&Value::Null);
     let Ok(mut offers) = Offers::read(answer(0), answer(1)) else {
-        return;
+        return false;
     };
-    let _ = offers.note_models(answer(2)).is_ok();
+    let taken = offers.note_models(answer(2)).is_ok();
     let _ = (
         offers.release(),
         offers.release_name(),
@@ -90,6 +90,7 @@ fn read_offers(bytes: &[u8]) {
         offers.compared_models().count(),
     );
     let _ = (offers.versioned("q35"), offers.resolve("q35", "EPYC"));
+    taken
 }
 
 /// As QEMU gives the words and properties that records hold.
@@ -119,13 +120,13 @@ impl Speaks for Answers {
     }
 }
 
-fn read_cpu(bytes: &[u8]) {
+fn read_cpu(bytes: &[u8]) -> bool {
     let Ok(Value::Array(answers)) = serde_json::from_slice(bytes) else {
-        return;
+        return false;
     };
     let last = answers.last().cloned().unwrap_or_default();
     let Ok(mut view) = RawView::ask(&mut Answers(answers.into_iter())) else {
-        return;
+        return false;
     };
     view.expansions = Some([Ok(last.clone()), Ok(last)]);
     let qemu = QemuLayer::read(&view, &lossy(STDERR));
@@ -141,6 +142,7 @@ fn read_cpu(bytes: &[u8]) {
             table: &TABLE,
         })
     });
+    qemu.unreadable.is_empty()
 }
 
 fn lines() -> Vec<u8> {
@@ -150,7 +152,7 @@ fn lines() -> Vec<u8> {
         .to_vec()
 }
 
-fn read_lines(bytes: &[u8]) {
+fn read_lines(bytes: &[u8]) -> bool {
     let mut messages = Messages::default();
     for piece in bytes.chunks(97) {
         messages.take(piece);
@@ -158,13 +160,13 @@ fn read_lines(bytes: &[u8]) {
             messages.keep(message);
         }
     }
-    while messages.event().is_some() {}
+    messages.event().is_some()
 }
 
-fn read_stderr(bytes: &[u8]) {
+fn read_stderr(bytes: &[u8]) -> bool {
     let text = lossy(bytes);
-    let _ = Warnings::read(&text);
     let _ = (is_refusal_by_enforce(&text), without_tcg_warnings(&text));
+    Warnings::read(&text).unknown.is_empty()
 }
 
 fn lab_answers() -> Vec<Vec<u8>> {
@@ -184,16 +186,16 @@ fn lab_answers() -> Vec<Vec<u8>> {
             .into_bytes(),
     );
     let boot = json!({"Boot": {"Ok": {"slots": [{"header": {"vcpu": 0, "used": 3, "state": 2, "op": 1, "operand": 7, "operand2": 0,
-        "generation": 0}, "frames": "007fff"}], "ending": {"Exited": 0}, "stderr": "", "elapsed": {"secs": 1, "nanos": 5}}}});
+        "generation": 0}, "frames": "007fff"}], "command": ["qemu"], "view": null, "ending": {"Exited": 0}, "stderr": "", "elapsed": {"secs": 1, "nanos": 5}}}});
     texts.push(boot.to_string().into_bytes());
     texts
 }
 
-fn read_lab(bytes: &[u8]) {
+fn read_lab(bytes: &[u8]) -> bool {
     let mut head = [0; HEAD];
     head.copy_from_slice(bytes.get(..HEAD).unwrap_or(&[0; HEAD]));
     let _ = ANSWER.length(head).is_ok();
     let sum = fidelity_protocol::crc::crc32(&[bytes]);
     head[4..].copy_from_slice(&sum.to_le_bytes());
-    let _ = ANSWER.unpack::<Answer>(head, bytes).is_ok();
+    ANSWER.unpack::<Answer>(head, bytes).is_ok()
 }

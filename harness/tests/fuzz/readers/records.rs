@@ -45,11 +45,11 @@ fn hosts() -> Vec<Vec<u8>> {
     vec![serde_json::to_vec(&whole).expect("JSON")]
 }
 
-fn read_record(bytes: &[u8]) {
+fn read_record(bytes: &[u8]) -> bool {
     let text = lossy(bytes);
     let _ = Evidence::is_record(&text);
     let Ok(record) = Evidence::parse(Path::new("a record"), &text) else {
-        return;
+        return false;
     };
     let again = serde_json::to_string(&record).expect("JSON");
     let again = Evidence::parse(Path::new("again"), &again).expect("a record");
@@ -67,17 +67,21 @@ fn read_record(bytes: &[u8]) {
             cpuid_fidelity::report::changes::sentence(&finding),
         );
     }
+    true
 }
 
-fn read_host(bytes: &[u8]) {
-    if let Ok(host) = serde_json::from_slice::<HostLayer>(bytes) {
+fn read_host(bytes: &[u8]) -> bool {
+    let host = serde_json::from_slice::<HostLayer>(bytes);
+    let kvm = serde_json::from_slice::<KvmLayer>(bytes);
+    let taken = host.is_ok() || kvm.is_ok();
+    if let Ok(host) = host {
         let _ = cpuid_fidelity::check::host_cpus::differences(&host, &TABLE);
     }
-    if let Ok(kvm) = serde_json::from_slice::<KvmLayer>(bytes) {
+    if let Ok(kvm) = kvm {
         let _ = kvm_lines::kvm_layer(&kvm, &TABLE, &VOLATILE);
     }
     let Ok(Host { host, kvm }) = serde_json::from_slice(bytes) else {
-        return;
+        return taken;
     };
     let _ = cpuid_fidelity::check::host_cpus::differences(&host, &TABLE);
     let _ = baseline::context(&host, &HostLayer::default());
@@ -86,4 +90,5 @@ fn read_host(bytes: &[u8]) {
     if let Some(kvm) = kvm.value() {
         let _ = kvm_lines::kvm_layer(kvm, &TABLE, &VOLATILE);
     }
+    true
 }

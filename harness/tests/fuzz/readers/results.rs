@@ -49,16 +49,17 @@ fn row(case: &str, status: &str) -> Value {
         "qemu": {"path": "/usr/bin/qemu", "version": "11.1.0", "package": "Debian", "label": "qemu-11.1"},
         "status": status, "reason": "because", "duration_ms": 120.5, "command": ["qemu-system-x86_64", "-cpu", "486-v1"],
         "host": (lane == "kvm").then_some("this/host"), "seen": "12345678", "waivers": [],
-        "changes": [{"kind": "lost", "name": "avx2", "place": "CPUID.07H.00H:EBX[5]", "expected": "avx2", "actual": "clear",
+        "changes": [{"kind": "lost", "name": "avx2", "where": "CPUID.07H.00H:EBX[5]", "expected": "avx2", "actual": "clear",
             "check": "expectation", "layer": "qemu", "minus": "cpuid 0x00000007.00 ebx[ 5]     avx2", "plus": null}],
         "flow": [{"layer": "model", "present": 3, "lost": ["avx2"], "gained": []}]})
 }
 
 fn compared() -> Value {
     let mut row = row("definition/qemu-7.2..11.1/-/486-v1", "PASS");
-    row["crossing"] = json!({"from": {"path": "", "version": "7.2.0", "package": "", "label": "qemu-7.2"}, "kind": "releases", "ways": "both",
-        "changes": [{"place": "CPUID.07H.00H:EBX[5]", "name": "avx2", "kind": "gained", "review": "intended"}]});
-    row["migration"] = json!({"way": "live"});
+    let from = json!({"path": "", "version": "7.2.0", "package": "", "label": "qemu-7.2"});
+    row["crossing"] = json!({"from": from, "by": "boot", "outcome": "changes",
+        "changes": [{"where": "CPUID.07H.00H:EBX[5]", "name": "avx2", "kind": "gained", "review": "intended: x", "after": "avx2"}]});
+    row["migration"] = json!({"from": from, "to": from, "way": "live", "outcome": "changed", "sides": ["source"], "total_ms": 5});
     row
 }
 
@@ -81,8 +82,10 @@ fn read(bytes: &[u8]) -> Option<RunFile> {
     RunFile::parse("a run", &lossy(bytes)).ok()
 }
 
-fn read_results(bytes: &[u8]) {
-    let Some(file) = read(bytes) else { return };
+fn read_results(bytes: &[u8]) -> bool {
+    let Some(file) = read(bytes) else {
+        return false;
+    };
     let again = RunFile::parse("a run", &file.text()).expect("a run");
     assert_eq!(
         (again.head, again.rows),
@@ -90,7 +93,7 @@ fn read_results(bytes: &[u8]) {
         "a run is read as written"
     );
     let Ok(merged) = merge(&[file.clone(), file]) else {
-        return;
+        return true;
     };
     let took = merged.head.took();
     let shown = Shown::new(&merged, None);
@@ -106,20 +109,24 @@ fn read_results(bytes: &[u8]) {
     );
     let _ = Matrix::from_rows(&merged.rows).json();
     let _ = html::run(&shown, None).is_ok();
+    true
 }
 
-fn read_nights(bytes: &[u8]) {
-    let Some(file) = read(bytes) else { return };
+fn read_nights(bytes: &[u8]) -> bool {
+    let Some(file) = read(bytes) else {
+        return false;
+    };
     let first = read(&runs()[1]).expect("a run");
     let history = History::from_nights(vec![first, file.clone(), file.clone()]);
     let compared = history.compare(&file.rows);
     let shown = Shown::new(&file, Some(&compared));
     let _ = summary::run(&shown, Duration::ZERO);
     let _ = html::run(&shown, Some(&history)).is_ok();
+    true
 }
 
-fn read_journal(bytes: &[u8]) {
+fn read_journal(bytes: &[u8]) -> bool {
     let path = written("run.jsonl.part", bytes);
     let head = read(&runs()[0]).expect("a run").head;
-    let _ = Left::read(&path, &head);
+    Left::read(&path, &head).refused.is_none()
 }

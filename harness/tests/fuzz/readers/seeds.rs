@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use cpuid_fidelity::cpuid::{Dump, LinuxRules, Table, Volatile};
 use cpuid_fidelity::evidence::Evidence;
+use cpuid_fidelity::expectation::{Expected, Files};
 use tempfile::TempDir;
 
 /// Most files of one folder.
@@ -64,6 +65,23 @@ pub fn contents(folders: &[&str]) -> Vec<Vec<u8>> {
         content.as_bytes().to_vec()
     };
     all.map(content).collect()
+}
+
+/// All lines of the expectations of such folders, spread over all of them by name.
+pub fn whole(folders: &[&str]) -> Vec<Vec<u8>> {
+    let all = Files::new(&path("expectations"));
+    let mut texts = Vec::new();
+    for folder in folders {
+        let names: Vec<&str> = all.names(Path::new(folder)).collect();
+        for name in names.iter().step_by(names.len().div_ceil(FILES).max(1)) {
+            let file = Path::new(folder).join(format!("{name}.snap"));
+            let Ok(Expected::Text(text)) = all.expectation(&file) else {
+                panic!("{} is an expectation", file.display());
+            };
+            texts.push(text.into_bytes());
+        }
+    }
+    texts
 }
 
 /// Every recorded dump of the agent.
