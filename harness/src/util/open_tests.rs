@@ -8,8 +8,10 @@ use tempfile::TempDir;
 
 use super::*;
 
+type Reader = fn(&Path) -> std::io::Result<Vec<u8>>;
+
 /// What `read` makes of something that nobody writes to, which must not take for ever.
-fn in_time(path: PathBuf, read: fn(&Path) -> std::io::Result<Vec<u8>>) -> std::io::Result<Vec<u8>> {
+fn in_time(path: PathBuf, read: Reader) -> std::io::Result<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || send.send(read(&path)));
     receive
@@ -27,7 +29,7 @@ fn pipe(folder: &TempDir) -> PathBuf {
 fn a_named_pipe_is_no_regular_file_and_nobody_waits_for_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let own_bytes = |path: &Path| own(path).map(|_| Vec::new());
-    let readers: [fn(&Path) -> std::io::Result<Vec<u8>>; 2] = [bytes, own_bytes];
+    let readers: [Reader; 2] = [bytes, own_bytes];
     let pipe = pipe(&folder);
     for read in readers {
         let error = in_time(pipe.clone(), read).expect_err("a pipe");
