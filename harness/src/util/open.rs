@@ -212,10 +212,10 @@ fn ready(file: &File) -> std::io::Result<()> {
         Err(Errno::INTR) | Ok(_) => {}
         Err(error) => return Err(error.into()),
     }
-    match switch.is_some_and(Cancel::thrown) {
-        true => Err(OpenError::Cancelled.into()),
-        false => Ok(()),
+    if switch.is_some_and(Cancel::thrown) {
+        return Err(OpenError::Cancelled.into());
     }
+    Ok(())
 }
 
 fn utf8(bytes: Vec<u8>) -> std::io::Result<String> {

@@ -10,8 +10,10 @@ use super::*;
 
 const LIMIT: u64 = 1 << 20;
 
+type Reader = fn(&Path) -> std::io::Result<Vec<u8>>;
+
 /// What `read` makes of something that nobody writes to, which must not take for ever.
-fn in_time(path: PathBuf, read: fn(&Path) -> std::io::Result<Vec<u8>>) -> std::io::Result<Vec<u8>> {
+fn in_time(path: PathBuf, read: Reader) -> std::io::Result<Vec<u8>> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || send.send(read(&path)));
     receive
@@ -30,7 +32,7 @@ fn a_named_pipe_is_no_regular_file_and_nobody_waits_for_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let all_bytes = |path: &Path| bytes(path, LIMIT);
     let own_bytes = |path: &Path| own(path).map(|_| Vec::new());
-    let readers: [fn(&Path) -> std::io::Result<Vec<u8>>; 2] = [all_bytes, own_bytes];
+    let readers: [Reader; 2] = [all_bytes, own_bytes];
     let pipe = pipe(&folder);
     for read in readers {
         let error = in_time(pipe.clone(), read).expect_err("a pipe");
