@@ -27,6 +27,7 @@ mod libvirt;
 mod linux;
 mod lost_output;
 mod migrate;
+mod nightly_parts;
 mod no_firmware;
 mod output;
 mod promise;
