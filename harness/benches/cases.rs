@@ -27,6 +27,7 @@ use rayon::prelude::*;
 const PAIRS: usize = 40;
 
 fn main() -> anyhow::Result<()> {
+    cpuid_fidelity::util::supervise::supervise(true)?;
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config::read(&root.join("fidelity.toml"))?;
     let cancel = Cancel::new()?;

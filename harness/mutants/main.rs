@@ -24,6 +24,7 @@ const FEWEST_RECORDS: usize = 2_000;
 const FEWEST_QEMU: usize = 500;
 
 fn main() -> anyhow::Result<ExitCode> {
+    cpuid_fidelity::util::supervise::supervise(true)?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config::read(&root.join("fidelity.toml"))?;
     let started = Instant::now();

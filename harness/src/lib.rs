@@ -33,6 +33,8 @@
 //! No scheduler beyond the pool, no guest operating system except in lane `linux`, no network, no list of QEMU releases in the
 //! code: what is tested is what the binaries offer.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 #[cfg(test)]
 extern crate self as cpuid_fidelity;
 

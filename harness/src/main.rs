@@ -1,18 +1,15 @@
 //! The command line; see `cpuid-fidelity --help`. Exit status: 0 all as expected, 1 findings, 2 usage or configuration,
 //! 3 something could not be run.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use cpuid_fidelity::util::terminal;
+use cpuid_fidelity::util::supervise::supervise;
+use cpuid_fidelity::util::{printable, terminal};
 
-/// Prints a line to standard error ([`terminal::note`]).
-macro_rules! note {
-    ($($text:tt)*) => {
-        cpuid_fidelity::util::terminal::note(&format!("{}\n", format_args!($($text)*)))
-    };
-}
-
+#[macro_use]
 mod cli;
 
 fn main() -> ExitCode {
@@ -25,8 +22,21 @@ fn main() -> ExitCode {
     } else {
         (cli::USAGE, cli::NOT_RUN)
     };
-    let status = arguments(usage).map_or_else(|status| status, |arguments| status(&arguments));
+    let status = match arguments(usage) {
+        Err(status) => status,
+        Ok(arguments) => supervised(&arguments, is_step, lost),
+    };
     ExitCode::from(cli::unless_lost(status, lost))
+}
+
+/// Runs the verb, in a process with which all that it starts ends.
+fn supervised(arguments: &cli::Arguments, is_step: bool, not_run: u8) -> u8 {
+    // What `git bisect run` starts knows this program by its number outside.
+    if let Err(error) = supervise(!is_step) {
+        note!("error: failed to make the processes that end with this one: {error}");
+        return not_run;
+    }
+    status(arguments)
 }
 
 fn status(arguments: &cli::Arguments) -> u8 {
@@ -39,13 +49,23 @@ fn status(arguments: &cli::Arguments) -> u8 {
 /// The arguments, or the exit status where there is nothing to run: of a mistake `usage`, 0 of `--help`.
 fn arguments(usage: u8) -> Result<cli::Arguments, u8> {
     cli::Arguments::try_parse().map_err(|error| {
-        let printed = error.print();
+        let printed = show(&error);
         if error.use_stderr() {
             return usage;
         }
         terminal::keep(printed);
         0
     })
+}
+
+/// In clap's colours, unless an argument that it repeats is not printable.
+fn show(error: &clap::Error) -> std::io::Result<()> {
+    let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    if arguments.all(|argument| printable::line(&argument) == argument) {
+        return error.print();
+    }
+    terminal::note(&error.render().to_string());
+    Ok(())
 }
 
 /// Of `bisect step` no mistake may pass for a bad commit: clap's status 2 and a panic's 101 would.

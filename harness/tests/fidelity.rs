@@ -18,6 +18,10 @@ fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::host::lab::inside::init_if_inside();
     let arguments = Arguments::from_args();
+    if let Err(error) = cpuid_fidelity::util::supervise::supervise(true) {
+        eprintln!("error: failed to make the processes that end with this one: {error}");
+        return ExitCode::from(3);
+    }
     let (trials, files) = match trials::trials(&arguments, Registry::default()) {
         Ok(planned) => planned,
         Err(error) => {

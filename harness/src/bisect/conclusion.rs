@@ -6,6 +6,7 @@ use super::git::Commit;
 use super::question::{Outcome, Question, list};
 use crate::check::{Finding, Layer};
 use crate::report::changes;
+use crate::util::printable::hanging;
 use crate::util::shell::pasteable;
 
 /// The first commit or version that shows the difference.
@@ -78,7 +79,7 @@ impl Conclusion<'_> {
         });
         text.extend(self.findings.iter().map(Finding::diff));
         if let Outcome::Broken { reason, .. } = self.outcome {
-            let _ = writeln!(text, "  {reason}");
+            let _ = writeln!(text, "  {}", hanging(reason));
         }
         if !self.untestable.is_empty() {
             let _ = writeln!(

@@ -15,6 +15,7 @@ use super::lines::Lines;
 use super::question::{Outcome, Question, Verdict};
 use super::target::Target;
 use crate::util::files::write_whole;
+use crate::util::open;
 
 /// Raised whenever the format of the files changes; a bisect that another version kept is started anew.
 const VERSION: u32 = 2;
@@ -190,7 +191,7 @@ impl State {
 
     /// The stamp of the `git bisect` that this program started and has not ended; it may have been killed.
     pub fn running(&self) -> Option<String> {
-        fs::read_to_string(self.shared.join(RUNNING)).ok()
+        open::text(&self.shared.join(RUNNING)).ok()
     }
 
     /// Keeps the stamp of the `git bisect` that was started, or removes it where that has ended.
@@ -221,7 +222,7 @@ impl State {
 
     /// The commits that were tested, in that order. A line that was cut off is left out.
     pub fn steps(&self) -> Vec<Step> {
-        let text = fs::read_to_string(self.folder.join(STEPS)).unwrap_or_default();
+        let text = open::text(&self.folder.join(STEPS)).unwrap_or_default();
         let steps = text
             .split_inclusive('\n')
             .filter(|line| line.ends_with('\n'));
@@ -236,7 +237,7 @@ impl State {
     /// It cannot be written.
     pub fn add(&self, step: &Step) -> Result<(), StateError> {
         let path = self.folder.join(STEPS);
-        let whole = fs::read(&path).is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
+        let whole = open::bytes(&path).is_ok_and(|text| !text.is_empty() && !text.ends_with(b"\n"));
         let before = if whole { "\n" } else { "" };
         let line = format!("{before}{}\n", json(step));
         let file = File::options().create(true).append(true).open(&path);
@@ -254,7 +255,7 @@ impl State {
 
     /// Why the last step ended the bisect, if one did.
     pub fn failure(&self) -> Option<String> {
-        fs::read_to_string(self.folder.join(FAILURE)).ok()
+        open::text(&self.folder.join(FAILURE)).ok()
     }
 
     /// Keeps in the folder of a plan why a step ends the bisect, or removes what an earlier step left.
@@ -309,7 +310,7 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    serde_json::from_slice(&open::bytes(path).ok()?).ok()
 }
 
 fn hash(text: &str) -> String {

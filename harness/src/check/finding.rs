@@ -8,6 +8,7 @@ use super::place::{Place, Side};
 use crate::cpuid::bit::Bit;
 use crate::cpuid::line::{Line, Register};
 use crate::cpuid::table::Table;
+use crate::util::printable;
 
 pub use super::names::{CheckId, Layer};
 
@@ -174,7 +175,10 @@ impl Finding {
 
     /// Both lines as `git diff` would show them.
     pub fn diff(&self) -> String {
-        let side = |sign, line: &Option<Line>| line.as_ref().map(|line| format!("{sign}{line}\n"));
+        let side = |sign, line: &Option<Line>| {
+            line.as_ref()
+                .map(|line| format!("{sign}{}\n", printable::line(&line.to_string())))
+        };
         let lines = [side('-', &self.minus), side('+', &self.plus)];
         lines.into_iter().flatten().collect()
     }

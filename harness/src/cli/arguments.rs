@@ -43,7 +43,7 @@ pub struct Arguments {
 pub enum Verb {
     /// Boot the planned guests and hold them against the expectations
     Run(Run),
-    /// Tell the planned cases, a line each
+    /// Tell the planned cases, a line each; boots no guest, but starts each QEMU that is new here to ask what it offers
     List(List),
     /// Judge one guest, or a file with what one showed, by every check whose inputs are there
     Check(Check),

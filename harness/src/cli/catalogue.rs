@@ -6,9 +6,11 @@ use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::run::catalogue;
 use cpuid_fidelity::run::catalogue::Catalogue as Measured;
+use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::printable::line;
 
 use super::common::exit::write_result;
-use super::{Context, NOT_RUN, print};
+use super::{Context, NOT_RUN, print, print_line};
 
 /// `catalogue`.
 #[derive(Debug, Args)]
@@ -35,7 +37,7 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
         if arguments.check || arguments.write {
             complaints
                 .iter()
-                .for_each(|line| print(&format!("{}: {line}\n", qemu.label)))
+                .for_each(|line| print_line(&format!("{}: {line}", qemu.label)))
         } else {
             print(&shown(&qemu.label, &measured))
         }
@@ -69,10 +71,14 @@ fn shown(label: &str, measured: &Measured) -> String {
         } else {
             bits.join(" ")
         };
-        text.push_str(&format!("{label}\t{property}\t{bits}\n"));
+        text.push_str(&format!("{label}\t{}\t{bits}\n", line(property)));
     }
     for (property, reason) in &measured.broken {
-        text.push_str(&format!("{label}\t{property}\tERROR {reason}\n"));
+        text.push_str(&format!(
+            "{label}\t{}\tERROR {}\n",
+            line(property),
+            line(reason)
+        ));
     }
     text
 }
@@ -81,8 +87,7 @@ fn shown(label: &str, measured: &Measured) -> String {
 /// them hides (`sgx` from 7.2 on, without an EPC) could not be held to its bit there. Nothing else of the file changes.
 fn mark(context: &Context, seen: &BTreeSet<String>) -> anyhow::Result<()> {
     let path = context.store.files.folder().join("features.tsv");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("failed to read {}", path.display()))?;
+    let text = open::text(&path).with_context(|| format!("failed to read {}", path.display()))?;
     let lines = text.lines().map(|line| {
         let mut cells: Vec<&str> = line.split('\t').collect();
         if cells.len() == 10

@@ -14,11 +14,13 @@ use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::report::changes::{account, sentence};
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
+use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::printable::line;
 
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, NotRun, print};
+use super::{Context, NotRun, print, print_json, print_line};
 
 /// `check`.
 #[derive(Debug, Args)]
@@ -78,13 +80,13 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
     let checked = check(&engine, &case);
     let row = &checked.row;
     if arguments.json {
-        print(&format!("{}\n", serde_json::to_string(row)?));
+        print_json(&serde_json::to_string(row)?);
     } else if row.status == Status::Pass {
         let with = match &checked.promised {
             Some(source) => format!("as {source} has it, and all layers agree"),
             None => "all layers agree; no expectation was recorded of the model".to_owned(),
         };
-        print(&format!("PASS {}: {with}\n", row.case));
+        print_line(&format!("PASS {}: {with}", row.case));
     } else {
         print(&account(row));
     }
@@ -93,7 +95,7 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
 
 fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
+    let text = open::data_text(file).with_context(|| format!("failed to read {name}"))?;
     let store = &context.store;
     let found = if Evidence::is_record(&text) {
         let record = Evidence::parse(file, &text)?;
@@ -114,10 +116,11 @@ fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
     };
     let lines = found
         .iter()
-        .map(|finding| format!("FAIL {} (layer: {})\n", sentence(finding), finding.layer));
+        .map(|finding| format!("FAIL {} (layer: {})", sentence(finding), finding.layer))
+        .map(|shown| format!("{}\n", line(&shown)));
     print(&lines.collect::<String>());
     if found.is_empty() {
-        print(&format!("PASS {name}\n"));
+        print_line(&format!("PASS {name}"));
     }
     Ok(u8::from(!found.is_empty()))
 }

@@ -13,6 +13,7 @@ use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{Inventory, inventory, planner};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::util::signals;
 use cpuid_fidelity::vmm::guest::Options;
 
 use super::common::exit::NotRun;
@@ -39,8 +40,7 @@ impl Context {
         planner::check(&Registry::default(), &config)?;
         let store = Store::open_or_built_in(&config, &BUILT_IN)?;
         let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
-        let switch = cancel.clone();
-        ctrlc::set_handler(move || switch.throw()).context("failed to listen for Ctrl-C")?;
+        signals::listen(&cancel).context("failed to listen for Ctrl-C")?;
         let seconds = global.timeout.unwrap_or(config.timeout as f64);
         let named = global
             .qemu
@@ -117,7 +117,7 @@ fn configuration(named: Option<&Path>) -> anyhow::Result<Config> {
         .ancestors()
         .find(|folder| folder.join("fidelity.toml").is_file());
     match found {
-        Some(folder) => Ok(Config::read(&folder.join("fidelity.toml"))?),
+        Some(folder) => Ok(Config::read_found(&folder.join("fidelity.toml"))?),
         None => Ok(Config::built_in(&here, &user_cache()?)?),
     }
 }

@@ -11,16 +11,18 @@ use cpuid_fidelity::check::{Finding, checked, libvirt_live};
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::evidence::libvirt::layer::LibvirtLayer;
+use cpuid_fidelity::evidence::libvirt::passed::not_about_cpu;
 use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
 use cpuid_fidelity::host::libvirt as host;
 use cpuid_fidelity::lanes::Observation;
 use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, lane, maps};
+use cpuid_fidelity::util::open;
 
 use cpuid_fidelity::run::Engine;
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
-use super::{Context, NOT_RUN, NotRun, print};
+use super::{Context, NOT_RUN, NotRun, print_line};
 
 /// `domain`.
 #[derive(Debug, Args)]
@@ -39,6 +41,9 @@ pub struct Domain {
     /// Have libvirt start a guest with the CPU, machine type and `<qemu:commandline>` of the XML, and hold its live XML against the guest
     #[arg(long, requires = "xml")]
     run: bool,
+    /// Pass arguments of `<qemu:commandline>` to QEMU that are not about the CPU too: they can name files and programs of this machine
+    #[arg(long, requires = "run")]
+    trust: bool,
     /// Folder of libvirt's files of CPUs instead of the installed ones
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     cpu_map: Option<PathBuf>,
@@ -58,15 +63,33 @@ pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
         return Ok(print_translated(&translated.value.xml(), &translated.lost));
     }
     let file = arguments.xml.as_deref().context("--cpu or --xml wanted")?;
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("failed to read {}", file.display()))?;
+    let text =
+        open::data_text(file).with_context(|| format!("failed to read {}", file.display()))?;
     let domain =
         DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{}:{error}", file.display()))?;
     if arguments.run {
+        trusted(file, &domain, arguments.trust)?;
+        if !domain.left_out.is_empty() {
+            let names = domain.left_out.join(", ");
+            eprintln!("NOTE not taken over from {}: {names}", file.display());
+        }
         started(context, file, domain)
     } else {
         argument(context, &map, file, &domain)
     }
+}
+
+/// Whether QEMU may be given the arguments of the XML.
+fn trusted(file: &Path, domain: &DomainXml, trust: bool) -> anyhow::Result<()> {
+    let found = not_about_cpu(&domain.arguments);
+    if trust || found.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "{} has arguments in <qemu:commandline> that are not about the CPU: {}; --trust passes them to QEMU",
+        file.display(),
+        found.join(", ")
+    )
 }
 
 fn argument(
@@ -88,7 +111,7 @@ fn argument(
 }
 
 fn print_translated(value: &str, lost: &[String]) -> u8 {
-    print(&format!("{value}\n"));
+    print_line(value);
     lost.iter()
         .for_each(|sentence| note!("cannot be expressed: {sentence}"));
     u8::from(!lost.is_empty())
@@ -131,8 +154,8 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let changes = findings(&engine, &case, &seen)?;
     for change in &changes {
         let (kind, name, place) = (change.kind.name(), &change.name, &change.place);
-        print(&format!(
-            "FAIL {kind} {name} {place}: {}, {}\n",
+        print_line(&format!(
+            "FAIL {kind} {name} {place}: {}, {}",
             change.expected, change.actual
         ));
     }
@@ -140,13 +163,13 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
     let hidden = libvirt_live::unnamed(&map, &seen.dump, &engine.bench.store.table);
     if !hidden.is_empty() {
         let names = hidden.join(", ");
-        print(&format!(
-            "NOTE the guest has what libvirt has no name for: {names}\n"
+        print_line(&format!(
+            "NOTE the guest has what libvirt has no name for: {names}"
         ));
     }
     if changes.is_empty() {
-        print(&format!(
-            "PASS {}: the guest is as the live XML says\n",
+        print_line(&format!(
+            "PASS {}: the guest is as the live XML says",
             file.display()
         ));
     }

@@ -11,7 +11,7 @@ use super::common::feature::feature;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, NOT_RUN, print};
+use super::{Context, NOT_RUN, print, print_json};
 
 /// `explain`.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         lab: case.host.as_ref().map(|host| host.label()),
     };
     if arguments.json {
-        print(&format!("{}\n", object(asked, &rows)))
+        print_json(&object(asked, &rows).to_string())
     } else {
         print(&text(asked, &rows))
     }

@@ -20,7 +20,7 @@ use super::common::kernel::Kernel;
 use super::common::outputs::Outputs;
 use super::common::place::emulated_host;
 use super::common::qemu::installed;
-use super::{Context, NotRun, print};
+use super::{Context, NotRun, print, print_line};
 
 /// `lab`.
 #[derive(Clone, Debug, Args)]
@@ -72,7 +72,7 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     let lab = lab.map_err(|reason| NotRun(format!("{}: {reason}", path.display())))?;
     let lines = kvm_lines(&engine.bench, &offer::case(&host)).map_err(NotRun)?;
     if !arguments.quiet {
-        lines.iter().for_each(|line| print(&format!("{line}\n")));
+        lines.iter().for_each(|line| print_line(&line.to_string()));
         print("\n");
     }
     if context.verbose

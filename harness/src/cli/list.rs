@@ -1,6 +1,7 @@
 //! `list`: the planned cases.
 
 use clap::{Args, ValueEnum};
+use cpuid_fidelity::util::printable;
 use serde_json::json;
 
 use super::common::choice::Choice;
@@ -38,20 +39,23 @@ pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {
         for case in &trial.cases {
             let name = trial.case_name(case);
             text.push_str(&match arguments.format {
-                ListFormat::Text => format!("{name}\n"),
+                ListFormat::Text => format!("{}\n", printable::line(&name)),
                 ListFormat::Json => format!(
                     "{}\n",
-                    json!({
-                        "case": name,
-                        "trial": trial.name,
-                        "lane": case.lane,
-                        "qemu": {"path": case.qemu.path, "version": case.qemu.offers.version},
-                        "machine": case.machine,
-                        "cpu": case.cpu,
-                        "resolved": case.resolved_model(),
-                        "smp": case.smp.as_str(),
-                        "expectation": trial.expectation,
-                    })
+                    printable::json(
+                        &json!({
+                            "case": name,
+                            "trial": trial.name,
+                            "lane": case.lane,
+                            "qemu": {"path": case.qemu.path, "version": case.qemu.offers.version},
+                            "machine": case.machine,
+                            "cpu": case.cpu,
+                            "resolved": case.resolved_model(),
+                            "smp": case.smp.as_str(),
+                            "expectation": trial.expectation,
+                        })
+                        .to_string()
+                    )
                 ),
             });
         }

@@ -1,11 +1,13 @@
 //! The command line: one file or folder a verb, and in `common` what verbs share. No verb knows another one, but `nightly`, which
 //! is a `run`.
 
+#[macro_use]
+mod common;
+
 mod arguments;
 mod bisect;
 mod catalogue;
 mod check;
-mod common;
 mod compat;
 mod context;
 mod diff;
@@ -26,5 +28,5 @@ mod show;
 pub use arguments::{Arguments, run};
 pub use bisect::{ABORT, is_step};
 pub use common::exit::{NOT_RUN, USAGE, status_of, unless_lost};
-use common::exit::{NotRun, print};
+use common::exit::{NotRun, print, print_json, print_line};
 use context::Context;

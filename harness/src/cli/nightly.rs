@@ -11,7 +11,7 @@ use super::common::choice::Choice;
 use super::common::outputs::Outputs;
 use super::compat::Compat;
 use super::run::Run;
-use super::{Context, NotRun, print};
+use super::{Context, NotRun, print, print_line};
 
 /// `nightly`.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
         return Ok(status);
     }
     let kept = keep(&history, &tonight)?;
-    print(&format!("kept in {}\n", kept.display()));
+    print_line(&format!("kept in {}", kept.display()));
     Ok(status)
 }
 

@@ -16,7 +16,7 @@ use super::common::exit::write_result;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, NOT_RUN, NotRun, print};
+use super::{Context, NOT_RUN, NotRun, print_line};
 
 /// `record`.
 #[derive(Debug, Args)]
@@ -108,8 +108,8 @@ fn host(context: &Context, folder: &Path, profile: Profile) -> anyhow::Result<u8
     let engine = context.engine()?;
     let (written, broken) = record_host::write(&engine, &trials, folder)
         .map_err(|error| NotRun(format!("failed to write {}: {error:#}", folder.display())))?;
-    print(&format!(
-        "this host and {written} cases are in {}\n",
+    print_line(&format!(
+        "this host and {written} cases are in {}",
         folder.display()
     ));
     broken.iter().for_each(|reason| note!("ERROR {reason}"));

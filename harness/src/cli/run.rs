@@ -9,13 +9,11 @@ use clap::Args;
 use cpuid_fidelity::case::trial::{Filter, Trial};
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
-use cpuid_fidelity::plan::Inventory;
-use cpuid_fidelity::plan::shard;
+use cpuid_fidelity::plan::{Inventory, shard};
 use cpuid_fidelity::report::progress::Progress;
-use cpuid_fidelity::results::journal;
 use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, row};
+use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, journal, row};
 use cpuid_fidelity::run::{Baseline, Engine};
 
 use super::common::choice::Choice;
@@ -23,7 +21,7 @@ use super::common::exit::write_result;
 use super::common::outputs::{Outputs, history};
 use super::common::place;
 use super::compat::Compat;
-use super::{Context, NOT_RUN, NotRun, print};
+use super::{Context, NOT_RUN, NotRun, print_line};
 
 /// `run`.
 #[derive(Debug, Args)]
@@ -97,7 +95,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     outputs.print(&file, started.elapsed(), &earlier);
     outlived
         .iter()
-        .for_each(|waiver| print(&format!("FAIL {waiver}\n")));
+        .for_each(|waiver| print_line(&format!("FAIL {waiver}")));
     outputs.write(arguments.json.as_ref(), &file, &earlier)?;
     if let Some(path) = &arguments.compat.matrix {
         write_result(path, &Matrix::from_rows(&file.rows).json())?;

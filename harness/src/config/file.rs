@@ -1,7 +1,11 @@
 //! `fidelity.toml`. Every key may be left out, and so may the file: then the project's own holds. An unknown key is an error.
 
 use crate::case::glob::Glob;
+use crate::util::open;
+use crate::util::owner::{Foreign, User};
 use crate::util::path::in_path;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -132,6 +136,12 @@ pub enum ConfigError {
         /// What TOML's parser reports.
         message: String,
     },
+    /// The file was found, not named, and another user can change it.
+    #[error(
+        "{0}: a fidelity.toml that nobody named has to be one's own, because programs that it names are started; \
+         if it is to be trusted, name it: --config {file}", file = .0.file.display()
+    )]
+    Foreign(Foreign),
     /// A QEMU that a lane was asked to take into a lab cannot be.
     #[error(transparent)]
     Wrapper(#[from] WrapperError),
@@ -143,20 +153,42 @@ const DEFAULT_CACHE: &str = ".cache/";
 /// Where QEMU is looked for when the file does not say.
 const QEMU: [&str; 2] = ["qemu-system-x86_64", ".cache/qemu/*/qemu-system-x86_64"];
 
+fn unread(path: &Path) -> impl Fn(std::io::Error) -> ConfigError {
+    move |error| ConfigError::Read {
+        path: path.to_owned(),
+        error,
+    }
+}
+
 impl Config {
-    /// Reads `path`.
+    /// Reads `path`, which somebody named.
     ///
     /// # Errors
     /// A file that is not there, or malformed.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read {
-            path: path.to_owned(),
-            error,
-        })?;
+        let text = open::data_text(path).map_err(unread(path))?;
+        Self::read_text(&text, path)
+    }
+
+    /// Reads `path`, which was found in the current folder or above it.
+    ///
+    /// # Errors
+    /// As [`Config::read`], and a file that is not the user's own.
+    pub fn read_found(path: &Path) -> Result<Config, ConfigError> {
+        let mut file = open::regular(path).map_err(unread(path))?;
+        let about = file.metadata().map_err(unread(path))?;
+        let owned = User::this().check(path, about.uid());
+        owned.map_err(ConfigError::Foreign)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(unread(path))?;
+        Self::read_text(&text, path)
+    }
+
+    fn read_text(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        Self::parse(&text, path, folder.unwrap_or(Path::new(".")))
+        Self::parse(text, path, folder.unwrap_or(Path::new(".")))
     }
 
     /// The configuration of a folder that has no file: the project's own, as it was when the program was built. Nothing is written into

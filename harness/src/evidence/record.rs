@@ -14,6 +14,7 @@ use super::qemu::QemuLayer;
 use crate::case::{Accelerator, Case, Lane, RunAs, Starter};
 use crate::cpuid::{Dump, Line, Table, Volatile, render};
 use crate::host::{Found, HostLayer, KvmLayer};
+use crate::util::open;
 use crate::vmm::kvm::CpuidTable;
 use crate::vmm::linux::Names;
 
@@ -220,7 +221,7 @@ impl Evidence {
     /// # Errors
     /// It cannot be read, or is no record.
     pub fn read(path: &Path) -> Result<Evidence, RecordError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RecordError::Read {
+        let text = open::data_text(path).map_err(|source| RecordError::Read {
             path: path.to_owned(),
             source,
         })?;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::delta::{self, DeltaError, Text};
 use super::lineage::{Known, SUFFIX};
 use crate::cpuid::line::Line;
+use crate::util::open;
 
 /// What was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +180,7 @@ impl Files {
             return Ok(text.map(str::to_owned));
         }
         let full = self.folder.join(path);
-        match std::fs::read_to_string(&full) {
+        match open::text(&full) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(FileError::Read { path: full, source }),

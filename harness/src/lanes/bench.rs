@@ -19,6 +19,7 @@ use crate::expectation::Store;
 use crate::host::{Here, HostLayer, KvmLayer, Site};
 use crate::util::cancel::Cancel;
 use crate::util::files::write_whole;
+use crate::util::open;
 use crate::vmm::kvm::CpuidTable;
 use crate::vmm::migrate::Migrated;
 use crate::vmm::monitor::command;
@@ -258,7 +259,7 @@ fn agent_rom(cache: &Path) -> anyhow::Result<PathBuf> {
         fidelity_protocol::crc::crc32(&[AGENT_ROM])
     );
     let path = std::path::absolute(cache.join(name))?;
-    if std::fs::read(&path).is_ok_and(|there| there == AGENT_ROM) {
+    if open::bytes(&path).is_ok_and(|there| there == AGENT_ROM) {
         return Ok(path);
     }
     write_whole(&path, AGENT_ROM)

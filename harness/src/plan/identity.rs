@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::util::open;
+
 /// Largest file that is taken for a wrapper script and read.
 const SCRIPT: u64 = 64 * 1024;
 
@@ -47,5 +49,5 @@ fn script(path: &Path) -> Option<String> {
     if path.metadata().ok()?.len() > SCRIPT {
         return None;
     }
-    std::fs::read_to_string(path).ok()
+    open::text(path).ok()
 }

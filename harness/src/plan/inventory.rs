@@ -17,6 +17,7 @@ use crate::lanes::linux::guest_kernels;
 use crate::lanes::{Scope, scope};
 use crate::plan::identity;
 use crate::util::cancel::Cancel;
+use crate::util::open;
 use crate::vmm::{monitor, qmp};
 
 /// What was found.
@@ -195,7 +196,7 @@ fn cache_file(config: &Config, path: &Path) -> PathBuf {
 }
 
 fn cached(file: &Path, identity: &str) -> Option<Offers> {
-    let cached: Cached = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    let cached: Cached = serde_json::from_slice(&open::bytes(file).ok()?).ok()?;
     (cached.identity == identity).then_some(cached.offers)
 }
 

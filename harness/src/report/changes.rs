@@ -2,7 +2,10 @@
 
 use crate::check::Finding;
 use crate::results::Row;
+use crate::util::printable::{hanging, line};
 use crate::util::shell::pasteable;
+
+use super::shown;
 
 /// `lost avx2 at CPUID.07H.00H:EBX[5]`, `changed stepping 4 → 5 at …`.
 pub fn sentence(finding: &Finding) -> String {
@@ -27,18 +30,20 @@ pub fn sentence(finding: &Finding) -> String {
         Some(release) => format!(", compared with {release}"),
         None => String::new(),
     };
-    format!(
+    let sentence = format!(
         "{} {}{middle}{place}{release}",
         finding.kind.name(),
         finding.name
-    )
+    );
+    line(&sentence).into_owned()
 }
 
 /// What is to be known of a failed or broken case: the reason, findings and layers, the diff in expectation lines, and the command.
 pub fn account(row: &Row) -> String {
+    let row = &shown::row(row);
     let mut text = format!("{} {}\n", row.status.name(), row.case);
     if !row.reason.is_empty() {
-        text.push_str(&format!("  {}\n", row.reason));
+        text.push_str(&format!("  {}\n", hanging(&row.reason)));
     }
     for finding in &row.changes {
         text.push_str(&format!(

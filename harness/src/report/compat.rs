@@ -10,6 +10,9 @@ use crate::results::compat::{About, Entry, Matrix, Ways, crossings, ends};
 use crate::results::crossing::{By, Crossed, Outcome};
 use crate::results::words::{machines, models};
 use crate::util::order::natural;
+use crate::util::printable::hanging;
+
+use super::shown::Shown;
 
 /// Most features that a line names.
 const NAMED: usize = 8;
@@ -28,12 +31,13 @@ struct GroupChanges {
 }
 
 /// What changes from release to release, by reviewed group, then the matrix; nothing of a run that compares no releases.
-pub fn text(rows: &[Row]) -> String {
+pub fn text(shown: &Shown) -> String {
+    let rows = shown.rows();
     let matrix = Matrix::from_rows(rows);
     if matrix.releases.is_empty() {
         return String::new();
     }
-    format!("{}\n{}", changes(rows), shown(&matrix))
+    format!("{}\n{}", changes(rows), print(&matrix))
 }
 
 /// From, to, lane, topology.
@@ -112,7 +116,7 @@ fn named(names: &BTreeMap<Kind, BTreeSet<String>>) -> String {
 }
 
 /// Matrices that are alike once each, where they are few; else how many there are of each outcome.
-fn shown(matrix: &Matrix) -> String {
+fn print(matrix: &Matrix) -> String {
     let alike = matrix.alike();
     if alike.len() > WHOLE {
         let table = table(matrix, |from, to| counted(matrix, from, to));
@@ -163,7 +167,7 @@ fn legend(((from, to), entry): (&(String, String), &Entry)) -> Option<String> {
     let way = format!("  {from} → {to}: ");
     match entry.outcome {
         Outcome::Safe => None,
-        Outcome::Refused | Outcome::Unknown => Some(format!("{way}{}\n", entry.reason)),
+        Outcome::Refused | Outcome::Unknown => Some(format!("{way}{}\n", hanging(&entry.reason))),
         Outcome::Changes => {
             let mut kinds: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
             for Crossed { kind, name, .. } in &entry.changes {
@@ -283,7 +287,7 @@ mod tests {
             crossed("pc-q35-7.2", "B-v1", Outcome::Safe, ""),
         ];
         assert_eq!(
-            text(&rows),
+            text(&Shown::of_rows(&rows)),
             "
 from 7.2 to 10.0, tcg: 1 group of changes
   intended: TCG has it
@@ -307,6 +311,7 @@ pc-q35-7.2 · A-v1 · tcg: from (rows) to (columns)
     #[test]
     fn what_nobody_expects_and_what_is_refused_are_told() {
         let rows = [crossed("pc-q35-7.2", "A-v1", Outcome::Changes, "")];
+        let text = |rows: &[Row]| text(&Shown::of_rows(rows));
         assert!(text(&rows).contains("  not expected\n    gained x2apic\n"));
         let rows = [crossed("pc-q35-2.4", "A-v1", Outcome::Refused, "")];
         assert!(
@@ -327,7 +332,7 @@ pc-q35-7.2 · A-v1 · tcg: from (rows) to (columns)
                 row
             })
             .collect();
-        let text = text(&rows);
+        let text = text(&Shown::of_rows(&rows));
         assert!(
             text.contains("of 8 machine types × CPU models, releases"),
             "{text}"

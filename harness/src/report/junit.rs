@@ -6,16 +6,17 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::changes::account;
+use super::shown::Shown;
 use crate::results::Row;
 use crate::results::Status;
 
 /// The XML of a run.
 ///
 /// # Errors
-/// A name that XML cannot hold.
-pub fn run(rows: &[Row]) -> Result<String, quick_junit::SerializeError> {
+/// It could not be written.
+pub fn run(shown: &Shown) -> Result<String, quick_junit::SerializeError> {
     let mut suites: BTreeMap<String, TestSuite> = BTreeMap::new();
-    for row in rows {
+    for row in shown.rows() {
         // A lane of which the host is an axis has a suite a class.
         let host = row.host.iter().map(|host| format!("/{host}"));
         let name = format!(

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::results::Status;
-use crate::results::{Row, RunFile};
+use crate::results::{Head, Row};
+use crate::util::printable;
 
 use super::changes::account;
+use super::shown::Shown;
 
 /// Longest excerpt of a log; the schema's limit is 16,384 characters.
 const EXCERPT: usize = 16_000;
@@ -35,11 +37,11 @@ pub fn origin(name: &str) -> Result<String, OriginError> {
 }
 
 /// The JSON of a run.
-pub fn run(file: &RunFile, origin: &str) -> String {
-    let started = &file.head.started;
-    let run = &file.head.plan.id;
+pub fn run(shown: &Shown, origin: &str) -> String {
+    let (head, rows) = (shown.head(), shown.rows());
+    let started = &head.started;
     let mut builds: BTreeMap<String, &Row> = BTreeMap::new();
-    for row in &file.rows {
+    for row in rows {
         builds.entry(build(row)).or_insert(row);
     }
     let id = |what: &str| format!("{origin}:{what}");
@@ -59,14 +61,14 @@ pub fn run(file: &RunFile, origin: &str) -> String {
             "misc": {"path": row.qemu.path, "version": row.qemu.version, "package": row.qemu.package},
         })
     });
-    let tests = file.rows.iter().map(|row| test(file, row, origin, run));
+    let tests = rows.iter().map(|row| test(head, row, origin));
     let report = json!({
         "version": {"major": 5, "minor": 3},
         "checkouts": checkouts.collect::<Vec<_>>(),
         "builds": each.collect::<Vec<_>>(),
         "tests": tests.collect::<Vec<_>>(),
     });
-    format!("{report}\n")
+    format!("{}\n", printable::json(&report.to_string()))
 }
 
 fn build(row: &Row) -> String {
@@ -83,10 +85,10 @@ fn comment(row: &Row) -> String {
     format!("QEMU {} {}", row.qemu.version, row.qemu.package)
 }
 
-fn test(file: &RunFile, row: &Row, origin: &str, run: &str) -> Value {
+fn test(head: &Head, row: &Row, origin: &str) -> Value {
     let host = row.host.as_deref().unwrap_or_default();
     let mut test = json!({
-        "id": format!("{origin}:{}/{run}/{}/{host}", file.head.started, row.case),
+        "id": format!("{origin}:{}/{}/{}/{host}", head.started, head.plan.id, row.case),
         "build_id": format!("{origin}:{}", build(row)),
         "origin": origin,
         "path": path(row),
@@ -97,19 +99,14 @@ fn test(file: &RunFile, row: &Row, origin: &str, run: &str) -> Value {
             "command": row.command, "changes": row.changes, "waivers": row.waivers, "outcome": row.status,
         },
     });
-    if !file.head.started.is_empty() {
-        test["start_time"] = json!(file.head.started);
+    if !head.started.is_empty() {
+        test["start_time"] = json!(head.started);
     }
     if !host.is_empty() {
         test["environment"] = json!({"comment": host});
     }
     if row.bad() {
-        let log = account(row);
-        let log: String = log
-            .chars()
-            .filter(|letter| *letter != '\0')
-            .take(EXCERPT)
-            .collect();
+        let log: String = account(row).chars().take(EXCERPT).collect();
         test["log_excerpt"] = json!(log);
     }
     test

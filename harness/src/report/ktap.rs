@@ -4,16 +4,18 @@ use crate::results::Row;
 use crate::results::Status;
 
 use super::changes::account;
+use super::shown::Shown;
 
 /// The text of a run: one test point a case, and what it says of itself as diagnostic lines before it.
-pub fn run(rows: &[Row]) -> String {
+pub fn run(shown: &Shown) -> String {
+    let rows = shown.rows();
     let mut text = format!("KTAP version 1\n1..{}\n", rows.len());
     for (index, row) in rows.iter().enumerate() {
         let number = index + 1;
         if row.bad() {
             text.extend(account(row).lines().map(|line| format!("# {line}\n")));
         }
-        // `#` starts a directive; a description must not hold one.
+        // `#` starts a directive; a description must not hold one, and KTAP has no way to quote it.
         let name = format!("{}{}", row.case, host(row)).replace('#', "_");
         let reason = row.reason.lines().next().unwrap_or_default();
         text.push_str(&match row.status {
@@ -51,7 +53,7 @@ mod tests {
             lost("tcg/qemu-11.1/-/max", &["avx2"]),
         ];
         assert_eq!(
-            run(&rows),
+            run(&Shown::of_rows(&rows)),
             "KTAP version 1\n1..3\nok 1 tcg/qemu-11.1/-/486-v1\nok 2 kvm/qemu-11.1/-/486-v1 on this/host # SKIP no /dev/kvm\n\
              # FAIL tcg/qemu-11.1/-/max\n#   lost avx2 at CPUID.07H.00H:EBX[4] (layer: qemu)\n\
              # -cpuid 0x00000007.00 ebx[ 4]     avx2\n#   qemu-system-x86_64 -cpu max\nnot ok 3 tcg/qemu-11.1/-/max\n"

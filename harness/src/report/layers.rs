@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::case::guest::Case;
 use crate::explain::{LayerRow, State, verdict};
+use crate::util::printable::line;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,8 @@ pub fn text(asked: Asked<'_>, rows: &[LayerRow]) -> String {
         place,
         lab,
     } = asked;
-    let mut text = format!(
-        "{feature} ({place}) of -cpu {} on {}, {}, lane {}{}\n\n",
+    let asked = format!(
+        "{feature} ({place}) of -cpu {} on {}, {}, lane {}{}",
         case.cpu,
         case.machine,
         case.qemu.label,
@@ -35,15 +36,18 @@ pub fn text(asked: Asked<'_>, rows: &[LayerRow]) -> String {
         lab.map(|lab| format!(" in the lab of {lab}"))
             .unwrap_or_default()
     );
+    let mut text = format!("{}\n\n", line(&asked));
     for row in rows {
         let (layer, state) = (row.layer.name(), row.state.name());
         let evidence = row.evidence.replace('\n', " / ");
-        text.push_str(&format!("  {layer:<14} {state:<8} {evidence}\n"));
+        text.push_str(&format!("  {layer:<14} {state:<8} {}\n", line(&evidence)));
         if let Some(cause) = &row.cause {
-            text.push_str(&format!("  {:<14} {:<8} ^ {cause}\n", "", ""));
+            let cause = cause.to_string();
+            text.push_str(&format!("  {:<14} {:<8} ^ {}\n", "", "", line(&cause)));
         }
     }
-    text + &format!("\n{}\n", verdict(rows).replace('\n', " / "))
+    let verdict = verdict(rows).replace('\n', " / ");
+    text + &format!("\n{}\n", line(&verdict))
 }
 
 /// The same as one JSON object.

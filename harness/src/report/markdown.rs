@@ -3,8 +3,10 @@
 use crate::check::Finding;
 use crate::results::Status;
 use crate::results::history::Compared;
-use crate::results::{Cluster, RunFile, clusters};
+use crate::results::{Cluster, Row, clusters};
 
+use super::markup::{cell, code, fence, html_code};
+use super::shown::Shown;
 use super::summary::{counts, since, trends};
 use crate::util::shell::pasteable;
 
@@ -13,9 +15,9 @@ const CAUSES: usize = 20;
 /// Most lines of a diff.
 const LINES: usize = 30;
 
-/// The comment.
-pub fn run(file: &RunFile, compared: Option<&Compared>) -> String {
-    let rows = &file.rows;
+/// The comment. What comes from outside stands in code, where no renderer looks for markup, links or names to notify.
+pub fn run(shown: &Shown) -> String {
+    let (rows, compared) = (shown.rows(), shown.compared());
     let bad = rows.iter().filter(|row| row.bad()).count();
     let verdict = match bad {
         0 => "every guest sees the CPU it was promised".to_owned(),
@@ -28,11 +30,16 @@ pub fn run(file: &RunFile, compared: Option<&Compared>) -> String {
             trends(compared)
         ));
     }
-    text.push_str(&table(file));
+    text.push_str(&table(rows));
+    text + &causes(rows, compared)
+}
+
+fn causes(rows: &[Row], compared: Option<&Compared>) -> String {
     let all = clusters(rows);
     let (loud, quiet): (Vec<_>, Vec<_>) = all
         .iter()
         .partition(|cluster| cluster.rows.iter().any(|row| row.bad()));
+    let mut text = String::new();
     for cluster in loud.iter().take(CAUSES) {
         text.push_str(&cause(cluster, compared));
     }
@@ -45,80 +52,71 @@ pub fn run(file: &RunFile, compared: Option<&Compared>) -> String {
     if !quiet.is_empty() {
         text.push_str("\n<details><summary>Waived and skipped</summary>\n\n");
         for cluster in quiet.iter().take(CAUSES) {
-            text.push_str(&format!("- {}\n", escaped(&cluster.sentence())));
+            text.push_str(&format!("- {}\n", sentence(cluster)));
         }
         text.push_str("\n</details>\n");
     }
     text
 }
 
-fn table(file: &RunFile) -> String {
+fn table(rows: &[Row]) -> String {
     let words = Status::ALL.map(Status::name);
     let mut text = format!(
         "| QEMU | lane | {} |\n|---|---|{}\n",
         words.join(" | "),
         "--:|".repeat(words.len())
     );
-    for ((label, lane), counts) in counts(&file.rows) {
+    for ((label, lane), counts) in counts(rows) {
         let cells = Status::ALL.map(|status| match counts.get(&status) {
             Some(count) => count.to_string(),
             None => "·".to_owned(),
         });
-        text.push_str(&format!("| {label} | {lane} | {} |\n", cells.join(" | ")));
+        let (label, cells) = (cell(&label), cells.join(" | "));
+        text.push_str(&format!("| {label} | {lane} | {cells} |\n"));
     }
     text
 }
 
 fn cause(cluster: &Cluster<'_>, compared: Option<&Compared>) -> String {
     let since = compared.map_or(String::new(), |compared| since(compared, cluster));
-    let mut text = format!("\n**{}**{since}\n", escaped(&cluster.sentence()));
+    let mut text = format!("\n{}{since}\n", sentence(cluster));
     let Some(row) = cluster.rows.first() else {
         return text;
     };
     let lines: String = row.changes.iter().map(Finding::diff).collect();
     let lines: Vec<&str> = lines.lines().take(LINES).collect();
-    text.push_str(&format!("<details><summary>{}</summary>\n", row.case));
+    text.push_str(&format!(
+        "<details><summary>{}</summary>\n",
+        html_code(&row.case)
+    ));
     if !lines.is_empty() {
-        text.push_str(&format!("\n```diff\n{}\n```\n", lines.join("\n")));
+        text.push_str(&format!("\n{}", fence("diff", &lines.join("\n"))));
     }
     if !row.command.is_empty() {
-        text.push_str(&format!("\n```sh\n{}\n```\n", pasteable(&row.command)));
+        text.push_str(&format!("\n{}", fence("sh", &pasteable(&row.command))));
     }
     text + "\n</details>\n"
 }
 
-/// What Markdown would take for markup, so that it reads as it is.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for letter in text.chars() {
-        if "*_`<>|[]#".contains(letter) {
-            escaped.push('\\');
-        }
-        escaped.push(letter);
-    }
-    escaped
+/// As [`Cluster::sentence`].
+fn sentence(cluster: &Cluster<'_>) -> String {
+    let sentence = cluster.sentence();
+    let status = cluster.status.name();
+    let rest = sentence.strip_prefix(status).unwrap_or(&sentence);
+    format!("**{status}** {}", code(rest.trim_start()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::fixture::{head, lost, row};
-
-    fn file(rows: Vec<crate::results::Row>) -> RunFile {
-        RunFile {
-            name: "x".to_owned(),
-            head: head(&[]),
-            rows,
-            cut: false,
-        }
-    }
+    use crate::results::fixture::{lost, row};
 
     #[test]
     fn a_cause_brings_the_diff_and_the_command() {
-        let text = run(&file(vec![lost("tcg/qemu-11.1/-/max", &["avx2"])]), None);
+        let text = run(&Shown::of_rows(&[lost("tcg/qemu-11.1/-/max", &["avx2"])]));
         for wanted in [
             "### cpuid-fidelity: 1 of 1 cases are not as expected",
-            "**FAIL avx2 lost at CPUID.07H.00H:EBX\\[4\\] (layer qemu): max · - · tcg qemu-11.1**",
+            "**FAIL** `avx2 lost at CPUID.07H.00H:EBX[4] (layer qemu): max · - · tcg qemu-11.1`",
             "```diff\n-cpuid 0x00000007.00 ebx[ 4]     avx2\n```",
             "```sh\nqemu-system-x86_64 -cpu max\n```",
         ] {
@@ -128,7 +126,7 @@ mod tests {
 
     #[test]
     fn all_is_well_in_one_line() {
-        let text = run(&file(vec![row("tcg/qemu-11.1/-/max", Status::Pass)]), None);
+        let text = run(&Shown::of_rows(&[row("tcg/qemu-11.1/-/max", Status::Pass)]));
         assert!(text.starts_with("### cpuid-fidelity: every guest sees the CPU it was promised\n"));
         assert!(!text.contains("details"));
     }

@@ -1,9 +1,11 @@
 //! A migration as people read it: what became of it first, then what changed.
 
 use super::changes::sentence;
+use super::shown;
 use crate::results::Row;
 use crate::results::migration::Migration;
 use crate::results::{Status, migration::Outcome};
+use crate::util::printable::hanging;
 use crate::util::shell::pasteable;
 
 /// ```text
@@ -11,6 +13,7 @@ use crate::util::shell::pasteable;
 ///   gained x2apic at CPUID.01H.00H:ECX[21] (layer: qemu)
 /// ```
 pub fn describe(row: &Row) -> String {
+    let row = &shown::row(row);
     let Some(migration) = &row.migration else {
         return String::new();
     };
@@ -21,7 +24,7 @@ pub fn describe(row: &Row) -> String {
         times(migration)
     );
     if !row.reason.is_empty() {
-        text.push_str(&format!("  {}\n", row.reason.replace('\n', "\n  ")));
+        text.push_str(&format!("  {}\n", hanging(&row.reason)));
     }
     for finding in &row.changes {
         text.push_str(&format!(

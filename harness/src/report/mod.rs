@@ -1,14 +1,18 @@
-//! Results → what people and programs read; the only stage that prints.
+//! Results → what people and programs read. Every text in them is printable: see [`shown`].
 
 pub mod changes;
 pub mod compat;
+#[cfg(test)]
+mod hostile_tests;
 pub mod html;
 pub mod junit;
 pub mod kcidb;
 pub mod ktap;
 pub mod layers;
 pub mod markdown;
+mod markup;
 pub mod migration;
 pub mod progress;
+pub mod shown;
 pub mod summary;
 pub mod view;

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::changes::account;
 use crate::results::{Row, Status};
-use crate::util::terminal::note;
+use crate::util::{printable, terminal};
 
 /// The progress of one run.
 pub struct Progress {
@@ -36,9 +36,9 @@ impl Progress {
                     .collect();
             }
             if self.bar.is_hidden() {
-                note(&text);
+                terminal::report(&text);
             } else {
-                self.bar.println(text.trim_end());
+                self.bar.println(printable::terminal(text.trim_end()));
             }
         }
         self.bar.inc(1);

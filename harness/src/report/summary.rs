@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::shown::Shown;
 use crate::results::Status;
 use crate::results::history::{Compared, Trend};
 use crate::results::{Cluster, Row, clusters};
@@ -17,12 +18,8 @@ const GROUPS: usize = 40;
 pub type Counts = BTreeMap<Status, usize>;
 
 /// The text of the summary.
-pub fn run(rows: &[Row], took: Duration) -> String {
-    compared(rows, took, None)
-}
-
-/// The same, with what is new since the nights before.
-pub fn compared(rows: &[Row], took: Duration, compared: Option<&Compared>) -> String {
+pub fn run(shown: &Shown, took: Duration) -> String {
+    let (rows, compared) = (shown.rows(), shown.compared());
     let mut text = format!("{}\n", table(rows));
     let causes = clusters(rows);
     for cause in causes.iter().take(GROUPS) {

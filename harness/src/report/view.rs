@@ -7,21 +7,23 @@ use crate::cpuid::table::Table;
 use crate::evidence::qemu::QemuLayer;
 use crate::evidence::qemu::{Properties, Words};
 use crate::evidence::warnings::Warned;
+use crate::util::printable::line;
 
 /// Sections with a heading each; features as expectation lines.
 pub fn text(case: &Case, layer: &QemuLayer, table: &Table) -> String {
-    let mut text = format!(
-        "# -cpu {} on {}, {}, lane {}\n",
+    let heading = format!(
+        "# -cpu {} on {}, {}, lane {}",
         case.cpu_argument(),
         case.machine,
         case.qemu.label,
         case.lane
     );
+    let mut text = format!("{}\n", line(&heading));
     let mut section = |name: &str, lines: Vec<String>| {
         text.push_str(&format!("\n# {name}: {}\n", lines.len()));
         lines
             .iter()
-            .for_each(|line| text.push_str(&format!("{line}\n")));
+            .for_each(|shown| text.push_str(&format!("{}\n", line(shown))));
     };
     section(
         "class (query-cpus-fast)",

@@ -87,7 +87,7 @@ pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
         let rows: Vec<&Row> = cases.into_iter().map(|index| &rows[index]).collect();
         Cluster {
             status: shape.status,
-            cause: cause(names, &shape.tail),
+            cause: cause(names, &shown_tail(&shape, &rows)),
             layer: shape.layer.clone(),
             check: shape.check.cloned(),
             places: all.places(&rows, &shape),
@@ -113,12 +113,10 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
             causes.collect()
         }
         status => {
-            // The name of the case in a reason would make every case a cause of its own.
-            let reason = told_last(&row.reason);
+            let reason = reason_line(row);
             let reason = match status {
-                // The status says the word already.
-                Status::Waived => reason.trim_start_matches("waived: ").to_owned(),
-                _ => reason.replace(&row.cpu, "…"),
+                Status::Waived => reason,
+                _ => without_name(&reason, &row.cpu),
             };
             vec![(Shape::of_reason(status, reason), ("", None))]
         }
@@ -145,6 +143,43 @@ impl<'a> Shape<'a> {
             origin: None,
             nearest: None,
         }
+    }
+}
+
+/// The reason of a case, in a line.
+fn reason_line(row: &Row) -> String {
+    let reason = told_last(&row.reason);
+    match row.status {
+        // The status says the word already.
+        Status::Waived => reason.trim_start_matches("waived: ").to_owned(),
+        _ => reason,
+    }
+}
+
+/// `reason` with `…` for the model: its name would make every case a cause of its own. Letters within another name stay.
+fn without_name(reason: &str, model: &str) -> String {
+    let named = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
+    let mut text = String::new();
+    let mut rest = 0;
+    for (at, found) in reason.match_indices(model) {
+        let (before, after) = (&reason[..at], &reason[at + found.len()..]);
+        if model.is_empty() || before.ends_with(named) || after.starts_with(named) {
+            continue;
+        }
+        text.push_str(&reason[rest..at]);
+        text.push('…');
+        rest = at + found.len();
+    }
+    text + &reason[rest..]
+}
+
+/// What is said of the cases. Where they are of one model, the words of the first: whatever its name is, nothing of them is left out.
+fn shown_tail(shape: &Shape<'_>, rows: &[&Row]) -> String {
+    let one_model = |first: &&&Row| rows.iter().all(|row| row.cpu == first.cpu);
+    let first = rows.first().filter(one_model);
+    match first.filter(|_| shape.check.is_none()) {
+        Some(first) => reason_line(first),
+        None => shape.tail.clone(),
     }
 }
 
@@ -325,5 +360,27 @@ mod tests {
         let clusters = clusters(&rows);
         assert_eq!(clusters.len(), 1);
         assert_eq!(clusters[0].cause, "QEMU died; qemu: error: cannot be");
+    }
+
+    #[test]
+    fn a_one_letter_model_leaves_other_words_as_they_are() {
+        let broken = |model: &str| {
+            let mut row = row(&format!("tcg/qemu-11.1/-/{model}"), Status::Error);
+            row.reason =
+                format!("model {model}, an example: see https://example.org/exa&mple/{model}");
+            row
+        };
+        let one = [broken("a")];
+        assert_eq!(
+            clusters(&one)[0].cause,
+            "model a, an example: see https://example.org/exa&mple/a"
+        );
+        let both = [broken("a"), broken("e")];
+        let clusters = clusters(&both);
+        assert_eq!(clusters.len(), 1);
+        assert_eq!(
+            clusters[0].cause,
+            "model …, an example: see https://example.org/exa&mple/…"
+        );
     }
 }

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::head::{Head, RUN, VERSION};
 use super::row::Row;
 
+use crate::util::open;
+
 /// A run's results.
 #[derive(Clone, Debug)]
 pub struct RunFile {
@@ -67,7 +69,7 @@ impl RunFile {
     /// # Errors
     /// It cannot be read or is no run's results.
     pub fn read(path: &Path) -> Result<RunFile, FileError> {
-        let text = std::fs::read(path).map_err(|error| FileError::Read {
+        let text = open::data(path).map_err(|error| FileError::Read {
             path: path.to_owned(),
             error,
         })?;

@@ -13,6 +13,7 @@ use crate::evidence::{Evidence, RecordError};
 use crate::expectation::Store;
 use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
+use crate::util::open;
 
 /// Name of the host's file.
 pub(super) const HOST: &str = "host.json";
@@ -56,7 +57,7 @@ impl Baseline {
             path: path.clone(),
             source,
         };
-        let text = std::fs::read_to_string(&path).map_err(read)?;
+        let text = open::text(&path).map_err(read)?;
         let host: HostRecord = serde_json::from_str(&text).map_err(|source| RecordError::Form {
             path: path.clone(),
             source,

@@ -7,14 +7,16 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use super::cancel::Cancel;
+use super::deadline::Deadline;
+use super::leash::Leash;
 use super::output::{Kept, Output};
-use super::spawn::{OnCancel, Start, Streams};
+use super::spawn::{OnCancel, Start, Started, Streams};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,23 +56,27 @@ pub struct Finished {
     pub elapsed: Duration,
 }
 
-/// A running process, whose output goes to `O`. Dropping it kills it and its process group, and reaps it.
+/// A running process, whose output goes to `O`. Dropping it kills it and all that it started, and reaps it.
 #[derive(Debug)]
 pub struct Process<O: Output = Kept> {
     child: Child,
     pidfd: OwnedFd,
     pipe: Option<OwnedFd>,
+    leash: Leash,
     output: O,
     started: Instant,
-    deadline: Duration,
+    deadline: Deadline,
     cancel: Cancel,
     on_cancel: OnCancel,
-    /// When it was terminated.
-    terminated: Option<Instant>,
+    /// Whether it was terminated; the deadline is then that of its grace.
+    terminated: bool,
     /// Whether the process itself has ended; what it started may not have.
     over: bool,
     reaped: Option<ExitStatus>,
 }
+
+/// Most bytes that are read at once.
+const MOST_READ: usize = 8192;
 
 /// What woke [`Process::wait_for`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,9 +141,13 @@ impl<O: Output> Process<O> {
     /// The program cannot be started.
     pub fn spawn(start: Start<'_>, output: O) -> std::io::Result<Process<O>> {
         let started = Instant::now();
-        let (deadline, on_cancel) = (start.deadline, start.on_cancel);
+        let (deadline, on_cancel) = (Deadline::after(start.deadline), start.on_cancel);
         let cancel = start.cancel.clone();
-        let (mut child, pipe) = start.child()?;
+        let Started {
+            mut child,
+            pipe,
+            leash,
+        } = start.child()?;
         let pid = Pid::from_child(&child);
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).inspect_err(|_| {
             let _ = child.kill();
@@ -147,12 +157,13 @@ impl<O: Output> Process<O> {
             child,
             pidfd,
             pipe,
+            leash,
             output,
             started,
             deadline,
             cancel,
             on_cancel,
-            terminated: None,
+            terminated: false,
             over: false,
             reaped: None,
         })
@@ -160,12 +171,12 @@ impl<O: Output> Process<O> {
 
     /// Gives the process `more` from now on, whatever its deadline was.
     pub fn extend(&mut self, more: Duration) {
-        self.deadline = self.started.elapsed() + more;
+        self.deadline = Deadline::after(more);
     }
 
     /// Whether its time is over.
     pub fn is_late(&self) -> bool {
-        self.started.elapsed() >= self.deadline
+        self.deadline.is_over()
     }
 
     /// Number of the process that was started, which leads its group.
@@ -181,7 +192,7 @@ impl<O: Output> Process<O> {
         }
     }
 
-    /// Waits for the end, and kills what is left of the process group.
+    /// Waits for the end, and kills what is left of what was started.
     pub fn end(&mut self) -> Ending {
         let ending = self.wait(None).unwrap_or(Ending::Cancelled);
         self.reap();
@@ -197,10 +208,10 @@ impl<O: Output> Process<O> {
     /// `None` when `ready` is ready; an ending (the status of `Exited` is filled in later) when the process is over.
     fn wait(&mut self, ready: Option<BorrowedFd<'_>>) -> Option<Ending> {
         loop {
-            let Some(left) = self.time_left() else {
+            if self.deadline.is_over() {
                 return Some(self.ending_at_deadline());
-            };
-            let woken = match self.poll(ready, left) {
+            }
+            let woken = match self.poll(ready) {
                 Ok(woken) => woken,
                 Err(Errno::INTR) => continue,
                 Err(_) => return Some(Ending::Cancelled),
@@ -217,10 +228,11 @@ impl<O: Output> Process<O> {
             self.over |= woken.over;
             // Interrupted, what it started may still be tidying up, and has the pipe too: git ends at once at Ctrl-C, before the step
             // that it runs has ended its build.
-            match self.terminated {
-                None if self.over => return Some(Ending::Exited(0)),
-                Some(_) if self.over && self.pipe.is_none() => return Some(Ending::Cancelled),
-                _ => {}
+            if self.over && !self.terminated {
+                return Some(Ending::Exited(0));
+            }
+            if self.over && self.pipe.is_none() {
+                return Some(Ending::Cancelled);
             }
             if woken.cancelled && self.terminate() {
                 return Some(Ending::Cancelled);
@@ -228,26 +240,20 @@ impl<O: Output> Process<O> {
         }
     }
 
-    fn time_left(&self) -> Option<Duration> {
-        match (self.terminated, self.on_cancel) {
-            (Some(at), OnCancel::Terminate(grace)) => grace.checked_sub(at.elapsed()),
-            _ => self.deadline.checked_sub(self.started.elapsed()),
-        }
-    }
-
     fn ending_at_deadline(&self) -> Ending {
-        match self.terminated {
-            None => Ending::TimedOut,
-            Some(_) => Ending::Cancelled,
+        if self.terminated {
+            Ending::Cancelled
+        } else {
+            Ending::TimedOut
         }
     }
 
-    /// Waits for the first of all that can happen, at most as long as `left`.
-    fn poll(&self, ready: Option<BorrowedFd<'_>>, left: Duration) -> Result<Happened, Errno> {
+    /// Waits for the first of all that can happen, at most until the deadline.
+    fn poll(&mut self, ready: Option<BorrowedFd<'_>>) -> Result<Happened, Errno> {
         // Once terminated, what else is in the group is waited for, through the pipe.
-        let awaits_others = self.over && self.terminated.is_some();
+        let awaits_others = self.over && self.terminated;
         let pidfd = (!awaits_others).then(|| self.pidfd.as_fd());
-        let cancel = self.terminated.is_none().then(|| self.cancel.as_fd());
+        let cancel = (!self.terminated).then(|| self.cancel.as_fd());
         let pipe = self.pipe.as_ref().map(|pipe| pipe.as_fd());
         let sources = [pipe, ready, pidfd, cancel];
         let mut fds: Vec<_> = sources
@@ -255,7 +261,7 @@ impl<O: Output> Process<O> {
             .flatten()
             .map(|fd| PollFd::new(fd, PollFlags::IN))
             .collect();
-        poll(&mut fds, Timespec::try_from(left).ok().as_ref())?;
+        self.deadline.poll(&mut fds)?;
         let mut woken = fds.iter().map(|fd| !fd.revents().is_empty());
         let mut next =
             |source: Option<BorrowedFd<'_>>| source.is_some() && woken.next() == Some(true);
@@ -270,11 +276,12 @@ impl<O: Output> Process<O> {
 
     /// Does what a cancelled run does to the process; whether that is over with it.
     fn terminate(&mut self) -> bool {
-        if self.on_cancel == OnCancel::Kill {
+        let OnCancel::Terminate(grace) = self.on_cancel else {
             return true;
-        }
+        };
         self.signal(Signal::TERM);
-        self.terminated = Some(Instant::now());
+        self.terminated = true;
+        self.deadline = Deadline::after(grace);
         false
     }
 
@@ -284,16 +291,37 @@ impl<O: Output> Process<O> {
 
     /// Takes what stands in the pipe.
     fn read(&mut self) {
-        let Some(pipe) = &self.pipe else { return };
-        let mut bytes = [0; 8192];
-        match rustix::io::read(pipe, &mut bytes) {
-            Ok(count) if count > 0 => self.output.take(&bytes[..count]),
+        self.read_at_most(MOST_READ);
+    }
+
+    /// Takes at most so many bytes of it; how many they were.
+    fn read_at_most(&mut self, most: usize) -> usize {
+        let Some(pipe) = &self.pipe else { return 0 };
+        let mut bytes = [0; MOST_READ];
+        match rustix::io::read(pipe, &mut bytes[..most.min(MOST_READ)]) {
+            Ok(count) if count > 0 => {
+                self.output.take(&bytes[..count]);
+                return count;
+            }
             Err(Errno::INTR) => {}
             _ => self.pipe = None,
         }
+        0
     }
 
-    /// Kills the process group, reaps the process and takes the rest of its output.
+    /// Takes what stands in the pipe now, and not what is written meanwhile: what could not be killed may write for ever.
+    fn read_rest(&mut self) {
+        let pipe = self.pipe.as_ref();
+        let waiting = pipe.and_then(|pipe| ioctl_fionread(pipe).ok());
+        let mut left = waiting
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(0);
+        while left > 0 && self.pipe.is_some() {
+            left = left.saturating_sub(self.read_at_most(left));
+        }
+    }
+
+    /// Kills all that was started, reaps the process and takes the rest of its output.
     fn reap(&mut self) {
         if self.reaped.is_some() {
             return;
@@ -301,9 +329,8 @@ impl<O: Output> Process<O> {
         // The group outlives its leader where a wrapper script started QEMU without `exec`.
         self.signal(Signal::KILL);
         self.reaped = self.child.wait().ok();
-        while self.pipe.as_ref().is_some_and(has_input) {
-            self.read();
-        }
+        self.leash.pull();
+        self.read_rest();
         self.output.end();
     }
 }
@@ -320,16 +347,6 @@ struct Happened {
     ready: bool,
     over: bool,
     cancelled: bool,
-}
-
-/// Whether a read would not block.
-fn has_input(fd: &OwnedFd) -> bool {
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let mut fds = [PollFd::new(fd, PollFlags::IN)];
-    poll(&mut fds, Some(&now)).is_ok_and(|count| count > 0)
 }
 
 #[cfg(test)]

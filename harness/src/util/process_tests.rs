@@ -1,3 +1,5 @@
+use rustix::event::{Timespec, poll};
+
 use super::*;
 
 fn run(script: &str, deadline: Duration) -> Finished {
@@ -28,24 +30,7 @@ fn a_hang_ends_at_the_deadline_with_all_that_it_started() {
         "sleep 987654 & echo $! >&2; wait",
         Duration::from_millis(200),
     );
-    assert_eq!(finished.ending, Ending::TimedOut);
-    let pid = finished
-        .stderr
-        .trim()
-        .parse()
-        .ok()
-        .and_then(Pid::from_raw)
-        .expect("a process number");
-    // Killed, but not by then gone: its end is waited for, and only a process still alive after 10 s is a failure.
-    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
-        return;
-    };
-    let at_most = Timespec {
-        tv_sec: 10,
-        tv_nsec: 0,
-    };
-    let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&at_most));
-    assert_eq!(ended, Ok(1));
+    assert_gone(&finished);
 }
 
 #[test]
@@ -74,4 +59,50 @@ fn a_cancelled_run_ends_at_once() {
     let command = ["sleep", "987654"].map(OsString::from);
     let process = Process::start(&command, &[], LONG, &cancel).expect("sleep");
     assert_eq!(process.finish().ending, Ending::Cancelled);
+}
+
+/// A process that was started by one that timed out, and printed its number.
+#[track_caller]
+fn assert_gone(finished: &Finished) {
+    assert_eq!(finished.ending, Ending::TimedOut);
+    let number = finished.stderr.trim().parse().ok();
+    let pid = number.and_then(Pid::from_raw).expect("a process number");
+    // Killed, but not by then gone: its end is waited for, and only a process still alive after 10 s is a failure.
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return;
+    };
+    let at_most = Timespec {
+        tv_sec: 10,
+        tv_nsec: 0,
+    };
+    let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&at_most));
+    assert_eq!(ended, Ok(1));
+}
+
+#[test]
+fn what_left_the_process_group_ends_with_the_process() {
+    for script in [
+        "setsid -f sh -c 'echo $$ >&2; exec sleep 987655'; sleep 987654",
+        "setsid -f sh -c 'setsid -f sh -c \"echo \\$\\$ >&2; exec sleep 987655\"'; sleep 987654",
+    ] {
+        assert_gone(&run(script, Duration::from_millis(500)));
+    }
+}
+
+#[test]
+fn what_cannot_be_found_and_writes_for_ever_is_not_waited_for() {
+    let script = "setsid -f bash -c 'for file in /proc/self/fd/*; do number=${file##*/}; \
+                  [ $number -gt 2 ] && eval \"exec $number>&-\"; done; exec yes >&2'; sleep 987654";
+    let finished = run(script, Duration::from_millis(500));
+    assert_eq!(finished.ending, Ending::TimedOut);
+    assert!(finished.stderr.starts_with("y\n"), "{}", finished.stderr);
+    assert!(finished.elapsed < LONG);
+}
+
+#[test]
+fn a_process_starts_with_default_signals() {
+    let finished = run("grep '^Sig[BI]' /proc/self/status >&2", LONG);
+    let none = "0000000000000000";
+    let expected = format!("SigBlk:\t{none}\nSigIgn:\t{none}\n");
+    assert_eq!(finished.stderr, expected);
 }

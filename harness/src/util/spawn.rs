@@ -12,7 +12,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
 
 use super::cancel::Cancel;
-use super::launch;
+use super::leash::Leash;
+use super::{launch, signals};
 
 /// What happens to a process when the run is cancelled, and when the thread that started it dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,14 +78,26 @@ impl<'a> Start<'a> {
     }
 }
 
+/// What was started.
+pub(super) struct Started {
+    /// The process.
+    pub(super) child: Child,
+    /// The end of its pipe that is read here.
+    pub(super) pipe: Option<OwnedFd>,
+    /// What it and all below it hold on to.
+    pub(super) leash: Leash,
+}
+
 impl Start<'_> {
-    /// The child, and the end of its pipe that is read here.
-    pub(super) fn child(self) -> std::io::Result<(Child, Option<OwnedFd>)> {
+    /// Starts it, with the default effect of every signal and none of them blocked.
+    pub(super) fn child(self) -> std::io::Result<Started> {
         let (line, launch) = launch::resolved(self.command);
         let (program, arguments) = line
             .split_first()
             .ok_or_else(|| std::io::Error::other("an empty command line"))?;
-        let kept: Vec<i32> = self.inherit.iter().map(|fd| fd.as_raw_fd()).collect();
+        let (leash, end) = Leash::new()?;
+        let inherited = self.inherit.iter().copied().chain([end.as_fd()]);
+        let kept: Vec<i32> = inherited.map(|fd| fd.as_raw_fd()).collect();
         let parent = rustix::process::getpid();
         let death = match self.on_cancel {
             OnCancel::Kill => Signal::KILL,
@@ -105,13 +118,14 @@ impl Start<'_> {
         if let Some(launch) = launch {
             command.envs(&launch.variables);
         }
-        // SAFETY: between fork and exec the closure makes only system calls (prctl, getppid, fcntl), allocates nothing
-        // and takes no lock; `kept` are descriptors that `inherit` keeps open until the spawn is over.
+        // SAFETY: between fork and exec the closure makes only system calls (prctl, getppid, fcntl, sigaction, sigprocmask), allocates nothing
+        // and takes no lock; `kept` are descriptors that `inherit` and `end` keep open until the spawn is over.
         unsafe {
             command.pre_exec(move || prepare(parent, death, &kept));
         }
         // The ends of the pipe that `command` holds go with it, so that they do not keep this side waiting.
-        Ok((command.spawn()?, pipe))
+        let child = command.spawn()?;
+        Ok(Started { child, pipe, leash })
     }
 }
 
@@ -150,5 +164,5 @@ fn prepare(parent: Pid, death: Signal, kept: &[i32]) -> std::io::Result<()> {
         let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
         rustix::io::fcntl_setfd(fd.as_fd(), rustix::io::FdFlags::empty())?;
     }
-    Ok(())
+    signals::set_defaults()
 }

@@ -5,18 +5,26 @@ use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
 
 use super::os_error::OsError;
+use super::printable::{self, hanging};
 
 static LOST: OnceLock<OsError> = OnceLock::new();
 
-/// Prints to standard output.
+/// Prints to standard output, as it may be printed.
 pub fn print(text: &str) {
     let mut stream = std::io::stdout().lock();
-    keep(written(&mut stream, text));
+    keep(written(&mut stream, &printable::terminal(text)));
 }
 
-/// Prints to standard error. What cannot be printed there cannot be reported anywhere, and costs no more than itself: `eprintln!` panics.
-pub fn note(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+/// Prints a message to standard error as it may be printed; the lines behind its first are indented. What cannot be printed there cannot
+/// be reported anywhere, and costs no more than itself: `eprintln!` panics.
+pub fn note(message: &str) {
+    report(&format!("{}\n", hanging(message)));
+}
+
+/// Prints lines of a report to standard error as they are, each of which is one of this program.
+pub fn report(lines: &str) {
+    let lines = printable::terminal(lines);
+    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// Notes how something else that prints to standard output went.

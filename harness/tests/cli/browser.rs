@@ -9,11 +9,30 @@ use cpuid_fidelity::check::{Finding, Layer};
 use cpuid_fidelity::cpuid::line::Line;
 use cpuid_fidelity::evidence::flow::Step;
 use cpuid_fidelity::report::html;
+use cpuid_fidelity::report::shown::Shown;
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
+use cpuid_fidelity::util::printable::line;
+use cpuid_fidelity::util::shell::{pasteable, quoted};
+use serde_json::{Value, json};
 
 use super::require::{Capability, require, root, unpacked_qemus};
 use super::world::World;
+
+/// The page of a run with these cases, in a folder of its own.
+fn page_of(rows: Vec<Row>) -> (tempfile::TempDir, PathBuf) {
+    let file = RunFile {
+        name: "x".to_owned(),
+        head: Head::default(),
+        rows,
+        cut: false,
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("report.html");
+    let page = html::run(&Shown::new(&file, None), None).expect("a page");
+    std::fs::write(&path, page).expect("a file");
+    (folder, path)
+}
 
 /// A page of `count` cases, every seventh of which lost a feature, in a folder of its own.
 fn page(count: usize) -> (tempfile::TempDir, PathBuf) {
@@ -45,16 +64,7 @@ fn page(count: usize) -> (tempfile::TempDir, PathBuf) {
         }
         row
     };
-    let file = RunFile {
-        name: "x".to_owned(),
-        head: Head::default(),
-        rows: (0..count).map(row).collect(),
-        cut: false,
-    };
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("report.html");
-    std::fs::write(&path, html::run(&file, None, None).expect("a page")).expect("a file");
-    (folder, path)
+    page_of((0..count).map(row).collect())
 }
 
 /// What `script`, run in the page after its own script, returns. `options` are the browser's.
@@ -215,4 +225,77 @@ fn a_real_run_over_all_releases_is_shown() {
         passed.parse::<usize>().expect("a number") >= qemus.len(),
         "{passed}"
     );
+}
+
+/// What would run a script, add an element or end one, in a page or in the script's own data.
+const HOSTILE: [&str; 9] = [
+    "<img src=x onerror=\"document.title='ran'\">",
+    "\"><script>document.title='ran'</script>",
+    "</script><script>document.title='ran'</script>",
+    "<!--<script>",
+    "</td></table><svg onload=\"document.title='ran'\">",
+    "' onmouseover='document.title=1' x='",
+    "${document.title='ran'}`",
+    "\u{202e}$(touch x);'\n\u{1b}[31m",
+    "&lt;b&gt;\\u003cb>",
+];
+
+/// A failed case with `text` wherever one of its own can be.
+fn hostile(text: &str) -> Row {
+    let mut row =
+        Row::missing((format!("kvm/qemu/m/{text}"), Some(text.to_owned()))).expect("a row");
+    row.status = Status::Fail;
+    row.reason = text.to_owned();
+    row.qemu.label = text.to_owned();
+    row.machine = text.to_owned();
+    row.cpu = text.to_owned();
+    row.command = vec!["qemu".to_owned(), text.to_owned()];
+    let line = Line::read("cpuid 0x00000007.00 ebx[ 5]     avx2").expect("a line");
+    let finding = Finding::between_lines(Some(&line), None, Layer::Other(text.to_owned()));
+    row.changes.extend(finding);
+    row.changes[0].name = text.to_owned();
+    row.flow = Some(vec![Step {
+        layer: text.to_owned(),
+        present: 7,
+        lost: vec![text.to_owned()],
+        gained: vec![text.to_owned()],
+    }]);
+    row
+}
+
+#[test]
+fn hostile_text_is_text_in_the_page_and_runs_nothing() {
+    let browser = or_skip!(require(Capability::Browser));
+    let (_folder, page) = page_of(HOSTILE.map(hostile).to_vec());
+    // Every case is opened; what is shown comes as the fragment's numbers, so that nothing of it is markup on its way here.
+    let script = "const form = document.querySelector('.controls'); form.elements.qemu.value = ''; form.elements.lane.value = '';
+        form.dispatchEvent(new Event('input'));
+        const odd = () => document.querySelectorAll('img, svg, [onerror], [onload], [onmouseover]').length + document.scripts.length;
+        const shown = [], counts = new Set();
+        for (let row = 0; row < 9; row += 1) {
+          const cell = document.querySelector(`td[data-row=\"${row}\"]`); cell.click(); counts.add(odd());
+          const again = document.getElementById('again').textContent;
+          shown.push([document.querySelector('dd:nth-of-type(5)').textContent, document.getElementById('command').textContent, again]);
+        }
+        const bytes = new TextEncoder().encode(JSON.stringify([document.documentElement.dataset.ready, document.title, [...counts], shown]));
+        return [...bytes].join(' ');";
+    let numbers = evaluate(&browser, &page, &[], script);
+    let bytes = numbers
+        .split(' ')
+        .map(|number| number.parse().expect("a byte"));
+    let seen: Value = serde_json::from_slice(&bytes.collect::<Vec<u8>>()).expect("JSON");
+    let title = "cpuid-fidelity: 9 of 9 cases are not as expected";
+    // The data, the page's script, and the one that asks.
+    let expected = HOSTILE.map(|text| {
+        let name = line(text);
+        json!([
+            name,
+            pasteable(&["qemu".to_owned(), text.to_owned()]),
+            format!(
+                "cpuid-fidelity dump --machine {0} --cpu {0} --lane kvm",
+                quoted(&name)
+            )
+        ])
+    });
+    assert_eq!(seen, json!(["yes", title, [3], expected]));
 }

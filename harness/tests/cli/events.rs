@@ -78,6 +78,11 @@ pub fn assert_no_process_names(folder: &Path) {
 }
 
 fn process_that_names(folder: &Path) -> Option<(Pid, String)> {
+    processes_that_name(folder).into_iter().next()
+}
+
+/// The processes that have `folder` on their command line, which comes along.
+pub fn processes_that_name(folder: &Path) -> Vec<(Pid, String)> {
     let marker = folder.to_string_lossy();
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
     let named = processes.filter_map(|process| {
@@ -86,6 +91,21 @@ fn process_that_names(folder: &Path) -> Option<(Pid, String)> {
         let pid = process.file_name().to_string_lossy().parse().ok()?;
         Some((Pid::from_raw(pid)?, line))
     });
-    let mut named = named.filter(|(_, line)| line.contains(marker.as_ref()));
-    named.next()
+    named
+        .filter(|(_, line)| line.contains(marker.as_ref()))
+        .collect()
+}
+
+/// A child of this process.
+pub fn child_of(parent: &Child) -> Option<Pid> {
+    let parent = parent.id().to_string();
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let mut numbers = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    let is_child = |number: &i32| {
+        // pid (name) state ppid
+        let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+        let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        rest.split(' ').nth(1) == Some(parent.as_str())
+    };
+    numbers.find(is_child).and_then(Pid::from_raw)
 }

@@ -7,7 +7,7 @@ use super::require::{Capability, require};
 use super::world::World;
 
 /// A world with two models for lane `libvirt`.
-fn world() -> Option<World> {
+pub fn world() -> Option<World> {
     require(Capability::UserNamespaces)?;
     require(Capability::Libvirt)?;
     let world = World::new(&[], &[])?;
@@ -75,7 +75,7 @@ fn a_feature_that_libvirt_saw_go_is_no_finding() {
 fn a_domain_that_libvirt_refuses_is_an_error_in_its_words() {
     let world = or_skip!(world());
     let cpu = HASWELL.replace("check='none'", "check='full'");
-    domain(&world, &cpu, "x.y=z");
+    domain(&world, &cpu, "Haswell-x86_64-cpu.avx2=off");
     let ended = world
         .run(&["domain", "--xml", "domain.xml", "--run"])
         .expect(3);
@@ -235,6 +235,27 @@ fn an_argument_and_its_xml_are_told_with_what_is_lost() {
     world.write("cpu.xml", "<network/>");
     let ended = world.run(&["domain", "--xml", "cpu.xml"]).expect(2);
     ended.prints("cpu.xml:1:1: <network> where <domain> or <cpu> is due");
+}
+
+#[test]
+fn what_a_domain_would_do_beside_its_cpu_is_refused_without_trust() {
+    let world = or_skip!(world());
+    let text = domain(&world, HASWELL, "Haswell-x86_64-cpu.avx2=off");
+    let text = std::fs::read_to_string(text).expect("the XML");
+    let argument = format!("file,id=x,path={}", world.path("created").display());
+    let hostile = format!(
+        "<qemu:arg value='-chardev'/><qemu:arg value='{argument}'/></qemu:commandline><devices><disk/></devices>"
+    );
+    world.write("domain.xml", &text.replace("</qemu:commandline>", &hostile));
+    let run = ["domain", "--xml", "domain.xml", "--run"];
+    let ended = world.run(&run).expect(2);
+    ended.prints(&format!(
+        "not about the CPU: -chardev {argument}; --trust passes them to QEMU"
+    ));
+    assert!(!world.path("created").exists());
+    let ended = world.run(&[&run[..], &["--trust"]].concat()).expect(0);
+    ended.prints("NOTE not taken over from domain.xml: devices/disk\n");
+    assert!(world.path("created").exists());
 }
 
 fn script_at(path: &Path, text: &str) {

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use super::world::{Ended, World};
 
 /// A world with the QEMU on which expectations of Linux guests are recorded, and the kernel that set-up fetches.
-struct Linux {
-    world: World,
+pub struct Linux {
+    pub world: World,
     kernel: PathBuf,
 }
 
-fn linux() -> Option<Linux> {
+/// A world for Linux guests.
+pub fn linux() -> Option<Linux> {
     let (world, kernel) = World::with_kernel()?;
     let qemu = &world.qemu;
     world.configure(&format!(

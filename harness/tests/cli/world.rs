@@ -1,14 +1,14 @@
 //! What a test works in: a folder with a configuration, and the binary run there.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cpuid_fidelity::case::Qemu;
-use cpuid_fidelity::case::Trial;
 use cpuid_fidelity::case::trial::Filter;
+use cpuid_fidelity::case::{Qemu, Trial};
 use cpuid_fidelity::config::{Config, Profile};
 use cpuid_fidelity::expectation::store::Store;
 use cpuid_fidelity::expectation::{Expected, Files};
@@ -18,6 +18,7 @@ use cpuid_fidelity::plan::{Inventory, inventory};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::judge::judge;
 use cpuid_fidelity::util::cancel::Cancel;
+use cpuid_fidelity::util::signals;
 use cpuid_fidelity::vmm::guest::Options;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -261,7 +262,18 @@ impl World {
 
     /// The binary, to be started here, with its output in pipes.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
+        self.command_under(&[], arguments)
+    }
+
+    /// The binary by way of `launcher`, a program and its first arguments.
+    pub fn command_under(&self, launcher: &[&str], arguments: &[&str]) -> Command {
+        let line = [launcher, &[env!("CARGO_BIN_EXE_cpuid-fidelity")], arguments].concat();
+        let mut command = Command::new(line[0]);
+        // Whoever runs the tests may ignore SIGINT or SIGHUP, as a script's background and nohup do.
+        // SAFETY: between fork and exec it makes only system calls.
+        unsafe {
+            command.pre_exec(signals::set_defaults);
+        }
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("CPUID_FIDELITY_")
@@ -275,7 +287,7 @@ impl World {
             .env("TMPDIR", self.path("tmp"))
             .env("QEMU", &self.qemu)
             .env("TIMEOUT", TIMEOUT)
-            .args(arguments)
+            .args(&line[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

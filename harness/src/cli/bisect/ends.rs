@@ -7,8 +7,7 @@ use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::expectation::store::Expected;
 
 use super::arguments::Hunted;
-use crate::cli::Context;
-use crate::cli::common;
+use crate::cli::{Context, common};
 
 /// What `--against` calls the good end.
 const GOOD: &str = "good";

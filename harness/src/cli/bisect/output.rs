@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cpuid_fidelity::bisect::git::Commit;
 use cpuid_fidelity::bisect::{Conclusion, EndsError, Outcome, Verdict};
+use cpuid_fidelity::util::printable;
 
 use crate::cli::common::exit::{NOT_RUN, NotRun, print, write_result};
 
@@ -18,7 +19,7 @@ pub fn line(name: &str, verdict: Verdict, outcome: &Outcome, findings: &str) -> 
         Outcome::Seen { .. } => findings,
     };
     let line = format!("{:4}  {name}  {why}", verdict.name());
-    format!("{}\n", line.trim_end())
+    format!("{}\n", printable::line(line.trim_end()))
 }
 
 /// The line of a step of `git bisect run`.
@@ -30,7 +31,7 @@ pub fn step_line(commit: &Commit, verdict: Verdict, outcome: &Outcome, findings:
 /// Prints the conclusion and writes the draft of a report; the exit status, which is [`NOT_RUN`] where commits or versions beside the
 /// first bad one could not be tested.
 pub fn finish(conclusion: &Conclusion<'_>, report: Option<&Path>) -> anyhow::Result<u8> {
-    let draft = conclusion.bug_report();
+    let draft = printable::text(&conclusion.bug_report()).into_owned();
     print(&format!("{}\n{draft}", conclusion.summary()));
     if let Some(path) = report {
         write_result(path, &draft)?;

@@ -11,7 +11,7 @@ use cpuid_fidelity::bisect::{Conclusion, FirstBad, Outcome, Question, State, Ste
 use super::candidate::{Candidates, lab_arguments};
 use super::head::at_head;
 use super::output::{MARK, refused};
-use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::exit::{NotRun, print, print_line};
 use crate::cli::common::global::Global;
 use crate::cli::context::Context;
 
@@ -60,7 +60,7 @@ pub fn search(
         bad: &bad,
     };
     let question = ends.question().map_err(refused)?;
-    print(&format!("hunted: {}\n", sought(&question, &bad)));
+    print_line(&format!("hunted: {}", sought(&question, &bad)));
     state.keep_question(&question)?;
     let found = bisected(context, global, repo, state)?;
     let steps = state.steps();
@@ -151,7 +151,7 @@ fn run_steps(
     let mut output = Vec::new();
     let mut on_line = |line: &str| {
         if let Some(step) = line.strip_prefix(MARK) {
-            print(&format!("{step}\n"));
+            print_line(step);
         } else if context.verbose {
             note!("{line}");
         }

@@ -1,5 +1,6 @@
 //! Exit statuses, the error that stands for one of them, and standard output.
 
+use cpuid_fidelity::util::printable::{json, line};
 use std::path::{Path, PathBuf};
 
 use cpuid_fidelity::bisect::state::StateError;
@@ -47,6 +48,16 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     } else {
         USAGE
     }
+}
+
+/// Prints one line, whatever is in it.
+pub fn print_line(text: &str) {
+    print(&format!("{}\n", line(text)));
+}
+
+/// Prints a whole JSON text and a line end.
+pub fn print_json(text: &str) {
+    print(&format!("{}\n", json(text)));
 }
 
 /// Whether the machine has no room left, whatever was being written.

@@ -10,13 +10,14 @@ use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::expectation::store::snapshot_content;
+use cpuid_fidelity::util::open;
 
 use crate::cli::context::Context;
 
 /// Of a record, a JSON dump, a text dump, or an expectation; the first two masked by `volatile`.
 pub fn lines(context: &Context, path: &Path, volatile: &Volatile) -> anyhow::Result<Vec<Line>> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {name}"))?;
+    let text = open::data_text(path).with_context(|| format!("failed to read {name}"))?;
     if text.trim_start().starts_with('{') {
         if Evidence::is_record(&text) {
             let record = Evidence::parse(path, &text)?;

@@ -1,5 +1,8 @@
 //! What several verbs share: options, the QEMU and the kernel that a command line names, output, exit status. Nothing here knows a verb.
 
+#[macro_use]
+mod message;
+
 pub mod choice;
 pub mod exit;
 pub mod feature;

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use cpuid_fidelity::report::shown::Shown;
 use cpuid_fidelity::report::{compat, html, junit, kcidb, ktap, markdown, summary};
 use cpuid_fidelity::results::RunFile;
-use cpuid_fidelity::results::history::{Compared, History};
+use cpuid_fidelity::results::history::History;
 use cpuid_fidelity::util::files::writable;
 
 use super::exit::{print, write_result};
@@ -78,9 +79,9 @@ impl Outputs {
 
     /// The summary.
     pub fn print(&self, file: &RunFile, took: Duration, history: &Option<History>) {
-        let compared = compared(file, history);
-        print(&summary::compared(&file.rows, took, compared.as_ref()));
-        print(&compat::text(&file.rows));
+        let shown = shown(file, history);
+        print(&summary::run(&shown, took));
+        print(&compat::text(&shown));
     }
 
     /// Every file that is asked for.
@@ -90,23 +91,21 @@ impl Outputs {
         file: &RunFile,
         history: &Option<History>,
     ) -> anyhow::Result<()> {
-        let compared = compared(file, history);
-        let compared = compared.as_ref();
+        let shown = shown(file, history);
         let write = |path: &Option<PathBuf>, text: &dyn Fn() -> anyhow::Result<String>| {
             let Some(path) = path else { return Ok(()) };
             Ok(write_result(path, &text()?)?)
         };
         write(&json.cloned(), &|| Ok(file.text()))?;
-        write(&self.junit, &|| Ok(junit::run(&file.rows)?))?;
-        write(&self.ktap, &|| Ok(ktap::run(&file.rows)))?;
-        write(&self.kcidb, &|| Ok(kcidb::run(file, &self.kcidb_origin)))?;
-        write(&self.markdown, &|| Ok(markdown::run(file, compared)))?;
-        write(&self.html, &|| {
-            Ok(html::run(file, history.as_ref(), compared)?)
-        })
+        write(&self.junit, &|| Ok(junit::run(&shown)?))?;
+        write(&self.ktap, &|| Ok(ktap::run(&shown)))?;
+        write(&self.kcidb, &|| Ok(kcidb::run(&shown, &self.kcidb_origin)))?;
+        write(&self.markdown, &|| Ok(markdown::run(&shown)))?;
+        write(&self.html, &|| Ok(html::run(&shown, history.as_ref())?))
     }
 }
 
-fn compared(file: &RunFile, history: &Option<History>) -> Option<Compared> {
-    history.as_ref().map(|history| history.compare(&file.rows))
+fn shown(file: &RunFile, history: &Option<History>) -> Shown {
+    let compared = history.as_ref().map(|history| history.compare(&file.rows));
+    Shown::new(file, compared.as_ref())
 }

@@ -9,10 +9,11 @@ use cpuid_fidelity::case::guest::Case;
 use cpuid_fidelity::check::Shift;
 use cpuid_fidelity::check::groups::listed;
 use cpuid_fidelity::run::causes::{Caused, between, caused};
+use cpuid_fidelity::util::printable;
 use rayon::prelude::*;
 
 use super::arguments::Diff;
-use crate::cli::common::exit::{NOT_RUN, print};
+use crate::cli::common::exit::{NOT_RUN, print, print_line};
 use crate::cli::common::qemu::installed;
 use crate::cli::context::Context;
 
@@ -54,7 +55,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
             }
         }
     }
-    print(&format!("{} of {}, against {other}\n", machine, qemu.label));
+    print_line(&format!("{} of {}, against {other}", machine, qemu.label));
     print(&shown(&groups, &source, &all));
     Ok(if broken {
         NOT_RUN
@@ -84,10 +85,11 @@ fn shown(groups: &Groups, source: &str, all: &BTreeSet<String>) -> String {
             (None, _) => format!("no compat property that {source} tells"),
         };
         let line = |(shift, models): (&Shift, &BTreeSet<String>)| {
-            format!("{shift} | {}\n", listed(models, all))
+            let shift = format!("{shift} | {}", listed(models, all));
+            format!("{}\n", printable::line(&shift))
         };
         let lines: String = shifts.iter().map(line).collect();
-        format!("\n# {cause}\n{lines}")
+        format!("\n# {}\n{lines}", printable::line(&cause))
     };
     groups.iter().map(group).collect()
 }

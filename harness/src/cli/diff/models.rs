@@ -9,9 +9,10 @@ use cpuid_fidelity::check::releases::machines::fold;
 use cpuid_fidelity::report::changes::sentence;
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::versions::{Resolved, Step, resolved, steps, way};
+use cpuid_fidelity::util::printable;
 
 use super::arguments::Diff;
-use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::exit::{NotRun, print, print_line};
 use crate::cli::common::qemu::offered;
 use crate::cli::context::Context;
 
@@ -34,10 +35,7 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
         ..Case::new(qemu, lane, &machine, "")
     };
     let steps = steps(&engine, &case, &way).map_err(NotRun)?;
-    print(&format!(
-        "{} on {machine}, {}\n",
-        qemu.label, arguments.lane
-    ));
+    print_line(&format!("{} on {machine}, {}", qemu.label, arguments.lane));
     steps.iter().for_each(|step| print(&describe(step)));
     let same = |step: &Step| step.changes.is_empty() && step.properties.is_empty();
     Ok(u8::from(!steps.iter().all(same)))
@@ -73,7 +71,8 @@ fn stands_for(name: &str, resolved: &Resolved) -> String {
             Some(model) => format!("stands for {model}"),
             None => "has a definition of its own".to_owned(),
         };
-        format!("{name} {model} on {}\n", listed(on, &every))
+        let stands = format!("{name} {model} on {}", listed(on, &every));
+        format!("{}\n", printable::line(&stands))
     };
     resolved.iter().map(line).collect()
 }
@@ -92,7 +91,11 @@ fn listed(names: &BTreeSet<String>, every: &BTreeSet<String>) -> String {
 }
 
 fn describe(step: &Step) -> String {
-    let mut text = format!("\n{} → {}\n", step.from, step.to);
+    let mut text = format!(
+        "\n{} → {}\n",
+        printable::line(&step.from),
+        printable::line(&step.to)
+    );
     if step.changes.is_empty() {
         text.push_str("  the guest sees the same\n");
     }
@@ -112,7 +115,7 @@ fn describe(step: &Step) -> String {
             .collect();
         text.push_str(&format!(
             "  QEMU's own expansion: {}\n",
-            properties.join(" ")
+            printable::line(&properties.join(" "))
         ));
     }
     text

@@ -15,6 +15,8 @@ use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::run::verdict::text;
+use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::printable::json;
 use cpuid_fidelity::vmm::guest::Options;
 use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::config::MAX_RANGES;
@@ -80,7 +82,7 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
 /// The CPUID of a dump, as a table for KVM.
 fn table(file: &Path) -> anyhow::Result<CpuidTable> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
+    let text = open::data_text(file).with_context(|| format!("failed to read {name}"))?;
     let dump: Seen = serde_json::from_str(&text)
         .with_context(|| format!("failed to read the dump in {name}"))?;
     table_of(&dump).with_context(|| format!("the dump in {name} has no CPUID"))
@@ -164,7 +166,7 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
         DumpFormat::Text if dump.mode == MODE_LINUX => linux_text(context, volatile, dump),
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
         DumpFormat::Raw => etallen::etallen(dump),
-        DumpFormat::Json => format!("{}\n", serde_json::json!(dump)),
+        DumpFormat::Json => format!("{}\n", json(&serde_json::json!(dump).to_string())),
     }
 }
 

@@ -8,7 +8,7 @@ use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::vmm::guest::Options;
 
 use super::arguments::DumpFormat;
-use crate::cli::common::exit::{NOT_RUN, NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_json, print_line};
 use crate::cli::common::qemu::offered;
 
 /// Asks QEMU and prints its answers; the exit status.
@@ -41,10 +41,9 @@ pub fn run(
     let unavailable = engine.bench.unavailable(case);
     layer.unavailable = unavailable.get(model(&case.cpu)).cloned();
     match format {
-        DumpFormat::Json => print(&format!(
-            "{}\n",
-            object(case, &layer, &engine.bench.store.table)
-        )),
+        DumpFormat::Json => {
+            print_json(&object(case, &layer, &engine.bench.store.table).to_string())
+        }
         DumpFormat::Text | DumpFormat::Raw => print(&text(case, &layer, &engine.bench.store.table)),
     }
     Ok(0)
@@ -55,11 +54,11 @@ pub fn kvm(engine: &Engine, case: &Case, format: DumpFormat) -> anyhow::Result<u
     match format {
         DumpFormat::Text => {
             let lines = kvm_lines(&engine.bench, case).map_err(NotRun)?;
-            lines.iter().for_each(|line| print(&format!("{line}\n")));
+            lines.iter().for_each(|line| print_line(&line.to_string()));
         }
         DumpFormat::Json => {
             let layer = engine.bench.kvm_layer(case).map_err(NotRun)?;
-            print(&format!("{}\n", serde_json::to_string(&*layer)?));
+            print_json(&serde_json::to_string(&*layer)?);
         }
         DumpFormat::Raw => anyhow::bail!("--view kvm is printed as text or json"),
     }

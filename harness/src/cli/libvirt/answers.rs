@@ -12,9 +12,10 @@ use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::lanes::libvirt::lane;
 use cpuid_fidelity::run::libvirt::answers;
 use cpuid_fidelity::run::libvirt::answers::Tried;
+use cpuid_fidelity::util::open;
 use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
 
-use crate::cli::common::exit::{NOT_RUN, NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_line};
 use crate::cli::common::libvirt::ready;
 use crate::cli::common::qemu::{machine_offered, one_qemu};
 use crate::cli::context::Context;
@@ -61,7 +62,9 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
             status = status.max(print_answer(&tried));
             if !moved.is_empty() {
                 print("FAIL the machine type changes the guest:\n");
-                moved.iter().for_each(|line| print(&format!("  {line}\n")));
+                moved
+                    .iter()
+                    .for_each(|line| print_line(&format!("  {line}")));
                 status = status.max(1);
             }
             if first.len() == index {
@@ -80,8 +83,10 @@ fn print_answer(tried: &Result<Tried, String>) -> u8 {
         }
         Ok(Tried { answer, wrong, .. }) => {
             let word = if wrong.is_empty() { "PASS" } else { "FAIL" };
-            print(&format!("{word} {answer}\n"));
-            wrong.iter().for_each(|line| print(&format!("  {line}\n")));
+            print_line(&format!("{word} {answer}"));
+            wrong
+                .iter()
+                .for_each(|line| print_line(&format!("  {line}")));
             u8::from(!wrong.is_empty())
         }
     }
@@ -106,7 +111,7 @@ fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
 /// A host as libvirt describes it.
 fn host(map: &CpuMap, file: &Path) -> anyhow::Result<GuestCpu> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
+    let text = open::data_text(file).with_context(|| format!("failed to read {name}"))?;
     if !text.trim_start().starts_with('{') {
         let read = DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
         return read.cpu.with_context(|| format!("{name} has no <cpu>"));

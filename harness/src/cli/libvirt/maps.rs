@@ -7,7 +7,7 @@ use clap::Args;
 use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::lanes::libvirt::maps;
 
-use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::exit::{NotRun, print_line};
 use crate::cli::common::libvirt::map_folder;
 use crate::cli::context::Context;
 
@@ -45,10 +45,10 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
                 continue;
             }
         };
-        print(&format!("# {}\n", qemu.label));
+        print_line(&format!("# {}", qemu.label));
         if !arguments.check {
             for line in report.names.iter().chain(&report.models) {
-                print(&format!("{line}\n"));
+                print_line(&line.to_string());
             }
             continue;
         }
@@ -71,7 +71,7 @@ fn checked(
             continue;
         };
         for line in &unexpected {
-            print(&format!("{line}\n"));
+            print_line(&line.to_string());
             status = 1;
         }
     }

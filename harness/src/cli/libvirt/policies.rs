@@ -5,7 +5,7 @@ use clap::Args;
 use cpuid_fidelity::lanes::libvirt::maps;
 use cpuid_fidelity::run::libvirt::policies;
 
-use crate::cli::common::exit::{NOT_RUN, NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print_line};
 use crate::cli::common::libvirt::ready;
 use crate::cli::common::qemu::one_qemu;
 use crate::cli::context::Context;
@@ -26,7 +26,7 @@ pub fn run(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
     let case = case.with_context(|| format!("{} has no versioned machine type", qemu.label))?;
     let lines = policies::table(&engine, &case);
     if !arguments.check {
-        lines.iter().for_each(|line| print(&format!("{line}\n")));
+        lines.iter().for_each(|line| print_line(&line.to_string()));
         return Ok(u8::from(lines.iter().any(|line| line.contains("ERROR"))) * NOT_RUN);
     }
     let version = engine.bench.libvirt.version().map_err(NotRun)?;
@@ -39,7 +39,7 @@ pub fn run(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
         Some(unexpected) => {
             unexpected
                 .iter()
-                .for_each(|line| print(&format!("{line}\n")));
+                .for_each(|line| print_line(&line.to_string()));
             Ok(u8::from(!unexpected.is_empty()))
         }
     }

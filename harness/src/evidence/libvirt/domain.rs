@@ -2,6 +2,7 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use super::passed::left_out;
 use crate::case::Parts;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
@@ -22,6 +23,8 @@ pub struct DomainXml {
     pub cpu_text: String,
     /// Further arguments for QEMU.
     pub arguments: Vec<String>,
+    /// Elements that a guest of it is not given, as `devices/disk`.
+    pub left_out: Vec<String>,
 }
 
 impl DomainXml {
@@ -34,9 +37,9 @@ impl DomainXml {
         let document =
             Document::parse_with_options(text, options).map_err(|error| error.to_string())?;
         let root = document.root_element();
-        let cpu = match root.tag_name().name() {
-            "cpu" => Some(root),
-            "domain" => child(root, "cpu"),
+        let (cpu, left_out) = match root.tag_name().name() {
+            "cpu" => (Some(root), Vec::new()),
+            "domain" => (child(root, "cpu"), left_out(root)),
             other => return Err(format!("1:1: <{other}> where <domain> or <cpu> is due")),
         };
         let os = child(root, "os").and_then(|os| child(os, "type"));
@@ -60,6 +63,7 @@ impl DomainXml {
             arguments: arguments
                 .filter_map(|node| node.attribute("value").map(str::to_owned))
                 .collect(),
+            left_out,
         })
     }
 }

@@ -14,6 +14,7 @@ use super::program::{Program, ProgramError};
 use super::wire::{MODULES, SETUP, Setup};
 use crate::util::files::{KEPT_PREFIX, being_made, forget_unused, in_use};
 use crate::util::launch::Launches;
+use crate::util::open;
 use crate::vmm::linux::initramfs::EntryError;
 use crate::vmm::linux::initramfs::Initramfs;
 use crate::vmm::linux::kernel::Kernel;
@@ -236,7 +237,7 @@ fn add_program(root: &mut Initramfs, program: &Program) -> Result<(), ImageError
             error,
         };
         let mode = fs::metadata(file).map_err(failed)?.mode() & 0o111;
-        let bytes = fs::read(file).map_err(failed)?;
+        let bytes = open::bytes(file).map_err(failed)?;
         root.file(&file.display().to_string(), 0o644 | mode, bytes)?;
     }
     add_links(root, &program.links)

@@ -13,8 +13,9 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::area::{Area, HEAD, WireError};
 use super::error::{LabError, Unusable};
-use super::wire::{ANSWER, Answer, DEVICE, DOORBELL, Layers, MODULES, REQUEST, Request};
-use super::wire::{SETUP, SIZE, Setup};
+use super::wire::{
+    ANSWER, Answer, DEVICE, DOORBELL, Layers, MODULES, REQUEST, Request, SETUP, SIZE, Setup,
+};
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::site::{Here, Site as _, SiteError};
@@ -32,7 +33,7 @@ pub fn init_if_inside() {
     }
     if let Err(error) = serve() {
         // The console; the kernel then panics, for its init is gone, and the host reads both.
-        note(&format!("lab: {error}\n"));
+        note(&format!("lab: {error}"));
     }
     std::process::exit(1);
 }

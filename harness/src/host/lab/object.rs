@@ -1,8 +1,8 @@
 //! ELF files as they are taken into a lab.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::util::open;
 use crate::util::os_error::OsError;
 use crate::vmm::linux::elf::{ElfError, Linking, linking, loaded_part};
 
@@ -32,7 +32,7 @@ pub enum ObjectError {
 /// # Errors
 /// The file cannot be read, or is no ELF file.
 pub fn read_object(path: &Path) -> Result<(Vec<u8>, Linking), ObjectError> {
-    let bytes = fs::read(path).map_err(|error| ObjectError::Read {
+    let bytes = open::bytes(path).map_err(|error| ObjectError::Read {
         path: path.to_owned(),
         source: error.into(),
     })?;

@@ -14,6 +14,7 @@ use super::links::{self, Links};
 use super::wrapper::{Wrapper, WrapperError};
 use crate::util::cancel::Cancel;
 use crate::util::launch::Launch;
+use crate::util::open;
 use crate::vmm::firmware::Firmware;
 use crate::vmm::monitor::Monitor;
 
@@ -320,7 +321,7 @@ fn mapped(process: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
 fn is_object(path: &Path) -> bool {
     use std::io::Read as _;
     let mut magic = [0; 4];
-    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    let read = open::regular(path).and_then(|mut file| file.read_exact(&mut magic));
     read.is_ok() && magic == *b"\x7fELF"
 }
 

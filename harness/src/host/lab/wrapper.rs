@@ -2,12 +2,13 @@
 //! runs in the lab as it does here. What cannot be taken along is refused; nothing is left out.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::links::{self, Links};
 use super::tokens::tokens;
+use crate::util::open;
 use crate::util::os_error::OsError;
 use crate::util::path::in_path;
 
@@ -248,7 +249,7 @@ fn unread(path: &Path, error: std::io::Error) -> WrapperError {
 
 fn kind(path: &Path) -> Result<Kind, WrapperError> {
     let mut magic = [0; 4];
-    let mut file = File::open(path).map_err(|error| unread(path, error))?;
+    let mut file = open::regular(path).map_err(|error| unread(path, error))?;
     let read = file.read(&mut magic).map_err(|error| unread(path, error))?;
     Ok(match &magic[..read] {
         b"\x7fELF" => Kind::Elf,
@@ -266,7 +267,7 @@ fn limited(path: &Path) -> Result<Vec<u8>, WrapperError> {
             size: about.len(),
         });
     }
-    fs::read(path).map_err(|error| unread(path, error))
+    open::bytes(path).map_err(|error| unread(path, error))
 }
 
 #[cfg(test)]

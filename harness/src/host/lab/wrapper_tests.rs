@@ -110,7 +110,7 @@ fn what_cannot_be_taken_is_refused_with_the_reason() {
 fn a_file_that_is_too_large_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path().canonicalize().expect("a path");
-    let disk = File::create(here.join("disk")).expect("a file");
+    let disk = fs::File::create(here.join("disk")).expect("a file");
     disk.set_len(LARGEST + 1).expect("a size");
     let text = format!("#!/bin/sh\nexec cat {}/disk\n", here.display());
     fs::write(here.join("wrapper"), text).expect("a file");

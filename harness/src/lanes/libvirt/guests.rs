@@ -12,6 +12,7 @@ use crate::vmm::guest::Options;
 use crate::vmm::libvirt;
 use crate::vmm::libvirt::domain::Domain;
 use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
+use crate::vmm::libvirt::session::quoted;
 
 /// Start of the names of domains.
 const NAME: &str = "cpuid-fidelity";
@@ -104,8 +105,8 @@ pub fn capabilities(bench: &Bench, case: &Case) -> Result<String, String> {
     let domain = domain(case, String::new());
     let command = format!(
         "domcapabilities --virttype qemu --emulatorbin {} --machine {}",
-        domain.emulator.display(),
-        case.machine
+        quoted(&domain.emulator.to_string_lossy()),
+        quoted(&case.machine)
     );
     run(bench, &command)
 }

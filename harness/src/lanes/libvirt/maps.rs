@@ -9,6 +9,7 @@ use crate::cpuid::parse;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::map_error::MapError;
 use crate::expectation::store::{Expected, Store};
+use crate::util::open;
 
 /// Why a map cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,7 @@ pub fn read(folder: &Path) -> Result<CpuMap, ReadError> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+            let text = open::text(&path).map_err(failed(&path))?;
             files.insert(name, text);
         }
     }

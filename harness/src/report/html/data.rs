@@ -10,6 +10,8 @@ use crate::report::changes::sentence;
 use crate::results::Status;
 use crate::results::history::{Compared, Trend};
 use crate::results::{Cluster, Row};
+use crate::util::printable;
+use crate::util::shell::quoted;
 
 /// Texts, each once.
 #[derive(Default)]
@@ -81,10 +83,9 @@ pub fn pack(rows: &[Row], causes: &[Cluster<'_>], compared: Option<&Compared>) -
         "causes": causes,
         "rows": packed,
     });
-    // A text must not end the element that it stands in.
-    data.to_string()
-        .replace("</", "<\\/")
-        .replace("<!--", "<\\!--")
+    // A text must not end the element that it stands in, nor start a comment or another one.
+    let data = data.to_string().replace('<', "\\u003c");
+    printable::json(&data).into_owned()
 }
 
 fn case<'a>(
@@ -102,7 +103,7 @@ fn case<'a>(
     let command: Vec<usize> = row
         .command
         .iter()
-        .map(|word| strings.index(word.as_str()))
+        .map(|word| strings.index(quoted(word)))
         .collect();
     json!([
         strings.index(row.case.as_str()),
@@ -120,6 +121,11 @@ fn case<'a>(
         strings.index(row.host.as_deref().unwrap_or_default()),
         flow(row, strings),
         strings.index(kernel(row)),
+        // As a shell takes them.
+        [
+            strings.index(quoted(&row.machine)),
+            strings.index(quoted(&row.cpu))
+        ],
     ])
 }
 

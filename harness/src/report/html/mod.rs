@@ -10,3 +10,5 @@ pub use page::run;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub use tests::data;

@@ -2,9 +2,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const { strings, statuses, trends, findings, causes } = data;
-  const rows = data.rows.map(([name, lane, qemu, machine, cpu, status, ms, reason, command, changes, trend, since, host, flow, kernel]) => ({
+  const rows = data.rows.map(([name, lane, qemu, machine, cpu, status, ms, reason, command, changes, trend, since, host, flow, kernel, again]) => ({
     name: strings[name], lane: strings[lane], qemu: strings[qemu], machine: strings[machine], cpu: strings[cpu], status, ms, reason: strings[reason],
-    command, changes, trend: trends[trend], since, host: strings[host], flow, kernel: strings[kernel],
+    command, again, changes, trend: trends[trend], since, host: strings[host], flow, kernel: strings[kernel],
   }));
   const worst = [1, 2, 5, 4, 3, 0];
   const natural = new Intl.Collator("en", { numeric: true }).compare;
@@ -76,8 +76,8 @@
     document.getElementById("shown").textContent = `${kept.length} cases${label}: ${models.length} models × ${columns.length}`;
   }
 
-  const quoted = (text) => (/^[\w@%+=:,.\/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-  const words = (command) => command.map((index) => quoted(strings[index])).join(" ");
+  // Arguments come quoted for a shell.
+  const words = (command) => command.map((index) => strings[index]).join(" ");
   function flow(steps) {
     const step = ([layer, present, lost, gained]) => {
       const names = (list) => list.map((name) => escape(strings[name])).join(" ");
@@ -105,7 +105,9 @@
     }
     if (row.flow) html += flow(row.flow);
     if (row.command.length) html += `<h3>Command to paste</h3><pre class="wrap" tabindex="0" id="command">${escape(words(row.command))}</pre>`;
-    html += `<h3>Again</h3><pre class="wrap" tabindex="0">${escape(`cpuid-fidelity dump --machine ${row.machine} --cpu ${row.cpu} --lane ${row.lane}`)}</pre>`;
+    const [machine, cpu] = row.again.map((index) => strings[index]);
+    const again = `cpuid-fidelity dump --machine ${machine} --cpu ${cpu} --lane ${row.lane}`;
+    html += `<h3>Again</h3><pre class="wrap" tabindex="0" id="again">${escape(again)}</pre>`;
     document.getElementById("case-title").textContent = row.name;
     document.getElementById("case-body").innerHTML = html;
     document.getElementById("case").showModal();

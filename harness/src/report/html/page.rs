@@ -4,10 +4,12 @@ use askama::Template;
 
 use crate::check::Layer;
 use crate::results::Status;
-use crate::results::history::{Compared, History};
-use crate::results::{RunFile, clusters};
+use crate::results::history::History;
+use crate::results::{Head, Row, clusters};
+use crate::util::printable::line;
 
 use super::data;
+use crate::report::shown::Shown;
 use crate::report::summary;
 
 /// Most causes in the page; all cases are in its heat map.
@@ -55,12 +57,8 @@ struct NightRow {
 ///
 /// # Errors
 /// The template could not be filled.
-pub fn run(
-    file: &RunFile,
-    history: Option<&History>,
-    compared: Option<&Compared>,
-) -> Result<String, askama::Error> {
-    let rows = &file.rows;
+pub fn run(shown: &Shown, history: Option<&History>) -> Result<String, askama::Error> {
+    let (head, rows, compared) = (shown.head(), shown.rows(), shown.compared());
     let bad = rows.iter().filter(|row| row.bad()).count();
     let mut causes = clusters(rows);
     let hidden = causes.len().saturating_sub(CAUSES);
@@ -70,7 +68,7 @@ pub fn run(
             0 => format!("{} cases, all as expected", rows.len()),
             bad => format!("{bad} of {} cases are not as expected", rows.len()),
         },
-        facts: facts(file),
+        facts: facts(head),
         statuses: Status::ALL.map(Status::name).to_vec(),
         counts: summary::counts(rows).into_iter().map(count_row).collect(),
         causes: causes
@@ -93,12 +91,9 @@ pub fn run(
             })
             .collect(),
         hidden,
-        nights: nights(file, history),
+        nights: nights(shown, history),
         trends: compared.map(summary::trends).unwrap_or_default(),
-        foot: format!(
-            "cpuid-fidelity {}, plan {}",
-            file.head.tool, file.head.plan.id
-        ),
+        foot: format!("cpuid-fidelity {}, plan {}", head.tool, head.plan.id),
         style: include_str!("style.css"),
         data: data::pack(rows, &causes, compared),
         script: include_str!("page.js"),
@@ -106,11 +101,11 @@ pub fn run(
     page.render()
 }
 
-fn facts(file: &RunFile) -> Vec<String> {
-    let host = &file.head.host;
+fn facts(head: &Head) -> Vec<String> {
+    let host = &head.host;
     let all = [
-        file.head.started.clone(),
-        format!("{:.1} s", file.head.seconds),
+        head.started.clone(),
+        format!("{:.1} s", head.seconds),
         host.cpu.clone(),
         host.kernel.clone(),
         host.id.clone(),
@@ -135,24 +130,26 @@ fn count_row(((qemu, lane), counts): ((String, String), summary::Counts)) -> Cou
 }
 
 /// The nights before, newest first, under tonight.
-fn nights(file: &RunFile, history: Option<&History>) -> Vec<NightRow> {
+fn nights(shown: &Shown, history: Option<&History>) -> Vec<NightRow> {
     let Some(history) = history else {
         return Vec::new();
     };
-    let night = |night: &RunFile| {
+    let night = |(head, rows): (&Head, &[Row])| {
         let mut counts = summary::Counts::new();
-        for row in &night.rows {
+        for row in rows {
             *counts.entry(row.status).or_default() += 1;
         }
         NightRow {
-            name: night.head.started.clone(),
+            name: line(&head.started).into_owned(),
             cells: cells(&counts),
-            bad: night.rows.iter().filter(|row| row.bad()).count(),
-            all: night.rows.len().max(1),
+            bad: rows.iter().filter(|row| row.bad()).count(),
+            all: rows.len().max(1),
         }
     };
-    std::iter::once(file)
-        .chain(history.nights.iter().rev())
+    let before = history.nights.iter().rev();
+    let before = before.map(|night| (&night.head, night.rows.as_slice()));
+    std::iter::once((shown.head(), shown.rows()))
+        .chain(before)
         .map(night)
         .collect()
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::report::shown::Shown;
 use crate::results::Row;
 use crate::results::fixture::{head, lost, row};
 use crate::results::{RunFile, Status};
@@ -10,11 +11,11 @@ fn page(rows: Vec<Row>) -> String {
         rows,
         cut: false,
     };
-    run(&file, None, None).expect("a page")
+    run(&Shown::new(&file, None), None).expect("a page")
 }
 
 /// The data that the page's script reads.
-fn data(page: &str) -> serde_json::Value {
+pub fn data(page: &str) -> serde_json::Value {
     let (_, rest) = page
         .split_once("<script type=\"application/json\" id=\"data\">")
         .expect("the data");

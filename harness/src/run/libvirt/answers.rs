@@ -11,6 +11,7 @@ use crate::evidence::libvirt::layer::claims;
 use crate::lanes::libvirt::guests::{boot_domain, domain, read_capabilities, run};
 use crate::run::Engine;
 use crate::vmm::libvirt::domain::GuestCpu;
+use crate::vmm::libvirt::session::quoted;
 
 /// What became of one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +147,10 @@ pub fn baseline(engine: &Engine, case: &Case, hosts: &[GuestCpu]) -> Result<Vec<
             // Only as a guest's can a CPU be described by what it lacks, and `cpu-baseline` takes hosts' alone.
             (None, false) => continue,
         };
-        let command = format!("{command} {} {options} {qemu}", file.path().display());
+        let command = format!(
+            "{command} {} {options} {qemu}",
+            quoted(&file.path().to_string_lossy())
+        );
         let answer = match run(&engine.bench, &command) {
             Ok(answer) => answer,
             Err(reason) => {
@@ -186,7 +190,7 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
     let file = written(&host.xml())?;
     let command = format!(
         "hypervisor-cpu-compare {} {}",
-        file.path().display(),
+        quoted(&file.path().to_string_lossy()),
         qemu_options(case)
     );
     let report = match run(&engine.bench, &command) {
@@ -276,8 +280,8 @@ fn qemu_options(case: &Case) -> String {
     let emulator = std::path::absolute(&case.qemu.path).unwrap_or_else(|_| case.qemu.path.clone());
     format!(
         "--virttype qemu --emulator {} --machine {}",
-        emulator.display(),
-        case.machine
+        quoted(&emulator.to_string_lossy()),
+        quoted(&case.machine)
     )
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kvm_ioctls::VcpuFd;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ use super::vcpu::Stop;
 use crate::case::guest::Case;
 use crate::case::guest::SUPPORTED;
 use crate::util::cancel::Cancel;
+use crate::util::deadline::Deadline;
 use crate::util::process::Ending;
 use crate::vmm::AGENT_ROM;
 use crate::vmm::guest::{Boot, Options, exit_status, mailbox};
@@ -50,7 +51,7 @@ pub fn boot_direct(
     options: &Options,
     cancel: &Cancel,
 ) -> Result<Direct, KvmError> {
-    let started = Instant::now();
+    let (started, deadline) = (Instant::now(), Deadline::after(options.timeout));
     let system = |error: std::io::Error| KvmError::Resources(error.into());
     let kvm = crate::vmm::kvm::open()?;
     let memory = GuestMemory::new(mailbox(case, options)).map_err(system)?;
@@ -60,7 +61,7 @@ pub fn boot_direct(
         .map_err(|error| system(error.into()))?;
     let mut machine = Machine::new(&kvm, table, case.smp.vcpus(), &ram)?;
     let crew = Crew::start(std::mem::take(&mut machine.vcpus)).map_err(system)?;
-    let (ending, error) = crew.finish(started, options.timeout, cancel);
+    let (ending, error) = crew.finish(deadline, cancel);
     let (given, kept) = (machine.given.clone(), machine.kept.clone());
     let slots = memory.slots();
     // Taking a VM apart waits for RCU grace periods (kvm_main.c, kvm_destroy_vm), longer than the guest ran; nobody need wait
@@ -163,8 +164,8 @@ impl Crew {
     }
 
     /// Waits for the first vCPU that stops by itself, the deadline or the switch, then ends the others.
-    fn finish(mut self, started: Instant, timeout: Duration, cancel: &Cancel) -> (Ending, String) {
-        let waited = self.wait(started, timeout, cancel);
+    fn finish(mut self, deadline: Deadline, cancel: &Cancel) -> (Ending, String) {
+        let waited = self.wait(deadline, cancel);
         self.call();
         match (self.stops.try_recv(), waited) {
             (Ok((_, Stop::Exit(value))), _) => (Ending::Exited(exit_status(value)), String::new()),
@@ -177,20 +178,22 @@ impl Crew {
     }
 
     /// `None` when a vCPU has stopped.
-    fn wait(&self, started: Instant, timeout: Duration, cancel: &Cancel) -> Option<Ending> {
+    fn wait(&self, mut deadline: Deadline, cancel: &Cancel) -> Option<Ending> {
         loop {
-            let Some(left) = timeout.checked_sub(started.elapsed()) else {
+            if deadline.is_over() {
                 return Some(Ending::TimedOut);
-            };
+            }
             let mut fds = [
                 PollFd::new(&self.woken, PollFlags::IN),
                 PollFd::new(cancel, PollFlags::IN),
             ];
-            match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
-                Err(Errno::INTR) | Ok(0) => {}
-                Err(_) => return Some(Ending::Cancelled),
-                Ok(_) if !fds[0].revents().is_empty() => return None,
-                Ok(_) => return Some(Ending::Cancelled),
+            let polled = deadline.poll(&mut fds);
+            let [stopped, cancelled] = fds.map(|fd| !fd.revents().is_empty());
+            match polled {
+                Err(Errno::INTR) => {}
+                Ok(()) if stopped => return None,
+                Ok(()) if !cancelled => {}
+                _ => return Some(Ending::Cancelled),
             }
         }
     }
@@ -215,6 +218,8 @@ impl Drop for Crew {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use fidelity_protocol::slot::DONE;
 
     use super::*;

@@ -251,7 +251,9 @@ pub fn xml(domain: &Domain, wiring: &Wiring<'_>) -> String {
 }
 
 fn own_arguments(wiring: &Wiring<'_>) -> Vec<String> {
-    let socket = format!("socket,id=end,path={}", wiring.socket.display());
+    // QEMU takes two commas for one that does not separate (util/qemu-option.c, get_opt_value).
+    let path = wiring.socket.to_string_lossy().replace(',', ",,");
+    let socket = format!("socket,id=end,path={path}");
     let console = format!(
         "isa-debugcon,iobase={:#x},chardev=end",
         crate::vmm::command::DEBUG_PORT
@@ -306,7 +308,7 @@ mod tests {
         let wiring = Wiring {
             rom: Path::new("/agent.rom"),
             megabytes: 32,
-            socket: Path::new("/end.sock"),
+            socket: Path::new("/a, ü/end.sock"),
         };
         let xml = xml(&domain, &wiring);
         for part in [
@@ -315,7 +317,7 @@ mod tests {
              <feature policy='force' name='avx'/>\n  </cpu>",
             "machine='pc-q35-7.2'",
             "<vcpu current='2'>4</vcpu>",
-            "<qemu:arg value='socket,id=end,path=/end.sock'/>",
+            "<qemu:arg value='socket,id=end,path=/a,, ü/end.sock'/>",
             "<qemu:arg value='x=&apos;1&apos;'/>",
             "type='rom'>/agent.rom<",
         ] {

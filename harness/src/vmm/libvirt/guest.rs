@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::domain::{Domain, Wiring, xml};
-use super::session::{Session, SessionError};
+use super::session::{Session, SessionError, quoted};
 use crate::case::guest::Case;
+use crate::util::deadline::Deadline;
 use crate::util::process::Ending;
 use crate::vmm::guest::{Boot, Options, exit_status, mailbox};
 use crate::vmm::memory::{GuestMemory, LEAST, megabytes};
@@ -123,7 +124,7 @@ impl<'a> Guest<'a> {
         };
         let file = session.file(&format!("{}.xml", session.domains));
         std::fs::write(&file, xml(&domain, &wiring)).map_err(failed)?;
-        let command = format!("create --paused {}", file.display());
+        let command = format!("create --paused {}", quoted(&file.to_string_lossy()));
         let created = session.run(&command, deadline + LIBVIRT_TIMEOUT);
         created.map_err(|error| without_file_name(error, &file))?;
         Ok(Guest {
@@ -158,7 +159,7 @@ impl<'a> Guest<'a> {
         let failed = |error: std::io::Error| SessionError::Start(error.to_string());
         let (mut stream, _) = self.listener.accept().map_err(failed)?;
         stream.set_nonblocking(true).map_err(failed)?;
-        let started = Instant::now();
+        let deadline = Deadline::after(self.deadline);
         loop {
             let mut bytes = [0; 4096];
             match stream.read(&mut bytes) {
@@ -167,8 +168,7 @@ impl<'a> Guest<'a> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return Ok(true),
             }
-            let left = self.deadline.checked_sub(started.elapsed());
-            match left {
+            match deadline.left() {
                 Some(left) if self.session.readable(stream.as_fd(), left)? => {}
                 _ => {
                     self.run("destroy")?;
@@ -198,7 +198,11 @@ fn without_file_name(error: SessionError, file: &Path) -> SessionError {
 
 impl Speaks for Guest<'_> {
     fn execute(&mut self, command: &Value) -> Result<Answer, Gone> {
-        let command = format!("qemu-monitor-command {} '{command}'", self.name);
+        let command = format!(
+            "qemu-monitor-command {} {}",
+            self.name,
+            quoted(&command.to_string())
+        );
         let answer = self.session.run(&command, self.deadline);
         let answer = answer.map_err(|_| Gone)?;
         let mut answer: Value = serde_json::from_str(&answer).map_err(|_| Gone)?;

@@ -4,13 +4,13 @@
 //! socket and echoes each behind its prompt; a further `echo` marks the end of an answer.
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::root::Root;
+use super::root::{self, Root};
 use crate::util::cancel::Cancel;
 use crate::util::process::{Ending, Process, Woken};
 use crate::vmm::failure::{BootFailure, BootFailureKind};
@@ -24,6 +24,9 @@ pub enum SessionError {
     /// It could not be started.
     #[error("failed to start libvirt: {0}")]
     Start(String),
+    /// A command with a line end in it, which virsh would take for two.
+    #[error("libvirt cannot be given a name with a line end: {0:?}")]
+    TwoLines(String),
     /// It refused, with this message.
     #[error("libvirt: {0}")]
     Refused(String),
@@ -51,7 +54,7 @@ pub enum SessionError {
 impl From<SessionError> for BootFailure {
     fn from(error: SessionError) -> BootFailure {
         let kind = match error {
-            SessionError::Start(_) => BootFailureKind::Spawn,
+            SessionError::Start(_) | SessionError::TwoLines(_) => BootFailureKind::Spawn,
             SessionError::TimedOut { seconds, .. } => {
                 BootFailureKind::TimedOut(Duration::from_secs(seconds))
             }
@@ -119,6 +122,9 @@ impl Session {
     /// # Errors
     /// libvirt refuses, with a message, or is gone.
     pub fn run(&mut self, command: &str, deadline: Duration) -> Result<String, SessionError> {
+        if command.contains('\n') {
+            return Err(SessionError::TwoLines(command.to_owned()));
+        }
         self.asked += 1;
         let mark = format!("@@{}@@", self.asked);
         let gone = |output: &[u8]| SessionError::Gone {
@@ -207,11 +213,32 @@ impl Session {
 fn command(root: &Path) -> Vec<OsString> {
     let namespaces =
         "unshare --user --map-user=1000 --map-group=1000 --pid --fork --kill-child --mount-proc";
-    let script = "export TERM=dumb LIBVIRT_LOG_OUTPUTS=3:file:\"$1/libvirt.log\"; unset LIBVIRT_DEFAULT_URI\n\
-                  stdbuf -o0 virsh -q -c \"qemu:///embed?root=$1\"; exit $?";
-    let arguments = namespaces.split(' ').chain(["sh", "-c", script, "sh"]);
-    let arguments = arguments.map(OsString::from);
-    arguments.chain([root.as_os_str().to_owned()]).collect()
+    let arguments = namespaces.split(' ').chain(["sh", "-c", SCRIPT, "sh"]);
+    let mut line: Vec<OsString> = arguments.map(OsString::from).collect();
+    line.push(root.as_os_str().to_owned());
+    line.extend(
+        [
+            root::uri(root),
+            root::HOME.to_owned(),
+            root::TEMPORARY.to_owned(),
+        ]
+        .map(OsString::from),
+    );
+    line
+}
+
+/// What runs in the namespaces: of the folder, its URI, and the names of the home and the temporary folder in it. Whatever virsh, libvirt or
+/// QEMU keep for a user is kept there, and no setting of the user's own virsh holds. The log's name is relative because libvirt splits the
+/// variable at spaces (virLogParseOutputs).
+const SCRIPT: &str = r#"cd "$1" || exit
+unset LIBVIRT_DEFAULT_URI LIBVIRT_DEBUG LIBVIRT_LOG_FILTERS VIRSH_DEFAULT_CONNECT_URI VIRSH_DEBUG VIRSH_LOG_FILE
+unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
+export TERM=dumb LIBVIRT_LOG_OUTPUTS=3:file:libvirt.log HOME="$1/$3" TMPDIR="$1/$4" XDG_RUNTIME_DIR="$1/$4"
+stdbuf -o0 virsh -q -c "$2"; exit $?"#;
+
+/// An argument of a command of virsh, which splits a line as a shell does (vshCommandStringGetToken).
+pub fn quoted(argument: &str) -> String {
+    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -258,20 +285,30 @@ fn answered(text: &str) -> Result<String, SessionError> {
     Err(SessionError::Refused(reasons.join(": ")))
 }
 
+/// What was written to a socket so far; somebody may have it open who never ends.
+fn written(stream: UnixStream) -> std::io::Result<String> {
+    stream.set_nonblocking(true)?;
+    let mut bytes = Vec::new();
+    let read = stream.take(LONGEST as u64).read_to_end(&mut bytes);
+    match read {
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+        _ => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
 /// What `virsh --version` says.
 ///
 /// # Errors
 /// There is no virsh, or it does not print its version.
 pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
     let failed = |error: std::io::Error| SessionError::Start(format!("virsh: {error}"));
-    let (mut stream, theirs) = UnixStream::pair().map_err(failed)?;
+    let (stream, theirs) = UnixStream::pair().map_err(failed)?;
     let line = ["virsh", "--version"].map(OsString::from);
     let deadline = Duration::from_secs(20);
     let process =
         Process::start_on_socket(&line, theirs.into(), deadline, cancel).map_err(failed)?;
     process.finish();
-    let mut output = String::new();
-    stream.read_to_string(&mut output).map_err(failed)?;
+    let output = written(stream).map_err(failed)?;
     let version = output.trim();
     if version.split('.').all(|part| part.parse::<u32>().is_ok()) {
         Ok(version.to_owned())
@@ -304,6 +341,19 @@ mod tests {
             refused.to_string(),
             "libvirt: Failed to create domain from x: internal error: gone"
         );
+    }
+
+    #[test]
+    fn what_was_written_is_read_while_somebody_else_keeps_the_socket_open() {
+        let (stream, mut theirs) = UnixStream::pair().expect("sockets");
+        theirs.write_all(b"9.0.0\n").expect("written");
+        assert_eq!(written(stream).expect("text"), "9.0.0\n");
+    }
+
+    #[test]
+    fn an_argument_of_virsh_stays_one() {
+        assert_eq!(quoted("/tmp/a ü/x"), "'/tmp/a ü/x'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]

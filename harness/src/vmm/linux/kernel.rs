@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::open;
 use crate::util::path::component;
 
 /// A kernel that can be booted.
@@ -134,7 +135,7 @@ impl Kernel {
 
     /// The options of its configuration that are set, by name, as `CONFIG_KVM` → `m`; `None` where there is none to read.
     pub fn options(&self) -> Option<BTreeMap<String, String>> {
-        let text = std::fs::read_to_string(self.config.as_ref()?).ok()?;
+        let text = open::text(self.config.as_ref()?).ok()?;
         let set = text.lines().filter_map(|line| {
             let (name, value) = line.split_once('=')?;
             name.starts_with("CONFIG_")
@@ -328,7 +329,7 @@ fn release(image: &Path) -> Result<String, KernelError> {
 fn head(image: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
-    std::fs::File::open(image)?
+    open::regular(image)?
         .take(0x2_0000)
         .read_to_end(&mut bytes)?;
     Ok(bytes)

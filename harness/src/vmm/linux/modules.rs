@@ -7,6 +7,8 @@ use super::elf::{ElfError, module_information};
 use super::kernel::Kernel;
 use super::packed::{PackedError, unpacked_module};
 
+use crate::util::open;
+
 /// The modules of one kernel.
 #[derive(Clone, Debug)]
 pub struct Modules {
@@ -201,7 +203,7 @@ impl Loading<'_> {
 
 /// The text of a list; `None` where there is none.
 fn list(path: &Path) -> Result<Option<String>, ModuleError> {
-    match std::fs::read_to_string(path) {
+    match open::text(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ModuleError::Read {

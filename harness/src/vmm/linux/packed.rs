@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::util::open;
 use crate::util::os_error::OsError;
 
 /// How something is compressed.
@@ -146,7 +147,7 @@ pub fn unpacked_module(path: &Path) -> Result<Vec<u8>, PackedError> {
         path: path.to_owned(),
         extension: extension().into_owned(),
     })?;
-    let bytes = std::fs::read(path).map_err(|error| PackedError::Read {
+    let bytes = open::bytes(path).map_err(|error| PackedError::Read {
         path: path.to_owned(),
         error: error.into(),
     })?;

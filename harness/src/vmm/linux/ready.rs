@@ -13,6 +13,7 @@ use super::modules::{ModuleError, Modules};
 use super::names::Names;
 use super::vmlinux::{VmlinuxError, is_64_bit, unpacked_image, vmlinux};
 use crate::util::files::{KEPT_PREFIX, being_made, forget_unused, in_use};
+use crate::util::open;
 use crate::util::os_error::OsError;
 use crate::vmm::LINUX_INIT;
 
@@ -122,7 +123,7 @@ impl Ready {
     /// # Errors
     /// Its image cannot be read or unpacked, or has no such tables.
     pub fn names(&self) -> Result<Names, ReadyError> {
-        let image = fs::read(&self.image).map_err(ReadyError::image(&self.packed))?;
+        let image = open::bytes(&self.image).map_err(ReadyError::image(&self.packed))?;
         let elf = if self.image == self.packed {
             unpacked_image(&image).map_err(ReadyError::vmlinux(&self.packed))?
         } else {
@@ -154,7 +155,7 @@ fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>
     if in_use(&path) {
         return Ok((path, None));
     }
-    let bytes = fs::read(&kernel.image).map_err(unread())?;
+    let bytes = open::bytes(&kernel.image).map_err(unread())?;
     match vmlinux(&bytes) {
         Ok(elf) => Ok((kept(path, || Ok(elf))?, None)),
         Err(error @ VmlinuxError::Bits32) => Err(ReadyError::vmlinux(&kernel.image)(error)),
