@@ -29,6 +29,7 @@ mod libvirt;
 mod linux;
 mod lost_output;
 mod migrate;
+mod nightly_parts;
 mod no_firmware;
 mod ordinary_user;
 mod orphans;

@@ -15,6 +15,8 @@ use super::world::World;
 
 /// A verb that takes longer than this is not run to its end after each kill.
 const SHORT: Duration = Duration::from_secs(8);
+/// A verb that takes longer than this is killed within this time.
+const LONG: Duration = Duration::from_secs(20);
 /// How long what a program started may take to end once that is gone.
 const ENDING: Duration = Duration::from_secs(5);
 /// How long a program may take to end that is asked to.
@@ -38,54 +40,63 @@ fn many_kills_of_every_verb_leave_nothing_and_what_resumes_resumes() {
 fn kill(count: u64, of: usize) {
     let (world, repo, mut verbs) = or_skip!(verbs::world());
     verbs.truncate(of);
+    world.write(PRINTED, "");
     let mut random = Random::new();
     let mut problems = Vec::new();
     let mut early = 0;
-    world.write(PRINTED, "");
     for (round, index) in (0..count).zip((0..verbs.len()).cycle()) {
         let verb = &mut verbs[index];
-        let usual = usual(&world, verb);
-        let signal = [Signal::KILL, Signal::TERM, Signal::INT][random.below(3) as usize];
-        let after = random.below(usual.1.as_millis() as u64);
-        prepare(&world, verb, random.below(2) == 0);
-        let before = left::files(&world);
-        let (ended, was_early) = interrupted(&world, verb, signal, Duration::from_millis(after));
+        let kill = Kill::random(&mut random, usual(&world, verb).1);
+        let what = format!("kill {round}: {} {kill:?}", verb.name);
+        let (was_early, found) = kill.problems(&world, &repo, verb);
         early += u64::from(was_early);
-        let mut found = ended;
-        found.extend(
-            left::processes(&world, ENDING)
-                .into_iter()
-                .map(|line| format!("left running: {line}")),
-        );
-        let unnamed = left::unnamed(&world, verb, &before, signal == Signal::KILL);
-        found.extend(
-            unnamed
-                .into_iter()
-                .map(|path| format!("left behind: {path}")),
-        );
-        found.extend(
-            left::cut(&world)
-                .into_iter()
-                .map(|path| format!("cut: {path}")),
-        );
-        if usual.1 < SHORT {
-            found.extend(goes_on(&world, &repo, verb, usual.0));
-        }
-        let what = format!(
-            "kill {round}: {} {signal:?} after {after} ms of {:?}",
-            verb.name, usual.1
-        );
-        problems.extend(
-            found
-                .into_iter()
-                .map(|problem| format!("{what}: {problem}")),
-        );
+        eprintln!("{what}{}", if was_early { "" } else { ": it had ended" });
+        problems.extend(found.iter().map(|problem| format!("{what}: {problem}")));
     }
-    eprintln!(
-        "{count} kills, {early} before the verb had ended by itself; {} problems",
-        problems.len()
-    );
+    let found = problems.len();
+    eprintln!("{count} kills, {early} before the verb had ended by itself; {found} problems");
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// One kill.
+#[derive(Debug)]
+struct Kill {
+    signal: Signal,
+    after: Duration,
+    /// Whether nothing is known of the QEMU.
+    cold: bool,
+}
+
+impl Kill {
+    /// Of a verb that takes this long.
+    fn random(random: &mut Random, usual: Duration) -> Kill {
+        let signal = [Signal::KILL, Signal::TERM, Signal::INT][random.below(3) as usize];
+        let instants = usual.min(LONG).as_millis() as u64;
+        Kill {
+            signal,
+            after: Duration::from_millis(random.below(instants)),
+            cold: random.below(2) == 0,
+        }
+    }
+
+    /// Whether the verb was still at work, and all that is wrong afterwards.
+    fn problems(&self, world: &World, repo: &Repository, verb: &Verb) -> (bool, Vec<String>) {
+        prepare(world, verb, self.cold);
+        let before = left::files(world);
+        let (mut found, was_early) = interrupted(world, verb, self.signal, self.after);
+        let mut add = |what: &str, all: Vec<String>| {
+            found.extend(all.iter().map(|one| format!("{what}: {one}")));
+        };
+        add("left running", left::processes(world, ENDING));
+        let killed = self.signal == Signal::KILL;
+        add("left behind", left::unnamed(world, verb, &before, killed));
+        add("not whole", left::cut(world));
+        let (status, took) = verb.usual.unwrap_or_default();
+        if took < SHORT || ["nightly", "bisect"].contains(&verb.name) {
+            found.extend(goes_on(world, repo, verb, status));
+        }
+        (was_early, found)
+    }
 }
 
 /// How the verb goes when it is left alone.

@@ -112,10 +112,15 @@ fn ask(world: &World, row: &Row) -> Ended {
 fn problem(world: &World, row: &Row, usual: Duration) -> Option<String> {
     let ended = ask(world, row);
     let mut lines = ended.stderr.lines();
+    // Of many QEMUs that are asked, the message names the one; a guest's names its case.
+    let binary = match row.stand_in {
+        StandIn::Guest(_) => "",
+        _ => row.name,
+    };
     let problem = if ended.status != Some(3) {
         format!("status {:?}", ended.status)
-    } else if !lines.any(|line| line.contains(row.prints)) {
-        format!("no line has {:?}", row.prints)
+    } else if !lines.any(|line| line.contains(row.prints) && line.contains(binary)) {
+        format!("no line has {:?} and {binary:?}", row.prints)
     } else if ended.took > BOUND + usual {
         format!("took {:?}, and a good QEMU {usual:?}", ended.took)
     } else {
