@@ -10,6 +10,8 @@ mod cli;
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::host::lab::inside::init_if_inside();
+    // Where the kernel refuses, a file that is too large ends this program as it ends others.
+    let _ = cpuid_fidelity::util::blocked::block_file_size();
     let arguments = arguments();
     match cli::run(&arguments) {
         Ok(status) => ExitCode::from(status),

@@ -1,7 +1,7 @@
 //! `run`: the main job.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::plan::shard;
 use cpuid_fidelity::report::progress::Progress;
 use cpuid_fidelity::results::journal;
-use cpuid_fidelity::results::journal::{Journal, Left};
+use cpuid_fidelity::results::journal::{Journal, JournalError, Left};
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, row};
 use cpuid_fidelity::run::{Baseline, Engine};
@@ -175,6 +175,18 @@ struct Ran {
     journal: Option<Journal>,
 }
 
+/// The error for a journal that another run keeps: this one cannot be run now.
+fn unkept(part: &Path) -> impl Fn(JournalError) -> anyhow::Error + '_ {
+    move |error| match error.holder() {
+        Some(holder) => NotRun(format!(
+            "{holder} keeps its results in {}: wait for its end, or name another file with --json",
+            part.display()
+        ))
+        .into(),
+        None => error.into(),
+    }
+}
+
 fn run_all(
     engine: &Engine,
     trials: &[Trial],
@@ -204,7 +216,7 @@ fn run_all(
     };
     let known = trials.iter().filter_map(done).flatten();
     let journal = match &part {
-        Some(part) => Some(Journal::start(part, &head, known)?),
+        Some(part) => Some(Journal::start(part, &head, known).map_err(unkept(part))?),
         None => None,
     };
     let open: Vec<&Trial> = trials
