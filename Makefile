@@ -2,7 +2,7 @@
 .PHONY: run test nightly mutants lint bench setup bless
 run: setup ; cargo run --quiet -- run
 test: setup ; cargo test --quiet --workspace
-nightly: setup ; cargo run --quiet --release -- nightly
+nightly: setup ; @scripts/deny advisories; known=$$?; cargo run --quiet --release -- nightly && exit $$known
 mutants: setup ; cargo test --quiet --bench mutants
 lint: ; scripts/lint
 bench: setup ; cargo bench --quiet --bench cases

@@ -33,6 +33,7 @@ mod reproductions;
 mod results;
 mod show;
 mod skipped;
+mod supply;
 mod topology;
 mod two_at_once;
 mod world;
