@@ -72,6 +72,7 @@ update_lists() {
 
 # Finds the mirror and the keys, takes the cache's lock, and makes $work, which is gone when the script ends.
 prepare() {
+    [[ $cache != *[\"$'\n']* ]] || unavailable "apt's configuration cannot name $cache, which has a quotation mark in its path"
     command -v apt-get >/dev/null || unavailable "this system has no apt"
     mirror=$(debian_mirror) || true
     [[ $mirror ]] || unavailable "this system's apt sources name no Debian mirror"

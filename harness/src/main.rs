@@ -15,6 +15,8 @@ mod cli;
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::host::lab::inside::init_if_inside();
+    // Where the kernel refuses, a file that is too large ends this program as it ends others.
+    let _ = cpuid_fidelity::util::signals::block_file_size();
     let is_step = cli::is_step(std::env::args_os());
     let (usage, lost) = if is_step {
         aborting_panics();

@@ -14,6 +14,7 @@ use super::build::Build;
 use super::lines::Lines;
 use super::question::{Outcome, Question, Verdict};
 use super::target::Target;
+use crate::util::cache::writable_folder;
 use crate::util::files::write_whole;
 use crate::util::limits::{RESULTS, TEXT};
 use crate::util::open;
@@ -129,9 +130,9 @@ impl State {
     /// It cannot be written, or another bisect of the repository is under way.
     pub fn open(cache: &Path, plan: Plan) -> Result<State, StateError> {
         let cache = std::path::absolute(cache).unwrap_or_else(|_| cache.to_owned());
-        let shared = cache
-            .join("bisect")
-            .join(hash(&plan.repo.display().to_string()));
+        let cache = cache.join("bisect");
+        let cache = writable_folder(&cache).map_err(failed(&cache))?;
+        let shared = cache.join(hash(&plan.repo.display().to_string()));
         let text = json(&plan);
         let folder = shared.join(hash(&text));
         fs::create_dir_all(&folder).map_err(failed(&folder))?;

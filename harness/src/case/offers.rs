@@ -82,8 +82,11 @@ impl Offers {
         self.models = list(models, "query-cpu-definitions", model)?;
         self.models.sort_by_key(|model| natural(&model.name));
         let pair = |model: &Value| {
-            let name = model["name"].as_str()?.to_owned();
-            Some((name, model["alias-of"].as_str()?.to_owned()))
+            let name = component(model["name"].as_str()?)?;
+            Some((
+                name.to_owned(),
+                component(model["alias-of"].as_str()?)?.to_owned(),
+            ))
         };
         self.aliases = models
             .as_array()

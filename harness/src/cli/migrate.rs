@@ -1,16 +1,14 @@
 //! `migrate`: a guest taken from one QEMU to another, and what it sees on both sides.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use cpuid_fidelity::case::Starter;
-use cpuid_fidelity::case::migration::pair;
-use cpuid_fidelity::case::migration::{Journey, Migration, Way};
+use cpuid_fidelity::case::migration::{Journey, Migration, Way, pair};
 use cpuid_fidelity::case::trial::{Subject, Trial};
-use cpuid_fidelity::case::{Case, Filter, Lane, Qemu, Topology};
+use cpuid_fidelity::case::{Case, Filter, Lane, Qemu, Starter, Topology};
 use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::Inventory;
@@ -19,7 +17,7 @@ use cpuid_fidelity::report::migration::describe;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
 use cpuid_fidelity::run::migrate::lacking;
-use cpuid_fidelity::util::files::writable;
+use cpuid_fidelity::util::files::{Replacement, writable};
 
 use super::common::exit::write_result;
 use super::common::kernel::Kernel;
@@ -51,8 +49,8 @@ pub struct Migrate {
     /// The other way round too
     #[arg(long)]
     pub both: bool,
-    /// Save to a file and restore from it, instead of migrating live; without a name the file is in memory. A file that was not there
-    /// stays only if the guest was restored from it
+    /// Save to a file and restore from it, instead of migrating live; without a name the file is in memory. FILE is written, or
+    /// replaced, only if the guest was restored from it
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub save: Option<Option<PathBuf>>,
     /// On the destination plug in a vCPU, for which -smp has room (as 1,maxcpus=2): it must be its siblings' twin
@@ -78,7 +76,7 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
             .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", file.display()))?;
     }
     if let Some(Some(file)) = &arguments.save {
-        openable(file)?;
+        Replacement::beside(file).with_context(|| format!("failed to write {}", file.display()))?;
     }
     let trials = trials(context, arguments)?;
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
@@ -105,22 +103,6 @@ pub fn run(context: &Context, arguments: &Migrate) -> anyhow::Result<u8> {
         write_result(path, &file.text())?;
     }
     Ok(exit_status(&file.rows))
-}
-
-/// Whether a guest can be saved there. A file that is there keeps what it holds until then.
-fn openable(file: &Path) -> anyhow::Result<()> {
-    let there = file.exists();
-    let opened = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(file);
-    opened.with_context(|| format!("failed to write {}", file.display()))?;
-    if !there {
-        std::fs::remove_file(file)
-            .with_context(|| format!("failed to remove {}", file.display()))?;
-    }
-    Ok(())
 }
 
 /// One trial a direction.

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::RESULTS;
+use cpuid_fidelity::util::cache::writable_folder;
+use cpuid_fidelity::util::lock::{Lock, LockError};
+use cpuid_fidelity::util::path::component;
 
 use super::common::choice::Choice;
 use super::common::outputs::Outputs;
@@ -29,12 +33,17 @@ pub struct Nightly {
 /// Where a night is kept until it is over. A name with a dot is no night.
 const TONIGHT: &str = ".tonight";
 
+/// The file that is locked while a nightly runs.
+const LOCK: &str = ".lock";
+
 /// Runs the nightly selection; the exit status is that of the run.
 pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
     let history = match &arguments.history {
         Some(folder) => folder.clone(),
-        None => context.config.cache.join("nights"),
+        None => writable_folder(&context.config.cache.join("nights"))
+            .context("no folder for the nights: name one with --history")?,
     };
+    let _lock = lock(&history)?;
     let tonight = history.join(TONIGHT);
     let file = |name: &str| Some(tonight.join(name));
     let mut choice = arguments.choice.clone();
@@ -64,10 +73,29 @@ pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
     Ok(status)
 }
 
+/// Has the folder of nights for this process until the end.
+fn lock(history: &Path) -> anyhow::Result<Lock> {
+    std::fs::create_dir_all(history)
+        .with_context(|| format!("failed to make {}", history.display()))?;
+    Lock::take(&history.join(LOCK)).map_err(|error| match error {
+        LockError::Held { .. } => NotRun(format!(
+            "another nightly is under way in {}: {error}; this one was not run",
+            history.display()
+        ))
+        .into(),
+        error => error.into(),
+    })
+}
+
 /// The night is over: its folder gets the time it started as its name, in one step.
 fn keep(history: &Path, tonight: &Path) -> anyhow::Result<PathBuf> {
     let started = RunFile::read(&tonight.join(RESULTS))?.head.started;
     let name = started.replace(':', "");
+    anyhow::ensure!(
+        component(&name).is_some(),
+        "{} does not say when the night started: {started:?}",
+        tonight.join(RESULTS).display()
+    );
     let mut folder = history.join(&name);
     let mut again = 2;
     while folder.exists() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::delta::{self, DeltaError, Text};
@@ -10,6 +10,7 @@ use super::lineage::{Known, SUFFIX};
 use crate::cpuid::line::Line;
 use crate::util::limits::TEXT;
 use crate::util::open;
+use crate::util::path::leads_down;
 
 /// What was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub enum FileError {
     /// A snapshot without insta's header.
     #[error("{0}: not a snapshot file: it does not start with a header between two lines “---”")]
     Header(PathBuf),
+    /// A name of a guest leads out of the folder of expectations.
+    #[error("{0}: leads out of the folder of expectations")]
+    Outside(PathBuf),
     /// A base that is not there, or lies outside the folder.
     #[error("{path}: line {number}: there is no base {base} below {folder}")]
     NoBase {
@@ -181,6 +185,9 @@ impl Files {
             return Ok(text.map(str::to_owned));
         }
         let full = self.folder.join(path);
+        if !leads_down(path) {
+            return Err(FileError::Outside(full));
+        }
         match open::text(&full, TEXT) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -243,7 +250,7 @@ impl Files {
                         chain: std::mem::take(chain),
                     });
                 }
-                let there = inside(base).then(|| self.content(Path::new(base)));
+                let there = leads_down(Path::new(base)).then(|| self.content(Path::new(base)));
                 let Some(there) = there.transpose()?.flatten() else {
                     return Err(FileError::NoBase {
                         path: full(),
@@ -304,12 +311,6 @@ fn expanded(
         }
     }
     Ok(lines.into())
-}
-
-/// Whether a path leads nowhere but down.
-fn inside(path: &str) -> bool {
-    let mut parts = Path::new(path).components();
-    parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// With `/` between folders, as a base is named.

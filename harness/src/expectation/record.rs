@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use super::delta;
 use super::files::{Expected, FileError, Files, slashed};
 use super::lineage::{self, Bases, BasesError, Known};
+use crate::util::path::leads_down;
 
 /// What was observed in this run, file by file. It is written when the run is over: a file is a difference from its base as *this*
 /// run saw it, so that review shows a change once, in the file where it begins.
@@ -22,6 +23,9 @@ pub enum RecordError {
     /// The table of bases cannot be read.
     #[error("{TABLE}: {0}")]
     Bases(#[from] BasesError),
+    /// A name of a guest leads out of the folder of expectations.
+    #[error("{0} leads out of the folder of expectations")]
+    Outside(String),
 }
 
 /// The table, below the folder of expectations.
@@ -45,6 +49,9 @@ impl Recorder {
         let observed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if observed.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(outside) = observed.keys().find(|path| !leads_down(Path::new(path))) {
+            return Err(RecordError::Outside(outside.clone()));
         }
         let bases = files
             .table(TABLE)?

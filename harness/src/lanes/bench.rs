@@ -1,6 +1,7 @@
 //! What all lanes share: tables and expectations, options, the agent's ROM, the pool, and the machines that guests run on.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -17,8 +18,8 @@ use crate::cpuid::{assemble, render};
 use crate::evidence::QemuLayer;
 use crate::expectation::Store;
 use crate::host::{Here, HostLayer, KvmLayer, Site};
+use crate::util::cache;
 use crate::util::cancel::Cancel;
-use crate::util::files::write_whole;
 use crate::util::jobs::Jobs;
 use crate::util::limits::TEXT;
 use crate::util::open;
@@ -258,17 +259,20 @@ impl Bench {
 /// The agent as a file of the cache, named by its content: command lines that were printed keep working, and nothing is
 /// left over but what the next run needs.
 fn agent_rom(cache: &Path) -> anyhow::Result<PathBuf> {
-    let name = format!(
-        "agent-{:08x}.rom",
-        fidelity_protocol::crc::crc32(&[AGENT_ROM])
-    );
-    let path = std::path::absolute(cache.join(name))?;
-    if open::bytes(&path, TEXT).is_ok_and(|there| there == AGENT_ROM) {
+    let check = fidelity_protocol::crc::crc32(&[AGENT_ROM]);
+    let name = format!("agent-{check:08x}.rom");
+    let cache = std::path::absolute(cache)?;
+    let same = |path: &PathBuf| open::bytes(path, TEXT).is_ok_and(|there| there == AGENT_ROM);
+    if let Some(path) = cache::find(&cache, &name).filter(same) {
         return Ok(path);
     }
-    write_whole(&path, AGENT_ROM)
-        .with_context(|| format!("failed to write the agent to {}", path.display()))?;
-    Ok(path)
+    let made = cache::make(&cache, &name, |file| file.write_all(AGENT_ROM));
+    made.with_context(|| {
+        format!(
+            "failed to write the agent to {}",
+            cache.join(name).display()
+        )
+    })
 }
 
 fn unavailable(definitions: &Value) -> Unavailable {

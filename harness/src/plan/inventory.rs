@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::lanes::kernels::{Unusable, kernels};
 use crate::lanes::linux::guest_kernels;
 use crate::lanes::{Scope, scope};
 use crate::plan::identity;
+use crate::util::cache::{self, KEPT_PREFIX};
 use crate::util::cancel::Cancel;
 use crate::util::limits::TEXT;
 use crate::util::open;
@@ -171,39 +173,36 @@ fn offers(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, Strin
         .map_err(|error| format!("{}: {error}", path.display()))?;
     let identity =
         identity::identity(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let file = cache_file(config, path);
-    if let Some(offers) = cached(&file, &identity) {
+    let (folder, name) = (config.cache.join("offers"), cache_name(path, &identity));
+    if let Some(offers) = cached(&folder, &name, &identity) {
         return Ok(offers);
     }
     let offers = ask(config, path, cancel)?;
+    let answer = Cached {
+        identity,
+        offers: offers.clone(),
+    };
     // Without a cache the next run asks again; that is slower, not wrong.
-    let _ = remember(
-        &file,
-        &Cached {
-            identity,
-            offers: offers.clone(),
-        },
-    );
+    let _ = remember(&folder, &name, &answer);
     Ok(offers)
 }
 
-fn cache_file(config: &Config, path: &Path) -> PathBuf {
+/// Of another identity is another file: in a folder that cannot be written to, an old answer stays.
+fn cache_name(path: &Path, identity: &str) -> String {
     let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    config
-        .cache
-        .join("offers")
-        .join(format!("{:016x}.json", hasher.finish()))
+    (path, identity).hash(&mut hasher);
+    format!("{KEPT_PREFIX}{:016x}.json", hasher.finish())
 }
 
-fn cached(file: &Path, identity: &str) -> Option<Offers> {
+fn cached(folder: &Path, name: &str, identity: &str) -> Option<Offers> {
+    let file = cache::find(folder, name)?;
     let cached: Cached = serde_json::from_slice(&open::bytes(file, TEXT).ok()?).ok()?;
     (cached.identity == identity).then_some(cached.offers)
 }
 
-fn remember(file: &Path, cached: &Cached) -> std::io::Result<()> {
+fn remember(folder: &Path, name: &str, cached: &Cached) -> std::io::Result<PathBuf> {
     let text = serde_json::to_vec(cached).map_err(std::io::Error::other)?;
-    crate::util::files::write_whole(file, &text)
+    cache::make(folder, name, |file| file.write_all(&text))
 }
 
 fn ask(config: &Config, path: &Path, cancel: &Cancel) -> Result<Offers, String> {

@@ -1,8 +1,9 @@
 //! Results kept as they come, so that a run that was killed can go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Write as _;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,6 +12,9 @@ use super::file::RunFile;
 use super::head::Head;
 use super::row::Row;
 use crate::results::Status;
+use crate::util::files::Replacement;
+use crate::util::lock::{LockError, lock};
+use crate::util::path::folder_of;
 
 /// A file of JSON lines that grows with the run, beside the file that will be the result.
 pub struct Journal {
@@ -36,12 +40,34 @@ pub struct Left {
     pub refused: Option<String>,
 }
 
+/// Why results cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process has the file.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The file cannot be written.
+    #[error("failed to write {0}: {1}")]
+    Write(PathBuf, std::io::Error),
+}
+
+impl JournalError {
+    /// The process that keeps its results there, in words; `None` where that is not the reason.
+    pub fn holder(&self) -> Option<String> {
+        match self {
+            JournalError::Lock(held @ LockError::Held { .. }) => Some(held.to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl Left {
     /// Reads a journal; `head` is of the run that would go on. No journal is nothing left.
     ///
     /// A journal of another plan, part or host is refused, and the run starts anew.
     pub fn read(path: &Path, head: &Head) -> Left {
-        if !path.exists() {
+        // An empty one is of a run that was killed before it knew anything.
+        if path.metadata().is_ok_and(|about| about.len() == 0) || !path.exists() {
             return Left::default();
         }
         let refused = |reason: String| Left {
@@ -92,17 +118,26 @@ impl Journal {
     /// Starts a journal with what is already known.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// Another process keeps its results there, or the file cannot be written.
     pub fn start<'a>(
         path: &Path,
         head: &Head,
         known: impl IntoIterator<Item = &'a Row>,
-    ) -> std::io::Result<Journal> {
+    ) -> Result<Journal, JournalError> {
         let rows: Vec<Row> = known.into_iter().cloned().collect();
-        crate::util::files::write_whole(path, file::text(head, &rows).as_bytes())?;
+        let text = file::text(head, &rows);
+        let unwritten = |error| JournalError::Write(path.to_owned(), error);
+        std::fs::create_dir_all(folder_of(path)).map_err(unwritten)?;
+        let _before = locked(path)?;
+        let new = Replacement::beside(path).map_err(unwritten)?;
+        let new = new.ok_or_else(|| unwritten(ErrorKind::InvalidInput.into()))?;
+        // Locked before it has its name, so that whoever opens that name finds a locked file.
+        lock(new.file(), path)?;
+        let mut file = new.file();
+        file.write_all(text.as_bytes()).map_err(unwritten)?;
         Ok(Journal {
             path: path.to_owned(),
-            file: Mutex::new(File::options().append(true).open(path)?),
+            file: Mutex::new(new.finish().map_err(unwritten)?),
         })
     }
 
@@ -121,6 +156,20 @@ impl Journal {
     /// The file cannot be removed.
     pub fn remove(self) -> std::io::Result<()> {
         std::fs::remove_file(&self.path)
+    }
+}
+
+/// The file at `path`, made where it is not there, and locked.
+fn locked(path: &Path) -> Result<File, JournalError> {
+    loop {
+        let file = File::options().append(true).create(true).open(path);
+        let file = file.map_err(|error| JournalError::Write(path.to_owned(), error))?;
+        lock(&file, path)?;
+        // Another run may have put its own in that place, or removed it, before this one had the lock.
+        let inode = |about: std::io::Result<Metadata>| about.ok().map(|about| about.ino());
+        if inode(path.metadata()) == inode(file.metadata()) {
+            return Ok(file);
+        }
     }
 }
 
@@ -149,6 +198,21 @@ mod tests {
         assert_eq!(left.trials.keys().collect::<Vec<_>>(), [CASES[0]]);
         journal.remove().expect("no journal");
         assert!(Left::read(&path, &head).trials.is_empty());
+    }
+
+    #[test]
+    fn a_journal_that_another_run_keeps_is_left_to_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.jsonl.part");
+        let head = head(&CASES);
+        let journal = Journal::start(&path, &head, []).expect("a journal");
+        journal.add(&row(CASES[0], Status::Pass)).expect("a line");
+        let refused = Journal::start(&path, &head, []).err().expect("two runs");
+        let own = format!("process {}", std::process::id());
+        assert_eq!(refused.holder(), Some(own));
+        assert_eq!(Left::read(&path, &head).trials.len(), 1);
+        drop(journal);
+        Journal::start(&path, &head, []).expect("the lock is free");
     }
 
     #[test]

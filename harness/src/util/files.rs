@@ -1,128 +1,173 @@
 //! Files that are there whole or not at all.
 
-use std::io::Write as _;
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::fs::{File, Permissions};
+use std::io::{Error, ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use tempfile::NamedTempFile;
 
-/// Writes `bytes` beside `path` and then renames, so that an interrupted run leaves the old file or none. Missing folders
-/// are made.
+use super::destination::Destination;
+use super::path::folder_of;
+
+/// What the names of files start with that are being written: the next program that writes there removes what a killed one left.
+const UNFINISHED_PREFIX: &str = ".cpuid-fidelity-";
+
+/// How long ago the last byte of a file was written that nobody is writing any more.
+const UNFINISHED: Duration = Duration::from_secs(24 * 3600);
+
+/// Writes `bytes` beside `path` and then renames, so that an interrupted run, or one without space, leaves the old file or none. Missing
+/// folders are made. What is no file (`-` for standard output, a pipe, a device) is written to as it is.
 ///
 /// # Errors
-/// The folder cannot be written to.
+/// The folder or the file cannot be written to, or no space is left.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = beside(path)?;
-    file.write_all(bytes)?;
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(permissions)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    match Destination::find(path)? {
+        Destination::Output => written_out(std::io::stdout().write_all(bytes)),
+        Destination::ErrorOutput => std::io::stderr().write_all(bytes),
+        Destination::Stream(path) => {
+            let file = File::options().append(true).open(path);
+            written_out(file.and_then(|mut file| file.write_all(bytes)))
+        }
+        Destination::File(path) => {
+            std::fs::create_dir_all(folder_of(&path))?;
+            let mut new = Replacement::beside_file(path)?;
+            new.file.write_all(bytes)?;
+            new.finish().map(drop)
+        }
+    }
+}
+
+/// A reader that has gone away is no error, as for all that is printed.
+fn written_out(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 /// Whether [`write_whole`] will be able to write `path`, which is left as it is.
 ///
 /// # Errors
-/// It is a folder, or its folder cannot be written to.
+/// It is a folder, or it or its folder cannot be written to.
 pub fn writable(path: &Path) -> std::io::Result<()> {
-    if path.is_dir() {
-        return Err(std::io::ErrorKind::IsADirectory.into());
+    match Destination::find(path)? {
+        Destination::Output | Destination::ErrorOutput => Ok(()),
+        // Opening it would be noticed at its other end.
+        Destination::Stream(path) => Ok(access(path, Access::WRITE_OK)?),
+        Destination::File(path) => {
+            std::fs::create_dir_all(folder_of(&path))?;
+            Replacement::beside_file(path).map(drop)
+        }
     }
-    beside(path).map(drop)
 }
 
-fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    tempfile::Builder::new()
-        .prefix(".cpuid-fidelity-")
-        .tempfile_in(folder)
+/// A new file that takes the place of another one when it is whole. Dropped before that, it leaves the other one as it was.
+#[derive(Debug)]
+pub struct Replacement {
+    file: NamedTempFile,
+    path: PathBuf,
 }
 
-/// What the names of files start with that are kept in a cache and may be removed again.
-pub const KEPT_PREFIX: &str = "cpuid-fidelity-";
+impl Replacement {
+    /// For `path`, whose folder must be there; `None` where that is no file but a pipe, a device or an output of this program.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be written to.
+    pub fn beside(path: &Path) -> std::io::Result<Option<Replacement>> {
+        match Destination::find(path)? {
+            Destination::File(path) => Replacement::beside_file(path).map(Some),
+            _ => Ok(None),
+        }
+    }
 
-/// How long such a file is kept that nobody uses.
-pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+    fn beside_file(path: PathBuf) -> std::io::Result<Replacement> {
+        if path.exists() {
+            // Its owner may have meant it to stay; a rename would not ask.
+            access(&path, Access::WRITE_OK)?;
+        }
+        let file = being_made(folder_of(&path), 0o666)?;
+        Ok(Replacement { file, path })
+    }
 
-/// Whether the file is there; that it is in use is marked by its time.
-pub fn in_use(path: &Path) -> bool {
-    let file = std::fs::File::options().append(true).open(path);
-    file.is_ok_and(|file| file.set_modified(SystemTime::now()).is_ok())
+    /// What is to be written.
+    pub fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// The file is whole: it takes its place, with the owner and the permissions of the one that was there.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn finish(self) -> std::io::Result<File> {
+        if let Ok(old) = self.path.metadata() {
+            // Only root can give files away; whoever else writes a file of somebody else's now owns it.
+            let _ = fchown(self.file.as_file(), Some(old.uid()), Some(old.gid()));
+            let permissions = Permissions::from_mode(old.mode() & 0o777);
+            self.file.as_file().set_permissions(permissions)?;
+        }
+        let file = self.file.persist(&self.path).map_err(|error| error.error)?;
+        forget_unfinished(folder_of(&self.path));
+        Ok(file)
+    }
 }
 
-/// A file beside `path`, to be renamed to it; one that is left behind is removed by [`forget_unused`].
+/// A file in `folder`, to be renamed when it is whole, with these permissions but for what the user's umask takes.
 ///
 /// # Errors
 /// The folder cannot be written to.
-pub fn being_made(folder: &Path) -> std::io::Result<NamedTempFile> {
-    std::fs::create_dir_all(folder)?;
-    tempfile::Builder::new()
-        .prefix(KEPT_PREFIX)
-        .tempfile_in(folder)
+pub(super) fn being_made(folder: &Path, mode: u32) -> std::io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new()
+        .prefix(UNFINISHED_PREFIX)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder);
+    file.map_err(|error| {
+        let cause = error.raw_os_error().map(Error::from_raw_os_error);
+        let cause = cause.unwrap_or(error);
+        let message = format!("no file can be made in {}: {cause}", folder.display());
+        Error::new(cause.kind(), message)
+    })
 }
 
-/// Removes what this program made in `folder` ([`KEPT_PREFIX`]) and nobody has used for long. No other file is touched, no folder and no
-/// link; what cannot be removed stays.
-pub fn forget_unused(folder: &Path) {
+/// A file in the temporary folder, gone when dropped; after a kill, with the next one that is made a day later.
+///
+/// # Errors
+/// The temporary folder cannot be written to.
+pub fn temporary() -> std::io::Result<NamedTempFile> {
+    let folder = std::env::temp_dir();
+    forget_unfinished(&folder);
+    being_made(&folder, 0o600)
+}
+
+/// Removes what this program was killed over as it wrote to `folder`.
+pub(super) fn forget_unfinished(folder: &Path) {
+    forget(folder, UNFINISHED_PREFIX, UNFINISHED);
+}
+
+/// Removes files of ours in `folder` that carry a prefix of this program's and that were last written so long ago. No other file is
+/// touched, no folder and no link; what cannot be removed stays.
+pub(super) fn forget(folder: &Path, prefix: &str, age: Duration) {
+    let us = rustix::process::geteuid().as_raw();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
-        let ours = entry.file_name().to_string_lossy().starts_with(KEPT_PREFIX);
-        let about = entry.metadata().ok().filter(std::fs::Metadata::is_file);
-        let modified = about.and_then(|about| about.modified().ok());
-        let old = modified.is_some_and(|at| at.elapsed().unwrap_or_default() > KEPT);
-        if ours && old {
+        if !entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(prefix.as_bytes())
+        {
+            continue;
+        }
+        let about = entry.metadata().ok();
+        let ours = about.filter(|about| about.is_file() && about.uid() == us);
+        let modified = ours.and_then(|about| about.modified().ok());
+        if modified.is_some_and(|at| at.elapsed().unwrap_or_default() > age) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_was_made_here_and_is_old_is_removed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let old = |name: &str| {
-            let path = folder.path().join(name);
-            let file = std::fs::File::create(&path).expect("a file");
-            file.set_modified(SystemTime::now() - 2 * KEPT)
-                .expect("a time");
-            path
-        };
-        let theirs = ["Makefile", "COPYING", ".config", "x.cpio"].map(old);
-        let ours = ["cpuid-fidelity-6.12-01.cpio", "cpuid-fidelity-Ab12Cd"].map(old);
-        let link = folder.path().join("cpuid-fidelity-link");
-        std::os::unix::fs::symlink(&theirs[0], &link).expect("a link");
-        let used = old("cpuid-fidelity-used");
-        assert!(in_use(&used));
-        forget_unused(folder.path());
-        assert!(theirs.iter().all(|path| path.exists()) && link.exists() && used.exists());
-        assert!(ours.iter().all(|path| !path.exists()));
-    }
-
-    #[test]
-    fn asking_leaves_an_old_file_as_it_is() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("new/result.json");
-        assert!(writable(&path).is_ok() && !path.exists());
-        write_whole(&path, b"old").expect("a file");
-        writable(&path).expect("a file that can be written");
-        assert_eq!(
-            crate::util::open::bytes(&path, 9).expect("the file"),
-            b"old"
-        );
-    }
-
-    #[test]
-    fn a_folder_is_no_file() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert!(writable(folder.path()).is_err());
-        std::fs::write(folder.path().join("file"), b"").expect("a file");
-        assert!(writable(&folder.path().join("file/result.json")).is_err());
-    }
-}
+#[path = "files_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Programs by their names.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Most bytes of a name from outside that becomes a part of a path.
 const LONGEST: usize = 128;
@@ -11,6 +11,20 @@ pub fn component(name: &str) -> Option<&str> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._+-~".contains(letter);
     let fits = (1..=LONGEST).contains(&name.len()) && !name.starts_with('.');
     (fits && name.chars().all(plain)).then_some(name)
+}
+
+/// Whether `path` leads to a place below the folder that it is joined to, and nowhere else.
+pub fn leads_down(path: &Path) -> bool {
+    let mut parts = path.components();
+    let down = parts.all(|part| matches!(part, Component::Normal(_)));
+    down && !path.as_os_str().is_empty()
+}
+
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// A binary as named on a command line: without a slash it is looked up in PATH, as a shell would.
@@ -29,6 +43,14 @@ pub fn in_path(name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_leads_down_has_no_way_up() {
+        assert!(leads_down(Path::new("kvm/qemu-11.1/-/EPYC-v4,+avx2.json")));
+        for path in ["", "/etc/passwd", "..", "a/../../b", "./../a"] {
+            assert!(!leads_down(Path::new(path)), "{path:?}");
+        }
+    }
 
     #[test]
     fn a_part_of_a_path_leads_nowhere_else() {

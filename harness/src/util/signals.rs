@@ -54,6 +54,23 @@ pub(super) fn continued() -> Option<Instant> {
     begin.checked_add(Duration::from_nanos(nanoseconds))
 }
 
+/// Blocks `signal` for this thread and for those that it starts. Programs that it starts have it unblocked ([`set_defaults`]).
+///
+/// # Errors
+/// The kernel refuses.
+pub fn block(signal: Signal) -> std::io::Result<()> {
+    Ok(SigSet::from(signal).thread_block()?)
+}
+
+/// Makes a file that grows past `ulimit -f` an error of its write, instead of the end of this program (SIGXFSZ, setrlimit(2)), which would
+/// leave a part of the file. To be called while there is one thread.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn block_file_size() -> std::io::Result<()> {
+    block(Signal::SIGXFSZ)
+}
+
 /// Gives every signal its default effect and blocks none: what a shell gives its commands. Makes only system calls, so that it may be
 /// called between fork and exec.
 ///

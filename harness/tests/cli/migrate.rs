@@ -238,6 +238,27 @@ fn a_state_that_cannot_be_saved_whole_leaves_no_file() {
 }
 
 #[test]
+fn a_guest_that_cannot_be_saved_leaves_the_file_that_was_there() {
+    let mut ways = or_skip!(Ways::new());
+    let real = ways.world.real.display().to_string();
+    ways.world
+        .replace_qemu("trap '' XFSZ\nulimit -f 64\nexec \"$q\" \"$@\"");
+    let limited = ways.world.qemu.display().to_string();
+    ways.world.write("state", "old");
+    std::os::unix::fs::symlink("state", ways.world.path("link")).expect("a link");
+    let text = |ways: &Ways| std::fs::read(ways.world.path("state")).expect("a file");
+    for file in ["--save=state", "--save=link"] {
+        ways.between(&limited, &real, MODEL, &[file]).expect(3);
+        assert_eq!(text(&ways), b"old");
+    }
+    ways.between(&real, &real, MODEL, &["--save=link", "--both"])
+        .expect(0);
+    assert!(ways.world.path("link").is_symlink());
+    assert!(text(&ways).starts_with(b"QEVM"), "no stream of QEMU's");
+    ways.world.assert_clean();
+}
+
+#[test]
 fn mistakes_are_told_before_anything_starts() {
     let mut ways = or_skip!(Ways::new());
     ways.run("Skylark", &[])

@@ -24,7 +24,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::events::{self, Milestone};
-use super::require::{Capability, require, root};
+use super::require::{Capability, NOBODY, require, root};
 
 /// Seconds that any guest that works ends in, on a busy machine.
 pub const TIMEOUT: &str = "60";
@@ -292,6 +292,36 @@ impl World {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Runs the binary here to its end as the user `nobody`, whose temporary folder and configuration these are, and who has no home.
+    pub fn run_as_nobody(&self, arguments: &[&str]) -> Ended {
+        use std::os::unix::fs::{PermissionsExt as _, chown};
+        use std::os::unix::process::CommandExt as _;
+        let everybody = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.folder.path(), everybody).expect("a mode");
+        for name in ["tmp", "fidelity.toml"] {
+            chown(self.path(name), Some(NOBODY), Some(NOBODY)).expect("an owner");
+        }
+        let mut command = self.command(arguments);
+        command.uid(NOBODY).gid(NOBODY).env("HOME", "/nonexistent");
+        ended(command.env_remove("XDG_CACHE_HOME"))
+    }
+
+    /// Runs the binary here to its end in a shell that does `before` first, as `ulimit -f 0`.
+    pub fn run_after(&self, before: &str, arguments: &[&str]) -> Ended {
+        let script = format!("{before}; exec \"$0\" \"$@\"");
+        let plain = self.command(arguments);
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(script).arg(plain.get_program());
+        shell.args(plain.get_args()).current_dir(self.folder.path());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        ended(shell.stdin(Stdio::null()))
     }
 
     /// Runs the binary here to its end.

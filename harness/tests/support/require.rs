@@ -41,13 +41,17 @@ pub enum Capability {
     CpuidProgram,
     /// The program `cpio`.
     Cpio,
+    /// To be root, in a checkout that other users can read: a test becomes one of them.
+    OtherUser,
+    /// cargo-deny.
+    CargoDeny,
     /// kcidb-io, which validates KCIDB reports.
     Kcidb,
 }
 
 use Capability::{
-    Browser, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt, Qemu,
-    QemuRelease, UserNamespaces,
+    Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt,
+    OtherUser, Qemu, QemuRelease, UserNamespaces,
 };
 
 impl Capability {
@@ -59,7 +63,10 @@ impl Capability {
             Kvm => "a kernel with KVM, and the right to open /dev/kvm",
             InvariantTsc => "a processor that has it",
             UserNamespaces => "the kernel's switches for them",
-            Qemu | Libvirt | CpuMap | Browser | CpuidProgram | Cpio | Kcidb => "scripts/setup",
+            OtherUser => "being root, in a checkout that everybody may read",
+            Qemu | Libvirt | CpuMap | Browser | CpuidProgram | Cpio | Kcidb | CargoDeny => {
+                "scripts/setup"
+            }
         }
     }
 
@@ -68,9 +75,10 @@ impl Capability {
         match self {
             Kvm => Some("hosted runners and containers often have no /dev/kvm"),
             InvariantTsc => Some("the processor of the runner decides"),
+            OtherUser => Some("runners may be ordinary users"),
             UserNamespaces => Some("a container's host can forbid them"),
             Qemu | QemuRelease(_) | Kernel(_) | Libvirt | CpuMap | Browser | CpuidProgram
-            | Cpio | Kcidb => None,
+            | Cpio | Kcidb | CargoDeny => None,
         }
     }
 
@@ -104,9 +112,29 @@ impl Capability {
             CpuidProgram => program(&["cpuid"]),
             Cpio => program(&["cpio"]),
             Kcidb => cached("kcidb/bin/python3"),
+            CargoDeny => program(&["cargo-deny"]).or_else(|_| cached("cargo-deny/bin/cargo-deny")),
+            OtherUser => other_user().map(|()| nowhere),
         }
     }
 }
+
+/// Whether this process may become [`NOBODY`], who can then start what was built here.
+fn other_user() -> Result<(), String> {
+    use std::os::unix::process::CommandExt as _;
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut command = std::process::Command::new("test");
+    let output = command.arg("-x").arg(own).uid(NOBODY).gid(NOBODY).output();
+    match output {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(_) => Err("an ordinary user cannot run what was built here".to_owned()),
+        Err(error) => Err(format!(
+            "not able to start a program as another user: {error}"
+        )),
+    }
+}
+
+/// The user and the group `nobody`, which own nothing.
+pub const NOBODY: u32 = 65534;
 
 /// The root of the repository.
 pub fn root() -> &'static Path {

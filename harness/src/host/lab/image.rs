@@ -12,7 +12,7 @@ use super::links::{self, Links};
 use super::object::{ObjectError, read_object};
 use super::program::{Program, ProgramError};
 use super::wire::{MODULES, SETUP, Setup};
-use crate::util::files::{KEPT_PREFIX, being_made, forget_unused, in_use};
+use crate::util::cache::{self, KEPT_PREFIX};
 use crate::util::launch::Launches;
 use crate::util::limits::PROGRAM;
 use crate::util::open;
@@ -92,18 +92,16 @@ impl Image<'_> {
             self.kernel.release,
             self.key(&this)
         );
-        let path = std::path::absolute(cache.join(name)).unwrap_or_else(|_| cache.to_owned());
-        if in_use(&path) {
+        let cache = std::path::absolute(cache).unwrap_or_else(|_| cache.to_owned());
+        if let Some(path) = cache::find(&cache, &name) {
             return Ok(path);
         }
         let root = self.root(&modules, &this)?;
-        self.write(&root, cache, &path)
-            .map_err(|error| ImageError::Write {
-                path: path.clone(),
-                error,
-            })?;
-        forget_unused(cache);
-        Ok(path)
+        let made = cache::make(&cache, &name, |file| write(&root, file));
+        made.map_err(|error| ImageError::Write {
+            path: cache.join(&name),
+            error,
+        })
     }
 
     /// Refuses a kernel without KVM for this processor, and says why it has none.
@@ -209,18 +207,12 @@ impl Image<'_> {
         root.file(SETUP, 0o644, setup)?;
         Ok(root)
     }
+}
 
-    /// There whole or not at all.
-    fn write(&self, root: &Initramfs, cache: &Path, path: &Path) -> std::io::Result<()> {
-        fs::create_dir_all(cache)?;
-        let mut file = being_made(cache)?;
-        let mut writer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-        root.write_to(&mut writer)?;
-        writer.flush()?;
-        drop(writer);
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    }
+fn write(root: &Initramfs, file: &mut fs::File) -> std::io::Result<()> {
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
+    root.write_to(&mut writer)?;
+    writer.flush()
 }
 
 /// All files of a program, at their own paths.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::maps;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::host::libvirt::map_folder;
+use crate::util::cache::private_folder;
 use crate::util::cancel::Cancel;
 use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
 use crate::vmm::libvirt::session::{Session, SessionError};
@@ -78,7 +79,10 @@ impl Libvirt {
             Some(session) => session,
             None => {
                 let deadline = self.timeout + LIBVIRT_TIMEOUT;
-                Session::start(&self.cache, deadline, &self.cancel)?
+                // libvirt's files are for their owner alone.
+                let cache = private_folder(&self.cache);
+                let cache = cache.map_err(|error| SessionError::Start(error.to_string()))?;
+                Session::start(&cache, deadline, &self.cancel)?
             }
         };
         let done = work(&mut session);

@@ -286,7 +286,7 @@ fn qemu_options(case: &Case) -> String {
 }
 
 fn written(xml: &str) -> Result<tempfile::NamedTempFile, String> {
-    let file = tempfile::NamedTempFile::with_suffix(".xml");
+    let file = crate::util::files::temporary();
     let file = file.and_then(|file| std::fs::write(file.path(), xml).map(|()| file));
     file.map_err(|error| format!("failed to write the CPUs for libvirt: {error}"))
 }

@@ -1,24 +1,19 @@
 //! How a vCPU is called out of the guest: a signal that its thread blocks and KVM_RUN does not.
 //!
 //! The signal makes KVM_RUN return EINTR, also when it was sent before KVM_RUN began, and stays pending: no handler, no race
-//! and nothing process-wide. The two functions are libc's, to which std links anyhow.
+//! and nothing process-wide. pthread_kill is libc's, to which std links anyhow.
 
 use std::os::unix::thread::RawPthread;
 
 use kvm_ioctls::VcpuFd;
-use rustix::process::Signal;
+use nix::sys::signal::Signal;
 
+use crate::util::signals::block;
 use crate::vmm::kvm::raw::set_signal_mask;
 
 /// Not used for anything else here; only threads that block it ever get it.
-const KICK: Signal = Signal::USR1;
-/// The kernel's and every libc's value on x86 (asm-generic/signal-defs.h).
-const SIG_BLOCK: i32 = 0;
-/// glibc's `sigset_t` has 1024 bits, of which the kernel uses 64; musl's is the same size.
-type SigSet = [u64; 16];
-
+const KICK: Signal = Signal::SIGUSR1;
 unsafe extern "C" {
-    fn pthread_sigmask(how: i32, set: *const SigSet, old: *mut SigSet) -> i32;
     fn pthread_kill(thread: RawPthread, signal: i32) -> i32;
 }
 
@@ -27,18 +22,12 @@ unsafe extern "C" {
 /// # Errors
 /// KVM or the kernel refuses.
 pub(super) fn listen(vcpu: &VcpuFd) -> std::io::Result<()> {
-    let mut set: SigSet = [0; 16];
-    set[0] = 1 << (KICK.as_raw() - 1);
-    // SAFETY: `set` is a whole sigset_t, and a null pointer asks for no old mask.
-    let failed = unsafe { pthread_sigmask(SIG_BLOCK, &set, std::ptr::null_mut()) };
-    if failed != 0 {
-        return Err(std::io::Error::from_raw_os_error(failed));
-    }
-    Ok(set_signal_mask(vcpu, KICK.as_raw())?)
+    block(KICK)?;
+    Ok(set_signal_mask(vcpu, KICK as i32)?)
 }
 
 /// Calls the vCPU of `thread` out of the guest. The thread must have been through [`listen`], and not be joined yet.
 pub(super) fn kick(thread: RawPthread) {
     // SAFETY: a thread that is not joined has a valid handle, even if it has ended; the signal is blocked there.
-    let _ = unsafe { pthread_kill(thread, KICK.as_raw()) };
+    let _ = unsafe { pthread_kill(thread, KICK as i32) };
 }

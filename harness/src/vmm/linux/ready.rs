@@ -12,7 +12,7 @@ use super::kernel::Kernel;
 use super::modules::{ModuleError, Modules};
 use super::names::Names;
 use super::vmlinux::{VmlinuxError, is_64_bit, unpacked_image, vmlinux};
-use crate::util::files::{KEPT_PREFIX, being_made, forget_unused, in_use};
+use crate::util::cache::{self, KEPT_PREFIX};
 use crate::util::limits::KERNEL;
 use crate::util::open;
 use crate::util::os_error::OsError;
@@ -105,8 +105,11 @@ impl Ready {
         let (root, no_msrs) = root(kernel)?;
         let bytes = root.to_bytes();
         let check = fidelity_protocol::crc::crc32(&[&bytes]);
-        let path = cache.join(format!("{KEPT_PREFIX}{}-{check:08x}.cpio", kernel.release));
-        let initramfs = kept(path, || Ok(bytes))?;
+        let name = format!("{KEPT_PREFIX}{}-{check:08x}.cpio", kernel.release);
+        let initramfs = match cache::find(&cache, &name) {
+            Some(path) => path,
+            None => made(&cache, &name, &bytes)?,
+        };
         Ok(Ready {
             release: kernel.release.clone(),
             image,
@@ -152,13 +155,12 @@ fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>
         kernel.release,
         hasher.finish()
     );
-    let path = cache.join(name);
-    if in_use(&path) {
+    if let Some(path) = cache::find(cache, &name) {
         return Ok((path, None));
     }
     let bytes = open::bytes(&kernel.image, KERNEL).map_err(unread())?;
     match vmlinux(&bytes) {
-        Ok(elf) => Ok((kept(path, || Ok(elf))?, None)),
+        Ok(elf) => Ok((made(cache, &name, &elf)?, None)),
         Err(error @ VmlinuxError::Bits32) => Err(ReadyError::vmlinux(&kernel.image)(error)),
         // It unpacks itself, only slower.
         Err(error) => is_64_bit(&bytes)
@@ -191,55 +193,11 @@ fn root(kernel: &Kernel) -> Result<(Initramfs, Option<ModuleError>), EntryError>
     Ok((root, None))
 }
 
-/// The file at `path`, made where it is not there: whole, or not at all.
-fn kept(
-    path: PathBuf,
-    make: impl FnOnce() -> Result<Vec<u8>, ReadyError>,
-) -> Result<PathBuf, ReadyError> {
-    if in_use(&path) {
-        return Ok(path);
-    }
-    let bytes = make()?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let written = || -> std::io::Result<()> {
-        let mut file = being_made(folder)?;
-        file.write_all(&bytes)?;
-        file.persist(&path).map_err(|error| error.error)?;
-        forget_unused(folder);
-        Ok(())
-    };
-    match written() {
-        Ok(()) => Ok(path),
-        Err(error) => Err(ReadyError::Write {
-            path,
-            source: error.into(),
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::SystemTime;
-
-    use super::*;
-    use crate::util::files::KEPT;
-
-    #[test]
-    fn what_is_made_is_kept_while_it_is_used() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let old = folder.path().join(format!("{KEPT_PREFIX}old"));
-        let file = fs::File::create(&old).expect("a file");
-        let long_ago = SystemTime::now() - 2 * KEPT;
-        file.set_modified(long_ago).expect("a time");
-        let path = folder.path().join("new");
-        kept(path.clone(), || Ok(b"first".to_vec())).expect("a file");
-        assert!(!old.exists(), "kept for ever");
-        kept(path.clone(), || unreachable!("made twice")).expect("the file");
-        assert_eq!(open::bytes(&path, 99).expect("a file"), b"first");
-        kept(folder.path().join("none"), || {
-            Err(ReadyError::NoNames(PathBuf::new()))
-        })
-        .expect_err("an error");
-        assert!(!folder.path().join("none").exists(), "a file of nothing");
-    }
+/// The file `name` of the cache, whole or not at all.
+fn made(cache: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, ReadyError> {
+    let made = cache::make(cache, name, |file| file.write_all(bytes));
+    made.map_err(|error| ReadyError::Write {
+        path: cache.join(name),
+        source: error.into(),
+    })
 }

@@ -78,8 +78,9 @@ fn run(
     };
     stream.handed_over();
     let halted = pair.travel(&mut stream, journey).err();
-    drop(stream);
+    let ended = stream.end();
     let mut migrated = pair.finish(halted);
+    ended?;
     migrated.elapsed = started.elapsed();
     Ok(migrated)
 }

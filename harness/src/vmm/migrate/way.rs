@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::end::Machine;
 use crate::case::migration::{Journey, Way};
+use crate::util::files::Replacement;
 use crate::vmm::monitor::{Answer, Gone, command_with};
 
 /// The name under which a descriptor is known to a monitor.
@@ -25,38 +26,41 @@ pub enum Stream {
     File(SaveFile),
 }
 
-/// The file of a saved guest. Where it was made for that, it is gone again unless the guest was saved whole.
+/// The file of a saved guest: in memory, or beside the file that was named, whose place it takes once the guest was saved whole.
 #[derive(Debug)]
 pub struct SaveFile {
     file: OwnedFd,
-    made: Option<PathBuf>,
-}
-
-impl Drop for SaveFile {
-    fn drop(&mut self) {
-        if let Some(path) = self.made.take() {
-            let _ = std::fs::remove_file(path);
-        }
-    }
+    replaces: Option<Replacement>,
+    /// Whether the guest was restored from it.
+    whole: bool,
 }
 
 impl SaveFile {
     fn new(path: Option<&PathBuf>) -> std::io::Result<SaveFile> {
         let Some(path) = path else {
             let file = memfd_create("guest-state", MemfdFlags::CLOEXEC)?;
-            return Ok(SaveFile { file, made: None });
+            return Ok(SaveFile::open(file, None));
         };
-        let made = !path.exists();
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)?;
-        Ok(SaveFile {
-            file: file.into(),
-            made: made.then(|| path.clone()),
-        })
+        let replaces = Replacement::beside(path)?;
+        let file = match &replaces {
+            Some(new) => new.file().try_clone()?,
+            // A device takes what is written to it.
+            None => File::options().read(true).write(true).open(path)?,
+        };
+        Ok(SaveFile::open(file.into(), replaces))
+    }
+
+    fn open(file: OwnedFd, replaces: Option<Replacement>) -> SaveFile {
+        SaveFile {
+            file,
+            replaces,
+            whole: false,
+        }
+    }
+
+    fn end(self) -> std::io::Result<()> {
+        let replaces = self.replaces.filter(|_| self.whole);
+        replaces.map_or(Ok(()), |new| new.finish().map(drop))
     }
 
     /// Its name in a child that inherits it.
@@ -151,10 +155,21 @@ impl Stream {
         }
     }
 
-    /// The guest is saved whole: the file may stay.
+    /// The guest was restored: what it was saved to is whole.
     pub fn keep(&mut self) {
         if let Stream::File(save) = self {
-            save.made = None;
+            save.whole = true;
+        }
+    }
+
+    /// Puts a file that is whole into its place.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn end(self) -> std::io::Result<()> {
+        match self {
+            Stream::Socket(..) => Ok(()),
+            Stream::File(save) => save.end(),
         }
     }
 }
