@@ -45,6 +45,8 @@ pub fn world() -> Option<(World, Repository, Vec<Verb>)> {
     world.select(&["486-v1", "EPYC-v1"], &["pc-q35-9.2"], &["n270-v1"]);
     world.record_expectations();
     let text = std::fs::read_to_string(world.path("fidelity.toml")).expect("the configuration");
+    // Named there, too, it emulates hosts.
+    let text = text.replace("qemu = []", &format!("qemu = [{:?}]", world.qemu));
     let (head, selection) = text.split_once("[default]").expect("a selection");
     world.configure(&format!("{head}[default]{selection}[nightly]{selection}"));
     let repo = Repository::new(
@@ -106,7 +108,7 @@ fn verbs(world: &World, repo: &Repository) -> Vec<Verb> {
             "avx2",
         ),
         verb("show", "show 486-v1", &[], "fpu"),
-        verb("diff", "diff 486-v1 n270-v1", &[], "fpu"),
+        verb("diff", "diff 486-v1 n270-v1", &[], "pni"),
         verb(
             "merge",
             "merge in.jsonl --json out/merge.jsonl --html out/merge.html",
