@@ -13,6 +13,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::deadline::Deadline;
+use super::limits::KERNEL_TEXT;
+use super::open;
 
 /// How long what was killed may take to go, before it is looked for elsewhere.
 const GRACE: Duration = Duration::from_millis(100);
@@ -92,7 +94,7 @@ impl Leash {
 /// Whether exec leaves a descriptor open, by its file in fdinfo. It closes this program's own: so nothing is taken for a holder that
 /// another thread has forked and that is not yet the program that it is to be.
 fn survives_exec(info: &Path) -> bool {
-    let text = fs::read_to_string(info).unwrap_or_default();
+    let text = open::text(info, KERNEL_TEXT).unwrap_or_default();
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
     flags.is_some_and(|flags| flags & OFlags::CLOEXEC.bits() == 0)

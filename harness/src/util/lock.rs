@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::limits::KERNEL_TEXT;
+use super::open;
+
 /// Why a lock cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -66,7 +69,7 @@ pub fn lock(file: &File, path: &Path) -> Result<(), LockError> {
 /// The process that holds the lock on a file, as /proc/locks has it: `1: FLOCK  ADVISORY  WRITE 1234 fe:01:5678 0 EOF` (proc(5)).
 fn holder(file: &File) -> Option<u32> {
     let inode = file.metadata().ok()?.ino().to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let locks = open::text("/proc/locks", KERNEL_TEXT).ok()?;
     let holder = |line: &str| {
         let mut fields = line.split_whitespace().skip(1);
         let kind = fields.next()?;

@@ -43,7 +43,7 @@ mod tests {
         let firmware = Firmware::agent().expect("a memory file");
         let argument = firmware.argument();
         let path = argument.strip_prefix("firmware=");
-        let read = std::fs::read(path.expect("a firmware")).expect("the file");
+        let read = crate::util::open::bytes(path.expect("a firmware"), 1 << 20).expect("the file");
         assert_eq!(read, AGENT_ROM);
     }
 }

@@ -11,7 +11,7 @@ use crate::mutate::{Seeds, Shape};
 
 /// CPU time that one input may take. Optimised code takes a thousandth of it; `make test` runs without optimisation.
 const SLOWEST: Duration = Duration::from_secs(5);
-/// Most findings of one reader that are told apart.
+/// Most findings of one reader that are kept apart.
 const FINDINGS: usize = 20;
 
 /// A reader of data from outside.

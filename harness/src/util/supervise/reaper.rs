@@ -14,6 +14,8 @@ use rustix::process::{
 use rustix::thread::set_name;
 
 use super::namespace::show_processes;
+use crate::util::limits::KERNEL_TEXT;
+use crate::util::open;
 use crate::util::signals::ENDINGS;
 
 /// What `ps` calls it.
@@ -126,7 +128,7 @@ fn children() -> impl Iterator<Item = Pid> {
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     numbers.filter_map(move |number| {
         // pid (name) state ppid …: the name may hold anything but is followed by the last parenthesis.
-        let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+        let stat = open::text(format!("/proc/{number}/stat"), KERNEL_TEXT).ok()?;
         let (_, rest) = stat.rsplit_once(") ")?;
         let is_child = rest.split(' ').nth(1) == Some(own.as_str());
         Pid::from_raw(number).filter(|_| is_child)

@@ -6,6 +6,9 @@ use std::path::Path;
 use rustix::process::{getegid, geteuid, getgroups};
 use serde::{Deserialize, Serialize};
 
+use crate::util::limits::TEXT;
+use crate::util::open;
+
 /// Who owns the device, who may open it, and what would let this process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("it belongs to group {group}, mode {mode:03o}; {remedy}")]
@@ -54,7 +57,7 @@ impl Permission {
     /// Of the device at `path` and this process; `None` where not even that may be known.
     pub fn of_this_process(path: &Path) -> Option<Permission> {
         let data = std::fs::metadata(path).ok()?;
-        let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+        let groups = open::text("/etc/group", TEXT).unwrap_or_default();
         let mode = data.permissions().mode() & 0o777;
         Some(Permission {
             group: group(&groups, data.gid()),

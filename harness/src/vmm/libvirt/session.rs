@@ -287,7 +287,7 @@ fn answered(text: &str) -> Result<String, SessionError> {
 fn written(stream: UnixStream) -> std::io::Result<String> {
     stream.set_nonblocking(true)?;
     let mut bytes = Vec::new();
-    let read = stream.take(LIBVIRT_ANSWER as u64).read_to_end(&mut bytes);
+    let read = std::io::copy(&mut stream.take(LIBVIRT_ANSWER as u64), &mut bytes);
     match read {
         Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
         _ => Ok(String::from_utf8_lossy(&bytes).into_owned()),
