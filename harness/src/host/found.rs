@@ -63,7 +63,7 @@ mod tests {
     fn missing_is_not_unreadable() {
         assert_eq!(text(Path::new("/nonexistent/file")), Found::Absent);
         assert!(
-            matches!(text(Path::new("/proc")), Found::Unreadable(reason) if reason.contains("directory"))
+            matches!(text(Path::new("/proc")), Found::Unreadable(reason) if reason.contains("a folder"))
         );
     }
 }
