@@ -2,9 +2,12 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::require::{Capability, require};
-use super::world::World;
+use super::world::{Ended, World};
 
 /// A world with two models for lane `libvirt`.
 pub fn world() -> Option<World> {
@@ -150,17 +153,38 @@ fn explain_tells_what_libvirt_took() {
 #[test]
 fn a_libvirt_that_dies_costs_its_case_and_leaves_nothing() {
     let world = or_skip!(world());
+    let ended = with_virsh(
+        &world,
+        "[ \"$1\" = --version ] && echo 9.0.0 && exit",
+        &["run", "--lane", "libvirt"],
+    );
+    ended
+        .expect(3)
+        .prints("failed to start libvirt: out of luck");
+    world.assert_clean();
+}
+
+#[test]
+fn a_virsh_whose_child_keeps_its_output_open_holds_nobody_up() {
+    let world = or_skip!(world());
+    let left = "[ \"$1\" = --version ] && { setsid sleep 60 & echo $! > \"${0%/*}/child\"; echo 9.0.0; exit; }";
+    let ended = with_virsh(&world, left, &["libvirt", "maps", "--check"]);
+    let child = std::fs::read_to_string(world.path("bin/child")).expect("a number");
+    let child = child.trim().parse().ok().and_then(Pid::from_raw);
+    kill_process(child.expect("a number"), Signal::KILL).expect("a process that is still there");
+    assert!(ended.took < Duration::from_secs(50), "{:?}", ended.took);
+}
+
+/// The end of a verb that has another virsh, which does `first` and then breaks.
+fn with_virsh(world: &World, first: &str, verb: &[&str]) -> Ended {
     let fake = world.path("bin");
     std::fs::create_dir(&fake).expect("a folder");
-    let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo 9.0.0 && exit\nread line; echo \"error: out of luck\" >&2; exit 1\n";
-    script_at(&fake.join("virsh"), script);
+    let script =
+        format!("#!/bin/sh\n{first}\nread line; echo \"error: out of luck\" >&2; exit 1\n");
+    script_at(&fake.join("virsh"), &script);
     let path = std::env::var("PATH").expect("a PATH");
     let path = format!("{}:{path}", fake.display());
-    let ended = world
-        .run_with(&["run", "--lane", "libvirt"], &[("PATH", &path)])
-        .expect(3);
-    ended.prints("failed to start libvirt: out of luck");
-    world.assert_clean();
+    world.run_with(verb, &[("PATH", &path)])
 }
 
 #[test]
