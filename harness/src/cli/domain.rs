@@ -17,10 +17,11 @@ use cpuid_fidelity::lanes::Observation;
 use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, lane, maps};
 
 use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::util::printable::line;
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
-use super::{Context, NOT_RUN, NotRun, print_line};
+use super::{Context, NOT_RUN, NotRun, print, print_line};
 
 /// `domain`.
 #[derive(Debug, Args)]
@@ -84,11 +85,11 @@ fn argument(
         field.is_some_and(|field| field.qemu.is_some())
     };
     let translated = to_qemu(cpu, map, known);
-    Ok(print_translated(&translated.value, &translated.lost))
+    Ok(print_translated(&line(&translated.value), &translated.lost))
 }
 
 fn print_translated(value: &str, lost: &[String]) -> u8 {
-    print_line(value);
+    print(&format!("{value}\n"));
     lost.iter()
         .for_each(|sentence| complain!("cannot be expressed: {sentence}"));
     u8::from(!lost.is_empty())
