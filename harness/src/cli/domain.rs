@@ -20,10 +20,11 @@ use cpuid_fidelity::util::open;
 
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::limits::TEXT;
+use cpuid_fidelity::util::printable::line;
 
 use super::common::libvirt::ready;
 use super::common::qemu::{machine_offered, one_qemu};
-use super::{Context, NOT_RUN, NotRun, print_line};
+use super::{Context, NOT_RUN, NotRun, print, print_line};
 
 /// `domain`.
 #[derive(Debug, Args)]
@@ -108,11 +109,11 @@ fn argument(
         field.is_some_and(|field| field.qemu.is_some())
     };
     let translated = to_qemu(cpu, map, known);
-    Ok(print_translated(&translated.value, &translated.lost))
+    Ok(print_translated(&line(&translated.value), &translated.lost))
 }
 
 fn print_translated(value: &str, lost: &[String]) -> u8 {
-    print_line(value);
+    print(&format!("{value}\n"));
     lost.iter()
         .for_each(|sentence| note!("cannot be expressed: {sentence}"));
     u8::from(!lost.is_empty())
