@@ -11,19 +11,24 @@ use super::diff::Diff;
 use super::domain::Domain;
 use super::dump::Dump;
 use super::explain::Explain;
+use super::features::Features;
 use super::lab::Lab;
 use super::libvirt::Libvirt;
 use super::list::List;
+use super::machines::Machines;
 use super::merge::Merge;
 use super::migrate::Migrate;
+use super::models::Models;
 use super::nightly::Nightly;
 use super::record::Record;
+use super::releases::Releases;
 use super::report::Report;
 use super::run::Run;
 use super::show::Show;
 use super::{
-    bisect, catalogue, check as check_verb, diff, domain, dump, explain, lab, libvirt, list, merge,
-    migrate, nightly, record, report, run as run_verb, show,
+    bisect, catalogue, check as check_verb, diff, domain, dump, explain, features, lab, libvirt,
+    list, machines, merge, migrate, models, nightly, record, releases, report, run as run_verb,
+    show,
 };
 
 /// Does the guest really see the CPU it was promised?
@@ -45,6 +50,14 @@ pub enum Verb {
     Run(Run),
     /// Tell the planned cases, a line each
     List(List),
+    /// List the releases of QEMU that are here, and those that expectations are recorded of
+    Releases(Releases),
+    /// List CPU models: which QEMUs have them, and which releases of them are recorded
+    Models(Models),
+    /// List machine types: which QEMUs have them, and which releases of them are recorded
+    Machines(Machines),
+    /// List features: where CPUID shows each, its names, and which CPU models have it
+    Features(Features),
     /// Judge one guest, or a file with what one showed, by every check whose inputs are there
     Check(Check),
     /// Show what one guest sees
@@ -83,6 +96,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     match &arguments.verb {
         Verb::Run(run) => run_verb::run(&context()?, run),
         Verb::List(list) => list::run(&context()?, list),
+        Verb::Releases(releases) => releases::run(&context()?, releases),
+        Verb::Models(models) => models::run(&context()?, models),
+        Verb::Machines(machines) => machines::run(&context()?, machines),
+        Verb::Features(features) => features::run(&context()?, features),
         Verb::Check(check) => check_verb::run(&context()?, check),
         Verb::Dump(dump) => dump::run(&context()?, dump),
         Verb::Explain(explain) => explain::run(&context()?, explain),

@@ -10,3 +10,4 @@ pub mod lines;
 pub mod outputs;
 pub mod place;
 pub mod qemu;
+pub mod table;
