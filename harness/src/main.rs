@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 mod cli;
 
@@ -23,13 +23,14 @@ fn main() -> ExitCode {
 /// The arguments. Of `bisect step` no mistake may pass for a bad commit: clap's status 2 and a panic's 101 would.
 fn arguments() -> cli::Arguments {
     if !cli::is_step(std::env::args_os()) {
-        return cli::Arguments::parse();
+        return parsed(cli::command().get_matches()).unwrap_or_else(|error| error.exit());
     }
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
         std::process::exit(i32::from(cli::ABORT));
     }));
-    cli::Arguments::try_parse().unwrap_or_else(|error| {
+    let parsed = cli::command().try_get_matches().and_then(parsed);
+    parsed.unwrap_or_else(|error| {
         let _ = error.print();
         std::process::exit(if error.use_stderr() {
             i32::from(cli::ABORT)
@@ -37,4 +38,8 @@ fn arguments() -> cli::Arguments {
             0
         })
     })
+}
+
+fn parsed(matches: clap::ArgMatches) -> Result<cli::Arguments, clap::Error> {
+    cli::Arguments::from_arg_matches(&matches)
 }

@@ -46,9 +46,9 @@ pub struct Arguments {
 /// Verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Boot the planned guests and hold them against the expectations
+    /// Boot the planned guests and compare each with the expectations
     Run(Run),
-    /// Tell the planned cases, a line each
+    /// List the planned cases, a line each; QEMUs are asked what they offer, no guest runs
     List(List),
     /// List the releases of QEMU that are here, and those that expectations are recorded of
     Releases(Releases),
@@ -58,19 +58,19 @@ pub enum Verb {
     Machines(Machines),
     /// List features: where CPUID shows each, its names, and which CPU models have it
     Features(Features),
-    /// Judge one guest, or a file with what one showed, by every check whose inputs are there
+    /// Check one guest, or a file with what one showed, by every rule whose inputs are there
     Check(Check),
     /// Show what one guest sees
     Dump(Dump),
-    /// Tell where a feature is at each layer, which layer dropped it, and why
+    /// Show where a feature is at each layer, which layer dropped it, and why
     Explain(Explain),
     /// Run KVM of a kernel on an emulated host: what it offers, and all checks in it
     Lab(Lab),
     /// Take a guest from one QEMU to another, live or through a file, and compare what it sees on both sides
     Migrate(Migrate),
-    /// Hold libvirt's files and answers against QEMU and against guests
+    /// Compare libvirt's files and answers with QEMU and with guests
     Libvirt(Libvirt),
-    /// Put a `-cpu` argument into libvirt's words and back, or try a domain's XML in a guest
+    /// Put a `-cpu` argument into libvirt's XML and back, or try a domain's XML in a guest
     Domain(Domain),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),

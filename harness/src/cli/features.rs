@@ -9,7 +9,7 @@ use cpuid_fidelity::expectation::holdings::{Part, names, releases};
 use cpuid_fidelity::expectation::whole::{Wanted, whole};
 use cpuid_fidelity::run::explain::{named, place};
 
-use super::common::table::{Listed, Listing, words};
+use super::common::table::{Listed, Listing, join};
 use super::{Context, print};
 
 /// `features`.
@@ -51,7 +51,7 @@ pub fn run(context: &Context, arguments: &Features) -> anyhow::Result<u8> {
                 format!("{}.{}", span.first.0, span.first.1)
             }),
             held.unwrap_or_else(|| unseen.to_owned()),
-            words(field.aliases.iter().map(String::as_str)),
+            join(field.aliases.iter().map(String::as_str)),
         ]);
     }
     print(&listed.text(arguments.listing.format));
@@ -64,7 +64,7 @@ pub fn run(context: &Context, arguments: &Features) -> anyhow::Result<u8> {
         let models = holders.get(only.name.as_str()).unwrap_or(&none);
         print(&format!(
             "\nin these definitions of QEMU {release}: {}\n",
-            words(models.iter().map(String::as_str))
+            join(models.iter().map(String::as_str))
         ));
     }
     Ok(0)

@@ -6,7 +6,7 @@ use clap::Args;
 use cpuid_fidelity::expectation::holdings::{Part, names, releases, releases_with};
 use cpuid_fidelity::util::order::natural;
 
-use super::common::table::{Listed, Listing, words};
+use super::common::table::{Listed, Listing, join};
 use super::{Context, print};
 
 /// `machines`.
@@ -39,11 +39,11 @@ pub fn run(context: &Context, arguments: &Machines) -> anyhow::Result<u8> {
         let here: Vec<_> = inventory.qemus.iter().filter(has).collect();
         listed.push([
             name.to_owned(),
-            words(
+            join(
                 here.iter()
                     .map(|qemu| qemu.label.trim_start_matches("qemu-")),
             ),
-            words(releases_with(known, Part::Machines, name)),
+            join(releases_with(known, Part::Machines, name)),
         ]);
     }
     anyhow::ensure!(

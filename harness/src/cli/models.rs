@@ -6,7 +6,7 @@ use clap::Args;
 use cpuid_fidelity::expectation::holdings::{Part, names, releases, releases_with};
 use cpuid_fidelity::util::order::natural;
 
-use super::common::table::{Listed, Listing, words};
+use super::common::table::{Listed, Listing, join};
 use super::{Context, print};
 
 /// `models`.
@@ -46,13 +46,13 @@ pub fn run(context: &Context, arguments: &Models) -> anyhow::Result<u8> {
         let alias = here.last().and_then(|qemu| qemu.offers.aliases.get(name));
         listed.push([
             name.to_owned(),
-            words(alias.map(String::as_str)),
-            words(
+            join(alias.map(String::as_str)),
+            join(
                 here.iter()
                     .map(|qemu| qemu.label.trim_start_matches("qemu-")),
             ),
-            words(releases_with(known, Part::Definitions, name)),
-            words(releases_with(known, Part::Tcg, name)),
+            join(releases_with(known, Part::Definitions, name)),
+            join(releases_with(known, Part::Tcg, name)),
         ]);
     }
     anyhow::ensure!(

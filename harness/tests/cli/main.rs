@@ -26,6 +26,7 @@ mod layers;
 mod libvirt;
 mod linux;
 mod migrate;
+mod names;
 mod output;
 mod promise;
 mod reproductions;

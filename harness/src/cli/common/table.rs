@@ -106,7 +106,7 @@ impl<const N: usize> Listed<N> {
 }
 
 /// Words in a row, `-` where there is none.
-pub fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub fn join<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.into_iter().collect();
     if words.is_empty() {
         "-".to_owned()
