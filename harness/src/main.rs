@@ -3,13 +3,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 mod cli;
 
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::host::lab::inside::init_if_inside();
+    cli::answer_shell(cli::Arguments::command);
     let arguments = arguments();
     match cli::run(&arguments) {
         Ok(status) => ExitCode::from(status),

@@ -1,6 +1,6 @@
 //! The command line as a whole: options of every verb, and the verbs.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::bisect::Bisect;
 use super::catalogue::Catalogue;
@@ -17,20 +17,21 @@ use super::list::List;
 use super::merge::Merge;
 use super::migrate::Migrate;
 use super::nightly::Nightly;
+use super::package::PackageFiles;
 use super::record::Record;
 use super::report::Report;
 use super::run::Run;
 use super::show::Show;
 use super::{
     bisect, catalogue, check as check_verb, diff, domain, dump, explain, lab, libvirt, list, merge,
-    migrate, nightly, record, report, run as run_verb, show,
+    migrate, nightly, package, record, report, run as run_verb, show,
 };
 
 /// Does the guest really see the CPU it was promised?
 ///
 /// Exit status: 0 all as promised, 1 findings, 2 usage or configuration, 3 something could not be run, or nothing was compared.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = env!("CPUID_FIDELITY_VERSION"), max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -75,6 +76,9 @@ pub enum Verb {
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
     Catalogue(Catalogue),
+    /// Write the man pages and the shells' completions, for a package
+    #[command(hide = true)]
+    PackageFiles(PackageFiles),
 }
 
 /// Runs the verb; the exit status.
@@ -98,5 +102,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Show(show) => show::run(&context()?, show),
         Verb::Diff(diff) => diff::run(&context()?, diff),
         Verb::Catalogue(catalogue) => catalogue::run(&context()?, catalogue),
+        Verb::PackageFiles(files) => package::run(Arguments::command(), files),
     }
 }

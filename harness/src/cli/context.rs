@@ -98,7 +98,7 @@ impl Context {
 }
 
 /// The expectations as they were when the program was built, for folders without a `fidelity.toml`.
-static BUILT_IN: BuiltIn = include_dir::include_dir!("$CARGO_MANIFEST_DIR/expectations");
+pub static BUILT_IN: BuiltIn = include_dir::include_dir!("$CARGO_MANIFEST_DIR/expectations");
 
 /// The user's folder for what can be had again, by the XDG base directory specification.
 fn user_cache() -> anyhow::Result<PathBuf> {
