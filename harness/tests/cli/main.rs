@@ -27,6 +27,7 @@ mod libvirt;
 mod linux;
 mod migrate;
 mod output;
+mod package;
 mod promise;
 mod reproductions;
 mod results;
