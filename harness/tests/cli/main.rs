@@ -29,6 +29,7 @@ mod migrate;
 mod output;
 mod package;
 mod promise;
+mod recipes;
 mod reproductions;
 mod results;
 mod show;

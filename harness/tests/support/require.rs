@@ -43,11 +43,17 @@ pub enum Capability {
     Cpio,
     /// kcidb-io, which validates KCIDB reports.
     Kcidb,
+    /// A tool that checks recipes for runners, or the Python that reads them.
+    Lint(&'static str),
+    /// The program `shellcheck`.
+    Shellcheck,
+    /// The program `systemd-analyze`.
+    SystemdAnalyze,
 }
 
 use Capability::{
-    Browser, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt, Qemu,
-    QemuRelease, UserNamespaces,
+    Browser, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt, Lint, Qemu,
+    QemuRelease, Shellcheck, SystemdAnalyze, UserNamespaces,
 };
 
 impl Capability {
@@ -59,7 +65,9 @@ impl Capability {
             Kvm => "a kernel with KVM, and the right to open /dev/kvm",
             InvariantTsc => "a processor that has it",
             UserNamespaces => "the kernel's switches for them",
-            Qemu | Libvirt | CpuMap | Browser | CpuidProgram | Cpio | Kcidb => "scripts/setup",
+            SystemdAnalyze => "systemd",
+            Qemu | Libvirt | CpuMap | Browser | CpuidProgram | Cpio | Kcidb | Lint(_)
+            | Shellcheck => "scripts/setup",
         }
     }
 
@@ -69,8 +77,9 @@ impl Capability {
             Kvm => Some("hosted runners and containers often have no /dev/kvm"),
             InvariantTsc => Some("the processor of the runner decides"),
             UserNamespaces => Some("a container's host can forbid them"),
+            SystemdAnalyze => Some("containers often have no systemd"),
             Qemu | QemuRelease(_) | Kernel(_) | Libvirt | CpuMap | Browser | CpuidProgram
-            | Cpio | Kcidb => None,
+            | Cpio | Kcidb | Lint(_) | Shellcheck => None,
         }
     }
 
@@ -104,6 +113,9 @@ impl Capability {
             CpuidProgram => program(&["cpuid"]),
             Cpio => program(&["cpio"]),
             Kcidb => cached("kcidb/bin/python3"),
+            Lint(tool) => cached(&format!("lint/bin/{tool}")),
+            Shellcheck => program(&["shellcheck"]),
+            SystemdAnalyze => program(&["systemd-analyze"]),
         }
     }
 }
