@@ -10,9 +10,10 @@ mod cli;
 fn main() -> ExitCode {
     // Inside a lab this very program is /init.
     cpuid_fidelity::host::lab::inside::init_if_inside();
-    cli::answer_shell(cli::Arguments::command);
+    let command = cli::Arguments::command;
+    cli::answer_shell(command);
     let arguments = arguments();
-    match cli::run(&arguments) {
+    match cli::run(&arguments, command) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,6 +1,6 @@
 //! The command line as a whole: options of every verb, and the verbs.
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Command, Parser, Subcommand};
 
 use super::bisect::Bisect;
 use super::catalogue::Catalogue;
@@ -81,8 +81,8 @@ pub enum Verb {
     PackageFiles(PackageFiles),
 }
 
-/// Runs the verb; the exit status.
-pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+/// Runs the verb; the exit status. `command` is the whole command line, which the man pages are made of.
+pub fn run(arguments: &Arguments, command: fn() -> Command) -> anyhow::Result<u8> {
     let context = || Context::new(&arguments.global);
     match &arguments.verb {
         Verb::Run(run) => run_verb::run(&context()?, run),
@@ -102,6 +102,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Show(show) => show::run(&context()?, show),
         Verb::Diff(diff) => diff::run(&context()?, diff),
         Verb::Catalogue(catalogue) => catalogue::run(&context()?, catalogue),
-        Verb::PackageFiles(files) => package::run(Arguments::command(), files),
+        Verb::PackageFiles(files) => package::run(command(), files),
     }
 }

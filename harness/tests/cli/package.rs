@@ -177,6 +177,36 @@ fn bash_completes_a_model_with_the_installed_script() {
     );
 }
 
+/// zsh takes what the script does when it is first loaded for the answer: without the call the first Tab offers nothing.
+#[test]
+fn the_zsh_script_answers_when_it_is_first_loaded() {
+    let path = "share/zsh/site-functions/_cpuid-fidelity";
+    let script = std::fs::read_to_string(Installed::new().prefix().join(path)).expect("the script");
+    assert!(script.starts_with("#compdef cpuid-fidelity\n"), "{script}");
+    let last = script.lines().last().unwrap_or_default();
+    let function = last.strip_prefix("[[ $funcstack[1] != _cpuid-fidelity ]] || ");
+    let function = function.and_then(|call| call.strip_suffix(" \"$@\""));
+    let function = function.unwrap_or_else(|| panic!("{script}"));
+    assert!(
+        script.contains(&format!("function {function}() {{")),
+        "{script}"
+    );
+}
+
+#[test]
+fn an_installed_program_without_a_qemu_says_how_to_get_one() {
+    let installed = Installed::new();
+    let mut command = installed.command();
+    let output = command.arg("list").env("PATH", "/nowhere").output();
+    let output = output.expect("it starts");
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("install one (of Debian: qemu-system-x86)"),
+        "{text}"
+    );
+}
+
 #[test]
 fn the_version_names_the_commit_or_a_debug_build() {
     let mut command = Command::new(PROGRAM);
