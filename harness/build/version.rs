@@ -46,7 +46,8 @@ pub fn emit(root: &Path) {
     );
 }
 
-fn archived(root: &Path) -> Option<String> {
+/// What `git archive` filled in.
+pub fn archived(root: &Path) -> Option<String> {
     let path = root.join(ARCHIVED);
     println!("cargo::rerun-if-changed={}", path.display());
     let text = std::fs::read_to_string(path).ok()?;
@@ -54,7 +55,12 @@ fn archived(root: &Path) -> Option<String> {
     (!text.is_empty() && !text.starts_with('$')).then(|| text.to_owned())
 }
 
-fn from_git(root: &Path) -> Option<String> {
+/// The commit that is checked out, and whether sources of the program differ from it.
+pub fn from_git(root: &Path) -> Option<String> {
+    // A folder of somebody else's repository has a prefix there.
+    if !git(root, &["rev-parse", "--show-prefix"])?.is_empty() {
+        return None;
+    }
     let commit = git(root, &["log", "-1", "--abbrev=12", "--format=%h %cs"])?;
     let (hash, date) = commit.split_once(' ')?;
     for source in SOURCES {

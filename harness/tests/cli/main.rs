@@ -35,4 +35,5 @@ mod results;
 mod show;
 mod skipped;
 mod topology;
+mod version;
 mod world;
