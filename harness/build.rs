@@ -12,6 +12,9 @@ use std::process::Command;
 
 use object::{Object, ObjectSegment};
 
+#[path = "build/version.rs"]
+mod version;
+
 /// QEMU maps the last 64 KiB of the BIOS below 1 MiB too, where the agent is linked.
 const ROM_SIZE: usize = 0x1_0000;
 const ROM_BASE: u64 = 0xF_0000;
@@ -26,6 +29,7 @@ fn main() -> Result<()> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     for source in [
         "harness/build.rs",
+        "harness/build/version.rs",
         "guest-image/Cargo.toml",
         "guest-image/Cargo.lock",
         "guest-image/firmware/Cargo.toml",
@@ -38,6 +42,7 @@ fn main() -> Result<()> {
     ] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
+    version::emit(&root);
     let elf = build_agent(&root, &out.join("firmware"))?;
     fs::write(out.join("agent.rom"), flatten(&elf)?)?;
     fs::write(out.join("floor.rom"), floor())?;

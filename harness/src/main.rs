@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     cpuid_fidelity::host::lab::inside::init_if_inside();
     // Where the kernel refuses, a file that is too large ends this program as it ends others.
     let _ = cpuid_fidelity::util::signals::block_file_size();
+    cli::answer_shell(cli::command);
     let is_step = cli::is_step(std::env::args_os());
     let (usage, lost) = if is_step {
         aborting_panics();
@@ -42,7 +43,7 @@ fn supervised(arguments: &cli::Arguments, is_step: bool, not_run: u8) -> u8 {
 }
 
 fn status(arguments: &cli::Arguments) -> u8 {
-    cli::run(arguments).unwrap_or_else(|error| {
+    cli::run(arguments, cli::command).unwrap_or_else(|error| {
         note!("error: {error:#}");
         cli::status_of(&error)
     })

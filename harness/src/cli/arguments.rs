@@ -1,6 +1,6 @@
 //! The command line as a whole: options of every verb, and the verbs.
 
-use clap::{Parser, Subcommand};
+use clap::{Command, Parser, Subcommand};
 
 use super::bisect::Bisect;
 use super::catalogue::Catalogue;
@@ -20,6 +20,7 @@ use super::merge::Merge;
 use super::migrate::Migrate;
 use super::models::Models;
 use super::nightly::Nightly;
+use super::package::PackageFiles;
 use super::record::Record;
 use super::releases::Releases;
 use super::report::Report;
@@ -27,15 +28,15 @@ use super::run::Run;
 use super::show::Show;
 use super::{
     bisect, catalogue, check as check_verb, diff, domain, dump, explain, features, lab, libvirt,
-    list, machines, merge, migrate, models, nightly, record, releases, report, run as run_verb,
-    show,
+    list, machines, merge, migrate, models, nightly, package, record, releases, report,
+    run as run_verb, show,
 };
 
 /// Does the guest really see the CPU it was promised?
 ///
 /// Exit status: 0 all as promised, 1 findings, 2 usage or configuration, 3 something could not be run, or nothing was compared.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = env!("CPUID_FIDELITY_VERSION"), max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -88,10 +89,13 @@ pub enum Verb {
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
     Catalogue(Catalogue),
+    /// Write the man pages and the shells' completions, for a package
+    #[command(hide = true)]
+    PackageFiles(PackageFiles),
 }
 
-/// Runs the verb; the exit status.
-pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+/// Runs the verb; the exit status. `command` is the whole command line, which the man pages are made of.
+pub fn run(arguments: &Arguments, command: fn() -> Command) -> anyhow::Result<u8> {
     let context = || Context::new(&arguments.global);
     match &arguments.verb {
         Verb::Run(run) => run_verb::run(&context()?, run),
@@ -115,5 +119,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         Verb::Show(show) => show::run(&context()?, show),
         Verb::Diff(diff) => diff::run(&context()?, diff),
         Verb::Catalogue(catalogue) => catalogue::run(&context()?, catalogue),
+        Verb::PackageFiles(files) => package::run(command(), files),
     }
 }

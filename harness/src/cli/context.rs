@@ -72,7 +72,8 @@ impl Context {
         config.timeout = self.options.timeout.as_secs().max(1);
         let inventory = inventory::inventory(&config, &self.paths, &self.cancel);
         if inventory.qemus.is_empty() && inventory.unusable.is_empty() {
-            let message = "no QEMU found: run `scripts/setup`, or name a qemu-system-x86_64 with --qemu or in fidelity.toml";
+            let message = "no QEMU found: install one (of Debian: qemu-system-x86), run `scripts/setup` in a checkout, or name a \
+                           qemu-system-x86_64 with --qemu";
             return Err(NotRun(message.to_owned()).into());
         }
         Ok(inventory)
@@ -100,7 +101,7 @@ impl Context {
 }
 
 /// The expectations as they were when the program was built, for folders without a `fidelity.toml`.
-static BUILT_IN: BuiltIn = include_dir::include_dir!("$CARGO_MANIFEST_DIR/expectations");
+pub static BUILT_IN: BuiltIn = include_dir::include_dir!("$CARGO_MANIFEST_DIR/expectations");
 
 /// The user's folder for what can be had again, by the XDG base directory specification.
 fn user_cache() -> anyhow::Result<PathBuf> {

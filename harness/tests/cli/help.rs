@@ -3,7 +3,7 @@
 use std::process::Command;
 
 /// The help of a verb on a terminal this wide.
-fn help(verb: &[String], columns: usize) -> String {
+pub fn help(verb: &[String], columns: usize) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"))
         .args(verb)
         .arg("--help")
@@ -23,7 +23,7 @@ fn section<'a>(help: &'a str, heading: &str) -> impl Iterator<Item = &'a str> {
 }
 
 /// Every verb, and every verb of a verb, as it is typed; the program itself is the empty one.
-fn verbs() -> Vec<Vec<String>> {
+pub fn verbs() -> Vec<Vec<String>> {
     let mut all = vec![Vec::new()];
     let mut at = 0;
     while at < all.len() {

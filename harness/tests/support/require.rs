@@ -47,11 +47,17 @@ pub enum Capability {
     CargoDeny,
     /// kcidb-io, which validates KCIDB reports.
     Kcidb,
+    /// A tool that checks recipes for runners, or the Python that reads them.
+    Lint(&'static str),
+    /// The program `shellcheck`.
+    Shellcheck,
+    /// The program `systemd-analyze`.
+    SystemdAnalyze,
 }
 
 use Capability::{
     Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt,
-    OtherUser, Qemu, QemuRelease, UserNamespaces,
+    Lint, OtherUser, Qemu, QemuRelease, Shellcheck, SystemdAnalyze, UserNamespaces,
 };
 
 impl Capability {
@@ -64,9 +70,9 @@ impl Capability {
             InvariantTsc => "a processor that has it",
             UserNamespaces => "the kernel's switches for them",
             OtherUser => "being root, in a checkout that everybody may read",
-            Qemu | Libvirt | CpuMap | Browser | CpuidProgram | Cpio | Kcidb | CargoDeny => {
-                "scripts/setup"
-            }
+            SystemdAnalyze => "systemd",
+            Qemu | Libvirt | CpuMap | Browser | CpuidProgram | Cpio | Kcidb | CargoDeny
+            | Lint(_) | Shellcheck => "scripts/setup",
         }
     }
 
@@ -77,8 +83,9 @@ impl Capability {
             InvariantTsc => Some("the processor of the runner decides"),
             OtherUser => Some("runners may be ordinary users"),
             UserNamespaces => Some("a container's host can forbid them"),
+            SystemdAnalyze => Some("containers often have no systemd"),
             Qemu | QemuRelease(_) | Kernel(_) | Libvirt | CpuMap | Browser | CpuidProgram
-            | Cpio | Kcidb | CargoDeny => None,
+            | Cpio | Kcidb | CargoDeny | Lint(_) | Shellcheck => None,
         }
     }
 
@@ -114,6 +121,9 @@ impl Capability {
             Kcidb => cached("kcidb/bin/python3"),
             CargoDeny => program(&["cargo-deny"]).or_else(|_| cached("cargo-deny/bin/cargo-deny")),
             OtherUser => other_user().map(|()| nowhere),
+            Lint(tool) => cached(&format!("lint/bin/{tool}")),
+            Shellcheck => program(&["shellcheck"]),
+            SystemdAnalyze => program(&["systemd-analyze"]),
         }
     }
 }

@@ -35,13 +35,17 @@ pub fn supported_hv_cpuid(kvm: &Kvm) -> Result<CpuidTable, Errno> {
     Ok(CpuidTable::from(&table))
 }
 
+/// KVM reads the attribute and writes where its `addr` points to. rustix declares a `Setter` as one that writes no memory at all, and an
+/// optimised build then returns what stood in `value` before.
+type GetDeviceAttribute<'a> = Updater<'a, KVM_GET_DEVICE_ATTR, kvm_device_attr>;
+
 /// KVM_X86_XCOMP_GUEST_SUPP: the XSAVE components a guest can have (KVM_CAP_SYS_ATTRIBUTES).
 ///
 /// # Errors
 /// KVM's.
 pub fn xcomp_guest_supp(kvm: &Kvm) -> Result<u64, Errno> {
     let mut value = 0u64;
-    let attribute = kvm_device_attr {
+    let mut attribute = kvm_device_attr {
         attr: KVM_X86_XCOMP_GUEST_SUPP.into(),
         addr: std::ptr::from_mut(&mut value) as u64,
         ..kvm_device_attr::default()
@@ -49,7 +53,7 @@ pub fn xcomp_guest_supp(kvm: &Kvm) -> Result<u64, Errno> {
     // SAFETY: the descriptor is open as long as `kvm` is.
     let fd = unsafe { BorrowedFd::borrow_raw(kvm.as_raw_fd()) };
     // SAFETY: KVM reads the attribute and writes the 8 bytes of `value`, which lives until the call is over.
-    unsafe { ioctl(fd, Setter::<KVM_GET_DEVICE_ATTR, _>::new(attribute))? };
+    unsafe { ioctl(fd, GetDeviceAttribute::new(&mut attribute))? };
     Ok(value)
 }
 
@@ -75,4 +79,22 @@ pub fn set_signal_mask(vcpu: &VcpuFd, open: i32) -> Result<(), Errno> {
     // SAFETY: KVM reads `len` and then `len` bytes of the set, which is what the struct holds; the number in the opcode is
     // the size of the header alone, as for every struct with a tail.
     unsafe { ioctl(fd, Setter::<KVM_SET_SIGNAL_MASK, _>::new(mask)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::ioctl::Ioctl;
+
+    use super::*;
+
+    fn writes<I: Ioctl>() -> bool {
+        I::IS_MUTATING
+    }
+
+    /// A test is built without optimisation, where a wrong declaration changes nothing: so the declaration itself is looked at.
+    #[test]
+    fn an_ioctl_through_which_kvm_writes_memory_is_declared_so() {
+        assert!(writes::<GetDeviceAttribute<'_>>());
+        assert!(writes::<Updater<'_, KVM_GET_SUPPORTED_HV_CPUID, kvm_cpuid2>>());
+    }
 }
