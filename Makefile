@@ -1,9 +1,10 @@
 # One line each; what they do stands in scripts/ and in the program's --help.
-.PHONY: run test nightly mutants lint bench setup bless
+.PHONY: run test nightly mutants fuzz lint bench setup bless
 run: setup ; cargo run --quiet -- run
 test: setup ; cargo test --quiet --workspace
 nightly: setup ; scripts/nightly
 mutants: setup ; cargo test --quiet --bench mutants
+fuzz: ; CPUID_FIDELITY_FUZZ=10 cargo test --quiet --profile fuzz --test fuzz
 lint: ; scripts/lint
 bench: setup ; cargo bench --quiet --bench cases
 setup: ; @scripts/setup

@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use cpuid_fidelity::util::supervise::supervise;
 use cpuid_fidelity::util::{printable, terminal};
 
@@ -50,7 +50,9 @@ fn status(arguments: &cli::Arguments) -> u8 {
 
 /// The arguments, or the exit status where there is nothing to run: of a mistake `usage`, 0 of `--help`.
 fn arguments(usage: u8) -> Result<cli::Arguments, u8> {
-    cli::Arguments::try_parse().map_err(|error| {
+    let matches = cli::command().try_get_matches();
+    let parsed = matches.and_then(|matches| cli::Arguments::from_arg_matches(&matches));
+    parsed.map_err(|error| {
         let printed = show(&error);
         if error.use_stderr() {
             return usage;

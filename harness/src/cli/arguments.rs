@@ -11,19 +11,24 @@ use super::diff::Diff;
 use super::domain::Domain;
 use super::dump::Dump;
 use super::explain::Explain;
+use super::features::Features;
 use super::lab::Lab;
 use super::libvirt::Libvirt;
 use super::list::List;
+use super::machines::Machines;
 use super::merge::Merge;
 use super::migrate::Migrate;
+use super::models::Models;
 use super::nightly::Nightly;
 use super::record::Record;
+use super::releases::Releases;
 use super::report::Report;
 use super::run::Run;
 use super::show::Show;
 use super::{
-    bisect, catalogue, check as check_verb, diff, domain, dump, explain, lab, libvirt, list, merge,
-    migrate, nightly, record, report, run as run_verb, show,
+    bisect, catalogue, check as check_verb, diff, domain, dump, explain, features, lab, libvirt,
+    list, machines, merge, migrate, models, nightly, record, releases, report, run as run_verb,
+    show,
 };
 
 /// Does the guest really see the CPU it was promised?
@@ -41,23 +46,31 @@ pub struct Arguments {
 /// Verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Boot the planned guests and hold them against the expectations
+    /// Boot the planned guests and compare each with the expectations
     Run(Run),
-    /// Tell the planned cases, a line each; boots no guest, but starts each QEMU that is new here to ask what it offers
+    /// List the planned cases, a line each; boots no guest, but starts each QEMU that is new here to ask what it offers
     List(List),
-    /// Judge one guest, or a file with what one showed, by every check whose inputs are there
+    /// List the releases of QEMU that are here, and those that expectations are recorded of
+    Releases(Releases),
+    /// List CPU models: which QEMUs have them, and which releases of them are recorded
+    Models(Models),
+    /// List machine types: which QEMUs have them, and which releases of them are recorded
+    Machines(Machines),
+    /// List features: where CPUID shows each, its names, and which CPU models have it
+    Features(Features),
+    /// Check one guest, or a file with what one showed, by every rule whose inputs are there
     Check(Check),
     /// Show what one guest sees
     Dump(Dump),
-    /// Tell where a feature is at each layer, which layer dropped it, and why
+    /// Show where a feature is at each layer, which layer dropped it, and why
     Explain(Explain),
     /// Run KVM of a kernel on an emulated host: what it offers, and all checks in it
     Lab(Lab),
     /// Take a guest from one QEMU to another, live or through a file, and compare what it sees on both sides
     Migrate(Migrate),
-    /// Hold libvirt's files and answers against QEMU and against guests
+    /// Compare libvirt's files and answers with QEMU and with guests
     Libvirt(Libvirt),
-    /// Put a `-cpu` argument into libvirt's words and back, or try a domain's XML in a guest
+    /// Put a `-cpu` argument into libvirt's XML and back, or try a domain's XML in a guest
     Domain(Domain),
     /// Write all layers of one case to a file, to be checked again elsewhere
     Record(Record),
@@ -83,6 +96,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     match &arguments.verb {
         Verb::Run(run) => run_verb::run(&context()?, run),
         Verb::List(list) => list::run(&context()?, list),
+        Verb::Releases(releases) => releases::run(&context()?, releases),
+        Verb::Models(models) => models::run(&context()?, models),
+        Verb::Machines(machines) => machines::run(&context()?, machines),
+        Verb::Features(features) => features::run(&context()?, features),
         Verb::Check(check) => check_verb::run(&context()?, check),
         Verb::Dump(dump) => dump::run(&context()?, dump),
         Verb::Explain(explain) => explain::run(&context()?, explain),

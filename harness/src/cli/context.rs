@@ -10,7 +10,7 @@ use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::files::BuiltIn;
 use cpuid_fidelity::expectation::store::Store;
 use cpuid_fidelity::lanes::Registry;
-use cpuid_fidelity::plan::{Inventory, inventory, planner};
+use cpuid_fidelity::plan::{Inventory, inventory, named, planner};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::util::jobs::Jobs;
@@ -43,11 +43,9 @@ impl Context {
         let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
         signals::listen(&cancel).context("failed to listen for Ctrl-C")?;
         let seconds = global.timeout.unwrap_or(config.timeout as f64);
-        let named = global
-            .qemu
-            .iter()
-            .map(|path| cpuid_fidelity::util::path::named(path))
-            .collect::<Vec<_>>();
+        let named = global.qemu.iter();
+        let named = named.map(|name| named::qemu(&config, name, &cancel));
+        let named = named.collect::<Result<Vec<_>, _>>()?;
         Ok(Context {
             paths: if named.is_empty() {
                 config.qemu_paths()
@@ -78,6 +76,11 @@ impl Context {
             return Err(NotRun(message.to_owned()).into());
         }
         Ok(inventory)
+    }
+
+    /// The QEMUs that `--qemu` names, else those of the configuration; none is no error.
+    pub fn installed_or_named(&self) -> Inventory {
+        inventory::inventory(&self.config, &self.paths, &self.cancel)
     }
 
     /// An engine over these tables.

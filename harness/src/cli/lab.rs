@@ -50,13 +50,13 @@ pub struct Lab {
 pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     let Some(path) = &arguments.kernel.kernel else {
         anyhow::bail!(
-            "which kernel? --kernel PATH, as of .cache/kernels (scripts/fetch-kernel 6.12)"
+            "which kernel? --kernel 6.12 of .cache/kernels (scripts/fetch-kernel 6.12), or a path"
         );
     };
     arguments.outputs.writable(arguments.json.as_ref())?;
     let inside = inside(context)?;
     let Some(host) = emulated_host(context, &arguments.kernel)? else {
-        anyhow::bail!("--kernel PATH names the kernel of the lab");
+        anyhow::bail!("--kernel names the kernel of the lab");
     };
     let trials = trials(context, arguments, &host, &inside)?;
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();

@@ -28,11 +28,11 @@ use super::{Context, print};
 /// `migrate`.
 #[derive(Debug, Args)]
 pub struct Migrate {
-    /// QEMU on which the guest starts
-    #[arg(long, value_name = "PATH")]
+    /// QEMU on which the guest starts, by its release (7.2), folder or path
+    #[arg(long, value_name = "QEMU")]
     pub from: PathBuf,
     /// QEMU to which it goes; the same one may be named
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "QEMU")]
     pub to: PathBuf,
     /// Machine type, a versioned one: names as q35 mean another machine in each release
     #[arg(long, value_name = "M")]

@@ -29,7 +29,7 @@ pub struct ParseError {
     pub problem: &'static str,
 }
 
-/// Reads the lines of one text; empty lines are passed over.
+/// Reads the lines of one text; empty lines, and comments behind `#`, are passed over.
 ///
 /// # Errors
 /// The first line that is none, or that stands at the place of an earlier one.
@@ -44,7 +44,7 @@ fn numbered(text: &str) -> Result<Vec<(usize, Line)>, ParseError> {
     for (index, line) in text
         .lines()
         .enumerate()
-        .filter(|(_, line)| !line.is_empty())
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
     {
         let error = |problem| ParseError {
             number: index + 1,

@@ -4,10 +4,11 @@
 //! ([`delta`]); which base is a fixed rule ([`lineage`]). [`files`] reads and expands them,
 //! [`record`] writes them as they are reviewed, and [`Store`] has them beside the tables.
 //! [`whole`](mod@whole) is the expectation of a model with a machine type applied, and [`promise`] what a
-//! case's guest was promised by it.
+//! case's guest was promised by it. [`holdings`] is what there is of it.
 
 pub mod delta;
 pub mod files;
+pub mod holdings;
 pub mod lineage;
 pub mod promise;
 pub mod record;

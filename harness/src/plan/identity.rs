@@ -49,3 +49,14 @@ fn script(path: &Path) -> Option<String> {
     }
     open::text(path, SCRIPT).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_no_script() {
+        // Its size is 0, and reading it would never end.
+        assert_eq!(script(Path::new("/dev/zero")), None);
+    }
+}

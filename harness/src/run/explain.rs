@@ -36,11 +36,13 @@ pub fn named<'a>(table: &'a Table, name: &str) -> Option<&'a Field> {
     let hyphens = name.replace('_', "-");
     let other = |field: &&Field| {
         let mut aliases = field.aliases_of("linux").chain(field.aliases_of("libvirt"));
-        aliases.any(|alias| alias == name)
+        aliases.any(|alias| alias.eq_ignore_ascii_case(name))
     };
+    let any_case = |field: &&Field| field.name.eq_ignore_ascii_case(&hyphens);
     table
         .named(name)
         .or_else(|| table.named(&hyphens))
+        .or_else(|| table.fields().iter().find(any_case))
         .or_else(|| table.fields().iter().find(other))
 }
 

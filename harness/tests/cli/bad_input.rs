@@ -30,6 +30,11 @@ fn an_error_in_the_configuration_is_told_with_line_and_column() {
         ),
         ("timeout = \"long\"\n", "line 1, column 11", "invalid type"),
         (
+            "timeout = 9223372036854775807\n",
+            "line 1, column 11",
+            "1 to 86400 seconds are expected",
+        ),
+        (
             "[[skip-phase]]\nlanes = [\"nested\"]\n",
             "line 2, column 9",
             "no lane “nested”; there are definition",
@@ -47,6 +52,17 @@ fn an_error_in_the_configuration_is_told_with_line_and_column() {
         ended.stderr,
         "error: failed to read missing.toml: No such file or directory (os error 2)\n"
     );
+}
+
+#[test]
+fn a_million_jobs_are_clamped_and_said() {
+    let world = or_skip!(World::new(&["486-v1"], &[]));
+    world.record_expectations();
+    let ended = world.run(&["run", "--jobs", "1000000"]).expect(0);
+    ended.prints("jobs = 1000000: ");
+    ended.prints(" guests run at once, 4 for each of ");
+    let ended = world.run(&["run", "--jobs", "1"]).expect(0);
+    assert!(!ended.stderr.contains("jobs"), "{}", ended.stderr);
 }
 
 #[test]

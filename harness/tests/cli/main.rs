@@ -30,6 +30,7 @@ mod libvirt;
 mod linux;
 mod lost_output;
 mod migrate;
+mod names;
 mod nightly_parts;
 mod no_firmware;
 mod ordinary_user;

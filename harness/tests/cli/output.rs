@@ -162,7 +162,7 @@ fn help_names_every_option() {
     let world = or_skip!(World::new(&[], &[]));
     let of_all = [
         "--config <FILE>",
-        "--qemu <PATH>",
+        "--qemu <QEMU>",
         "--accel <ACCEL>",
         "--jobs <N>",
         "--timeout <SECONDS>",

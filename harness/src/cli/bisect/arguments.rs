@@ -144,11 +144,11 @@ pub const KVM: &str = "lab/-/kvm";
 /// `bisect versions`.
 #[derive(Debug, Args)]
 pub struct Versions {
-    /// QEMU binaries, the good end first; 7.2 stands for .cache/qemu/7.2
-    #[arg(long, value_name = "PATH", num_args = 1.., required_unless_present = "kernel", conflicts_with = "kernel")]
+    /// QEMUs, the good end first: releases (7.2), folders or paths
+    #[arg(long, value_name = "QEMU", num_args = 1.., required_unless_present = "kernel", conflicts_with = "kernel")]
     pub qemu: Vec<PathBuf>,
-    /// Kernels, the good end first: folders of unpacked packages, build trees, images; 6.12 stands for .cache/kernels/6.12
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    /// Kernels, the good end first: releases (6.12), folders of unpacked packages, build trees, images
+    #[arg(long, value_name = "KERNEL", num_args = 1..)]
     pub kernel: Vec<PathBuf>,
     /// The case, as `list` names it [default for kernels: what KVM says that it supports]
     #[arg(
@@ -184,7 +184,7 @@ pub struct Step {
     #[arg(long, value_name = "CMD")]
     pub build: Option<String>,
     /// The kernel to look at; `--qemu` names the QEMU
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
     /// The kernel's modules, where they are not found beside the image
     #[arg(long, value_name = "DIR", requires = "kernel")]

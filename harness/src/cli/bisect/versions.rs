@@ -7,6 +7,7 @@ use std::time::Instant;
 use cpuid_fidelity::bisect::question::{Ends, list};
 use cpuid_fidelity::bisect::versions::{Turn, search};
 use cpuid_fidelity::bisect::{Conclusion, FirstBad, Outcome, Question, Target, Verdict};
+use cpuid_fidelity::plan::named;
 
 use super::arguments::Versions;
 use super::candidate::Candidates;
@@ -15,10 +16,6 @@ use super::output::{finish, line, refused};
 use crate::cli::common::exit::print;
 use crate::cli::common::global::Global;
 use crate::cli::context::Context;
-
-/// Folders of the cache in which scripts/fetch-qemu and scripts/fetch-kernel leave what they fetch.
-const QEMUS: &str = "qemu";
-const KERNELS: &str = "kernels";
 
 /// Finds the first bad one; the exit status.
 pub fn run(global: &Global, arguments: &Versions) -> anyhow::Result<u8> {
@@ -92,14 +89,15 @@ impl<'a> List<'a> {
         target: &'a Target,
         arguments: &Versions,
     ) -> anyhow::Result<List<'a>> {
-        let (paths, folder) = if arguments.kernel.is_empty() {
-            (&arguments.qemu, QEMUS)
+        let kernels = !arguments.kernel.is_empty();
+        let (paths, what) = if kernels {
+            (&arguments.kernel, "kernels")
         } else {
-            (&arguments.kernel, KERNELS)
+            (&arguments.qemu, "QEMUs")
         };
         anyhow::ensure!(
-            target.varies_kernel() == (folder == KERNELS),
-            "{target} varies the {}, and the list is of {folder}",
+            target.varies_kernel() == kernels,
+            "{target} varies the {}, and the list is of {what}",
             if target.varies_kernel() {
                 "kernel"
             } else {
@@ -111,11 +109,12 @@ impl<'a> List<'a> {
             "a list of two or more wanted, the good end first"
         );
         let name = |path: &PathBuf| path.display().to_string();
-        let place = |path: &PathBuf| place(context, folder, path);
+        let place = |path: &PathBuf| place(context, kernels, path);
+        let places: anyhow::Result<Vec<PathBuf>> = paths.iter().map(place).collect();
         Ok(List {
             candidates: Candidates::new(context, target, arguments.lab.clone())?,
             names: paths.iter().map(name).collect(),
-            places: paths.iter().map(place).collect(),
+            places: places?,
             outcomes: BTreeMap::new(),
         })
     }
@@ -144,20 +143,14 @@ impl<'a> List<'a> {
     }
 }
 
-/// A path, or the version of one that scripts/fetch-qemu or scripts/fetch-kernel brought.
-fn place(context: &Context, folder: &str, path: &Path) -> PathBuf {
-    if path.exists() {
-        return std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    }
-    let fetched = context.config.cache.join(folder).join(path);
-    let found = if folder == QEMUS {
-        fetched.join("qemu-system-x86_64")
+/// What is called by a release, a folder or a path.
+fn place(context: &Context, kernels: bool, name: &Path) -> anyhow::Result<PathBuf> {
+    let config = &context.config;
+    let found = if kernels {
+        let there = named::kernel(config, name)?;
+        there.map_or_else(|| name.to_owned(), |kernel| kernel.path)
     } else {
-        fetched
+        named::qemu(config, name, &context.cancel)?
     };
-    if found.exists() {
-        std::path::absolute(&found).unwrap_or(found)
-    } else {
-        cpuid_fidelity::util::path::named(path)
-    }
+    Ok(std::path::absolute(&found).unwrap_or(found))
 }

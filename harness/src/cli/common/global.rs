@@ -8,6 +8,7 @@ use cpuid_fidelity::util::limits::TIMEOUT;
 
 /// Options of every verb.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Global {
     /// Configuration file [default: fidelity.toml here or in a folder above; built-in defaults without one]
     #[arg(
@@ -17,8 +18,8 @@ pub struct Global {
         env = "CPUID_FIDELITY_CONFIG"
     )]
     pub config: Option<PathBuf>,
-    /// QEMU binary to test instead of those of the configuration; repeatable (`dump` takes the newest)
-    #[arg(long, global = true, value_name = "PATH", env = "QEMU")]
+    /// QEMU to test instead of those of the configuration, by its release (11.1), folder or path; repeatable (`dump` takes the newest)
+    #[arg(long, global = true, value_name = "QEMU", env = "QEMU")]
     pub qemu: Vec<PathBuf>,
     /// Accelerator: restricts `run` and `list` to the lanes that use it
     #[arg(long, global = true, value_name = "ACCEL", env = "ACCEL")]
@@ -29,7 +30,7 @@ pub struct Global {
     /// Time a guest may take before it is killed and counts as ERROR [default: of the configuration]
     #[arg(long, global = true, value_name = "SECONDS", env = "TIMEOUT", value_parser = seconds)]
     pub timeout: Option<f64>,
-    /// Tell every case, not only those that did not pass
+    /// Print every case, not only those that did not pass
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cpuid_fidelity::case::LabKernel;
+use cpuid_fidelity::config::Config;
 use cpuid_fidelity::lanes::kernels::kernel;
 use cpuid_fidelity::lanes::linux::with_parameters;
+use cpuid_fidelity::plan::named;
 
 /// A kernel for a lab, or for a Linux guest.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Kernel {
-    /// Lanes `lab` and `linux`: folder of an unpacked kernel package (as of .cache/kernels), a build tree, or an image
-    #[arg(long, value_name = "PATH")]
+    /// Lanes `lab` and `linux`: a kernel by its release (6.12), a folder (an unpacked package, a build tree) or an image
+    #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
     /// The kernel's modules: lib/modules/RELEASE, or a folder above it [default: looked for beside the image]
     #[arg(long, value_name = "DIR", requires = "kernel")]
@@ -35,12 +37,19 @@ impl Kernel {
     /// version, whatever parameters it is given.
     ///
     /// # Errors
-    /// There is no kernel at that path, or its modules are another's.
-    pub fn named(&self) -> anyhow::Result<Option<LabKernel>> {
-        let Some(path) = &self.kernel else {
+    /// There is no kernel of that release or at that path, or its modules are another's.
+    pub fn named(&self, config: &Config) -> anyhow::Result<Option<LabKernel>> {
+        let Some(name) = &self.kernel else {
             return Ok(None);
         };
-        let plain = kernel(path, self.modules.as_deref(), &[]).map_err(anyhow::Error::msg)?;
+        let modules = self.modules.as_deref();
+        let plain = match named::kernel(config, name)? {
+            None => kernel(name, modules, &[]).map_err(anyhow::Error::msg)?,
+            Some(there) if modules.is_none() => there,
+            Some(there) => {
+                kernel(&there.path, modules, &there.parameters).map_err(anyhow::Error::msg)?
+            }
+        };
         let line = self.cmdline.iter().flat_map(|line| line.split_whitespace());
         let parameters = line
             .map(str::to_owned)

@@ -13,3 +13,4 @@ pub mod lines;
 pub mod outputs;
 pub mod place;
 pub mod qemu;
+pub mod table;

@@ -54,7 +54,7 @@ pub fn case(context: &Context, guest: &Guest<'_>) -> anyhow::Result<Case> {
 }
 
 fn wanted(context: &Context, arguments: &Kernel) -> anyhow::Result<Wanted> {
-    let kernel = arguments.named()?;
+    let kernel = arguments.named(&context.config)?;
     let append = arguments.append.iter();
     let append = append.flat_map(|line| line.split_whitespace());
     Ok(Wanted {
@@ -80,7 +80,7 @@ pub fn emulated_host(
     context: &Context,
     arguments: &Kernel,
 ) -> anyhow::Result<Option<Arc<EmulatedHost>>> {
-    let Some(kernel) = arguments.named()? else {
+    let Some(kernel) = arguments.named(&context.config)? else {
         return Ok(None);
     };
     let qemu = emulator(context);

@@ -7,7 +7,7 @@ use anyhow::bail;
 use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::case::flags::model;
 use cpuid_fidelity::case::guest::HOST_MODEL;
-use cpuid_fidelity::plan::{Inventory, inventory};
+use cpuid_fidelity::plan::{Inventory, inventory, named};
 use cpuid_fidelity::util::near::near;
 
 use super::exit::{NotRun, USAGE};
@@ -28,14 +28,14 @@ pub fn installed(context: &Context) -> Inventory {
     inventory::inventory(config, &config.qemu_paths(), &context.cancel)
 }
 
-/// The one binary at `path`; it counts for itself, though another one of its version be there.
-pub fn binary(context: &Context, path: &Path) -> anyhow::Result<Arc<Qemu>> {
-    let paths = [cpuid_fidelity::util::path::named(path)];
+/// The one binary that is called `name`; it counts for itself, though another one of its version be there.
+pub fn binary(context: &Context, name: &Path) -> anyhow::Result<Arc<Qemu>> {
+    let paths = [named::qemu(&context.config, name, &context.cancel)?];
     let found = inventory::inventory(&context.config, &paths, &context.cancel);
     let unusable = found.unusable.first();
     let reason = unusable.map(|unusable| unusable.reason.clone());
     found.qemus.into_iter().next().ok_or_else(|| {
-        NotRun(reason.unwrap_or_else(|| format!("no QEMU at {}", path.display()))).into()
+        NotRun(reason.unwrap_or_else(|| format!("no QEMU at {}", name.display()))).into()
     })
 }
 

@@ -56,11 +56,13 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     };
     match observed {
         Ok(observation) => {
+            print(&header(arguments, &case));
             print(&shown(context, arguments, &observation.dump));
             Ok(0)
         }
         Err(broken) => {
             if !broken.partial.vcpus.is_empty() {
+                print(&header(arguments, &case));
                 print(&shown(context, arguments, &broken.partial));
             }
             let Case {
@@ -78,6 +80,25 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
             Ok(NOT_RUN)
         }
     }
+}
+
+/// Which guest it is: lanes show different CPUs, and defaults of verbs differ. A comment, so that the dump can be read back.
+fn header(arguments: &Dump, case: &Case) -> String {
+    let Case { lane, cpu, .. } = case;
+    if arguments.format != DumpFormat::Text {
+        return String::new();
+    }
+    let machine = match case.run_as.starter {
+        Starter::Harness => String::new(),
+        _ => format!(
+            " on {}, {} ({})",
+            case.machine, case.qemu.label, case.qemu.offers.version
+        ),
+    };
+    format!(
+        "# -cpu {cpu}{machine}, lane {lane}, -smp {}\n",
+        case.smp.as_str()
+    )
 }
 
 /// The CPUID of a dump, as a table for KVM.

@@ -1,0 +1,66 @@
+//! `models`: the CPU models of the QEMUs that are here and of the recorded releases.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use cpuid_fidelity::expectation::holdings::{Part, names, releases, releases_with};
+use cpuid_fidelity::util::order::natural;
+
+use super::common::table::{Listed, Listing, join};
+use super::{Context, print};
+
+/// `models`.
+#[derive(Debug, Args)]
+pub struct Models {
+    #[command(flatten)]
+    listing: Listing,
+}
+
+/// Prints a row a model; the exit status.
+pub fn run(context: &Context, arguments: &Models) -> anyhow::Result<u8> {
+    let wanted = arguments.listing.filter()?;
+    let known = context.store.files.known();
+    let inventory = context.installed_or_named();
+    let offered = inventory.qemus.iter();
+    let offered = offered.flat_map(|qemu| qemu.offers.model_names());
+    let recorded = releases(known).into_iter();
+    let recorded = recorded.flat_map(|release| names(known, release, Part::Definitions));
+    let all: BTreeSet<&str> = offered
+        .chain(recorded)
+        .filter(|name| wanted(name))
+        .collect();
+    let mut all: Vec<&str> = all.into_iter().collect();
+    all.sort_by_key(|name| natural(name));
+    let mut listed = Listed::new([
+        "model",
+        "stands-for",
+        "installed",
+        "recorded",
+        "recorded-tcg",
+    ]);
+    for name in all {
+        let has = |qemu: &&std::sync::Arc<cpuid_fidelity::case::Qemu>| {
+            qemu.offers.model_names().any(|model| model == name)
+        };
+        let here: Vec<_> = inventory.qemus.iter().filter(has).collect();
+        let alias = here.last().and_then(|qemu| qemu.offers.aliases.get(name));
+        listed.push([
+            name.to_owned(),
+            join(alias.map(String::as_str)),
+            join(
+                here.iter()
+                    .map(|qemu| qemu.label.trim_start_matches("qemu-")),
+            ),
+            join(releases_with(known, Part::Definitions, name)),
+            join(releases_with(known, Part::Tcg, name)),
+        ]);
+    }
+    anyhow::ensure!(
+        !listed.is_empty(),
+        "no CPU model matches, of {} QEMUs here and {} recorded releases",
+        inventory.qemus.len(),
+        releases(known).len()
+    );
+    print(&listed.text(arguments.listing.format));
+    Ok(0)
+}
