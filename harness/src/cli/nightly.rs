@@ -78,7 +78,7 @@ fn lock(history: &Path) -> anyhow::Result<Lock> {
     std::fs::create_dir_all(history)
         .with_context(|| format!("failed to make {}", history.display()))?;
     Lock::take(&history.join(LOCK)).map_err(|error| match error {
-        LockError::Held { .. } => NotRun(format!(
+        LockError::Held(_) => NotRun(format!(
             "another nightly is under way in {}: {error}; this one was not run",
             history.display()
         ))

@@ -11,7 +11,7 @@ use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::{Inventory, shard};
 use cpuid_fidelity::report::progress::Progress;
-use cpuid_fidelity::results::journal::{Journal, JournalError, Left};
+use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, journal, row};
 use cpuid_fidelity::run::{Baseline, Engine};
@@ -181,17 +181,6 @@ struct Ran {
     journal: Option<Journal>,
 }
 
-/// The error for a journal that another run keeps, or that cannot be written: this run cannot be made now.
-fn unkept(part: &Path) -> impl Fn(JournalError) -> NotRun {
-    move |error| match error.holder() {
-        Some(holder) => NotRun(format!(
-            "{holder} keeps its results in {}: wait for its end, or name another file with --json",
-            part.display()
-        )),
-        None => NotRun(error.to_string()),
-    }
-}
-
 fn run_all(
     engine: &Engine,
     trials: &[Trial],
@@ -221,7 +210,9 @@ fn run_all(
     };
     let known = trials.iter().filter_map(done).flatten();
     let journal = match &part {
-        Some(part) => Some(Journal::start(part, &head, known).map_err(unkept(part))?),
+        Some(part) => {
+            Some(Journal::start(part, &head, known).map_err(|error| NotRun(error.to_string()))?)
+        }
         None => None,
     };
     let open: Vec<&Trial> = trials

@@ -13,7 +13,7 @@ use super::head::Head;
 use super::row::Row;
 use crate::results::Status;
 use crate::util::files::Replacement;
-use crate::util::lock::{LockError, lock};
+use crate::util::lock::lock;
 use crate::util::path::folder_of;
 
 /// A file of JSON lines that grows with the run, beside the file that will be the result.
@@ -44,21 +44,13 @@ pub struct Left {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another process has the file.
-    #[error(transparent)]
-    Lock(#[from] LockError),
+    #[error(
+        "another run keeps its results in {0}: wait for its end, or name another file with --json"
+    )]
+    Held(PathBuf),
     /// The file cannot be written.
-    #[error("failed to write {0}: {1}")]
+    #[error("failed to keep the results in {0}: {1}")]
     Write(PathBuf, std::io::Error),
-}
-
-impl JournalError {
-    /// The process that keeps its results there, in words; `None` where that is not the reason.
-    pub fn holder(&self) -> Option<String> {
-        match self {
-            JournalError::Lock(held @ LockError::Held { .. }) => Some(held.to_string()),
-            _ => None,
-        }
-    }
 }
 
 impl Left {
@@ -132,7 +124,7 @@ impl Journal {
         let new = Replacement::beside(path).map_err(unwritten)?;
         let new = new.ok_or_else(|| unwritten(ErrorKind::InvalidInput.into()))?;
         // Locked before it has its name, so that whoever opens that name finds a locked file.
-        lock(new.file(), path)?;
+        lock(new.file()).map_err(unwritten)?;
         let mut file = new.file();
         file.write_all(text.as_bytes()).map_err(unwritten)?;
         Ok(Journal {
@@ -161,10 +153,13 @@ impl Journal {
 
 /// The file at `path`, made where it is not there, and locked.
 fn locked(path: &Path) -> Result<File, JournalError> {
+    let unwritten = |error| JournalError::Write(path.to_owned(), error);
     loop {
         let file = File::options().append(true).create(true).open(path);
-        let file = file.map_err(|error| JournalError::Write(path.to_owned(), error))?;
-        lock(&file, path)?;
+        let file = file.map_err(unwritten)?;
+        if !lock(&file).map_err(unwritten)? {
+            return Err(JournalError::Held(path.to_owned()));
+        }
         // Another run may have put its own in that place, or removed it, before this one had the lock.
         let inode = |about: std::io::Result<Metadata>| about.ok().map(|about| about.ino());
         if inode(path.metadata()) == inode(file.metadata()) {
@@ -208,8 +203,7 @@ mod tests {
         let journal = Journal::start(&path, &head, []).expect("a journal");
         journal.add(&row(CASES[0], Status::Pass)).expect("a line");
         let refused = Journal::start(&path, &head, []).err().expect("two runs");
-        let own = format!("process {}", std::process::id());
-        assert_eq!(refused.holder(), Some(own));
+        assert!(matches!(refused, JournalError::Held(_)), "{refused}");
         assert_eq!(Left::read(&path, &head).trials.len(), 1);
         drop(journal);
         Journal::start(&path, &head, []).expect("the lock is free");

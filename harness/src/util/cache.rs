@@ -13,6 +13,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::files::{being_made, forget, forget_unfinished};
+use super::{open, owner};
 
 /// What the names of files start with that are kept in a cache and may be removed again.
 pub const KEPT_PREFIX: &str = "cpuid-fidelity-";
@@ -32,8 +33,7 @@ pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn is_read(path: &Path) -> bool {
-    let file = path.is_file().then(|| File::open(path));
-    let Some(Ok(file)) = file else {
+    let Ok(file) = open::regular(path) else {
         return false;
     };
     // Only its owner may set a file's time; for others it is as old as its owner's last use.
@@ -141,7 +141,7 @@ fn is_private(own: &Path) -> bool {
 }
 
 fn is_ours(about: &Metadata) -> bool {
-    about.uid() == geteuid().as_raw()
+    owner::is_ours(about.uid())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use rustix::fs::{Access, access};
 use tempfile::NamedTempFile;
 
 use super::destination::Destination;
+use super::owner;
 use super::path::folder_of;
 
 /// What the names of files start with that are being written: the next program that writes there removes what a killed one left.
@@ -25,7 +26,10 @@ const UNFINISHED: Duration = Duration::from_secs(24 * 3600);
 /// The folder or the file cannot be written to, or no space is left.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     match Destination::find(path)? {
-        Destination::Output => written_out(std::io::stdout().write_all(bytes)),
+        Destination::Output => {
+            let mut output = std::io::stdout().lock();
+            written_out(output.write_all(bytes).and_then(|()| output.flush()))
+        }
         Destination::ErrorOutput => std::io::stderr().write_all(bytes),
         Destination::Stream(path) => {
             let file = File::options().append(true).open(path);
@@ -149,7 +153,6 @@ pub(super) fn forget_unfinished(folder: &Path) {
 /// Removes files of ours in `folder` that carry a prefix of this program's and that were last written so long ago. No other file is
 /// touched, no folder and no link; what cannot be removed stays.
 pub(super) fn forget(folder: &Path, prefix: &str, age: Duration) {
-    let us = rustix::process::geteuid().as_raw();
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         if !entry
@@ -160,7 +163,7 @@ pub(super) fn forget(folder: &Path, prefix: &str, age: Duration) {
             continue;
         }
         let about = entry.metadata().ok();
-        let ours = about.filter(|about| about.is_file() && about.uid() == us);
+        let ours = about.filter(|about| about.is_file() && owner::is_ours(about.uid()));
         let modified = ours.and_then(|about| about.modified().ok());
         if modified.is_some_and(|at| at.elapsed().unwrap_or_default() > age) {
             let _ = std::fs::remove_file(entry.path());

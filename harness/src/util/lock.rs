@@ -1,32 +1,27 @@
 //! One program at a time: a lock on a file, which the kernel lets go of however its holder ends.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::limits::KERNEL_TEXT;
 use super::open;
+use super::supervise::front_id;
+
+/// Most bytes of a process's number and a line end.
+const NUMBER: u64 = 16;
 
 /// Why a lock cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process has it.
-    #[error("{}", .pid.map_or("another process".to_owned(), |pid| format!("process {pid}")))]
-    Held {
-        /// Which one, where the kernel shows it.
-        pid: Option<u32>,
-    },
+    #[error("{}", .0.map_or("another process".to_owned(), |id| format!("process {id}")))]
+    Held(Option<u32>),
     /// The file cannot be opened or locked.
-    #[error("failed to lock {path}: {error}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
+    #[error("failed to lock {0}: {1}")]
+    File(PathBuf, std::io::Error),
 }
 
 /// A lock that is held until it is dropped.
@@ -34,50 +29,38 @@ pub enum LockError {
 pub struct Lock(#[expect(dead_code, reason = "open as long as the lock is held")] File);
 
 impl Lock {
-    /// Locks the file at `path`, which is made where it is not there, and stays.
+    /// Locks the file at `path`, which is made where it is not there, stays, and has the number of the process that holds it.
     ///
     /// # Errors
     /// Another process holds it, or it cannot be opened.
     pub fn take(path: &Path) -> Result<Lock, LockError> {
-        let mut options = File::options();
-        options.read(true).append(true).create(true);
-        let file = options.open(path);
-        let file = file.map_err(|error| LockError::File {
-            path: path.to_owned(),
-            error,
-        })?;
-        lock(&file, path)?;
+        let failed = |error| LockError::File(path.to_owned(), error);
+        let file = File::options().append(true).create(true).open(path);
+        let mut file = file.map_err(failed)?;
+        if !lock(&file).map_err(failed)? {
+            return Err(LockError::Held(holder(path)));
+        }
+        let named = file.set_len(0);
+        let named = named.and_then(|()| writeln!(file, "{}", front_id()));
+        named.map_err(failed)?;
         Ok(Lock(file))
     }
 }
 
-/// Locks `file`, open at `path`, for as long as it is open.
+/// Locks `file` for as long as it is open, unless another process holds it; whether it is locked now.
 ///
 /// # Errors
-/// Another process holds it.
-pub fn lock(file: &File, path: &Path) -> Result<(), LockError> {
+/// It cannot be locked.
+pub fn lock(file: &File) -> std::io::Result<bool> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(()),
-        Err(Errno::WOULDBLOCK) => Err(LockError::Held { pid: holder(file) }),
-        Err(error) => Err(LockError::File {
-            path: path.to_owned(),
-            error: error.into(),
-        }),
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// The process that holds the lock on a file, as /proc/locks has it: `1: FLOCK  ADVISORY  WRITE 1234 fe:01:5678 0 EOF` (proc(5)).
-fn holder(file: &File) -> Option<u32> {
-    let inode = file.metadata().ok()?.ino().to_string();
-    let locks = open::text("/proc/locks", KERNEL_TEXT).ok()?;
-    let holder = |line: &str| {
-        let mut fields = line.split_whitespace().skip(1);
-        let kind = fields.next()?;
-        let pid = fields.nth(2)?.parse().ok()?;
-        let place = fields.next()?;
-        (kind == "FLOCK" && place.rsplit(':').next() == Some(&inode)).then_some(pid)
-    };
-    locks.lines().find_map(holder)
+fn holder(path: &Path) -> Option<u32> {
+    open::text(path, NUMBER).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::process::Child;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::events::Milestone;
 use super::world::World;
 
@@ -20,8 +22,9 @@ fn hanging() -> Option<(World, Milestone)> {
     Some((world, booted))
 }
 
-fn killed(mut child: Child) {
-    child.kill().expect("a process");
+/// Ends a process as Ctrl-C does; a kill of it is no more than the beginning of the end of those that it started.
+fn end(mut child: Child) {
+    kill_process(Pid::from_child(&child), Signal::INT).expect("a process");
     child.wait().expect("an end");
 }
 
@@ -36,7 +39,7 @@ fn a_second_nightly_is_refused_and_names_the_first() {
         "another nightly is under way in nights: process {}; this one was not run",
         first.id()
     ));
-    killed(first);
+    end(first);
     world.qemu = world.real.clone();
     world.run(&nightly).expect(0).prints("kept in nights/");
 }
@@ -48,11 +51,8 @@ fn a_second_run_that_keeps_results_in_the_same_file_is_refused() {
     let first = world.start(&run);
     booted.wait(&first);
     let second = world.run(&run).expect(3);
-    second.prints(&format!(
-        "process {} keeps its results in run.jsonl.part: wait for its end, or name another file with --json",
-        first.id()
-    ));
-    killed(first);
+    second.prints("another run keeps its results in run.jsonl.part: wait for its end, or name another file with --json");
+    end(first);
     world.qemu = world.real.clone();
     world.run(&run).expect(0);
     assert!(!world.path("run.jsonl.part").exists());

@@ -300,7 +300,7 @@ impl World {
         use std::os::unix::process::CommandExt as _;
         let everybody = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(self.folder.path(), everybody).expect("a mode");
-        for name in ["tmp", "fidelity.toml"] {
+        for name in [".", "tmp", "fidelity.toml"] {
             chown(self.path(name), Some(NOBODY), Some(NOBODY)).expect("an owner");
         }
         let mut command = self.command(arguments);

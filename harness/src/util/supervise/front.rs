@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::process::exit;
+use std::sync::OnceLock;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -16,6 +17,13 @@ use crate::util::signals::{self, ENDINGS};
 /// `si_code` of a signal that the kernel sent, as at a terminal's Ctrl-C (asm-generic/siginfo.h): all processes there get it.
 const SI_KERNEL: i32 = 0x80;
 
+static FRONT: OnceLock<u32> = OnceLock::new();
+
+/// The number of the process that the user started, as the user sees it; of this one where it was not divided.
+pub fn front_id() -> u32 {
+    FRONT.get().copied().unwrap_or_else(std::process::id)
+}
+
 /// Returns in the worker alone, which is to do all that this program does. `own` asks for a PID namespace where one can be had: not where
 /// the numbers of processes outside are needed. Must be called before there are threads.
 ///
@@ -25,6 +33,7 @@ pub fn supervise(own: bool) -> std::io::Result<()> {
     let handled: SigSet = ENDINGS.into_iter().chain([Signal::SIGCHLD]).collect();
     // Whoever started this program may have ignored it, and then no process has a status here.
     signals::set_default(Signal::SIGCHLD as i32)?;
+    FRONT.get_or_init(std::process::id);
     let mask = SigSet::thread_get_mask()?;
     handled.thread_block()?;
     let descriptor = SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC)?;

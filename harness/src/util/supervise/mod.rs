@@ -12,4 +12,4 @@ mod front;
 mod namespace;
 mod reaper;
 
-pub use front::supervise;
+pub use front::{front_id, supervise};
