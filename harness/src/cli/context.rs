@@ -115,7 +115,7 @@ fn user_cache() -> anyhow::Result<PathBuf> {
 fn jobs(asked: usize) -> Jobs {
     let jobs = Jobs::here(asked);
     if let Some(clamped) = jobs.clamped() {
-        eprintln!("{clamped}");
+        note!("{clamped}");
     }
     jobs
 }

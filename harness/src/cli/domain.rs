@@ -73,7 +73,7 @@ pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
         trusted(file, &domain, arguments.trust)?;
         if !domain.left_out.is_empty() {
             let names = domain.left_out.join(", ");
-            eprintln!("NOTE not taken over from {}: {names}", file.display());
+            note!("NOTE not taken over from {}: {names}", file.display());
         }
         started(context, file, domain)
     } else {

@@ -59,7 +59,7 @@ pub fn run(context: &Context, arguments: &Releases) -> anyhow::Result<u8> {
     }
     print(&listed.text(arguments.format));
     for unusable in &inventory.unusable {
-        eprintln!("ERROR {}", unusable.reason);
+        note!("ERROR {}", unusable.reason);
     }
     Ok(0)
 }

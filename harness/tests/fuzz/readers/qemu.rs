@@ -156,7 +156,7 @@ fn read_lines(bytes: &[u8]) -> bool {
     let mut messages = Messages::default();
     for piece in bytes.chunks(97) {
         messages.take(piece);
-        while let Ok(Some(message)) = messages.next() {
+        while let Ok(Some(message)) = messages.next_message() {
             messages.keep(message);
         }
     }
