@@ -181,7 +181,7 @@ impl Monitor {
     /// The next line. Every wait ends at the process's deadline, with its end, or with Ctrl-C.
     fn message(&mut self) -> Result<(usize, Value), Gone> {
         loop {
-            if let Some(message) = self.messages.next().map_err(|_| Gone)? {
+            if let Some(message) = self.messages.message().map_err(|_| Gone)? {
                 return Ok(message);
             }
             if self.process.wait_for(self.stream.as_fd()) == Woken::Over {
