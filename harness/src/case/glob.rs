@@ -3,6 +3,8 @@
 use glob::Pattern;
 use serde::Deserialize;
 
+use crate::util::limits::GLOB;
+
 /// A shell pattern over names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -47,7 +49,22 @@ impl std::str::FromStr for Glob {
     type Err = String;
 
     fn from_str(pattern: &str) -> Result<Glob, String> {
+        if pattern.len() > GLOB {
+            return Err(format!("bad glob: it has more than {GLOB} bytes"));
+        }
         let error = |error| format!("bad glob “{pattern}”: {error}");
         Pattern::new(pattern).map(Glob).map_err(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_matching_would_take_seconds_for_is_refused() {
+        assert!("a".repeat(GLOB).parse::<Glob>().is_ok());
+        let error = "*a".repeat(GLOB).parse::<Glob>().expect_err("too long");
+        assert_eq!(error, "bad glob: it has more than 256 bytes");
     }
 }

@@ -68,6 +68,9 @@ pub const XML_INCLUDES: usize = 8;
 /// Bytes that virsh answers to one command: `domcapabilities` has some 30,000.
 pub const LIBVIRT_ANSWER: usize = 4 << 20;
 
+/// Bytes of a pattern over names: matching takes the square of it.
+pub const GLOB: usize = 256;
+
 /// Versions of a CPU model that a range in an expectation may name; QEMU's models have up to nine.
 pub const MODEL_VERSIONS: u32 = 256;
 /// Brackets within brackets, in a rule of linux.tsv or in an expansion of a wrapper script.

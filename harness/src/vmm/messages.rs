@@ -37,7 +37,7 @@ impl Messages {
     ///
     /// # Errors
     /// What comes next is no message.
-    pub fn next_message(&mut self) -> Result<Option<(usize, Value)>, NoMessage> {
+    pub fn message(&mut self) -> Result<Option<(usize, Value)>, NoMessage> {
         let new = self.buffer[self.searched..].iter();
         let end = new.take(QMP_MESSAGE).position(|byte| *byte == b'\n');
         let Some(end) = end.map(|end| self.searched + end) else {
@@ -91,21 +91,21 @@ mod tests {
     fn messages_are_whole_however_they_come() {
         let mut messages = Messages::default();
         for byte in event("STOP") {
-            assert!(messages.next_message().expect("no error").is_none());
+            assert!(messages.message().expect("no error").is_none());
             messages.take(&[byte]);
         }
-        let (_, message) = messages.next_message().expect("JSON").expect("a message");
+        let (_, message) = messages.message().expect("JSON").expect("a message");
         assert_eq!(message["event"], "STOP");
-        assert!(messages.next_message().expect("no error").is_none());
+        assert!(messages.message().expect("no error").is_none());
     }
 
     #[test]
     fn a_message_without_end_is_an_error() {
         let mut messages = Messages::default();
         messages.take(&vec![b' '; QMP_MESSAGE]);
-        assert!(messages.next_message().expect("no error").is_none());
+        assert!(messages.message().expect("no error").is_none());
         messages.take(b"  ");
-        assert!(matches!(messages.next_message(), Err(NoMessage::TooLong)));
+        assert!(matches!(messages.message(), Err(NoMessage::TooLong)));
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         let mut messages = Messages::default();
         for size in [QMP_EVENT_BYTES / 3; 40] {
             messages.take(&event(&"x".repeat(size)));
-            let message = messages.next_message().expect("JSON").expect("a message");
+            let message = messages.message().expect("JSON").expect("a message");
             messages.keep(message);
         }
         assert_eq!(std::iter::from_fn(|| messages.event()).count(), 2);
@@ -124,7 +124,7 @@ mod tests {
         let mut messages = Messages::default();
         for number in 0..QMP_EVENTS + 7 {
             messages.take(&event(&number.to_string()));
-            let message = messages.next_message().expect("JSON").expect("a message");
+            let message = messages.message().expect("JSON").expect("a message");
             messages.keep(message);
         }
         assert_eq!(messages.event().expect("an event")["event"], "7");

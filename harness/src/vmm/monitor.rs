@@ -228,7 +228,7 @@ impl Monitor {
     /// The next line. Every wait ends at the process's deadline, with its end, or with Ctrl-C.
     fn message(&mut self) -> Result<(usize, Value), Gone> {
         loop {
-            match self.messages.next_message() {
+            match self.messages.message() {
                 Ok(Some(message)) => return Ok(message),
                 Ok(None) => {}
                 Err(_) => return Err(self.gone(Broken::Garbled)),

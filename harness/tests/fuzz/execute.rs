@@ -11,7 +11,7 @@ use crate::mutate::{Seeds, Shape};
 
 /// CPU time that one input may take. Optimised code takes a thousandth of it; `make test` runs without optimisation.
 const SLOWEST: Duration = Duration::from_secs(5);
-/// Most findings of one reader that are kept apart.
+/// Most findings of one reader: more of them say nothing new.
 const FINDINGS: usize = 20;
 
 /// A reader of data from outside.
@@ -105,10 +105,10 @@ impl Reader {
         ran.peak = ran.peak.max(peak);
         let slow = (took > SLOWEST).then(|| format!("takes {:.0} s", took.as_secs_f64()));
         for finding in read.err().into_iter().chain(slow).chain(refused) {
-            if !ran.findings.contains_key(&finding) {
+            ran.findings.entry(finding).or_insert_with(|| {
                 keep(self.name, number, &input);
-                ran.findings.insert(finding, number);
-            }
+                number
+            });
         }
     }
 }

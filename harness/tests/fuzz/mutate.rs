@@ -81,7 +81,9 @@ impl Seeds {
         let mut values = self.parsed[which].clone();
         for _ in 0..times {
             let at = random.below(values.len());
-            values.get_mut(at).map(|value| json::change(value, random));
+            if let Some(value) = values.get_mut(at) {
+                json::change(value, random);
+            }
         }
         let lines: Vec<String> = values.iter().map(|value| format!("{value}\n")).collect();
         lines.concat().into_bytes()

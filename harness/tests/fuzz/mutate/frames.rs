@@ -38,7 +38,7 @@ pub fn change(stream: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     if !random.once_in(8) {
         number(&mut frames);
     }
-    frames.iter_mut().for_each(seal);
+    frames.iter_mut().for_each(|frame| seal(frame));
     *stream = frames.concat();
 }
 
@@ -86,7 +86,7 @@ fn number(frames: &mut [Vec<u8>]) {
     }
 }
 
-fn seal(frame: &mut Vec<u8>) {
+fn seal(frame: &mut [u8]) {
     let length = u16::try_from(frame.len() - HEADER).unwrap_or(u16::MAX);
     frame[LENGTH..LENGTH + 2].copy_from_slice(&length.to_le_bytes());
     let sum = crc32(&[&frame[..CHECKSUM], &frame[HEADER..]]);

@@ -156,7 +156,7 @@ fn read_lines(bytes: &[u8]) -> bool {
     let mut messages = Messages::default();
     for piece in bytes.chunks(97) {
         messages.take(piece);
-        while let Ok(Some(message)) = messages.next_message() {
+        while let Ok(Some(message)) = messages.message() {
             messages.keep(message);
         }
     }
@@ -186,8 +186,8 @@ fn lab_answers() -> Vec<Vec<u8>> {
             .into_bytes(),
     );
     let boot = json!({"Boot": {"Ok": {"slots": [{"header": {"vcpu": 0, "used": 3, "state": 2, "op": 1, "operand": 7, "operand2": 0,
-        "generation": 0}, "frames": "007fff"}], "command": ["qemu"],
-        "view": null, "ending": {"Exited": 0}, "stderr": "", "elapsed": {"secs": 1, "nanos": 5}}}});
+        "generation": 0}, "frames": "007fff"}], "command": ["qemu"], "view": null,
+        "ending": {"Exited": 0}, "stderr": "", "elapsed": {"secs": 1, "nanos": 5}}}});
     texts.push(boot.to_string().into_bytes());
     texts
 }
