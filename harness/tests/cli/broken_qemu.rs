@@ -231,14 +231,12 @@ fn a_qemu_path_that_is_not_there_or_not_qemu_cannot_be_run() {
             "/bin/true",
             "does not answer over QMP (exited with status 0); is it a qemu-system-x86_64?",
         ),
-        (
-            "no-such-program",
-            "no-such-program: No such file or directory",
-        ),
         ("/etc/passwd", "passwd: Permission denied"),
     ] {
         for verb in ["run", "dump", "list", "catalogue"] {
             world.run(&["--qemu", path, verb]).expect(3).prints(reason);
+            let mistyped = world.run(&["--qemu", "no-such-program", verb]);
+            mistyped.expect(2).prints("no QEMU “no-such-program” here");
         }
     }
     world.assert_clean();

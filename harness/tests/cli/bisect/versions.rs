@@ -62,10 +62,10 @@ fn a_list_that_does_not_turn_is_told() {
     let gone = [list[0].clone(), "nowhere".to_owned()];
     bisect(&world, &gone, &["--case", CASE])
         .expect(2)
-        .prints("nowhere: there is none");
+        .prints("no QEMU “nowhere” here");
     bisect(&world, &list, &["--case", "lab/-/kvm"])
         .expect(2)
-        .prints("lab/-/kvm varies the kernel, and the list is of qemu");
+        .prints("lab/-/kvm varies the kernel, and the list is of QEMUs");
     let feature = bisect(&world, &list, &["--case", CASE, "--feature", "avx3"]).expect(2);
     feature.prints("no feature “avx3”; near to it: ");
 }

@@ -44,7 +44,11 @@ pub const ROWS: [Row; 46] = [
         File(":"),
         "is-not-there: No such file or directory",
     ),
-    row("is-a-folder", File("mkdir $1"), "is-a-folder: "),
+    row(
+        "leads-to-itself",
+        File("ln -s $1 $1"),
+        "leads-to-itself: Too many levels of symbolic links",
+    ),
     row(
         "is-not-executable",
         File("echo '#!/bin/sh' > $1"),
