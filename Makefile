@@ -2,7 +2,7 @@
 .PHONY: run test nightly mutants fuzz lint bench setup bless dist
 run: setup ; cargo run --quiet -- run
 test: setup ; cargo test --quiet --workspace
-nightly: setup ; scripts/nightly
+nightly: setup ; scripts/nightly $(PARTS)
 mutants: setup ; cargo test --quiet --bench mutants
 fuzz: ; CPUID_FIDELITY_FUZZ=10 cargo test --quiet --profile fuzz --test fuzz
 lint: ; scripts/lint

@@ -171,7 +171,10 @@ fn what_is_no_kernel_or_has_the_modules_of_another_is_told() {
     let lab = or_skip!(lab());
     lab.on(Path::new("nothing"), &["lab"], &[])
         .expect(2)
-        .prints("failed to read nothing");
+        .prints("no kernel “nothing” here");
+    lab.on(Path::new("./nothing"), &["lab"], &[])
+        .expect(2)
+        .prints("failed to read ./nothing");
     let image = lab.world.write("vmlinuz", "no kernel");
     lab.on(&image, &["lab"], &[]).expect(2);
     lab.run(&["lab"], &["--modules", "."]).expect(2);

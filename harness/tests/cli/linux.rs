@@ -147,8 +147,13 @@ fn kernels_that_cannot_start_our_init_are_refused() {
     fs::write(&path, image(1)).expect("an image");
     fs::write(boot.join("config-6.12.9"), "CONFIG_64BIT=y\n").expect("a configuration");
     refuses("CONFIG_BLK_DEV_INITRD is not set, so this kernel starts no /init of ours");
-    let ended = linux.dump("EPYC-v4", &["--kernel", "nowhere"]).expect(2);
-    ended.prints("failed to read nowhere");
+    for (name, reason) in [
+        ("nowhere", "no kernel “nowhere” here"),
+        ("./nowhere", "failed to read ./nowhere"),
+    ] {
+        let ended = linux.dump("EPYC-v4", &["--kernel", name]).expect(2);
+        ended.prints(reason);
+    }
     let kernel = linux.kernel.to_string_lossy();
     let ended = linux
         .world

@@ -186,7 +186,10 @@ fn the_service_runs_the_nightly_selection() {
         .lines()
         .find_map(|line| line.strip_prefix("ExecStart="));
     let start: Vec<&str> = start.expect("ExecStart").split(' ').collect();
-    std::fs::copy(root().join("Makefile"), site.path("Makefile")).expect("a copy");
+    std::fs::create_dir_all(site.path("scripts")).expect("a folder");
+    for file in ["Makefile", "scripts/nightly"] {
+        std::fs::copy(root().join(file), site.path(file)).expect("a copy");
+    }
     assert_eq!(site.run(&start, &[]), 0);
     let nights = std::fs::read_dir(site.path(".cache/nights")).expect("nights");
     assert_eq!(nights.count(), 1);
