@@ -30,7 +30,7 @@ fn within(number: f64, most: f64) -> Result<f64, String> {
         Ok(number)
     } else {
         Err(format!(
-            "{number} is no time that a run takes: 0 to {most} is expected"
+            "{number:?} is no time that a run takes: 0 to {most} is expected"
         ))
     }
 }

@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn every_time_is_read_as_it_was_written() {
+        let mut file = RunFile::parse("x", &whole()).expect("a run's results");
+        file.rows[0].duration_ms = 120.922_337_203_685_49;
+        let again = RunFile::parse("x", &file.text()).expect("a run's results");
+        assert_eq!(again.rows, file.rows);
+    }
+
+    #[test]
     fn numbers_that_are_no_time_are_an_error_with_its_line() {
         let text = whole();
         for (name, line) in [("seconds", 1), ("duration_ms", 2)] {

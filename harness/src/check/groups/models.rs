@@ -276,7 +276,10 @@ mod tests {
         for (list, problem) in [
             ("@none", "no set of this name in sets.toml"),
             ("-A", "a list starts with what is meant, before what is not"),
-            ("A-v*x", "a model name ends in -vN, -vN..M or -v*"),
+            (
+                "A-v*x",
+                "a model name is letters, digits and . _ + - ~, and ends in -vN, -vN..M or -v*",
+            ),
             (
                 "* -A B",
                 "“* -A -B” or “A -B” wanted: behind a - there is nothing without one",

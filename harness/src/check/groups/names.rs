@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::util::limits::MODEL_VERSIONS;
+use crate::util::path::component;
 
 type Versions<'a> = BTreeMap<&'a str, BTreeSet<u32>>;
 
@@ -57,7 +58,8 @@ fn runs(versions: &BTreeSet<u32>) -> Vec<(u32, u32)> {
 }
 
 /// What is wrong with a token that stands for no models.
-const NO_TOKEN: &str = "a model name ends in -vN, -vN..M or -v*";
+const NO_TOKEN: &str =
+    "a model name is letters, digits and . _ + - ~, and ends in -vN, -vN..M or -v*";
 /// What is wrong with a range that would fill the memory.
 const TOO_MANY: &str = "a range of versions is -vN..M, from the first to the last, of at most 256";
 
@@ -69,12 +71,13 @@ pub(super) fn unfold(
     token: &str,
     all: &BTreeSet<String>,
 ) -> Result<BTreeSet<String>, &'static str> {
-    let plain = || (!token.is_empty() && !token.contains('*')).then(|| [token.to_owned()].into());
+    let plain = || component(token).map(|name| [name.to_owned()].into());
     let versioned =
         |tail: &str| tail == "*" || tail.starts_with(|digit: char| digit.is_ascii_digit());
     let Some((base, versions)) = token.rsplit_once("-v").filter(|(_, tail)| versioned(tail)) else {
         return plain().ok_or(NO_TOKEN);
     };
+    component(base).ok_or(NO_TOKEN)?;
     let versions: BTreeSet<u32> = match versions.split_once("..") {
         // None of a model that is not there, as in a file that describes another release too.
         _ if versions == "*" => by_model(all).remove(base).unwrap_or_default(),

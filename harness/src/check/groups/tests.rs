@@ -48,6 +48,14 @@ fn a_range_of_very_many_versions_is_refused_and_not_filled_in() {
 }
 
 #[test]
+fn a_name_that_no_model_can_have_is_refused() {
+    // A carriage return at the end of a line would be gone when it is read again.
+    for list in ["\r", "A\r-v1", "A-v1 \u{202e}", "*x"] {
+        assert!(all().parse(list).is_err(), "{list:?}");
+    }
+}
+
+#[test]
 fn a_change_of_every_model_is_a_star() {
     assert_eq!(
         groups(&["A-v1", "A-v2", "A-v3", "B-v1", "B-v2", "C-v1"]).render(&all()),
