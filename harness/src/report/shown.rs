@@ -138,6 +138,7 @@ impl Printable for Row {
             duration_ms: self.duration_ms,
             // To be quoted for a shell, which spells out what is hidden in its own way.
             command: self.command.clone(),
+            reproduce: self.reproduce.clone(),
             changes: self.changes.printable(),
             waivers: self.waivers.printable(),
             host: self.host.printable(),
