@@ -74,6 +74,7 @@ fn head_of(head: &Head) -> Head {
         &mut shown.host.id,
         &mut shown.host.cpu,
         &mut shown.host.kernel,
+        &mut shown.host.microcode,
     ] {
         *text = text.printable();
     }
