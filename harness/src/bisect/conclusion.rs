@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::Guest;
 use super::git::Commit;
 use super::question::{Outcome, Question, list};
 use crate::check::{Finding, Layer};
-use crate::report::changes;
+use crate::report::{changes, reproducer};
+use crate::results::Status;
 use crate::util::printable::hanging;
 use crate::util::shell::pasteable;
 
@@ -35,6 +37,8 @@ pub struct Conclusion<'a> {
     pub first_bad: FirstBad,
     /// The name of the case.
     pub case: &'a str,
+    /// The guest that was run.
+    pub guest: &'a Guest,
     /// The question that was asked.
     pub question: &'a Question,
     /// The findings at the first bad one.
@@ -149,9 +153,7 @@ impl Conclusion<'_> {
             Outcome::Seen { command, .. } | Outcome::Broken { command, .. } => command.as_slice(),
             Outcome::Unbuilt { .. } => &[],
         };
-        if !command.is_empty() {
-            let _ = writeln!(text, "To see it:\n\n{}", indented(&pasteable(command)));
-        }
+        text.push_str(&self.to_see_it(command));
         if !self.untestable.is_empty() {
             let _ = writeln!(
                 text,
@@ -169,6 +171,38 @@ impl Conclusion<'_> {
             self.case
         );
         text
+    }
+
+    /// The command of this program, where there is a QEMU to name, and QEMU's own.
+    fn to_see_it(&self, command: &[String]) -> String {
+        let Some(qemu) = command.first() else {
+            return String::new();
+        };
+        let own = indented(&pasteable(command));
+        let Guest::Qemu { lane, machine, cpu } = self.guest else {
+            return format!("To see it:\n\n{own}\n");
+        };
+        let status = match self.outcome {
+            Outcome::Broken { .. } => Status::Error,
+            _ => Status::Fail,
+        };
+        let machine = machine.as_deref().unwrap_or("q35");
+        let check = [
+            "cpuid-fidelity",
+            "check",
+            "--qemu",
+            qemu,
+            "--lane",
+            lane.name(),
+        ];
+        let check = [&check[..], &["--machine", machine, "--cpu", cpu]].concat();
+        let check = indented(&pasteable(
+            &check.into_iter().map(str::to_owned).collect::<Vec<_>>(),
+        ));
+        let reading = reproducer::reading(status);
+        format!(
+            "To see it with cpuid-fidelity ({reading}):\n\n{check}\nTo see it with QEMU alone:\n\n{own}\n"
+        )
     }
 
     fn component(&self) -> &'static str {
@@ -199,6 +233,7 @@ mod tests {
     use super::*;
     use crate::bisect::Lines;
     use crate::bisect::question::Hunt;
+    use crate::case::Lane;
     use crate::cpuid::line::Line;
 
     fn finding(name: &str, bit: u8) -> Finding {
@@ -233,6 +268,11 @@ mod tests {
                 log: "git bisect start\n".to_owned(),
             },
             case: "definition/-/-/EPYC-v4",
+            guest: &Guest::Qemu {
+                lane: Lane::DEFINITION,
+                machine: None,
+                cpu: "EPYC-v4".to_owned(),
+            },
             question: &question,
             findings: vec![finding("avx2", 5)],
             outcome: &outcome,
@@ -251,7 +291,9 @@ mod tests {
                 "Subject: target/i386: lost avx2 at CPUID.07H.00H:EBX[5]\n\n\
                  Bisected to, or one of those before it that could not be tested (below):\n\n    commit 1a2b\n    Author: A <a@b>\n    \
                  Date:   2026-01-02\n\n        drop it\n\nWhat the guest sees differs in these lines (- before, + since):\n\n    \
-                 -cpuid 0x00000007.00 ebx[ 5]     avx2\n\nTo see it:\n\n    qemu -cpu EPYC-v4\n\nThese could not be tested:\n\n    \
+                 -cpuid 0x00000007.00 ebx[ 5]     avx2\n\nTo see it with cpuid-fidelity (exit status 1 and the same lines: it is still so; 0: it is not; \
+                 3: it could not be run):\n\n    \
+                 cpuid-fidelity check --qemu qemu --lane definition --machine q35 --cpu EPYC-v4\n\nTo see it with QEMU alone:\n\n    qemu -cpu EPYC-v4\n\nThese could not be tested:\n\n    \
                  3c4d does not build\n\ngit bisect log:\n\n    git bisect start\n\nFound by cpuid-fidelity {version}, case definition/-/-/EPYC-v4.\n"
             )
         );

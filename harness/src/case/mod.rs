@@ -14,6 +14,7 @@ pub mod offers;
 pub mod pair;
 pub mod parts;
 pub mod qemu;
+pub mod reproduce;
 pub mod topology;
 pub mod trial;
 

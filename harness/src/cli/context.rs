@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cpuid_fidelity::case::Accelerator;
+use cpuid_fidelity::case::reproduce::Said;
 use cpuid_fidelity::check::Waivers;
 use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::files::BuiltIn;
@@ -32,6 +33,8 @@ pub struct Context {
     /// What `--qemu` names.
     pub named: Vec<PathBuf>,
     paths: Vec<PathBuf>,
+    /// What reproducers need again of the command line.
+    said: Said,
 }
 
 impl Context {
@@ -63,6 +66,7 @@ impl Context {
             config,
             store,
             cancel,
+            said: said(global),
         })
     }
 
@@ -96,7 +100,12 @@ impl Context {
             store.waivers = Waivers::default();
         }
         let jobs = self.jobs.threads(guests);
-        Engine::new(store, self.options.clone(), jobs, self.cancel.clone())
+        let mut engine = Engine::new(store, self.options.clone(), jobs, self.cancel.clone())?;
+        engine.said = self.said.clone();
+        if without_waivers {
+            engine.said.to_run.push("--no-waivers".to_owned());
+        }
+        Ok(engine)
     }
 }
 
@@ -109,6 +118,23 @@ fn user_cache() -> anyhow::Result<PathBuf> {
     let folders = folders
         .context("no home folder: set XDG_CACHE_HOME, or name a fidelity.toml with --config")?;
     Ok(folders.cache_dir().to_owned())
+}
+
+/// The options of every verb that decide what is found.
+fn said(global: &Global) -> Said {
+    let whole = |file: &Path| std::path::absolute(file).unwrap_or(file.to_owned());
+    let config = global.config.as_deref().map(whole);
+    let config = config.map(|file| ("--config", file.display().to_string()));
+    let timeout = global
+        .timeout
+        .map(|seconds| ("--timeout", seconds.to_string()));
+    let options = config.into_iter().chain(timeout);
+    Said {
+        always: options
+            .flat_map(|(name, value)| [name.to_owned(), value])
+            .collect(),
+        to_run: Vec::new(),
+    }
 }
 
 /// Guests at once; where that is less than was asked for, it is said.

@@ -1,11 +1,11 @@
 //! Differences as people read them.
 
 use crate::check::Finding;
-use crate::results::Row;
+use crate::results::{Row, Status};
 use crate::util::printable::{hanging, line};
 use crate::util::shell::pasteable;
 
-use super::shown;
+use super::{reproducer, shown};
 
 /// `lost avx2 at CPUID.07H.00H:EBX[5]`, `changed stepping 4 → 5 at …`.
 pub fn sentence(finding: &Finding) -> String {
@@ -38,7 +38,19 @@ pub fn sentence(finding: &Finding) -> String {
     line(&sentence).into_owned()
 }
 
-/// What is to be known of a failed or broken case: the reason, findings and layers, the diff in expectation lines, and the command.
+/// The reproducer and how its result is read, indented; nothing of a case that passed.
+pub fn again(row: &Row) -> String {
+    match reproducer::command(row).filter(|_| row.status != Status::Pass) {
+        Some(command) => {
+            let reading = reproducer::reading(row.status);
+            format!("  reproduce ({reading}):\n  {command}\n")
+        }
+        None => String::new(),
+    }
+}
+
+/// What is to be known of a failed or broken case: the reason, findings and layers, the diff in expectation lines, QEMU's command
+/// line, and the reproducer.
 pub fn account(row: &Row) -> String {
     let row = &shown::row(row);
     let mut text = format!("{} {}\n", row.status.name(), row.case);
@@ -58,5 +70,5 @@ pub fn account(row: &Row) -> String {
     if !row.command.is_empty() {
         text.push_str(&format!("  {}\n", pasteable(&row.command)));
     }
-    text
+    text + &again(row)
 }

@@ -6,6 +6,7 @@ use crate::results::history::Compared;
 use crate::results::{Cluster, Row, clusters};
 
 use super::markup::{cell, code, fence, html_code};
+use super::reproducer;
 use super::shown::Shown;
 use super::summary::{counts, since, trends};
 use crate::util::shell::pasteable;
@@ -92,8 +93,14 @@ fn cause(cluster: &Cluster<'_>, compared: Option<&Compared>) -> String {
     if !lines.is_empty() {
         text.push_str(&format!("\n{}", fence("diff", &lines.join("\n"))));
     }
+    if let Some(command) = reproducer::command(row) {
+        let reading = reproducer::reading(row.status);
+        let block = fence("sh", &command);
+        text.push_str(&format!("\nReproduce ({reading}):\n\n{block}"));
+    }
     if !row.command.is_empty() {
-        text.push_str(&format!("\n{}", fence("sh", &pasteable(&row.command))));
+        let block = fence("sh", &pasteable(&row.command));
+        text.push_str(&format!("\nQEMU alone:\n\n{block}"));
     }
     text + "\n</details>\n"
 }
@@ -118,7 +125,9 @@ mod tests {
             "### cpuid-fidelity: 1 of 1 cases are not as expected",
             "**FAIL** `avx2 lost at CPUID.07H.00H:EBX[4] (layer qemu): max · - · tcg qemu-11.1`",
             "```diff\n-cpuid 0x00000007.00 ebx[ 4]     avx2\n```",
-            "```sh\nqemu-system-x86_64 -cpu max\n```",
+            "Reproduce (exit status 1 and the same lines: it is still so; 0: it is not; 3: it could not be run):\n\n\
+             ```sh\ncpuid-fidelity check --cpu max\n```",
+            "QEMU alone:\n\n```sh\nqemu-system-x86_64 -cpu max\n```",
         ] {
             assert!(text.contains(wanted), "{wanted}\nin\n{text}");
         }

@@ -1,6 +1,6 @@
 //! A migration as people read it: what became of it first, then what changed.
 
-use super::changes::sentence;
+use super::changes::{again, sentence};
 use super::shown;
 use crate::results::Row;
 use crate::results::migration::Migration;
@@ -39,7 +39,7 @@ pub fn describe(row: &Row) -> String {
     if row.status != Status::Pass && !row.command.is_empty() {
         text.push_str(&format!("  {}\n", pasteable(&row.command)));
     }
-    text
+    text + &again(row)
 }
 
 /// The outcome, where there is one that the status does not hide.

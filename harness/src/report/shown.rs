@@ -74,6 +74,7 @@ fn head_of(head: &Head) -> Head {
         &mut shown.host.id,
         &mut shown.host.cpu,
         &mut shown.host.kernel,
+        &mut shown.host.microcode,
     ] {
         *text = text.printable();
     }
@@ -138,6 +139,7 @@ impl Printable for Row {
             duration_ms: self.duration_ms,
             // To be quoted for a shell, which spells out what is hidden in its own way.
             command: self.command.clone(),
+            reproduce: self.reproduce.clone(),
             changes: self.changes.printable(),
             waivers: self.waivers.printable(),
             host: self.host.printable(),

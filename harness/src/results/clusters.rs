@@ -30,6 +30,8 @@ pub struct Cluster<'a> {
     pub check: Option<CheckId>,
     /// Where, as words: models, machine types, lanes and QEMUs, hosts.
     pub places: Vec<String>,
+    /// What its first case has of it; nothing of a case that could not be run.
+    pub findings: Vec<&'a Finding>,
     /// The cases, in the order of the run.
     pub rows: Vec<&'a Row>,
 }
@@ -91,6 +93,9 @@ pub fn clusters(rows: &[Row]) -> Vec<Cluster<'_>> {
             layer: shape.layer.clone(),
             check: shape.check.cloned(),
             places: all.places(&rows, &shape),
+            findings: rows
+                .first()
+                .map_or(Vec::new(), |row| findings(row, &shape, names)),
             rows,
         }
     };
@@ -121,6 +126,15 @@ fn causes_of(row: &Row) -> Vec<(Shape<'_>, Name<'_>)> {
             vec![(Shape::of_reason(status, reason), ("", None))]
         }
     }
+}
+
+/// What `row` has of a cause.
+fn findings<'a>(row: &'a Row, shape: &Shape<'_>, names: &BTreeSet<Name<'_>>) -> Vec<&'a Finding> {
+    let of_cause = |finding: &&Finding| {
+        names.contains(&(finding.name.as_str(), Some(&finding.place)))
+            && Shape::of_finding(row.status, finding) == *shape
+    };
+    row.changes.iter().filter(of_cause).collect()
 }
 
 impl<'a> Shape<'a> {

@@ -46,6 +46,9 @@ pub fn row(case: &str, status: Status) -> Row {
             "-cpu".to_owned(),
             missing.cpu.clone(),
         ],
+        reproduce: ["cpuid-fidelity", "check", "--cpu", &missing.cpu]
+            .map(str::to_owned)
+            .to_vec(),
         ..missing
     }
 }

@@ -50,6 +50,9 @@ pub struct Row {
     /// The exact command line.
     #[serde(default)]
     pub command: Vec<String>,
+    /// The command line of this program that shows it again, an argument each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reproduce: Vec<String>,
     /// What was found.
     #[serde(default)]
     pub changes: Vec<Finding>,
@@ -95,6 +98,7 @@ impl Row {
             reason: reason.to_owned(),
             duration_ms: 0.0,
             command: Vec::new(),
+            reproduce: Vec::new(),
             changes: Vec::new(),
             waivers: BTreeSet::new(),
             host: (!case.host_independent()).then(String::new),
@@ -201,6 +205,7 @@ impl Row {
             reason: "planned, and there is no result for it".to_owned(),
             duration_ms: 0.0,
             command: Vec::new(),
+            reproduce: Vec::new(),
             changes: Vec::new(),
             waivers: BTreeSet::new(),
             seen: None,

@@ -8,12 +8,15 @@ use super::engine::Engine;
 use super::judge::judge;
 use super::verdict::result;
 use crate::case::Trial;
+use crate::case::reproduce::with;
 use crate::host::Ability;
 use crate::results::{Row, Status};
 
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
 pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> Vec<Vec<Row>> {
     let ability = Ability::of_this_host();
+    let told = |row: &Row| done(&reproducible(engine, row.clone()));
+    let done: &(dyn Fn(&Row) + Sync) = &told;
     let ended: Mutex<Vec<(usize, Vec<Row>)>> = Mutex::default();
     let each = |(index, trial): (usize, &&Trial)| {
         let results = match unable(&ability, engine, trial) {
@@ -23,6 +26,8 @@ pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> 
             }
             None => judge(engine, trial, done).results,
         };
+        let results = results.into_iter();
+        let results = results.map(|row| reproducible(engine, row)).collect();
         if let Ok(mut ended) = ended.lock() {
             ended.push((index, results));
         }
@@ -35,6 +40,14 @@ pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> 
     let mut ended = ended.into_inner().unwrap_or_default();
     ended.sort_by_key(|(index, _)| *index);
     ended.into_iter().map(|(_, results)| results).collect()
+}
+
+/// The row with a reproducer that has all that the run was told.
+pub fn reproducible(engine: &Engine, row: Row) -> Row {
+    Row {
+        reproduce: with(row.reproduce, &engine.said),
+        ..row
+    }
 }
 
 /// Why a trial is not run, known before it runs: its lane cannot run here, or there is nothing to compare it with.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::all::reproducible;
 use super::engine::{Engine, Gathered};
 use super::verdict::{LAYER, broken, judged, result};
 use crate::case::{Case, Subject, Trial};
@@ -33,8 +34,9 @@ pub fn check(engine: &Engine, case: &Case) -> Checked {
     if let Some(Err(unseen)) = guest.as_deref() {
         let row = not_as_asked(engine, &trial, case, unseen);
         let row = row.unwrap_or_else(|| broken(&trial, case, unseen));
+        let row = row.ran(unseen.elapsed, &unseen.command);
         return Checked {
-            row: row.ran(unseen.elapsed, &unseen.command),
+            row: reproducible(engine, row),
             promised: None,
         };
     }
@@ -59,6 +61,7 @@ pub fn check(engine: &Engine, case: &Case) -> Checked {
         .through(way(evidence, &engine.bench.store.table)),
         _ => row,
     };
+    let row = reproducible(engine, row);
     let promised = evidence.ok().and_then(|evidence| evidence.promised);
     Checked {
         row,

@@ -1,6 +1,7 @@
 //! What becomes of a trial and of each of its cases.
 
 use super::engine::Engine;
+use crate::case::reproduce;
 use crate::case::{Case, Trial};
 use crate::check::{CheckId, Finding, Layer};
 use crate::cpuid::Line;
@@ -121,5 +122,8 @@ pub fn broken(trial: &Trial, case: &Case, broken: &Broken) -> Row {
 
 /// A result with nothing but a status and a reason.
 pub fn result(trial: &Trial, case: &Case, status: Status, reason: &str) -> Row {
-    Row::new(&trial.name, trial.case_name(case), case, status, reason)
+    Row {
+        reproduce: reproduce::command(trial, case),
+        ..Row::new(&trial.name, trial.case_name(case), case, status, reason)
+    }
 }

@@ -37,6 +37,7 @@ mod ordinary_user;
 mod orphans;
 mod output;
 mod package;
+mod pasted;
 mod pipes;
 mod promise;
 mod recipes;

@@ -33,6 +33,7 @@ impl FoundCommit {
                 log: self.log.clone(),
             },
             case: &plan.target.name,
+            guest: &plan.target.guest,
             question: &self.question,
             findings: self.question.verdict(&self.outcome).1,
             outcome: &self.outcome,

@@ -68,6 +68,7 @@ fn conclusion<'a>(
             bad: name(&turn.bad),
         },
         case: &target.name,
+        guest: &target.guest,
         question,
         findings: question.verdict(outcome).1,
         outcome,

@@ -37,6 +37,17 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// What of it decides which cases a plan has, and what they show; a reproducer of `run` needs it again.
+    pub fn said(&self) -> Vec<String> {
+        let profile = Some(self.profile).filter(|profile| *profile != Profile::default());
+        let profile = profile.map(|profile| ("--profile", profile.name().to_owned()));
+        let append = self.append.clone().map(|words| ("--append", words));
+        let options = profile.into_iter().chain(append);
+        options
+            .flat_map(|(name, value)| [name.to_owned(), value])
+            .collect()
+    }
+
     /// Whether nothing is left out of the selection.
     pub fn is_everything(&self) -> bool {
         self.lanes.is_empty()
