@@ -2,6 +2,7 @@
 
 use crate::check::Finding;
 use crate::results::Row;
+use crate::results::clusters::reason_line;
 use crate::util::printable::{hanging, line};
 use crate::util::shell::pasteable;
 
@@ -36,6 +37,20 @@ pub fn sentence(finding: &Finding) -> String {
         finding.name
     );
     line(&sentence).into_owned()
+}
+
+/// A case and what is wrong with it, in one line: its first finding, or the reason.
+pub fn in_a_line(row: &Row) -> String {
+    let row = &shown::row(row);
+    let said = match row.changes.split_first() {
+        None => reason_line(row),
+        Some((first, [])) => format!("{} (layer: {})", sentence(first), first.layer),
+        Some((first, more)) => {
+            let (first, layer) = (sentence(first), &first.layer);
+            format!("{first} (layer: {layer}), and {} more", more.len())
+        }
+    };
+    line(&format!("{}: {said}", row.case)).into_owned()
 }
 
 /// What is to be known of a failed or broken case: the reason, findings and layers, the diff in expectation lines, and the command.

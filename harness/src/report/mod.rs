@@ -14,5 +14,8 @@ mod markup;
 pub mod migration;
 pub mod progress;
 pub mod shown;
+pub mod styled;
 pub mod summary;
+pub mod tally;
+pub mod verdict;
 pub mod view;
