@@ -44,6 +44,7 @@ mod recipes;
 mod reproductions;
 mod rerun;
 mod results;
+mod setup;
 mod show;
 mod signals;
 mod skipped;
