@@ -1,12 +1,15 @@
 # One line each; what they do stands in scripts/ and in the program's --help.
-.PHONY: run test nightly mutants fuzz lint bench setup bless dist
-run: setup ; cargo run --quiet -- run
-test: setup ; cargo test --quiet --workspace
+.PHONY: run test nightly mutants fuzz lint bench setup setup-run bless dist
+# On a terminal cargo shows how far a build is; a log has the warnings and errors of it.
+quiet := $(shell test -t 2 || echo --quiet)
+run: setup-run ; cargo run $(quiet) -- run
+test: setup ; cargo test $(quiet) --workspace
 nightly: setup ; scripts/nightly $(PARTS)
 mutants: setup ; cargo test --quiet --bench mutants
 fuzz: ; CPUID_FIDELITY_FUZZ=10 cargo test --quiet --profile fuzz --test fuzz
 lint: ; scripts/lint
 bench: setup ; cargo bench --quiet --bench cases
-setup: ; @scripts/setup
+setup: ; @scripts/setup test
+setup-run: ; @scripts/setup run
 bless: setup ; INSTA_UPDATE=new CPUID_FIDELITY_PROFILE=nightly cargo test --quiet --test fidelity
 dist: ; scripts/dist/build

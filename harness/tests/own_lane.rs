@@ -9,6 +9,7 @@ use cpuid_fidelity::expectation::Store;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{self, Inventory};
 use cpuid_fidelity::report::shown::Shown;
+use cpuid_fidelity::report::styled::Manner;
 use cpuid_fidelity::report::summary;
 use cpuid_fidelity::results::{Row, Status};
 use cpuid_fidelity::run::{Engine, all};
@@ -64,7 +65,11 @@ fn results(registry: Registry) -> Vec<Row> {
 #[test]
 fn plan_run_checks_and_report_take_it() {
     let results = results(registry(&record(), true));
-    let text = summary::run(&Shown::of_rows(&results), std::time::Duration::ZERO);
+    let text = summary::plain(
+        &Shown::of_rows(&results),
+        std::time::Duration::ZERO,
+        &Manner::default(),
+    );
     assert!(text.contains("recorded"), "{text}");
     let mut changes = results[0].changes.iter();
     assert!(

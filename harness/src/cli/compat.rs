@@ -1,4 +1,4 @@
-//! `run --compat`: releases held against one another.
+//! `run --compat`: releases compared with one another.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::{Context, NotRun};
 /// Options of `run` that compare releases.
 #[derive(Debug, Default, Args)]
 pub struct Compat {
-    /// Hold releases against one another instead, each with every later one: what guests of the machine types and CPU models that both
+    /// Compare releases with one another instead, each with every later one: what guests of the machine types and CPU models that both
     /// have see. A release (10.0, 10.0.2) or a binary
     #[arg(long = "compat", id = "compat", value_name = "RELEASE", num_args = 2.., conflicts_with_all = ["shard", "host_baseline"])]
     pub releases: Vec<String>,

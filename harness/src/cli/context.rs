@@ -12,6 +12,7 @@ use cpuid_fidelity::expectation::files::BuiltIn;
 use cpuid_fidelity::expectation::store::Store;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{Inventory, inventory, named, planner};
+use cpuid_fidelity::report::styled::Manner;
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::util::jobs::Jobs;
@@ -22,13 +23,14 @@ use super::common::exit::NotRun;
 use super::common::global::Global;
 
 /// Configuration, tables, and the switch that Ctrl-C throws.
+#[derive(Clone)]
 pub struct Context {
     pub config: Config,
     pub store: Store,
     pub cancel: Cancel,
     pub options: Options,
     pub jobs: Jobs,
-    pub verbose: bool,
+    pub manner: Manner,
     pub accel: Option<Accelerator>,
     /// What `--qemu` names.
     pub named: Vec<PathBuf>,
@@ -61,13 +63,24 @@ impl Context {
                 ..Options::default()
             },
             jobs: jobs(global.jobs.unwrap_or(config.jobs)),
-            verbose: global.verbose,
+            manner: global.manner(),
             accel: global.accel,
             config,
             store,
             cancel,
             said: said(global),
         })
+    }
+
+    /// The same with these QEMUs, unless `--qemu` named some, or the configuration names all of them.
+    pub fn with_qemus(&self, qemus: Vec<PathBuf>) -> Context {
+        let mut context = self.clone();
+        let known = qemus.iter().all(|qemu| self.paths.contains(qemu));
+        if self.named.is_empty() && !known {
+            context.paths.clone_from(&qemus);
+            context.named = qemus;
+        }
+        context
     }
 
     /// The QEMUs, each asked what it offers, through the cache.

@@ -40,7 +40,7 @@ pub struct Domain {
     /// A `<domain>` or `<cpu>`: print QEMU's `-cpu` argument for it, likewise
     #[arg(long, value_name = "FILE")]
     xml: Option<PathBuf>,
-    /// Have libvirt start a guest with the CPU, machine type and `<qemu:commandline>` of the XML, and hold its live XML against the guest
+    /// Have libvirt start a guest with the CPU, machine type and `<qemu:commandline>` of the XML, and compare its live XML with the guest
     #[arg(long, requires = "xml")]
     run: bool,
     /// Pass arguments of `<qemu:commandline>` to QEMU that are not about the CPU too: they can name files and programs of this machine

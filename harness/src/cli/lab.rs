@@ -13,6 +13,8 @@ use cpuid_fidelity::lanes::Scope;
 use cpuid_fidelity::lanes::lab::lane::of_named_host;
 use cpuid_fidelity::lanes::lab::{kvm_lines, offer};
 use cpuid_fidelity::report::progress::Progress;
+use cpuid_fidelity::report::styled::Detail;
+use cpuid_fidelity::report::tally::group;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{Head, Row, RunFile};
 
@@ -20,6 +22,7 @@ use super::common::kernel::Kernel;
 use super::common::outputs::Outputs;
 use super::common::place::emulated_host;
 use super::common::qemu::installed;
+use super::common::screen;
 use super::{Context, NotRun, print, print_line};
 
 /// `lab`.
@@ -33,13 +36,10 @@ pub struct Lab {
     /// Which selection of the configuration
     #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
     pub profile: Profile,
-    /// Do not print what the kernel's KVM offers
-    #[arg(long)]
-    pub quiet: bool,
     /// Write JSON lines here, an object a case
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Let no waiver hold
+    /// Let no waiver count
     #[arg(long)]
     pub no_waivers: bool,
     #[command(flatten)]
@@ -68,20 +68,21 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     let lab = engine.bench.labs.open(&host);
     let lab = lab.map_err(|reason| NotRun(format!("{}: {reason}", path.display())))?;
     let lines = kvm_lines(&engine.bench, &offer::case(&host)).map_err(NotRun)?;
-    if !arguments.quiet {
+    if context.manner.detail != Detail::Quiet {
         lines.iter().for_each(|line| print_line(&line.to_string()));
         print("\n");
     }
-    if context.verbose
+    if context.manner.verbose()
         && let Some(up) = lab.came_up()
     {
         note!("{} up after {:.1} s", host.label(), up.as_secs_f64());
     }
     let mut head = Head::new(&trials, planned, None);
-    let progress = Progress::new(planned);
+    let groups = trials.iter().flat_map(|trial| &trial.cases).map(group);
+    let progress = Progress::new(groups, context.manner, screen::live());
     let references: Vec<&Trial> = trials.iter().collect();
     let results = cpuid_fidelity::run::all(&engine, &references, &|result| {
-        progress.case(result, context.verbose);
+        progress.case(result);
     });
     progress.finish();
     head.seconds = started.elapsed().as_secs_f64();
@@ -97,7 +98,8 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         rows,
         cut: false,
     };
-    arguments.outputs.print(&file, started.elapsed(), &None);
+    let outputs = arguments.outputs.with_json(arguments.json.as_ref());
+    outputs.print(&file, started.elapsed(), &None, &[], &context.manner);
     arguments
         .outputs
         .write(arguments.json.as_ref(), &file, &None)?;

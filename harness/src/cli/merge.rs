@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cpuid_fidelity::report::styled::Manner;
 use cpuid_fidelity::results::row::exit_status;
 use cpuid_fidelity::results::{RunFile, merge};
 
@@ -21,8 +22,8 @@ pub struct Merge {
     pub outputs: Outputs,
 }
 
-/// Joins the files and tells what became of the cases; the exit status.
-pub fn run(arguments: &Merge) -> anyhow::Result<u8> {
+/// Joins the files and prints what became of the cases; the exit status.
+pub fn run(arguments: &Merge, manner: &Manner) -> anyhow::Result<u8> {
     arguments.outputs.writable(arguments.json.as_ref())?;
     let mut files = Vec::new();
     for path in &arguments.files {
@@ -38,7 +39,13 @@ pub fn run(arguments: &Merge) -> anyhow::Result<u8> {
     let merged = merge(&files)?;
     let earlier = history(arguments.outputs.history.as_deref())?;
     let took = merged.head.took();
-    arguments.outputs.print(&merged, took, &earlier);
+    arguments.outputs.with_json(arguments.json.as_ref()).print(
+        &merged,
+        took,
+        &earlier,
+        &[],
+        manner,
+    );
     arguments
         .outputs
         .write(arguments.json.as_ref(), &merged, &earlier)?;

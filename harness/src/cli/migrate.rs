@@ -59,7 +59,7 @@ pub struct Migrate {
     /// On the destination reset the machine: the guest must see what it saw
     #[arg(long)]
     pub reset: bool,
-    /// Let no waiver hold
+    /// Let no waiver count
     #[arg(long)]
     pub no_waivers: bool,
     /// Write JSON lines here, an object a migration

@@ -23,7 +23,7 @@ pub struct Nightly {
     /// Folder of the nights; each leaves a folder of its own there [default: nights in the cache folder]
     #[arg(long, value_name = "DIR")]
     pub history: Option<PathBuf>,
-    /// Hold the KVM lanes against this host as `record --host-baseline` recorded it there
+    /// Compare the KVM lanes with this host as `record --host-baseline` recorded it there
     #[arg(long, value_name = "DIR")]
     pub host_baseline: Option<PathBuf>,
     #[command(flatten)]
@@ -53,6 +53,8 @@ pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
         choice,
         json: file(RESULTS),
         resume: true,
+        failed: None,
+        fail_fast: false,
         no_waivers: false,
         host_baseline: arguments.host_baseline.clone(),
         outputs: Outputs {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cpuid_fidelity::report::styled::Manner;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::row::exit_status;
 
@@ -11,7 +12,7 @@ use super::common::outputs::{Outputs, history};
 /// `report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// JSON lines of `run` or `merge`
+    /// JSON lines of `run` or `merge`; `-` for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
@@ -19,7 +20,7 @@ pub struct Report {
 }
 
 /// Prints the summary and writes the files; the exit status is that of the run.
-pub fn run(arguments: &Report) -> anyhow::Result<u8> {
+pub fn run(arguments: &Report, manner: &Manner) -> anyhow::Result<u8> {
     arguments.outputs.writable(None)?;
     let file = RunFile::read(&arguments.file)?;
     if file.cut {
@@ -30,7 +31,8 @@ pub fn run(arguments: &Report) -> anyhow::Result<u8> {
     }
     let earlier = history(arguments.outputs.history.as_deref())?;
     let took = file.head.took();
-    arguments.outputs.print(&file, took, &earlier);
+    let reports = arguments.outputs.with_json(None);
+    reports.print(&file, took, &earlier, &[], manner);
     arguments.outputs.write(None, &file, &earlier)?;
     Ok(exit_status(&file.rows))
 }

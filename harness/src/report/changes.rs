@@ -1,6 +1,7 @@
 //! Differences as people read them.
 
 use crate::check::Finding;
+use crate::results::clusters::reason_line;
 use crate::results::{Row, Status};
 use crate::util::printable::{hanging, line};
 use crate::util::shell::pasteable;
@@ -36,6 +37,20 @@ pub fn sentence(finding: &Finding) -> String {
         finding.name
     );
     line(&sentence).into_owned()
+}
+
+/// A case and what is wrong with it, in one line: its first finding, or the reason.
+pub fn in_a_line(row: &Row) -> String {
+    let row = &shown::row(row);
+    let said = match row.changes.split_first() {
+        None => reason_line(row),
+        Some((first, [])) => format!("{} (layer: {})", sentence(first), first.layer),
+        Some((first, more)) => {
+            let (first, layer) = (sentence(first), &first.layer);
+            format!("{first} (layer: {layer}), and {} more", more.len())
+        }
+    };
+    line(&format!("{}: {said}", row.case)).into_owned()
 }
 
 /// The reproducer and how its result is read, indented; nothing of a case that passed.

@@ -8,6 +8,7 @@ use proptest::sample::select;
 use super::changes::account;
 use super::markup::code;
 use super::shown::Shown;
+use super::styled::{Detail, Manner};
 use super::{compat, html, junit, kcidb, ktap, markdown, migration, summary};
 use crate::case::migration::Way;
 use crate::check::Layer;
@@ -327,9 +328,10 @@ proptest! {
     #[test]
     fn the_terminal_shows_hostile_text_in_the_line_where_it_belongs(text in hostile()) {
         let shown = shown(&text);
-        let summary = summary::run(&shown, std::time::Duration::ZERO);
+        let manner = Manner { detail: Detail::Verbose, ..Manner::default() };
+        let summary = summary::plain(&shown, std::time::Duration::ZERO, &manner);
         assert_printable(&summary);
-        let plain = summary::run(&self::shown("plain"), std::time::Duration::ZERO);
+        let plain = summary::plain(&self::shown("plain"), std::time::Duration::ZERO, &manner);
         assert_eq!(summary.lines().count(), plain.lines().count(), "{summary}");
         for row in rows(&text).iter().chain(&crossed(&text)) {
             assert_hanging(&account(row));

@@ -15,5 +15,8 @@ pub mod migration;
 pub mod progress;
 pub mod reproducer;
 pub mod shown;
+pub mod styled;
 pub mod summary;
+pub mod tally;
+pub mod verdict;
 pub mod view;

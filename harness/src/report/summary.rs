@@ -1,47 +1,115 @@
-//! The end of a run: a table of what became of the cases, and the failures grouped by cause.
+//! The end of a run: what was accepted or not run folded to a line, then the causes of what failed, the most frequent last, then the verdict.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::compat;
 use super::shown::Shown;
+use super::styled::{Detail, Manner, Text, Tone};
+use super::verdict;
+pub use super::verdict::Counts;
 use crate::results::Status;
 use crate::results::history::{Compared, Trend};
 use crate::results::{Cluster, Row, clusters};
 use crate::util::order::natural;
 
-/// Most groups of failures that are printed.
+/// Most causes that are printed.
 const GROUPS: usize = 40;
 
-/// How often each status came, by QEMU and lane.
-pub type Counts = BTreeMap<Status, usize>;
+/// Most reasons that a folded line names.
+const REASONS: usize = 2;
 
-/// The text of the summary.
-pub fn run(shown: &Shown, took: Duration) -> String {
+/// The text of the summary; `outlived` are the waivers that are over or unused.
+pub fn run(shown: &Shown, took: Duration, outlived: &[String], detail: Detail) -> Text {
     let (rows, compared) = (shown.rows(), shown.compared());
-    let mut text = format!("{}\n", table(rows));
-    let causes = clusters(rows);
-    for cause in causes.iter().take(GROUPS) {
-        let since = compared.map_or(String::new(), |compared| since(compared, cause));
-        text.push_str(&format!("\n{}{since}\n", cause.sentence()));
-    }
-    if causes.len() > GROUPS {
-        text.push_str(&format!(
-            "\n… and {} further causes\n",
-            causes.len() - GROUPS
-        ));
+    let mut text = Text::default();
+    text.plain(&compat::text(shown));
+    if detail == Detail::Verbose {
+        text.plain(&format!("{}\n\n", table(rows)));
     }
     if let Some(compared) = compared {
-        text.push_str(&format!(
-            "\nagainst the nights before: {}\n",
+        text.plain(&format!(
+            "compared with the nights before: {}",
             trends(compared)
         ));
     }
-    let count = rows.len();
-    let seconds = took.as_secs_f64();
-    text.push_str(&format!("\n{count} cases in {seconds:.1} s\n"));
+    let causes = clusters(rows);
+    for status in [Status::Waived, Status::Skip, Status::Miss] {
+        accepted(&mut text, status, &causes, detail, compared);
+    }
+    failed(&mut text, &causes, compared);
+    for waiver in outlived {
+        text.line(vec![
+            status_word(Status::Fail),
+            (Tone::Plain, waiver.clone()),
+        ]);
+    }
+    text.line(verdict::sentence(&verdict::count(rows), took));
     text
+}
+
+/// The summary as a stream shows it that is `manner`'s standard output.
+pub fn plain(shown: &Shown, took: Duration, manner: &Manner) -> String {
+    run(shown, took, &[], manner.detail).render(manner.output)
+}
+
+fn status_word(status: Status) -> (Tone, String) {
+    (verdict::tone(status), status.name().to_owned())
+}
+
+fn cause(text: &mut Text, cause: &Cluster<'_>, compared: Option<&Compared>) {
+    let since = compared.map_or(String::new(), |compared| since(compared, cause));
+    let said = format!("{}{since}", cause.description());
+    text.line(vec![status_word(cause.status), (Tone::Plain, said)]);
+}
+
+/// What failed and what broke, the most frequent cause last, where the eye is.
+fn failed(text: &mut Text, causes: &[Cluster<'_>], compared: Option<&Compared>) {
+    let bad = |cause: &&Cluster<'_>| matches!(cause.status, Status::Fail | Status::Error);
+    let bad: Vec<&Cluster<'_>> = causes.iter().filter(bad).collect();
+    if bad.len() > GROUPS {
+        text.plain(&format!("… and {} further causes", bad.len() - GROUPS));
+    }
+    for of_cases in bad.into_iter().take(GROUPS).rev() {
+        cause(text, of_cases, compared);
+    }
+}
+
+/// What was waived, skipped or not run: a line for each status, or for each cause where everything is printed.
+fn accepted(
+    text: &mut Text,
+    status: Status,
+    causes: &[Cluster<'_>],
+    detail: Detail,
+    compared: Option<&Compared>,
+) {
+    let all = causes.iter().filter(|cause| cause.status == status);
+    let all: Vec<&Cluster<'_>> = all.collect();
+    if detail == Detail::Quiet && status != Status::Miss {
+        return;
+    }
+    if detail == Detail::Verbose || all.len() == 1 {
+        return all.into_iter().for_each(|one| cause(text, one, compared));
+    }
+    if !all.is_empty() {
+        text.line(vec![status_word(status), (Tone::Plain, folded(&all))]);
+    }
+}
+
+/// `18 cases: no /dev/kvm (12), no kernel 6.12 (4) and 2 other reasons; -v names each`.
+fn folded(causes: &[&Cluster<'_>]) -> String {
+    let cases: usize = causes.iter().map(|cause| cause.rows.len()).sum();
+    let named = causes.iter().take(REASONS);
+    let named = named.map(|cause| format!("{} ({})", cause.cause, cause.rows.len()));
+    let named: Vec<String> = named.collect();
+    let others = match causes.len().saturating_sub(REASONS) {
+        0 => String::new(),
+        1 => " and 1 other reason".to_owned(),
+        others => format!(" and {others} other reasons"),
+    };
+    format!("{cases} cases: {}{others}; -v names each", named.join(", "))
 }
 
 /// `, new` or `, since 2 nights`; nothing of a cause that nobody has to look at.

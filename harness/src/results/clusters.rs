@@ -39,12 +39,17 @@ pub struct Cluster<'a> {
 impl Cluster<'_> {
     /// `FAIL avx512f lost (layer qemu): Skylake-Server-v1..5 · pc-q35-6.1 and older · definition qemu-11.1`.
     pub fn sentence(&self) -> String {
+        format!("{} {}", self.status.name(), self.description())
+    }
+
+    /// The same without the status.
+    pub fn description(&self) -> String {
         let layer = match &self.layer {
             Layer::Unknown => String::new(),
             layer => format!(" (layer {layer})"),
         };
         let places = self.places.join(" · ");
-        format!("{} {}{layer}: {places}", self.status.name(), self.cause)
+        format!("{}{layer}: {places}", self.cause)
     }
 
     /// The cases' keys.
@@ -161,7 +166,7 @@ impl<'a> Shape<'a> {
 }
 
 /// The reason of a case, in a line.
-fn reason_line(row: &Row) -> String {
+pub fn reason_line(row: &Row) -> String {
     let reason = told_last(&row.reason);
     match row.status {
         // The status says the word already.

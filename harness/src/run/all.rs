@@ -2,10 +2,9 @@
 
 use std::sync::Mutex;
 
-use rayon::prelude::*;
-
 use super::engine::Engine;
 use super::judge::judge;
+use super::order::order;
 use super::verdict::result;
 use crate::case::Trial;
 use crate::case::reproduce::with;
@@ -18,7 +17,7 @@ pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> 
     let told = |row: &Row| done(&reproducible(engine, row.clone()));
     let done: &(dyn Fn(&Row) + Sync) = &told;
     let ended: Mutex<Vec<(usize, Vec<Row>)>> = Mutex::default();
-    let each = |(index, trial): (usize, &&Trial)| {
+    let each = |index: usize, trial: &Trial| {
         let results = match unable(&ability, engine, trial) {
             Some(results) => {
                 results.iter().for_each(done);
@@ -33,10 +32,13 @@ pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> 
         }
     };
     engine.prepare(trials.iter().copied());
-    engine
-        .bench
-        .pool()
-        .install(|| trials.par_iter().enumerate().for_each(each));
+    // First in, first out, so that they start in this order.
+    engine.bench.pool().scope_fifo(|scope| {
+        for index in order(trials) {
+            let each = &each;
+            scope.spawn_fifo(move |_| each(index, trials[index]));
+        }
+    });
     let mut ended = ended.into_inner().unwrap_or_default();
     ended.sort_by_key(|(index, _)| *index);
     ended.into_iter().map(|(_, results)| results).collect()

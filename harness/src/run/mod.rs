@@ -18,6 +18,7 @@ pub mod judge;
 pub mod libvirt;
 pub mod look;
 pub mod migrate;
+mod order;
 pub mod record;
 pub mod record_host;
 pub mod releases;

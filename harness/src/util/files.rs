@@ -44,6 +44,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
 }
 
+/// Whether a path that a user names is standard output.
+pub fn is_output(path: &Path) -> bool {
+    matches!(Destination::find(path), Ok(Destination::Output))
+}
+
 /// A reader that has gone away is no error, as for all that is printed.
 fn written_out(result: std::io::Result<()>) -> std::io::Result<()> {
     match result {

@@ -6,6 +6,7 @@ use std::io::{Error, ErrorKind, Read};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
@@ -27,6 +28,9 @@ pub enum OpenError {
     /// It belongs to another user.
     #[error("it belongs to user {0}, not to the one who runs this program")]
     Owner(u32),
+    /// `-` was named twice.
+    #[error("standard input was read already: one file can be `-`")]
+    InputTwice,
     /// The run was cancelled while nobody had written to it yet.
     #[error("cancelled while waiting for what is written to it")]
     Cancelled,
@@ -129,11 +133,14 @@ const FIRST_PIECE: usize = 16 << 10;
 /// Bytes that are made room for at once, at most.
 const LARGEST_PIECE: usize = 8 << 20;
 
-/// The bytes of what a user names as data: a regular file, or a pipe, as `<(…)` of a shell is one.
+/// The bytes of what a user names as data: a regular file, a pipe, as `<(…)` of a shell is one, or standard input (`-`).
 ///
 /// # Errors
-/// It cannot be read, is too large, or the run was cancelled before it ended.
+/// It cannot be read, is too large, or the run was cancelled before it ended; or standard input was read already.
 pub fn data(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        return input(limit);
+    }
     let about = std::fs::metadata(path)?;
     if about.is_file() {
         return bytes(path, limit);
@@ -144,6 +151,16 @@ pub fn data(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     streamed(&rustix::fs::open(path, flags, Mode::empty())?.into(), limit)
 }
+
+/// All of standard input, which can be had once.
+fn input(limit: u64) -> std::io::Result<Vec<u8>> {
+    if INPUT_READ.swap(true, Ordering::Relaxed) {
+        return Err(OpenError::InputTwice.into());
+    }
+    streamed(&rustix::io::dup(std::io::stdin())?.into(), limit)
+}
+
+static INPUT_READ: AtomicBool = AtomicBool::new(false);
 
 /// The text of what a user names as data.
 ///

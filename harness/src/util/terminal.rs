@@ -27,6 +27,25 @@ pub fn report(lines: &str) {
     let _ = std::io::stderr().lock().write_all(lines.as_bytes());
 }
 
+/// One of the two streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// Prints text that is printable but for the colours that this program put into it.
+pub fn print_coloured(text: &str, stream: Stream) {
+    match stream {
+        Stream::Output => keep(written(&mut std::io::stdout().lock(), text)),
+        Stream::Error => {
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+}
+
 /// Notes how something else that prints to standard output went.
 pub fn keep(printed: std::io::Result<()>) {
     if let Err(error) = printed

@@ -15,7 +15,7 @@ fn global(property: &str) -> String {
 
 /// Runs the lane and gives the cases that failed.
 fn failed(world: &World) -> (Ended, Vec<Value>) {
-    let ended = world.run(&["run", "--lane", "definition", "--json", "run.json"]);
+    let ended = world.run(&["run", "-v", "--lane", "definition", "--json", "run.json"]);
     let cases = world.cases("run.json");
     let broken: Vec<_> = cases
         .iter()

@@ -31,7 +31,7 @@ fn what_a_qemu_prints_is_not_obeyed_and_is_no_line_of_ours() {
         "printf 'a\\033[2Jb\\302\\233c\\342\\200\\256d\\r\\nPASS forged\\n::error::x\\n##vso[x]y\\n' >&2; exit 1",
     );
     for verb in [
-        &["run"][..],
+        &["run", "-v"][..],
         &["check", "--cpu", "486-v1"],
         &["dump", "--cpu", "486-v1"],
         &["explain", "--cpu", "486-v1", "--feature", "sse"],

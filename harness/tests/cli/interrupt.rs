@@ -59,7 +59,7 @@ fn ctrl_c_ends_a_run_with_a_summary_of_what_was_not_run() {
     assert_eq!(status, Some(3), "{printed}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(
-        printed.contains(" MISS") && printed.contains(&format!("{cases} cases in ")),
+        printed.contains("MISS ") && printed.contains(" NOT RUN in "),
         "{printed}"
     );
     let results = world.cases("run.json");

@@ -56,7 +56,7 @@ fn a_guest_that_shows_what_is_expected_passes_and_its_flags_are_in_the_json() {
 #[test]
 fn what_the_guest_kernels_command_line_takes_is_found_and_named() {
     let linux = or_skip!(linux());
-    let ended = linux.run(&["--append", "clearcpuid=avx2"]).expect(1);
+    let ended = linux.run(&["-v", "--append", "clearcpuid=avx2"]).expect(1);
     ended.prints("lost avx2 at /proc/cpuinfo flags (layer: guest kernel)");
     ended.prints("-flags                           avx2");
     ended.prints("avx2: the guest kernel's command line took it: clearcpuid=avx2");

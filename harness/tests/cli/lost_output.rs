@@ -99,7 +99,7 @@ fn a_file_that_can_no_longer_be_written_after_the_run_has_exit_status_3() {
         let _ = std::fs::remove_file(world.path("out"));
         let ended = world.run(&["run", option, "out/result"]).expect(3);
         ended.prints("error: failed to write out/result: ");
-        ended.prints("1 cases in ");
+        ended.prints("1 run: 1 passed in ");
     }
     world.assert_clean();
 }

@@ -155,7 +155,8 @@ fn nights_tell_what_is_new_fixed_and_flaky() {
             .run(&["nightly", "--history", "nights"])
             .expect(status)
     };
-    night(&world, 0).prints("against the nights before: 0 new, 0 fixed, 0 still failing, 0 flaky");
+    night(&world, 0)
+        .prints("compared with the nights before: 0 new, 0 fixed, 0 still failing, 0 flaky");
     world.add_arguments("-global EPYC-v1-x86_64-cpu.avx2=off");
     night(&world, 1).prints(", new\n");
     night(&world, 1).prints(", since 2 nights\n");

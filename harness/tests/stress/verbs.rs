@@ -74,7 +74,7 @@ fn verbs(world: &World, repo: &Repository) -> Vec<Verb> {
             "kept in ",
         ),
         bisect,
-        verb("run", run, &["out"], " cases in "),
+        verb("run", run, &["out"], " run: "),
         verb(
             "migrate",
             &format!("{migrate} --both --json out/migrate.jsonl"),
@@ -113,13 +113,13 @@ fn verbs(world: &World, repo: &Repository) -> Vec<Verb> {
             "merge",
             "merge in.jsonl --json out/merge.jsonl --html out/merge.html",
             &["out"],
-            " cases in ",
+            " run: ",
         ),
         verb(
             "report",
             "report in.jsonl --html out/report.html --kcidb out/report.kcidb",
             &["out"],
-            " cases in ",
+            " run: ",
         ),
         verb("catalogue", "catalogue --check", &[], ""),
     ];
@@ -134,7 +134,7 @@ fn of_kernel() -> Option<Verb> {
         "lab --quiet --cpu 486-v1 --json out/lab.jsonl --kernel {}",
         kernel.display()
     );
-    Some(verb("lab", &line, &["out"], " cases in "))
+    Some(verb("lab", &line, &["out"], " run: "))
 }
 
 fn of_libvirt() -> Vec<Verb> {

@@ -21,7 +21,7 @@ pub fn at_head(
         &folder,
         &context.cancel,
         &mut |line| {
-            if context.verbose {
+            if context.manner.verbose() {
                 note!("{line}");
             }
         },

@@ -153,7 +153,7 @@ fn run_steps(
     let mut on_line = |line: &str| {
         if let Some(step) = line.strip_prefix(MARK) {
             print_line(step);
-        } else if context.verbose {
+        } else if context.manner.verbose() {
             note!("{line}");
         }
         output.push(line.to_owned());

@@ -19,7 +19,7 @@ pub struct Choice {
     /// Only this lane; repeatable
     #[arg(long = "lane", value_name = "LANE")]
     pub lanes: Vec<Lane>,
-    /// Only machine types that match; repeatable. Models are held whole on the newest q35 machine type
+    /// Only machine types that match; repeatable. Models are compared whole on the newest q35 machine type
     #[arg(long = "machine", value_name = "GLOB")]
     pub machines: Vec<Glob>,
     /// Only CPU models that match; repeatable

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cpuid_fidelity::case::Accelerator;
+use cpuid_fidelity::report::styled::{Detail, Manner};
 use cpuid_fidelity::util::limits::TIMEOUT;
+
+use super::screen;
 
 /// Options of every verb.
 #[derive(Debug, Args)]
@@ -30,9 +33,44 @@ pub struct Global {
     /// Time a guest may take before it is killed and counts as ERROR [default: of the configuration]
     #[arg(long, global = true, value_name = "SECONDS", env = "TIMEOUT", value_parser = seconds)]
     pub timeout: Option<f64>,
-    /// Print every case, not only those that did not pass
-    #[arg(short, long, global = true)]
+    /// Print every case with all its findings, each cause, and a table
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
+    /// Print nothing but the causes of what failed, and the verdict
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Colours: on a terminal (NO_COLOR and CLICOLOR_FORCE count), always or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Color,
+}
+
+/// When colours are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Global {
+    /// How results are printed.
+    pub fn manner(&self) -> Manner {
+        let (output, error) = screen::looks(self.color);
+        let detail = match (self.quiet, self.verbose) {
+            (true, _) => Detail::Quiet,
+            (false, true) => Detail::Verbose,
+            (false, false) => Detail::Normal,
+        };
+        Manner {
+            output,
+            error,
+            detail,
+        }
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

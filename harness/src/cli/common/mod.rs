@@ -13,4 +13,5 @@ pub mod lines;
 pub mod outputs;
 pub mod place;
 pub mod qemu;
+pub mod screen;
 pub mod table;

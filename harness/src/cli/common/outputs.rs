@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use clap::Args;
 use cpuid_fidelity::report::shown::Shown;
-use cpuid_fidelity::report::{compat, html, junit, kcidb, ktap, markdown, summary};
+use cpuid_fidelity::report::styled::Manner;
+use cpuid_fidelity::report::{html, junit, kcidb, ktap, markdown, summary};
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::History;
-use cpuid_fidelity::util::files::writable;
+use cpuid_fidelity::util::files::{is_output, writable};
+use cpuid_fidelity::util::terminal::{Stream, print_coloured};
 
-use super::exit::{print, write_result};
+use super::exit::write_result;
 
-/// Files to write, and earlier nights to hold the results against.
+/// Files to write (`-` for standard output), and earlier nights to compare the results with.
 #[derive(Clone, Debug, Args)]
 pub struct Outputs {
     /// Write JUnit XML here
@@ -60,9 +62,42 @@ pub fn history(folder: Option<&Path>) -> anyhow::Result<Option<History>> {
     Ok(folder.map(History::read).transpose()?)
 }
 
+/// Outputs of a verb that writes JSON lines too, or none.
+#[derive(Clone, Copy, Debug)]
+pub struct Reports<'a> {
+    outputs: &'a Outputs,
+    json: Option<&'a PathBuf>,
+}
+
+impl Reports<'_> {
+    /// Prints the summary: to standard error where a report goes to standard output.
+    pub fn print(
+        self,
+        file: &RunFile,
+        took: Duration,
+        history: &Option<History>,
+        outlived: &[String],
+        manner: &Manner,
+    ) {
+        let text = summary::run(&shown(file, history), took, outlived, manner.detail);
+        let (look, stream) = match self.outputs.on_output(self.json).is_empty() {
+            true => (manner.output, Stream::Output),
+            false => (manner.error, Stream::Error),
+        };
+        print_coloured(&text.render(look), stream);
+    }
+}
+
 impl Outputs {
-    /// Whether every file can be written.
-    pub fn writable(&self, json: Option<&PathBuf>) -> anyhow::Result<()> {
+    /// Together with the JSON lines.
+    pub fn with_json<'a>(&'a self, json: Option<&'a PathBuf>) -> Reports<'a> {
+        Reports {
+            outputs: self,
+            json,
+        }
+    }
+
+    fn files<'a>(&'a self, json: Option<&'a PathBuf>) -> impl Iterator<Item = &'a PathBuf> {
         let files = [
             &self.junit,
             &self.ktap,
@@ -70,18 +105,26 @@ impl Outputs {
             &self.markdown,
             &self.html,
         ];
-        for file in files.into_iter().flatten().chain(json) {
+        files.into_iter().flatten().chain(json)
+    }
+
+    /// The files that are standard output.
+    fn on_output<'a>(&'a self, json: Option<&'a PathBuf>) -> Vec<&'a PathBuf> {
+        self.files(json).filter(|file| is_output(file)).collect()
+    }
+
+    /// Whether every file can be written, and at most one of them is standard output.
+    pub fn writable(&self, json: Option<&PathBuf>) -> anyhow::Result<()> {
+        for file in self.files(json) {
             writable(file)
                 .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", file.display()))?;
         }
-        Ok(())
-    }
-
-    /// The summary.
-    pub fn print(&self, file: &RunFile, took: Duration, history: &Option<History>) {
-        let shown = shown(file, history);
-        print(&summary::run(&shown, took));
-        print(&compat::text(&shown));
+        match self.on_output(json).len() {
+            0 | 1 => Ok(()),
+            reports => {
+                anyhow::bail!("{reports} reports for standard output: one of them can be `-`")
+            }
+        }
     }
 
     /// Every file that is asked for.

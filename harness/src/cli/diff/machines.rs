@@ -55,7 +55,10 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
             }
         }
     }
-    print_line(&format!("{} of {}, against {other}", machine, qemu.label));
+    print_line(&format!(
+        "{} of {}, compared with {other}",
+        machine, qemu.label
+    ));
     print(&shown(&groups, &source, &all));
     Ok(if broken {
         NOT_RUN

@@ -16,7 +16,8 @@ use crate::cli::context::Context;
 pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let names = [&arguments.a, &arguments.b];
     // A file goes first: it is there, whatever it is called. A path is no name of QEMU's.
-    let a_file = |name: &String| name.contains(['/', '.']) && !name.starts_with("pc-");
+    let a_file =
+        |name: &String| name == "-" || name.contains(['/', '.']) && !name.starts_with("pc-");
     if !names
         .iter()
         .any(|name| Path::new(name).exists() || a_file(name))

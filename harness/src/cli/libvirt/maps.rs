@@ -14,7 +14,7 @@ use crate::cli::context::Context;
 /// `libvirt maps`.
 #[derive(Debug, Args)]
 pub struct Maps {
-    /// Folder of the files instead of the installed ones; it is then held against no expectations
+    /// Folder of the files instead of the installed ones; it is then compared with no expectations
     #[arg(long, value_name = "DIR")]
     cpu_map: Option<PathBuf>,
     /// Print only what the expectations of this libvirt do not have (`+`), or have and is gone (`-`); exit status 1 where there is any

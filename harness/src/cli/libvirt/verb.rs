@@ -14,7 +14,7 @@ pub struct Libvirt {
 
 #[derive(Debug, Subcommand)]
 enum About {
-    /// Hold libvirt's files of features and models against the recorded definitions of each QEMU; nothing is started
+    /// Compare libvirt's files of features and models with the recorded definitions of each QEMU; nothing is started
     Maps(maps::Maps),
     /// Ask libvirt what schedulers ask it, and try each answer in a guest: usable models, host-model, baselines, comparisons
     Answers(answers::Answers),

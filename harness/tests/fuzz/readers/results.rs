@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cpuid_fidelity::report::shown::Shown;
+use cpuid_fidelity::report::styled::Manner;
 use cpuid_fidelity::report::{compat, html, junit, kcidb, ktap, markdown, summary};
 use cpuid_fidelity::results::history::History;
 use cpuid_fidelity::results::journal::Left;
@@ -98,7 +99,7 @@ fn read_results(bytes: &[u8]) -> bool {
     let took = merged.head.took();
     let shown = Shown::new(&merged, None);
     let _ = (
-        summary::run(&shown, took),
+        summary::plain(&shown, took, &Manner::default()),
         compat::text(&shown),
         junit::run(&shown).is_ok(),
     );
@@ -120,7 +121,7 @@ fn read_nights(bytes: &[u8]) -> bool {
     let history = History::from_nights(vec![first, file.clone(), file.clone()]);
     let compared = history.compare(&file.rows);
     let shown = Shown::new(&file, Some(&compared));
-    let _ = summary::run(&shown, Duration::ZERO);
+    let _ = summary::plain(&shown, Duration::ZERO, &Manner::default());
     let _ = html::run(&shown, Some(&history)).is_ok();
     true
 }

@@ -1,8 +1,6 @@
 //! `run`: the main job.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -10,18 +8,20 @@ use cpuid_fidelity::case::trial::{Filter, Trial};
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
 use cpuid_fidelity::plan::{Inventory, shard};
-use cpuid_fidelity::report::progress::Progress;
-use cpuid_fidelity::results::journal::{Journal, Left};
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::results::{Head, Matrix, Row, RunFile, Status, journal, row};
-use cpuid_fidelity::run::{Baseline, Engine};
+use cpuid_fidelity::results::{Head, Matrix, Row, Status, journal, row};
+use cpuid_fidelity::run::Baseline;
+use cpuid_fidelity::util::files::is_output;
 
-use super::common::choice::Choice;
-use super::common::exit::write_result;
-use super::common::outputs::{Outputs, history};
-use super::common::place;
-use super::compat::Compat;
-use super::{Context, NOT_RUN, NotRun, print_line};
+use super::failed::Failed;
+use super::kept::{Ran, Show, run_all};
+use crate::cli::common::choice::Choice;
+use crate::cli::common::exit::write_result;
+use crate::cli::common::outputs::{Outputs, history};
+use crate::cli::common::place;
+use crate::cli::compat::{self, Compat};
+use crate::cli::context::Context;
+use crate::cli::{NOT_RUN, NotRun};
 
 /// `run`.
 #[derive(Debug, Args)]
@@ -30,25 +30,46 @@ pub struct Run {
     pub choice: Choice,
     #[command(flatten)]
     pub compat: Compat,
-    /// Write JSON lines here, an object a case
+    /// Write JSON lines here, an object a case; `-` for standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Keep results beside the JSON file as they come, and go on where a run of the same plan was interrupted
     #[arg(long, requires = "json")]
     pub resume: bool,
-    /// Let no waiver hold
+    /// Run again only what failed: in the last run here, or in FILE (JSON lines of a run; `-` for standard input), with the QEMUs of then
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["shard", "compat"])]
+    pub failed: Option<Option<PathBuf>>,
+    /// Run nothing more once a case has failed; the exit status is that of the cases that ran
+    #[arg(long, conflicts_with = "resume")]
+    pub fail_fast: bool,
+    /// Let no waiver count
     #[arg(long)]
     pub no_waivers: bool,
-    /// Hold the KVM lanes against this host as `record --host-baseline` recorded it there
+    /// Compare the KVM lanes with this host as `record --host-baseline` recorded it there
     #[arg(long, value_name = "DIR")]
     pub host_baseline: Option<PathBuf>,
     #[command(flatten)]
     pub outputs: Outputs,
 }
 
-/// Runs the planned trials and tells what became of them; the exit status.
+/// Runs the planned trials and prints what became of them; the exit status.
 pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let outputs = &arguments.outputs;
+    let reports = outputs.with_json(arguments.json.as_ref());
+    if arguments.resume && arguments.json.as_deref().is_some_and(is_output) {
+        anyhow::bail!("--resume keeps results beside a file, and standard output is none");
+    }
+    let failed = arguments.failed.as_ref();
+    let failed = failed.map(|file| Failed::read(context, file.as_deref()));
+    let failed = failed.transpose()?;
+    let with_qemus_of_then;
+    let context = match &failed {
+        Some(failed) => {
+            with_qemus_of_then = context.with_qemus(failed.qemus());
+            &with_qemus_of_then
+        }
+        None => context,
+    };
     // Found out before the run, not after it; what an earlier run left stays until there is something better.
     outputs.writable(arguments.json.as_ref())?;
     if let Some(file) = &arguments.compat.matrix {
@@ -62,7 +83,11 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         let (whole, trials) = chosen(context, &inventory, &arguments.choice)?;
         (inventory, whole, trials)
     } else {
-        super::compat::planned(context, &arguments.choice, &arguments.compat)?
+        compat::planned(context, &arguments.choice, &arguments.compat)?
+    };
+    let trials = match &failed {
+        Some(failed) => failed.narrow(trials)?,
+        None => trials,
     };
     for unusable in &inventory.unusable {
         note!("ERROR {}", unusable.reason);
@@ -78,21 +103,34 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     engine.baseline = baseline;
     engine.said.to_run.extend(arguments.choice.said());
     let started = Instant::now();
+    let show = Show {
+        manner: context.manner,
+        fail_fast: arguments.fail_fast,
+    };
     let part = arguments.resume.then(|| part_of(arguments)).flatten();
     let Ran {
         file,
         fresh,
         journal,
-    } = run_all(&engine, &trials, head, part, context.verbose)?;
-    let everything = arguments.compat.releases.is_empty()
+        stopped,
+    } = run_all(&engine, &trials, head, part, &show)?;
+    let everything = failed.is_none()
+        && arguments.compat.releases.is_empty()
         && arguments.choice.is_everything()
         && file.rows.len() == fresh.len();
     let complete = everything && !engine.bench.cancelled();
     let outlived = row::outlived(&engine.bench.store.waivers, &fresh, complete);
-    outputs.print(&file, started.elapsed(), &earlier);
-    outlived
-        .iter()
-        .for_each(|waiver| print_line(&format!("FAIL {waiver}")));
+    if !file.rows.is_empty() && file.rows.iter().all(|row| row.status == Status::Skip) {
+        note!("ERROR nothing was compared: every case was skipped");
+    }
+    reports.print(
+        &file,
+        started.elapsed(),
+        &earlier,
+        &outlived,
+        &context.manner,
+    );
+    Failed::keep(context, &file);
     outputs.write(arguments.json.as_ref(), &file, &earlier)?;
     if let Some(path) = &arguments.compat.matrix {
         write_result(path, &Matrix::from_rows(&file.rows).json())?;
@@ -103,15 +141,13 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
             .remove()
             .map_err(|error| NotRun(format!("failed to remove {}: {error}", path.display())))?;
     }
-    if !file.rows.is_empty() && file.rows.iter().all(|row| row.status == Status::Skip) {
-        note!("ERROR nothing was compared: every case was skipped");
-    }
     let unusable = if inventory.unusable.is_empty() {
         0
     } else {
         NOT_RUN
     };
-    Ok(exit_status(&file.rows)
+    let counted = |row: &&Row| !(stopped && row.status == Status::Miss);
+    Ok(exit_status(file.rows.iter().filter(counted))
         .max(unusable)
         .max(u8::from(!outlived.is_empty())))
 }
@@ -160,106 +196,4 @@ fn usable_kernels(inventory: &Inventory, trials: &[Trial]) -> anyhow::Result<()>
         Some(unusable) if trials.iter().any(emulated) => anyhow::bail!("{}", unusable.reason),
         _ => Ok(()),
     }
-}
-
-/// That results cannot be kept in `part` as they come.
-fn unkept_in(part: &Path) -> impl Fn(std::io::Error) -> NotRun {
-    move |error| {
-        NotRun(format!(
-            "failed to keep the results in {}: {error}",
-            part.display()
-        ))
-    }
-}
-
-/// What became of a run.
-struct Ran {
-    /// Everything, in the order of the plan.
-    file: RunFile,
-    /// The cases that ran now, and not in the interrupted run before.
-    fresh: Vec<Row>,
-    /// What the run was kept in until its end.
-    journal: Option<Journal>,
-}
-
-fn run_all(
-    engine: &Engine,
-    trials: &[Trial],
-    mut head: Head,
-    part: Option<PathBuf>,
-    verbose: bool,
-) -> anyhow::Result<Ran> {
-    let left = match &part {
-        Some(part) => Left::read(part, &head),
-        None => Left::default(),
-    };
-    if let Some(reason) = &left.refused {
-        note!("starting anew: {reason}");
-    }
-    if !left.trials.is_empty() {
-        note!(
-            "{} trials are done since {}",
-            left.trials.len(),
-            left.started
-        );
-        head.started.clone_from(&left.started);
-    }
-    let done = |trial: &Trial| {
-        let cases = trial.cases.iter().map(|case| trial.case_name(case));
-        let rows = left.trials.get(&trial.name)?;
-        journal::complete(rows, &cases.collect()).then_some(rows)
-    };
-    let known = trials.iter().filter_map(done).flatten();
-    let journal = match &part {
-        Some(part) => {
-            Some(Journal::start(part, &head, known).map_err(|error| NotRun(error.to_string()))?)
-        }
-        None => None,
-    };
-    let open: Vec<&Trial> = trials
-        .iter()
-        .filter(|trial| done(trial).is_none())
-        .collect();
-    let class = head.host.id.clone();
-    let progress = Progress::new(open.iter().map(|trial| trial.cases.len()).sum());
-    let unkept: OnceLock<std::io::Error> = OnceLock::new();
-    let started = Instant::now();
-    let ended = |result: &Row| {
-        // Written before it is printed: what was printed is not lost.
-        if let Some(journal) = &journal
-            && !engine.bench.cancelled()
-            && let Err(error) = journal.add(&result.clone().on_host(&class))
-        {
-            // A run whose results cannot be kept need not go on.
-            let _ = unkept.set(error);
-            engine.bench.cancel().throw();
-        }
-        progress.case(result, verbose);
-    };
-    let fresh = cpuid_fidelity::run::all(engine, &open, &ended);
-    progress.finish();
-    if let (Some(error), Some(part)) = (unkept.into_inner(), &part) {
-        return Err(unkept_in(part)(error).into());
-    }
-    head.seconds = started.elapsed().as_secs_f64();
-    let mut by_trial: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
-    for (trial, results) in open.iter().zip(&fresh) {
-        let rows = results.iter().map(|result| result.clone().on_host(&class));
-        by_trial.insert(&trial.name, rows.collect());
-    }
-    let rows = trials.iter().flat_map(|trial| match done(trial) {
-        Some(rows) => rows.clone(),
-        None => by_trial.remove(trial.name.as_str()).unwrap_or_default(),
-    });
-    let rows = rows.collect();
-    Ok(Ran {
-        file: RunFile {
-            name: "this run".to_owned(),
-            head,
-            rows,
-            cut: false,
-        },
-        fresh: fresh.into_iter().flatten().collect(),
-        journal,
-    })
 }

@@ -1,0 +1,102 @@
+//! What failed in a run before, to be run again.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use cpuid_fidelity::case::trial::Trial;
+use cpuid_fidelity::results::{Row, RunFile, Status};
+use cpuid_fidelity::util::cache::writable_folder;
+use cpuid_fidelity::util::files::write_whole;
+
+use crate::cli::NotRun;
+use crate::cli::context::Context;
+
+/// The cases of a run that failed or broke.
+pub struct Failed {
+    /// Where that stands.
+    name: String,
+    rows: Vec<Row>,
+}
+
+/// In the cache: head and failed cases of the last run.
+const LAST: &str = "failed.jsonl";
+
+/// Whether it is run again.
+pub fn is_failure(row: &Row) -> bool {
+    matches!(row.status, Status::Fail | Status::Error)
+}
+
+impl Failed {
+    /// Of `file`, or of the last run.
+    ///
+    /// # Errors
+    /// There was no run, or nothing failed in it.
+    pub fn read(context: &Context, file: Option<&Path>) -> anyhow::Result<Failed> {
+        let last = context.config.cache.join(LAST);
+        let path = file.unwrap_or(&last);
+        if file.is_none() && !last.exists() {
+            anyhow::bail!("no run was kept here: name its JSON lines, `run --failed FILE`");
+        }
+        let run = RunFile::read(path)?;
+        let rows: Vec<Row> = run.rows.into_iter().filter(is_failure).collect();
+        if rows.is_empty() {
+            let reason = format!("nothing failed in the run of {}", run.head.started);
+            return Err(NotRun(reason).into());
+        }
+        let name = path.display().to_string();
+        Ok(Failed { name, rows })
+    }
+
+    /// Keeps what failed for [`Failed::read`]. A cache that cannot be written to costs no run.
+    pub fn keep(context: &Context, file: &RunFile) {
+        let failed = RunFile {
+            rows: file
+                .rows
+                .iter()
+                .filter(|row| is_failure(row))
+                .cloned()
+                .collect(),
+            ..file.clone()
+        };
+        if let Ok(folder) = writable_folder(&context.config.cache) {
+            let _ = write_whole(&folder.join(LAST), failed.text().as_bytes());
+        }
+    }
+
+    /// The QEMUs that the cases ran on, those that are still there.
+    pub fn qemus(&self) -> Vec<PathBuf> {
+        let paths: BTreeSet<&str> = self.rows.iter().map(|row| row.qemu.path.as_str()).collect();
+        let paths = paths.into_iter().map(PathBuf::from);
+        paths.filter(|path| path.is_file()).collect()
+    }
+
+    /// What of the plan failed then.
+    ///
+    /// # Errors
+    /// Some of it is not planned: another selection was asked for, or a QEMU is gone.
+    pub fn narrow(&self, trials: Vec<Trial>) -> anyhow::Result<Vec<Trial>> {
+        let names: BTreeSet<&str> = self.rows.iter().map(|row| row.case.as_str()).collect();
+        let mut narrowed = Vec::new();
+        for mut trial in trials {
+            let whole = trial.clone();
+            let failed = |case: &_| names.contains(whole.case_name(case).as_str());
+            trial.cases.retain(failed);
+            narrowed.extend((!trial.cases.is_empty()).then_some(trial));
+        }
+        let cases = |trial: &Trial| {
+            trial
+                .cases
+                .iter()
+                .map(|case| trial.case_name(case))
+                .collect()
+        };
+        let planned: BTreeSet<String> = narrowed.iter().flat_map::<Vec<_>, _>(cases).collect();
+        match names.iter().find(|name| !planned.contains(**name)) {
+            None => Ok(narrowed),
+            Some(name) => anyhow::bail!(
+                "{name} failed in {} and is not planned here: repeat the options of that run, as --profile, --accel or --qemu",
+                self.name
+            ),
+        }
+    }
+}
