@@ -38,3 +38,35 @@ fn rank(trial: &Trial, newest: Option<&Case>) -> u8 {
         _ => 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::case::{Lane, Qemu};
+
+    fn trial(lane: Lane, label: &str, model: &str) -> Trial {
+        let qemu = Arc::new(Qemu {
+            label: label.to_owned(),
+            ..Qemu::none()
+        });
+        let case = Case::new(&qemu, lane, "q35", model);
+        let name = format!("{lane}/{label}/-/{model}");
+        Trial::single(name, Subject::Whole, PathBuf::new(), case)
+    }
+
+    #[test]
+    fn the_first_lane_on_its_newest_qemu_starts_first_and_the_plans_order_stays() {
+        let plan = [
+            trial(Lane::DEFINITION, "qemu-7.2", "a"),
+            trial(Lane::DEFINITION, "qemu-10.0", "b"),
+            trial(Lane::DEFINITION, "qemu-10.0", "c"),
+            trial(Lane::TCG, "qemu-10.0", "d"),
+        ];
+        let references: Vec<&Trial> = plan.iter().collect();
+        assert_eq!(order(&references), [1, 2, 0, 3]);
+        assert!(order(&[]).is_empty());
+    }
+}
