@@ -1,5 +1,5 @@
 # One line each; what they do stands in scripts/ and in the program's --help.
-.PHONY: run test nightly mutants fuzz lint bench setup bless dist
+.PHONY: run test nightly mutants fuzz lint bench setup bless release-day dist
 run: setup ; cargo run --quiet -- run
 test: setup ; cargo test --quiet --workspace
 nightly: setup ; scripts/nightly
@@ -9,4 +9,5 @@ lint: ; scripts/lint
 bench: setup ; cargo bench --quiet --bench cases
 setup: ; @scripts/setup
 bless: setup ; INSTA_UPDATE=new CPUID_FIDELITY_PROFILE=nightly cargo test --quiet --test fidelity
+release-day: setup ; cargo run --quiet --release -- release-day --notes release-day.md
 dist: ; scripts/dist/build

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory as _};
 use super::Arguments;
 
 /// Verb, and what may be typed behind the program's name.
-const EXAMPLES: [(&str, &[&str]); 24] = [
+const EXAMPLES: [(&str, &[&str]); 25] = [
     (
         "run",
         &[
@@ -87,6 +87,13 @@ const EXAMPLES: [(&str, &[&str]); 24] = [
         &[
             "record --cpu EPYC-v4 --lane tcg --out record.json",
             "record --host-baseline baseline",
+        ],
+    ),
+    (
+        "release-day",
+        &[
+            "release-day --qemu build/qemu-system-x86_64 --notes notes.md",
+            "release-day --qemu 10.0 --rehearse --out pending --cpu 'EPYC-*'",
         ],
     ),
     ("nightly", &["nightly", "nightly --lane tcg"]),

@@ -40,6 +40,7 @@ mod package;
 mod pipes;
 mod promise;
 mod recipes;
+mod release_day;
 mod reproductions;
 mod results;
 mod show;
