@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
 use cpuid_fidelity::case::{Qemu, Trial};
+use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::expectation::{Recorder, pending};
 use cpuid_fidelity::report::release_notes::ReleaseNotes;
 use cpuid_fidelity::results::{Row, Status};
-use cpuid_fidelity::run::release_day::{self, Kept};
+use cpuid_fidelity::run::release_day::{self, Kept, Wanted};
 use cpuid_fidelity::run::{Engine, catalogue};
 use cpuid_fidelity::util::files::writable;
+use cpuid_fidelity::util::near::hint;
 
 use super::common::exit::write_result;
 use super::common::qemu::{installed, one_qemu};
@@ -28,6 +30,14 @@ pub struct ReleaseDay {
     /// Only machine types that match, and the newest q35 one; repeatable
     #[arg(long = "machine", value_name = "GLOB")]
     pub machines: Vec<Glob>,
+    /// Which selection of the configuration, of lanes `definition` and `tcg`
+    #[arg(
+        long,
+        value_enum,
+        default_value = "nightly",
+        env = "CPUID_FIDELITY_PROFILE"
+    )]
+    pub profile: Profile,
     /// Write the page of release notes here, in Markdown
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub notes: PathBuf,
@@ -53,11 +63,20 @@ pub fn run(context: &Context, arguments: &ReleaseDay) -> anyhow::Result<u8> {
     })?;
     let from = release_day::reference(&engine, &qemu)?;
     let (models, machines) = (&arguments.models, &arguments.machines);
-    let trials = release_day::trials(&engine, &context.config, &qemu, models, machines)?;
+    let wanted = Wanted {
+        profile: arguments.profile,
+        models,
+        machines,
+    };
+    let trials = release_day::trials(&engine, &context.config, &qemu, &wanted)?;
     anyhow::ensure!(
         !trials.is_empty(),
-        "no CPU model of {} matches; `cpuid-fidelity models` lists them",
-        qemu.label
+        "no CPU model of {} matches; `cpuid-fidelity models` lists them{}",
+        qemu.label,
+        models
+            .iter()
+            .map(|glob| hint(glob.as_str(), qemu.offers.model_names()))
+            .collect::<String>()
     );
     let recorder = Recorder::default();
     let kept = Kept::of(&engine.bench.store, &qemu);
@@ -71,6 +90,7 @@ pub fn run(context: &Context, arguments: &ReleaseDay) -> anyhow::Result<u8> {
         recorder: &recorder,
         qemu: &qemu,
         from: &from,
+        whole: models.is_empty() && machines.is_empty(),
     };
     let status = day.tell(&arguments.notes, &problems)?;
     let written = pending::write(
@@ -127,6 +147,8 @@ struct Day<'a> {
     recorder: &'a Recorder,
     qemu: &'a Arc<Qemu>,
     from: &'a str,
+    /// Whether no model and no machine type is left out.
+    whole: bool,
 }
 
 impl Day<'_> {
@@ -134,12 +156,10 @@ impl Day<'_> {
     fn tell(&self, notes: &Path, problems: &[Row]) -> anyhow::Result<u8> {
         let config = &self.context.config;
         let qemus = installed(self.context).qemus;
-        note!("measuring compat properties and names of features");
+        note!("measuring compat properties");
         let causes = release_day::causes(self.engine, self.recorder, config, self.qemu, &qemus);
         let causes = causes.map_err(NotRun)?;
-        let names = catalogue::measure(self.engine, self.qemu)?;
-        let table = &self.engine.bench.store.table;
-        let names = catalogue::disagreements(&names, table, self.qemu.offers.release());
+        let names = self.names()?;
         let differences =
             release_day::differences(self.engine, self.recorder, self.qemu, self.from)?;
         let offers = &self.qemu.offers;
@@ -166,5 +186,17 @@ impl Day<'_> {
             true => NOT_RUN,
             false => u8::from(!differences.shared_are_alike() || !problems.is_empty()),
         })
+    }
+
+    /// Where the table of features and the properties of the whole QEMU contradict each other; a part of it is not asked.
+    fn names(&self) -> anyhow::Result<Vec<String>> {
+        if !self.whole {
+            return Ok(Vec::new());
+        }
+        note!("measuring the names of features");
+        let measured = catalogue::measure(self.engine, self.qemu)?;
+        let table = &self.engine.bench.store.table;
+        let release = self.qemu.offers.release();
+        Ok(catalogue::disagreements(&measured, table, release))
     }
 }

@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_differences_of_two_recorded_releases_are_what_was_reviewed() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fidelity.toml");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fidelity.toml");
         let config = Config::read(&root).expect("the configuration");
         let store = Store::open(&config).expect("the tables");
         for (old, new) in [("7.2", "10.0"), ("10.0", "11.1")] {

@@ -58,6 +58,8 @@ pub fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::util::limits::TEXT;
+    use crate::util::open;
 
     #[test]
     fn what_is_accepted_already_does_not_wait_for_review() {
@@ -68,7 +70,7 @@ mod tests {
         let write = |text| write(folder.path(), &files, &recorded(text)).expect("files");
         assert!(write("one").is_empty());
         assert_eq!(write("two"), [folder.path().join("a.snap.new")]);
-        let text = std::fs::read_to_string(folder.path().join("a.snap.new")).expect("a file");
+        let text = open::text(folder.path().join("a.snap.new"), TEXT).expect("a file");
         assert_eq!(text, format!("{HEADER}two\n"));
     }
 }

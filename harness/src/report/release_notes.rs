@@ -256,3 +256,77 @@ fn named(shifts: &BTreeSet<Shift>) -> String {
     };
     names.join(", ") + &rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Releases;
+    use crate::check::groups::Sets;
+    use crate::cpuid::Line;
+    use crate::expectation::guests::Guests;
+
+    fn guests(newest: &str, model: &str, lines: &[&str]) -> Guests {
+        let lines = lines.iter().map(|line| Line::read(line).expect("a line"));
+        let lines: Vec<Line> = lines.collect();
+        Guests {
+            release: "1.0".to_owned(),
+            newest: newest.to_owned(),
+            models: [model.to_owned()].into(),
+            machine_types: [newest.to_owned()].into(),
+            definitions: [(model.to_owned(), lines)].into(),
+            ..Guests::default()
+        }
+    }
+
+    fn page(differences: &Differences) -> String {
+        let notes = ReleaseNotes {
+            version: "2.0.0",
+            from: "1.0",
+            newest: ["pc-q35-1.0", "pc-q35-1.0"],
+            differences,
+            causes: "",
+            names: &["x-new moves CPUID.07H.00H:EBX[1]".to_owned()],
+            problems: &[],
+        };
+        notes.page()
+    }
+
+    #[test]
+    fn the_page_names_each_change_with_the_guests_that_see_it() {
+        let (vmx, avx2) = (
+            "cpuid 0x00000001.00 ecx[ 5]     vmx",
+            "cpuid 0x00000007.00 ebx[ 5]     avx2",
+        );
+        let old = guests("pc-q35-1.0", "A-v1", &[vmx]);
+        let new = guests("pc-q35-1.0", "A-v1", &[avx2]);
+        let found = Differences::between(&old, &new, &Sets::default(), &Releases::default());
+        let text = page(&found);
+        for part in [
+            "# What guests see differently in QEMU 2.0.0\n",
+            "On the 1 machine types and 1 CPU models that both have, guests see one group of changes.",
+            "### `lost vmx, gained avx2`\n\n```text\n\
+             cpuid 0x00000001.00 ecx[ 5]     -vmx | * | *\n\
+             cpuid 0x00000007.00 ebx[ 5]     +avx2 | * | *\n```\n",
+            "- new: `avx2 at CPUID.07H.00H:EBX[5]`\n- gone: `vmx at CPUID.01H.00H:ECX[5]`\n",
+            "- `x-new moves CPUID.07H.00H:EBX[1]`\n",
+        ] {
+            assert!(text.contains(part), "{part}\nin\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_release_that_changes_nothing_says_so() {
+        let same = guests(
+            "pc-q35-1.0",
+            "A-v1",
+            &["cpuid 0x00000001.00 ecx[ 5]     vmx"],
+        );
+        let found = Differences::between(&same, &same, &Sets::default(), &Releases::default());
+        let text = page(&found);
+        assert!(
+            text.contains("No guest sees anything else on the new release.\n"),
+            "{text}"
+        );
+        assert!(!text.contains("## CPU models"), "{text}");
+    }
+}

@@ -61,7 +61,18 @@ pub fn reference(engine: &Engine, qemu: &Qemu) -> Result<String, ReleaseDayError
     Ok(nearest.folder.trim_start_matches("qemu-").to_owned())
 }
 
-/// What is recorded of a release: its models whole, as TCG shows them, and its machine types over all models, as far as these globs choose.
+/// Which part of a release is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The selection of the configuration.
+    pub profile: Profile,
+    /// CPU models of it; none takes all.
+    pub models: &'a [Glob],
+    /// Machine types of it, beside the newest; none takes all.
+    pub machines: &'a [Glob],
+}
+
+/// What is recorded of a release: its models whole, as TCG shows them, and its machine types over all models, as far as they are wanted.
 ///
 /// # Errors
 /// The configuration is malformed.
@@ -69,8 +80,7 @@ pub fn trials(
     engine: &Engine,
     config: &Config,
     qemu: &Arc<Qemu>,
-    models: &[Glob],
-    machines: &[Glob],
+    wanted: &Wanted<'_>,
 ) -> Result<Vec<Trial>, ConfigError> {
     let inventory = Inventory {
         qemus: vec![Arc::clone(qemu)],
@@ -78,19 +88,22 @@ pub fn trials(
     };
     let mut filter = Filter {
         lanes: vec![Lane::DEFINITION, Lane::TCG],
-        models: models.to_vec(),
-        machines: machines.to_vec(),
+        models: wanted.models.to_vec(),
+        machines: wanted.machines.to_vec(),
         ..Filter::default()
     };
     // What a machine type changes is seen beside the newest one.
-    if let Some(newest) = qemu.newest_machine().filter(|_| !machines.is_empty()) {
+    if let Some(newest) = qemu
+        .newest_machine()
+        .filter(|_| !wanted.machines.is_empty())
+    {
         filter.machines.extend(newest.parse::<Glob>().ok());
     }
     let all = plan(
         &engine.registry,
         &inventory,
         config,
-        Profile::Nightly,
+        wanted.profile,
         &filter,
     )?;
     let is_recorded = |trial: &Trial| {

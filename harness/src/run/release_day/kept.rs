@@ -41,3 +41,20 @@ impl Kept {
         let _ = std::fs::remove_dir_all(self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_that_was_interrupted_goes_on_with_what_it_has() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = Kept(folder.path().join("qemu-1.0"));
+        let path = Path::new("qemu-1.0/models/A-v1.snap");
+        assert_eq!(kept.text(path), None);
+        kept.keep(path, "lines");
+        assert_eq!(kept.text(path).as_deref(), Some("lines"));
+        kept.remove();
+        assert!(!folder.path().join("qemu-1.0").exists());
+    }
+}
