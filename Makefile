@@ -1,5 +1,5 @@
 # One line each; what they do stands in scripts/ and in the program's --help.
-.PHONY: run test nightly mutants fuzz lint bench setup setup-run bless dist
+.PHONY: run test nightly mutants fuzz lint bench setup setup-run bless release-day dist
 # On a terminal cargo shows how far a build is; a log has the warnings and errors of it.
 quiet := $(shell test -t 2 || echo --quiet)
 run: setup-run ; cargo run $(quiet) -- run
@@ -12,4 +12,5 @@ bench: setup ; cargo bench --quiet --bench cases
 setup: ; @scripts/setup test
 setup-run: ; @scripts/setup run
 bless: setup ; INSTA_UPDATE=new CPUID_FIDELITY_PROFILE=nightly cargo test --quiet --test fidelity
+release-day: setup ; cargo run --quiet --release -- release-day --notes release-day.md
 dist: ; scripts/dist/build

@@ -1,4 +1,5 @@
 //! Lanes by name: how a guest is run. What a lane does stands in `lanes/`; here is what everybody may know of one.
+use crate::util::near::hint;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -276,8 +277,12 @@ impl Serialize for Lane {
 
 /// A name that no lane has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no lane “{0}”; there are {names}", names = names())]
+#[error("no lane “{0}”; there are {names}{near}", names = names(), near = near(.0))]
 pub struct UnknownLane(String);
+
+fn near(name: &str) -> String {
+    hint(name, ROWS.iter().map(|row| row.lane.0))
+}
 
 fn names() -> String {
     ROWS.each_ref().map(|row| row.lane.0).join(", ")
@@ -351,7 +356,7 @@ mod tests {
         let error = "tgc".parse::<Lane>().expect_err("no such lane").to_string();
         assert_eq!(
             error,
-            "no lane “tgc”; there are definition, tcg, kvm, kvm-direct, lab, libvirt, linux"
+            "no lane “tgc”; there are definition, tcg, kvm, kvm-direct, lab, libvirt, linux; near to it: tcg"
         );
     }
 }

@@ -68,6 +68,15 @@ impl Shift {
         })
     }
 
+    /// The same on the way back.
+    #[must_use]
+    pub fn reversed(&self) -> Shift {
+        Shift {
+            sign: if self.adds() { '-' } else { '+' },
+            ..self.clone()
+        }
+    }
+
     /// Whether the line is there on this machine type.
     pub fn adds(&self) -> bool {
         self.sign == '+'

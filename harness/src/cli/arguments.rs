@@ -22,14 +22,15 @@ use super::models::Models;
 use super::nightly::Nightly;
 use super::package::PackageFiles;
 use super::record::Record;
+use super::release_day::ReleaseDay;
 use super::releases::Releases;
 use super::report::Report;
 use super::run::Run;
 use super::show::Show;
 use super::{
     bisect, catalogue, check as check_verb, diff, domain, dump, explain, features, lab, libvirt,
-    list, machines, merge, migrate, models, nightly, package, record, releases, report,
-    run as run_verb, show,
+    list, machines, merge, migrate, models, nightly, package, record, release_day, releases,
+    report, run as run_verb, show,
 };
 
 /// Does the guest really see the CPU it was promised?
@@ -77,6 +78,8 @@ pub enum Verb {
     Record(Record),
     /// Run the nightly selection, resumable, and keep its results beside the nights before
     Nightly(Nightly),
+    /// Record a QEMU that nobody recorded, and write what its guests see differently from those of the release before
+    ReleaseDay(ReleaseDay),
     /// Find the commit, or the version, of QEMU or Linux that first shows what a case found
     Bisect(Bisect),
     /// Join the results of several runs: shards, attempts, hosts
@@ -113,6 +116,7 @@ pub fn run(arguments: &Arguments, command: fn() -> Command) -> anyhow::Result<u8
         Verb::Domain(domain) => domain::run(&context()?, domain),
         Verb::Record(record) => record::run(&context()?, record),
         Verb::Nightly(nightly) => nightly::run(&context()?, nightly),
+        Verb::ReleaseDay(day) => release_day::run(&context()?, day),
         Verb::Bisect(bisect) => bisect::run(&arguments.global, bisect),
         Verb::Merge(merge) => merge::run(merge, &arguments.global.manner()),
         Verb::Report(report) => report::run(report, &arguments.global.manner()),

@@ -12,6 +12,7 @@ use cpuid_fidelity::lanes::{Registry, Scope};
 use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::plan::compat;
 use cpuid_fidelity::plan::compat::CompatSet;
+use cpuid_fidelity::util::near::hint;
 
 use super::common::choice::Choice;
 use super::common::place::emulator;
@@ -57,11 +58,20 @@ pub fn planned(
         trials.extend(of_lane(&scope, lane, &arguments.smp)?);
     }
     if trials.is_empty() {
+        let globs = || choice.models.iter().chain(&choice.machines);
+        let near = globs().map(|glob| hint(glob.as_str(), names(&inventory)));
         bail!(
-            "no machine type and CPU model matches; with --compat they have a version in their name, as pc-q35-8.2 and EPYC-v4"
+            "no machine type and CPU model matches; with --compat they have a version in their name, as pc-q35-8.2 and EPYC-v4{}",
+            near.collect::<String>()
         );
     }
     Ok((inventory, trials.clone(), trials))
+}
+
+/// Versioned machine types and models, of any of the releases.
+fn names(inventory: &Inventory) -> impl Iterator<Item = &str> {
+    let offers = inventory.qemus.iter().map(|qemu| &qemu.offers);
+    offers.flat_map(|offers| offers.versioned_machines().chain(offers.versioned_models()))
 }
 
 /// Each release with each later one.
@@ -137,7 +147,8 @@ fn released(there: &Inventory, name: &str) -> anyhow::Result<Arc<Qemu>> {
         .map(|qemu| qemu.offers.version.as_str())
         .collect();
     bail!(
-        "no QEMU {name} here, there are {}; scripts/fetch-qemu {name} may bring it, and a path names a binary",
-        versions.join(", ")
+        "no QEMU {name} here, there are {}{}; scripts/fetch-qemu {name} may bring it, and a path names a binary",
+        versions.join(", "),
+        hint(name, versions.iter().copied())
     )
 }

@@ -2,10 +2,10 @@
 
 use clap::{Command, CommandFactory as _};
 
-use super::Arguments;
+use super::{Arguments, nightly};
 
 /// Verb, and what may be typed behind the program's name.
-const EXAMPLES: [(&str, &[&str]); 24] = [
+const EXAMPLES: [(&str, &[&str]); 25] = [
     (
         "run",
         &[
@@ -89,6 +89,13 @@ const EXAMPLES: [(&str, &[&str]); 24] = [
             "record --host-baseline baseline",
         ],
     ),
+    (
+        "release-day",
+        &[
+            "release-day --qemu build/qemu-system-x86_64 --notes notes.md",
+            "release-day --qemu 10.0 --rehearse --out pending --cpu 'EPYC-*'",
+        ],
+    ),
     ("nightly", &["nightly", "nightly --lane tcg"]),
     (
         "bisect",
@@ -127,12 +134,11 @@ const EXAMPLES: [(&str, &[&str]); 24] = [
 
 /// The command line, with the examples.
 pub fn command() -> Command {
-    EXAMPLES
-        .iter()
-        .fold(Arguments::command(), |command, (verb, lines)| {
-            let names: Vec<&str> = verb.split(' ').collect();
-            with(command, &names, lines)
-        })
+    let command = Arguments::command().mut_subcommand("nightly", nightly::by_night);
+    EXAMPLES.iter().fold(command, |command, (verb, lines)| {
+        let names: Vec<&str> = verb.split(' ').collect();
+        with(command, &names, lines)
+    })
 }
 
 fn with(command: Command, names: &[&str], lines: &[&str]) -> Command {
@@ -148,6 +154,19 @@ fn with(command: Command, names: &[&str], lines: &[&str]) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_night_takes_the_nightly_selection_unless_another_one_is_named() {
+        use clap::FromArgMatches as _;
+        let taken = |more: &[&'static str]| {
+            let words = [&["cpuid-fidelity", "nightly"], more].concat();
+            let matches = command().try_get_matches_from(words).expect("a night");
+            let arguments = Arguments::from_arg_matches(&matches).expect("arguments");
+            format!("{:?}", arguments.verb)
+        };
+        assert!(taken(&[]).contains("profile: Nightly"));
+        assert!(taken(&["--profile", "default"]).contains("profile: Default"));
+    }
 
     #[test]
     fn every_verb_has_two_examples_that_the_command_line_takes() {

@@ -34,7 +34,10 @@ pub fn run(context: &Context, arguments: &Features) -> anyhow::Result<u8> {
     let fields: Vec<&Field> = fields.filter(is_wanted).collect();
     anyhow::ensure!(
         !fields.is_empty(),
-        "no feature of QEMU matches; --all lists the bits that QEMU has no property for"
+        "no feature of QEMU matches; --all lists the bits that QEMU has no property for{}",
+        arguments
+            .listing
+            .near(context.store.table.fields().iter().flat_map(spellings))
     );
     let (release, holders) = holders(context)?;
     let mut listed = Listed::new(["feature", "place", "since", "models", "other-names"]);

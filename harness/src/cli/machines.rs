@@ -25,11 +25,9 @@ pub fn run(context: &Context, arguments: &Machines) -> anyhow::Result<u8> {
     let offered = offered.flat_map(|qemu| qemu.offers.machine_names());
     let recorded = releases(known).into_iter();
     let recorded = recorded.flat_map(|release| names(known, release, Part::Machines));
-    let all: BTreeSet<&str> = offered
-        .chain(recorded)
-        .filter(|name| wanted(name))
-        .collect();
-    let mut all: Vec<&str> = all.into_iter().collect();
+    let every: BTreeSet<&str> = offered.chain(recorded).collect();
+    let all = every.iter().copied().filter(|name| wanted(name));
+    let mut all: Vec<&str> = all.collect();
     all.sort_by_key(|name| natural(name));
     let mut listed = Listed::new(["machine", "installed", "recorded"]);
     for name in all {
@@ -48,9 +46,10 @@ pub fn run(context: &Context, arguments: &Machines) -> anyhow::Result<u8> {
     }
     anyhow::ensure!(
         !listed.is_empty(),
-        "no machine type matches, of {} QEMUs here and {} recorded releases",
+        "no machine type matches, of {} QEMUs here and {} recorded releases{}",
         inventory.qemus.len(),
-        releases(known).len()
+        releases(known).len(),
+        arguments.listing.near(every.into_iter())
     );
     print(&listed.text(arguments.listing.format));
     Ok(0)

@@ -26,6 +26,7 @@ mod models;
 mod nightly;
 mod package;
 mod record;
+mod release_day;
 mod releases;
 mod report;
 mod run;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Command};
 use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::history::RESULTS;
@@ -30,6 +30,13 @@ pub struct Nightly {
     pub choice: Choice,
 }
 
+/// The verb's command line: its selection is the nightly one, unless `--profile` names another.
+pub fn by_night(command: Command) -> Command {
+    command.mut_arg("profile", |profile| {
+        profile.default_value(Profile::Nightly.name())
+    })
+}
+
 /// Where a night is kept until it is over. A name with a dot is no night.
 const TONIGHT: &str = ".tonight";
 
@@ -46,11 +53,9 @@ pub fn run(context: &Context, arguments: &Nightly) -> anyhow::Result<u8> {
     let _lock = lock(&history)?;
     let tonight = history.join(TONIGHT);
     let file = |name: &str| Some(tonight.join(name));
-    let mut choice = arguments.choice.clone();
-    choice.profile = Profile::Nightly;
     let run = Run {
         compat: Compat::default(),
-        choice,
+        choice: arguments.choice.clone(),
         json: file(RESULTS),
         resume: true,
         failed: None,

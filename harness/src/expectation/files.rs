@@ -10,6 +10,7 @@ use super::lineage::{Known, SUFFIX};
 use crate::cpuid::line::Line;
 use crate::util::limits::TEXT;
 use crate::util::open;
+use crate::util::order::natural;
 use crate::util::path::leads_down;
 
 /// What was expected.
@@ -100,6 +101,8 @@ type Lines = Arc<[Text]>;
 pub struct Files {
     folder: PathBuf,
     built_in: Option<&'static BuiltIn>,
+    /// The release that counts as not recorded yet, with all that is newer.
+    hidden_from: Option<String>,
     expanded: Arc<Mutex<HashMap<String, Lines>>>,
     known: Arc<OnceLock<Known>>,
 }
@@ -110,6 +113,7 @@ impl Files {
         Files {
             folder: folder.to_owned(),
             built_in: None,
+            hidden_from: None,
             expanded: Arc::default(),
             known: Arc::default(),
         }
@@ -121,6 +125,23 @@ impl Files {
             built_in: Some(files),
             ..Files::new(Path::new("built-in expectations"))
         }
+    }
+
+    /// The same as they would be if nobody had recorded this release, as `10.0`, nor a newer one.
+    #[must_use]
+    pub fn before(&self, release: &str) -> Files {
+        Files {
+            hidden_from: Some(release.to_owned()),
+            expanded: Arc::default(),
+            known: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a path is about a release that is hidden.
+    fn is_hidden(&self, path: &str) -> bool {
+        let hides = |release: &String| is_about(path, release);
+        self.hidden_from.as_ref().is_some_and(hides)
     }
 
     /// Where they are.
@@ -160,6 +181,9 @@ impl Files {
     /// # Errors
     /// A file that is there but cannot be read, or is no snapshot.
     pub fn content(&self, path: &Path) -> Result<Option<String>, FileError> {
+        if self.is_hidden(&slashed(path)) {
+            return Ok(None);
+        }
         let Some(text) = self.read(path)? else {
             return Ok(None);
         };
@@ -219,6 +243,7 @@ impl Files {
                 Some(files) => collect_built_in(files, &mut known),
                 None => collect(&self.folder, "", &mut known),
             }
+            known.retain(|path| !self.is_hidden(path));
             known
         })
     }
@@ -311,6 +336,22 @@ fn expanded(
         }
     }
     Ok(lines.into())
+}
+
+/// Whether the path of an expectation names this release of QEMU or a newer one: `qemu-10.0`, or an end of `7.2..10.0`.
+fn is_about(path: &str, release: &str) -> bool {
+    let ends = path.split('/').flat_map(|part| {
+        let is_pair = part.contains("..");
+        let plain = part.strip_suffix(SUFFIX).unwrap_or(part);
+        let plain = plain.split_once('+').map_or(plain, |(plain, _)| plain);
+        let ends = plain.split("..").map(|end| end.trim_end_matches(".x"));
+        ends.filter_map(move |end| match end.strip_prefix("qemu-") {
+            Some(named) => Some(named),
+            None => is_pair.then_some(end),
+        })
+    });
+    let newer = |end: &str| natural(end) >= natural(release);
+    ends.into_iter().any(newer)
 }
 
 /// With `/` between folders, as a base is named.

@@ -2,14 +2,19 @@
 //!
 //! A file of expectations is the lines that are expected, or a base and what differs from it
 //! ([`delta`]); which base is a fixed rule ([`lineage`]). [`files`] reads and expands them,
-//! [`record`] writes them as they are reviewed, and [`Store`] has them beside the tables.
+//! [`record`] has them as they are reviewed, [`pending`] writes what
+//! waits for review, and [`Store`] has them beside the tables.
 //! [`whole`](mod@whole) is the expectation of a model with a machine type applied, and [`promise`] what a
-//! case's guest was promised by it. [`holdings`] is what there is of it.
+//! case's guest was promised by it. [`holdings`] is what there is of it. [`guests`] is a release by its files, and [`differences`] what
+//! another one shows differently.
 
 pub mod delta;
+pub mod differences;
 pub mod files;
+pub mod guests;
 pub mod holdings;
 pub mod lineage;
+pub mod pending;
 pub mod promise;
 pub mod record;
 pub mod store;

@@ -41,6 +41,12 @@ impl Recorder {
         observed.insert(slashed(path), text.to_owned());
     }
 
+    /// All that was noted, by the paths of the expectations.
+    pub fn noted(&self) -> BTreeMap<String, String> {
+        let observed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        observed.clone()
+    }
+
     /// The files of all that was noted, and of what nobody observed and is based on it: that expects what it expected.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use super::{compat, migrations};
 use crate::case::{Filter, Trial};
 use crate::config::{Config, ConfigError, Profile};
 use crate::lanes::Registry;
+use crate::util::near::hint;
 
 /// Sections of a profile that no lane has.
 const OWN: [&str; 2] = ["compat", "migration"];
@@ -56,8 +57,9 @@ fn known_sections(
         Some(unknown) => {
             let known: Vec<&str> = lanes.iter().chain(&OWN).copied().collect();
             let profile = profile.name();
+            let near = hint(unknown, known.iter().copied());
             Err(config.error(format!(
-                "unknown section `{profile}.{unknown}`, expected one of {}",
+                "unknown section `{profile}.{unknown}`, expected one of {}{near}",
                 known.join(", ")
             )))
         }

@@ -13,6 +13,7 @@ pub mod markdown;
 mod markup;
 pub mod migration;
 pub mod progress;
+pub mod release_notes;
 pub mod reproducer;
 pub mod shown;
 pub mod styled;

@@ -243,6 +243,9 @@ fn together(
     needed
 }
 
+/// What the file of a machine type has, by its path; `None` where there is none.
+pub type TextOf<'a> = dyn Fn(&Path) -> Result<Option<String>, String> + 'a;
+
 /// Every change that a machine type of this QEMU makes, as its expectations have it, and what causes it: `CHANGE | PROPERTY`, a line each,
 /// measured on one machine type and model that show it. `-` stands for none that a QEMU here reports.
 ///
@@ -254,6 +257,25 @@ pub fn of_expectations(
     qemu: &Arc<Qemu>,
     qemus: &[Arc<Qemu>],
 ) -> Result<String, String> {
+    let text = |path: &Path| match engine.bench.store.expectation(path) {
+        Ok(Expected::Text(text)) => Ok(Some(text)),
+        Ok(Expected::Missing | Expected::NewRelease) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    };
+    of_texts(engine, config, qemu, qemus, &text)
+}
+
+/// The same of files that nobody has reviewed yet.
+///
+/// # Errors
+/// A file cannot be read, or a guest could not be run.
+pub fn of_texts(
+    engine: &Engine,
+    config: &Config,
+    qemu: &Arc<Qemu>,
+    qemus: &[Arc<Qemu>],
+    text: &TextOf<'_>,
+) -> Result<String, String> {
     let newest = qemu.offers.newest_machine().ok_or("no q35 machine type")?;
     let mut causes: BTreeMap<Shift, String> = BTreeMap::new();
     let reported: BTreeMap<&str, BTreeSet<CompatProperty>> = qemu
@@ -261,7 +283,9 @@ pub fn of_expectations(
         .versioned_machines()
         .filter_map(|machine| Some((machine, between(engine, qemu, qemus, (machine, newest))?.1)))
         .collect();
-    for (machine, models) in shown_by(engine, qemu, &|machine| reported.contains_key(machine))? {
+    for (machine, models) in shown_by(engine, qemu, text, &|machine| {
+        reported.contains_key(machine)
+    })? {
         let properties = reported.get(machine.as_str()).cloned().unwrap_or_default();
         let measure = |(model, shifts): (&String, &BTreeSet<Shift>)| {
             let mut case = definition::case(qemu, newest, model);
@@ -290,6 +314,7 @@ type ShownBy = BTreeMap<String, BTreeMap<String, BTreeSet<Shift>>>;
 fn shown_by(
     engine: &Engine,
     qemu: &Qemu,
+    text_of: &TextOf<'_>,
     is_reported: &dyn Fn(&str) -> bool,
 ) -> Result<ShownBy, String> {
     let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
@@ -298,8 +323,7 @@ fn shown_by(
     let machines = qemu.offers.versioned_machines();
     for machine in machines.filter(|machine| Some(*machine) != newest) {
         let file = format!("{}/machines/{machine}.snap", qemu.release_folder());
-        let expected = engine.bench.store.expectation(Path::new(&file));
-        let Expected::Text(text) = expected.map_err(|error| error.to_string())? else {
+        let Some(text) = text_of(Path::new(&file))? else {
             continue;
         };
         let models = Models::new(all.clone(), &engine.bench.store.sets);

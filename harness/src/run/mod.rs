@@ -4,6 +4,7 @@
 //! what is expected. [`migrate`] takes guests from one QEMU to another, [`releases`] compares two releases, [`versions`] two models, and
 //! [`causes`] measures which compat property a machine type's difference comes from. [`explain`] asks all layers of one feature,
 //! [`mod@check`] judges a guest that somebody names, [`record`](mod@record) keeps all layers of a case, [`mod@baseline`] those of a host.
+//! [`recording`] notes what trials show, and [`release_day`] does so for a release that nobody recorded.
 //! [`catalogue`] measures QEMU's feature names,
 //! [`libvirt`] tries libvirt's answers, [`mod@look`] is one candidate of a bisect.
 
@@ -21,6 +22,8 @@ pub mod migrate;
 mod order;
 pub mod record;
 pub mod record_host;
+pub mod recording;
+pub mod release_day;
 pub mod releases;
 mod unmet;
 pub mod verdict;

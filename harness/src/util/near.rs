@@ -18,6 +18,14 @@ pub fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a s
     found.into_iter().take(5).map(|(_, name)| name).collect()
 }
 
+/// `; near to it: a, b`, to be put behind a message that `wanted` is none of `names`; nothing where none is near.
+pub fn hint<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
+    match near(wanted, names).as_slice() {
+        [] => String::new(),
+        names => format!("; near to it: {}", names.join(", ")),
+    }
+}
+
 /// Letters to insert, delete or replace (Levenshtein).
 fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

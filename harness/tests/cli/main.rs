@@ -42,6 +42,7 @@ mod pipes;
 mod promise;
 mod pty;
 mod recipes;
+mod release_day;
 mod reproductions;
 mod rerun;
 mod results;

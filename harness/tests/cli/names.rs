@@ -137,3 +137,43 @@ fn features_are_found_in_any_case_with_the_models_that_have_them() {
         .expect("the row");
     assert!(row.split_whitespace().any(|cell| cell == "?"), "{row}");
 }
+
+#[test]
+fn what_is_not_there_is_refused_with_what_is_near() {
+    or_skip!(require(Capability::QemuRelease("10.0")));
+    let here = ["--qemu", "10.0"];
+    for (arguments, near) in [
+        (vec!["list", "--lane", "definitions"], "definition"),
+        (vec!["dump", "--skip-phase", "behavior"], "behaviour"),
+        (vec!["models", "EPIC-v4"], "EPYC-v4"),
+        (vec!["machines", "pc-q35-10.1"], "pc-q35-10.0"),
+        (vec!["features", "avx512ff"], "avx512f"),
+        (vec!["diff", "EPYC-v1", "EPIC-v4"], "EPYC-v4"),
+        (
+            vec!["diff", "pc-q35-8.2", "pc-q35-8.1", "--cpu", "EPIC-v4"],
+            "EPYC-v4",
+        ),
+        (vec!["show", "EPIC-v4"], "EPYC-v4"),
+        (
+            vec!["run", "--compat", "7.2", "10.0", "--cpu", "EPIC-v4"],
+            "EPYC-v4",
+        ),
+        (
+            vec![
+                "release-day",
+                "--rehearse",
+                "--out",
+                "target",
+                "--cpu",
+                "EPIC-v4",
+            ],
+            "EPYC-v4",
+        ),
+    ] {
+        let text = printed(&[&here[..], &arguments].concat(), 2);
+        let (_, names) = text
+            .rsplit_once("near to it: ")
+            .unwrap_or_else(|| panic!("{arguments:?}: {text}"));
+        assert!(names.contains(near), "{arguments:?}: {text}");
+    }
+}

@@ -11,7 +11,8 @@ pub fn keep(expectation: &Path, observed: &str) {
     RECORDER.note(expectation, observed);
 }
 
-static RECORDER: LazyLock<Recorder> = LazyLock::new(Recorder::default);
+/// What was observed. Trials and what is measured beside them note it.
+pub static RECORDER: LazyLock<Recorder> = LazyLock::new(Recorder::default);
 
 /// Hands insta the files of what was observed. It writes `.snap.new` where one differs from the file that is there.
 pub fn write_recorded(files: &Files) -> Result<(), RecordError> {

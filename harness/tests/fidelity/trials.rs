@@ -19,8 +19,8 @@ use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::class::HostClass;
 use cpuid_fidelity::results::file;
 use cpuid_fidelity::results::{Row, Status};
-use cpuid_fidelity::run::judge::judge;
-use cpuid_fidelity::run::verdict::{Verdict, result};
+use cpuid_fidelity::run::recording::noted;
+use cpuid_fidelity::run::verdict::result;
 use cpuid_fidelity::run::{Engine, catalogue, causes, vanished};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
@@ -171,8 +171,7 @@ fn compared(
     let engine = Arc::clone(engine);
     let name = planned.name.clone();
     let trial = Trial::test(name, move || {
-        let verdict = judge(&engine, &planned, &log);
-        record(&planned, &verdict);
+        let verdict = noted(&engine, &recording::RECORDER, &planned, &log);
         if recording() && verdict.observed.is_some() {
             // What was seen is being written down for review; there is nothing yet to hold it against.
             return Ok(());
@@ -287,13 +286,6 @@ fn verdict_of(results: &[Row]) -> Result<(), Failed> {
     let count = texts.len();
     let text = texts.concat();
     Err(format!("{count} of {} cases\n{text}", results.len()).into())
-}
-
-/// Hands what was observed to insta, which writes it where it differs from the file, if recording is asked for.
-fn record(planned: &Planned, verdict: &Verdict) {
-    if let Some(observed) = &verdict.observed {
-        keep(&planned.expectation, observed);
-    }
 }
 
 fn profile() -> anyhow::Result<Profile> {

@@ -16,6 +16,7 @@ use crate::case::guest::{HOST, SUPPORTED};
 use crate::case::lane::Lane;
 use crate::cpuid::linux_rules::LinuxRules;
 use crate::cpuid::table::Table;
+use crate::util::near::hint;
 
 /// Names of expectation lines that are no name of the feature table (render.rs; finding.rs, `between_lines`).
 const OF_LINES: [&str; 8] = [
@@ -102,7 +103,7 @@ pub fn judge(text: &str, known: Known<'_>) -> Result<(), DeadPattern> {
         dead(
             "checks",
             unmatched(&entry.checks, &checks),
-            "no check".to_owned(),
+            format!("no check{}", near(&entry.checks, &checks)),
         )?;
         let lanes: Vec<&str> = Lane::value_variants()
             .iter()
@@ -111,12 +112,15 @@ pub fn judge(text: &str, known: Known<'_>) -> Result<(), DeadPattern> {
         dead(
             "lanes",
             unmatched(&entry.lanes, &lanes),
-            "no lane".to_owned(),
+            format!("no lane{}", near(&entry.lanes, &lanes)),
         )?;
         dead(
             "models",
             unknown_model(&entry.models, known.models),
-            "no model of any recorded release".to_owned(),
+            format!(
+                "no model of any recorded release{}",
+                near_models(&entry.models, known)
+            ),
         )?;
         let finders = finders(&entry.checks);
         let nothing = match &finders[..] {
@@ -130,6 +134,21 @@ pub fn judge(text: &str, known: Known<'_>) -> Result<(), DeadPattern> {
         )?;
     }
     Ok(())
+}
+
+/// Behind the name of a kind: the names that the first pattern without a match probably meant.
+fn near(patterns: &List, names: &[&str]) -> String {
+    let pattern = unmatched(patterns, names);
+    pattern.map_or(String::new(), |pattern| {
+        hint(pattern.get_ref(), names.iter().copied())
+    })
+}
+
+/// The same of models.
+fn near_models(patterns: &List, known: Known<'_>) -> String {
+    let pattern = unknown_model(patterns, known.models);
+    let names = || known.models.iter().map(String::as_str);
+    pattern.map_or(String::new(), |pattern| hint(pattern.get_ref(), names()))
 }
 
 fn unmatched<'a>(patterns: &'a List, names: &[&str]) -> Option<&'a Spanned<String>> {
@@ -256,11 +275,11 @@ mod tests {
         for (lines, expected) in [
             (
                 "checks = [\"msrs\", \"msr\"]",
-                "line 3: waiver w: checks “msr” matches no check; correct it or remove it",
+                "line 3: waiver w: checks “msr” matches no check; near to it: msrs; correct it or remove it",
             ),
             (
                 "\nlanes = [\n  \"tgc\"]",
-                "line 5: waiver w: lanes “tgc” matches no lane; correct it or remove it",
+                "line 5: waiver w: lanes “tgc” matches no lane; near to it: tcg; correct it or remove it",
             ),
             (
                 "models = [\"EPYC-v9*\"]",

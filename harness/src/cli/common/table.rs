@@ -1,6 +1,7 @@
 //! Listings: columns for people, an object a line for programs.
 
 use clap::{Args, ValueEnum};
+use cpuid_fidelity::util::near::hint;
 use serde_json::{Map, Value};
 
 /// How a listing is printed.
@@ -24,6 +25,12 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Behind a message that nothing matches: the names that were probably meant.
+    pub fn near<'a>(&self, names: impl Iterator<Item = &'a str>) -> String {
+        let pattern = self.pattern.as_deref();
+        pattern.map_or(String::new(), |pattern| hint(pattern, names))
+    }
+
     /// Whether a name is wanted.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use cpuid_fidelity::case::guest::Case;
 use cpuid_fidelity::check::Shift;
 use cpuid_fidelity::check::groups::listed;
 use cpuid_fidelity::run::causes::{Caused, between, caused};
+use cpuid_fidelity::util::near::hint;
 use cpuid_fidelity::util::printable;
 use rayon::prelude::*;
 
@@ -28,7 +29,13 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Res
     let wanted = |name: &&str| arguments.cpu.is_empty() || Glob::matches(&arguments.cpu, name);
     let all: BTreeSet<String> = qemu.offers.compared_models().map(str::to_owned).collect();
     let models: Vec<&str> = qemu.offers.compared_models().filter(wanted).collect();
-    anyhow::ensure!(!models.is_empty(), "{} has no such CPU model", qemu.label);
+    let near = |glob: &Glob| hint(glob.as_str(), all.iter().map(String::as_str));
+    anyhow::ensure!(
+        !models.is_empty(),
+        "{} has no such CPU model{}",
+        qemu.label,
+        arguments.cpu.iter().map(near).collect::<String>()
+    );
     let one = |model: &&str| {
         let lane = arguments.lane;
         let case = Case {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cpuid_fidelity::check::{Finding, Layer, compare};
 use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::util::near::hint;
 
 use super::arguments::Diff;
 use super::{machines, models};
@@ -57,10 +58,14 @@ fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     if unknown.is_empty() {
         anyhow::bail!("{a} and {b} are not of one kind")
     } else {
+        let (models, machines) = (qemu.offers.model_names(), qemu.offers.machine_names());
+        let names: Vec<&str> = models.chain(machines).collect();
+        let near = unknown.iter().map(|name| hint(name, names.iter().copied()));
         anyhow::bail!(
-            "failed to read {}: no such file, and {} has no CPU model or machine type of that name",
+            "failed to read {}: no such file, and {} has no CPU model or machine type of that name{}",
             unknown.join(" and "),
-            qemu.label
+            qemu.label,
+            near.collect::<String>()
         )
     }
 }

@@ -16,6 +16,7 @@ use cpuid_fidelity::host::native;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::run::verdict::text;
 use cpuid_fidelity::util::limits::RECORD;
+use cpuid_fidelity::util::near::hint;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::json;
 use cpuid_fidelity::vmm::guest::Options;
@@ -147,8 +148,9 @@ fn options(context: &Context, arguments: &Dump) -> anyhow::Result<Options> {
     for name in &arguments.skip_phase {
         let known = Phase::ALL.into_iter().find(|phase| phase.name() == name);
         let Some(phase) = known else {
-            let names = Phase::ALL.map(Phase::name).join(", ");
-            anyhow::bail!("no phase “{name}”; there are {names}");
+            let names = Phase::ALL.map(Phase::name);
+            let near = hint(name, names.into_iter());
+            anyhow::bail!("no phase “{name}”; there are {}{near}", names.join(", "));
         };
         options.phases.retain(|kept| *kept != phase);
     }

@@ -129,3 +129,20 @@ fn a_release_without_files_is_new() {
     assert_eq!(expected("qemu-5.2/models/B-v1.snap"), Expected::Missing);
     assert_eq!(expected("qemu-7.2/models/A-v1.snap"), Expected::NewRelease);
 }
+
+#[test]
+fn a_release_that_is_hidden_is_in_no_file() {
+    for (path, hidden) in [
+        ("qemu-10.0/models/EPYC-v4.snap", true),
+        ("qemu-11.1/models/EPYC-v4.snap", true),
+        ("qemu-7.2/models/EPYC-v4.snap", false),
+        ("releases/7.2..10.0.snap", true),
+        ("releases/10.0.2..10.0.x.snap", true),
+        ("releases/5.2..7.2+smp=8,sockets=2.snap", false),
+        ("migration/qemu-11.1..qemu-5.2/tcg/pc-q35-5.2.snap", true),
+        ("libvirt-9.0/qemu-10.0/names.snap", true),
+        ("linux-6.12/EPYC-v4.snap", false),
+    ] {
+        assert_eq!(is_about(path, "10.0"), hidden, "{path}");
+    }
+}
