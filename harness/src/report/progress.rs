@@ -48,14 +48,15 @@ impl Progress {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let group_over = tally.add(result);
         let mut text = self.about_case(result);
-        if self.manner.detail == Detail::Quiet {
-        } else if self.bar.is_hidden() {
-            tally
-                .minute(Instant::now())
-                .into_iter()
-                .for_each(|line| text.plain(&line));
-        } else if let Some(group) = group_over {
-            text.line(group);
+        if self.manner.detail != Detail::Quiet {
+            let about_run = if self.bar.is_hidden() {
+                tally
+                    .minute(Instant::now())
+                    .map(|line| vec![(Tone::Plain, line)])
+            } else {
+                group_over
+            };
+            about_run.into_iter().for_each(|line| text.line(line));
         }
         self.show(&text);
         self.bar.set_message(tally.failed());

@@ -76,7 +76,7 @@ pub fn time(took: Duration) -> String {
 mod tests {
     use super::*;
 
-    fn said(counts: &[(Status, usize)], seconds: f64) -> String {
+    fn render(counts: &[(Status, usize)], seconds: f64) -> String {
         let counts = counts.iter().copied().collect();
         let pieces = sentence(&counts, Duration::from_secs_f64(seconds));
         let pieces: Vec<String> = pieces.into_iter().map(|(_, piece)| piece).collect();
@@ -92,12 +92,12 @@ mod tests {
             (Status::Skip, 2),
         ];
         let wanted = "1519 run: 1498 passed, 13 FAILED, 6 waived, 2 skipped in 41 s";
-        assert_eq!(said(&all, 41.2), wanted);
+        assert_eq!(render(&all, 41.2), wanted);
         let some = [(Status::Pass, 3), (Status::Error, 1), (Status::Miss, 4)];
         assert_eq!(
-            said(&some, 125.0),
+            render(&some, 125.0),
             "4 run: 3 passed, 1 with ERROR, 4 NOT RUN in 2 min 5 s"
         );
-        assert_eq!(said(&[], 0.0), "0 run: nothing was compared in 0.0 s");
+        assert_eq!(render(&[], 0.0), "0 run: nothing was compared in 0.0 s");
     }
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use cpuid_fidelity::case::Accelerator;
 use cpuid_fidelity::report::styled::{Detail, Manner};
 use cpuid_fidelity::util::limits::TIMEOUT;
 
-use super::screen;
+use super::screen::{self, Color};
 
 /// Options of every verb.
 #[derive(Debug, Args)]
@@ -42,18 +42,6 @@ pub struct Global {
     /// Colours: on a terminal (NO_COLOR and CLICOLOR_FORCE count), always or never
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     pub color: Color,
-}
-
-/// When colours are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal
-    #[default]
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }
 
 impl Global {

@@ -80,9 +80,10 @@ impl Reports<'_> {
         manner: &Manner,
     ) {
         let text = summary::run(&shown(file, history), took, outlived, manner.detail);
-        let (look, stream) = match self.outputs.on_output(self.json).is_empty() {
-            true => (manner.output, Stream::Output),
-            false => (manner.error, Stream::Error),
+        let (look, stream) = if self.outputs.on_output(self.json).is_empty() {
+            (manner.output, Stream::Output)
+        } else {
+            (manner.error, Stream::Error)
         };
         print_coloured(&text.render(look), stream);
     }

@@ -6,10 +6,21 @@ use std::io::IsTerminal as _;
 use std::os::fd::AsFd;
 
 use anstream::{AutoStream, ColorChoice};
+use clap::ValueEnum;
 use cpuid_fidelity::report::styled::Look;
 use rustix::termios::tcgetwinsize;
 
-use super::global::Color;
+/// When colours are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
 
 /// Of standard output and of standard error.
 pub fn looks(color: Color) -> (Look, Look) {
