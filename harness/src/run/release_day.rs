@@ -137,6 +137,9 @@ pub fn record(
 }
 
 fn run(engine: &Engine, recorder: &Recorder, trial: &Trial, kept: &Kept) -> Vec<Row> {
+    if engine.bench.cancelled() {
+        return Vec::new();
+    }
     let verdict = noted(engine, recorder, trial, &|_| ());
     let wrong: Vec<Row> = verdict.results.into_iter().filter_map(problem).collect();
     if let (Some(text), true) = (&verdict.observed, wrong.is_empty()) {

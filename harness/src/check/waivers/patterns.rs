@@ -275,7 +275,7 @@ mod tests {
         for (lines, expected) in [
             (
                 "checks = [\"msrs\", \"msr\"]",
-                "line 3: waiver w: checks “msr” matches no check; near to it: msrs; correct it or remove it",
+                "line 3: waiver w: checks “msr” matches no check; near to it: msrs, msr-values; correct it or remove it",
             ),
             (
                 "\nlanes = [\n  \"tgc\"]",
