@@ -283,7 +283,7 @@ mod tests {
             ),
             (
                 "models = [\"EPYC-v9*\"]",
-                "line 3: waiver w: models “EPYC-v9*” matches no model of any recorded release; correct it or remove it",
+                "line 3: waiver w: models “EPYC-v9*” matches no model of any recorded release; near to it: EPYC-v4; correct it or remove it",
             ),
             (
                 "checks = [\"msrs\"]\nfindings = [\"IA32_PRED_CMD\"]",
