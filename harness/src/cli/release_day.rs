@@ -66,12 +66,12 @@ pub fn run(context: &Context, arguments: &ReleaseDay) -> anyhow::Result<u8> {
         whole: arguments.models.is_empty() && arguments.machines.is_empty(),
     };
     let trials = trials(&day, arguments)?;
-    let kept = Kept::of(&engine.bench.store, &qemu);
+    let kept = Kept::new(&engine.bench.store, &qemu);
     let problems = day.record(&trials, &kept);
     if engine.bench.cancelled() {
         return Err(NotRun("cancelled; the same command goes on where it ended".to_owned()).into());
     }
-    let status = day.tell(notes, &problems)?;
+    let status = day.compare(notes, &problems)?;
     day.write(&folder)?;
     kept.remove();
     Ok(status)
@@ -157,7 +157,7 @@ impl Day<'_> {
     }
 
     /// Compares, and writes the page; the exit status.
-    fn tell(&self, notes: &Path, problems: &[Row]) -> anyhow::Result<u8> {
+    fn compare(&self, notes: &Path, problems: &[Row]) -> anyhow::Result<u8> {
         let config = &self.context.config;
         let qemus = installed(self.context).qemus;
         note!("measuring compat properties");
@@ -186,10 +186,11 @@ impl Day<'_> {
             print_line(&format!("what guests see differently: {}", notes.display()));
         }
         let unobserved = |row: &Row| matches!(row.status, Status::Error | Status::Miss);
-        Ok(match problems.iter().any(unobserved) {
-            true => NOT_RUN,
-            false => u8::from(!differences.shared_are_alike() || !problems.is_empty()),
-        })
+        if problems.iter().any(unobserved) {
+            return Ok(NOT_RUN);
+        }
+        let has_changes = !differences.shared_are_alike() || !problems.is_empty();
+        Ok(u8::from(has_changes))
     }
 
     /// Where the table of features and the properties of the whole QEMU contradict each other; a part of it is not asked.

@@ -16,7 +16,7 @@ pub struct Kept(PathBuf);
 
 impl Kept {
     /// The folder of this QEMU, as this very program with these tables records it.
-    pub fn of(store: &Store, qemu: &Qemu) -> Kept {
+    pub fn new(store: &Store, qemu: &Qemu) -> Kept {
         let mut hasher = DefaultHasher::new();
         let program = std::env::current_exe().and_then(|path| identity(&path));
         let texts = [program.ok(), identity(&qemu.path).ok()];
