@@ -12,5 +12,5 @@ bench: setup ; cargo bench --quiet --bench cases
 setup: ; @scripts/setup test
 setup-run: ; @scripts/setup run
 bless: setup ; INSTA_UPDATE=new CPUID_FIDELITY_PROFILE=nightly cargo test --quiet --test fidelity
-release-day: setup ; cargo run --quiet --release -- release-day --notes release-day.md
+release-day: setup ; cargo run --quiet -- release-day --notes release-day.md
 dist: ; scripts/dist/build

@@ -65,6 +65,8 @@ pub fn planned(
             near.collect::<String>()
         );
     }
+    // What only one release has is in the plan, whatever model is named: a name that none has would be passed over there.
+    choice.known(&inventory, &[])?;
     Ok((inventory, trials.clone(), trials))
 }
 

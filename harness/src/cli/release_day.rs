@@ -52,60 +52,57 @@ pub struct ReleaseDay {
 /// Records, compares and writes both; the exit status: 1 where guests of old machine types see something else.
 pub fn run(context: &Context, arguments: &ReleaseDay) -> anyhow::Result<u8> {
     let qemu = one_qemu(&context.inventory()?)?;
+    let engine = engine(context, arguments, &qemu)?;
+    let folder = folder(context, arguments)?;
+    let notes = &arguments.notes;
+    writable(notes)
+        .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", notes.display()))?;
+    let day = Day {
+        context,
+        engine: &engine,
+        recorder: &Recorder::default(),
+        qemu: &qemu,
+        from: &release_day::reference(&engine, &qemu)?,
+        whole: arguments.models.is_empty() && arguments.machines.is_empty(),
+    };
+    let trials = trials(&day, arguments)?;
+    let kept = Kept::new(&engine.bench.store, &qemu);
+    let problems = day.record(&trials, &kept);
+    if engine.bench.cancelled() {
+        return Err(NotRun("cancelled; the same command goes on where it ended".to_owned()).into());
+    }
+    let status = day.compare(notes, &problems)?;
+    day.write(&folder)?;
+    kept.remove();
+    Ok(status)
+}
+
+/// An engine for which, in a rehearsal, this release is not recorded.
+fn engine(context: &Context, arguments: &ReleaseDay, qemu: &Qemu) -> anyhow::Result<Engine> {
     let mut engine = context.engine()?;
     if arguments.rehearse {
         let files = &engine.bench.store.files;
         engine.bench.store.files = files.before(&qemu.offers.release_name());
     }
-    let folder = folder(context, arguments)?;
-    writable(&arguments.notes).map_err(|error| {
-        anyhow::anyhow!("failed to write {}: {error}", arguments.notes.display())
-    })?;
-    let from = release_day::reference(&engine, &qemu)?;
-    let (models, machines) = (&arguments.models, &arguments.machines);
+    Ok(engine)
+}
+
+fn trials(day: &Day<'_>, arguments: &ReleaseDay) -> anyhow::Result<Vec<Trial>> {
     let wanted = Wanted {
         profile: arguments.profile,
-        models,
-        machines,
+        models: &arguments.models,
+        machines: &arguments.machines,
     };
-    let trials = release_day::trials(&engine, &context.config, &qemu, &wanted)?;
+    let trials = release_day::trials(day.engine, &day.context.config, day.qemu, &wanted)?;
+    let offers = &day.qemu.offers;
+    let near = |glob: &Glob| hint(glob.as_str(), offers.model_names());
     anyhow::ensure!(
         !trials.is_empty(),
         "no CPU model of {} matches; `cpuid-fidelity models` lists them{}",
-        qemu.label,
-        models
-            .iter()
-            .map(|glob| hint(glob.as_str(), qemu.offers.model_names()))
-            .collect::<String>()
+        day.qemu.label,
+        arguments.models.iter().map(near).collect::<String>()
     );
-    let recorder = Recorder::default();
-    let kept = Kept::of(&engine.bench.store, &qemu);
-    let problems = recorded(&engine, &recorder, &trials, &kept);
-    if engine.bench.cancelled() {
-        return Err(NotRun("cancelled; the same command goes on where it ended".to_owned()).into());
-    }
-    let day = Day {
-        context,
-        engine: &engine,
-        recorder: &recorder,
-        qemu: &qemu,
-        from: &from,
-        whole: models.is_empty() && machines.is_empty(),
-    };
-    let status = day.tell(&arguments.notes, &problems)?;
-    let written = pending::write(
-        &folder,
-        &engine.bench.store.files,
-        &recorder.files(&engine.bench.store.files)?,
-    );
-    let written = written.map_err(|error| NotRun(error.to_string()))?;
-    note!(
-        "{} files wait for review in {}",
-        written.len(),
-        folder.display()
-    );
-    kept.remove();
-    Ok(status)
+    Ok(trials)
 }
 
 /// Where the files that wait for review go.
@@ -117,27 +114,6 @@ fn folder(context: &Context, arguments: &ReleaseDay) -> anyhow::Result<PathBuf> 
         "no folder of expectations here: --out DIR names one for what is recorded"
     );
     Ok(folder.clone())
-}
-
-fn recorded(engine: &Engine, recorder: &Recorder, trials: &[Trial], kept: &Kept) -> Vec<Row> {
-    let guests: BTreeSet<_> = trials
-        .iter()
-        .flat_map(|trial| &trial.cases)
-        .map(|case| case.id())
-        .collect();
-    note!(
-        "recording {} expectations from {} guests",
-        trials.len(),
-        guests.len()
-    );
-    let (done, all) = (AtomicUsize::new(0), trials.len());
-    let ended = |_: &Trial| {
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done * 10 / all > (done - 1) * 10 / all {
-            note!("{done} of {all} recorded");
-        }
-    };
-    release_day::record(engine, recorder, trials, kept, &ended)
 }
 
 /// What is known once the guests are recorded.
@@ -152,8 +128,36 @@ struct Day<'a> {
 }
 
 impl Day<'_> {
+    /// Boots the guests; what is wrong with them.
+    fn record(&self, trials: &[Trial], kept: &Kept) -> Vec<Row> {
+        let cases = trials.iter().flat_map(|trial| &trial.cases);
+        let guests: BTreeSet<_> = cases.map(|case| case.id()).collect();
+        let (done, all) = (AtomicUsize::new(0), trials.len());
+        note!("recording {all} expectations from {} guests", guests.len());
+        let ended = |_: &Trial| {
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done * 10 / all > (done - 1) * 10 / all {
+                note!("{done} of {all} recorded");
+            }
+        };
+        release_day::record(self.engine, self.recorder, trials, kept, &ended)
+    }
+
+    /// Writes the files that wait for review.
+    fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let files = &self.engine.bench.store.files;
+        let written = pending::write(folder, files, &self.recorder.files(files)?);
+        let written = written.map_err(|error| NotRun(error.to_string()))?;
+        note!(
+            "{} files wait for review in {}",
+            written.len(),
+            folder.display()
+        );
+        Ok(())
+    }
+
     /// Compares, and writes the page; the exit status.
-    fn tell(&self, notes: &Path, problems: &[Row]) -> anyhow::Result<u8> {
+    fn compare(&self, notes: &Path, problems: &[Row]) -> anyhow::Result<u8> {
         let config = &self.context.config;
         let qemus = installed(self.context).qemus;
         note!("measuring compat properties");
@@ -182,10 +186,11 @@ impl Day<'_> {
             print_line(&format!("what guests see differently: {}", notes.display()));
         }
         let unobserved = |row: &Row| matches!(row.status, Status::Error | Status::Miss);
-        Ok(match problems.iter().any(unobserved) {
-            true => NOT_RUN,
-            false => u8::from(!differences.shared_are_alike() || !problems.is_empty()),
-        })
+        if problems.iter().any(unobserved) {
+            return Ok(NOT_RUN);
+        }
+        let has_changes = !differences.shared_are_alike() || !problems.is_empty();
+        Ok(u8::from(has_changes))
     }
 
     /// Where the table of features and the properties of the whole QEMU contradict each other; a part of it is not asked.

@@ -1,6 +1,9 @@
 //! What guests see differently from one release to the next, by the files of both: nothing is booted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::guests::Guests;
 use crate::check::groups::{Models, Sets};
@@ -101,20 +104,44 @@ impl Differences {
 
 /// Every shared machine type with every shared model, and where each change was seen.
 fn shared(old: &Guests, new: &Guests, scope: &Scope) -> (Cells, BTreeMap<Shift, Cells>) {
+    let models: Vec<&String> = scope.models.all().iter().collect();
+    let by_model = models.into_par_iter();
+    let by_model = by_model.map(|model| (model, of_model(old, new, scope, model)));
+    let by_model: Vec<(&String, ByMachine<'_>)> = by_model.collect();
     let (mut ran, mut seen) = (Cells::default(), BTreeMap::<Shift, Cells>::new());
-    for machine in &scope.machines {
-        for model in scope.models.all() {
-            let sides = old.lines(machine, model).zip(new.lines(machine, model));
-            let Some((before, after)) = sides else {
-                continue;
-            };
+    for (model, machines) in &by_model {
+        for (machine, shifts) in machines {
             ran.insert(machine, model);
-            for shift in halves(&before, &after) {
-                seen.entry(shift).or_default().insert(machine, model);
+            for shift in shifts.iter() {
+                let cells = seen.entry(shift.clone()).or_default();
+                cells.insert(machine, model);
             }
         }
     }
     (ran, seen)
+}
+
+/// What changes on each machine type.
+type ByMachine<'a> = Vec<(&'a String, Arc<BTreeSet<Shift>>)>;
+
+/// Most machine types change the same of a model as the next one does: each pair of guests is compared once.
+fn of_model<'a>(old: &Guests, new: &Guests, scope: &'a Scope, model: &str) -> ByMachine<'a> {
+    let mut known: BTreeMap<_, Arc<BTreeSet<Shift>>> = BTreeMap::new();
+    let mut seen = Vec::new();
+    for machine in &scope.machines {
+        let key = (old.changes(machine, model), new.changes(machine, model));
+        if let Some(shifts) = known.get(&key) {
+            seen.push((machine, Arc::clone(shifts)));
+            continue;
+        }
+        let sides = old.lines(machine, model).zip(new.lines(machine, model));
+        if let Some((before, after)) = sides {
+            let shifts = Arc::new(halves(&before, &after));
+            known.insert(key, Arc::clone(&shifts));
+            seen.push((machine, shifts));
+        }
+    }
+    seen
 }
 
 fn halves(before: &[Line], after: &[Line]) -> BTreeSet<Shift> {

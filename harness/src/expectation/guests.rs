@@ -7,6 +7,7 @@ use super::files::{Expected, FileError};
 use super::lineage::SUFFIX;
 use super::store::Store;
 use super::whole::compared_models;
+use crate::check::Shift;
 use crate::check::groups::{GroupError, Groups, Models, shifted};
 use crate::cpuid::Line;
 use crate::cpuid::parse::{self, ParseError};
@@ -100,13 +101,35 @@ impl Guests {
         Ok(())
     }
 
+    /// What this machine type changes of this model; `None` where it is not there.
+    pub fn changes(&self, machine: &str, model: &str) -> Option<BTreeSet<&Shift>> {
+        if machine == self.newest {
+            return Some(BTreeSet::new());
+        }
+        Some(self.machines.get(machine)?.changes(model))
+    }
+
     /// What a guest of this model sees on this machine type; `None` where one of them is not there.
     pub fn lines(&self, machine: &str, model: &str) -> Option<Vec<Line>> {
         let definition = self.definitions.get(model)?;
-        if machine == self.newest {
-            return Some(definition.clone());
-        }
-        let groups = self.machines.get(machine)?;
-        Some(shifted(definition, &groups.changes(model)))
+        let changes = self.changes(machine, model)?;
+        Some(without_filled(shifted(definition, &changes)))
     }
+}
+
+/// Without the line that says of a leaf that it has no bit, where a machine type gives it some: the file of the machine type has those
+/// bits alone, for they say it.
+fn without_filled(mut lines: Vec<Line>) -> Vec<Line> {
+    let leaf = |line: &Line| {
+        (
+            line.place.vcpu,
+            line.place.register,
+            line.place.address.clone(),
+        )
+    };
+    let is_zero = |line: &Line| line.text == "zero" && line.place.bits.is_empty();
+    let filled = lines.iter().filter(|line| !is_zero(line)).map(leaf);
+    let filled: BTreeSet<_> = filled.collect();
+    lines.retain(|line| !is_zero(line) || !filled.contains(&leaf(line)));
+    lines
 }

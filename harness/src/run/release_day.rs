@@ -121,7 +121,7 @@ pub fn record(
     ended: &(dyn Fn(&Trial) + Sync),
 ) -> Vec<Row> {
     let one = |trial: &Trial| {
-        let wrong = match kept.text(&trial.expectation) {
+        let wrong = match kept.text(trial) {
             Some(text) => {
                 recorder.note(&trial.expectation, &text);
                 Vec::new()
@@ -137,10 +137,13 @@ pub fn record(
 }
 
 fn run(engine: &Engine, recorder: &Recorder, trial: &Trial, kept: &Kept) -> Vec<Row> {
+    if engine.bench.cancelled() {
+        return Vec::new();
+    }
     let verdict = noted(engine, recorder, trial, &|_| ());
     let wrong: Vec<Row> = verdict.results.into_iter().filter_map(problem).collect();
     if let (Some(text), true) = (&verdict.observed, wrong.is_empty()) {
-        kept.keep(&trial.expectation, text);
+        kept.keep(trial, text);
     }
     wrong
 }

@@ -26,18 +26,22 @@ pub fn hint<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// Letters to insert, delete or replace (Levenshtein).
+/// Letters to insert, delete or replace, or to swap with the next one (optimal string alignment).
 fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let first: Vec<usize> = (0..=b.len()).collect();
+    let (mut before, mut row) = (first.clone(), first);
+    for (i, x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let replaced = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
+            let replaced = row[j] + usize::from(x != y);
+            let mut least = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
         }
+        before = std::mem::replace(&mut row, next);
     }
     row[b.len()]
 }
@@ -54,7 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn the_distance_is_that_of_levenshtein() {
+    fn two_letters_that_are_swapped_are_one_mistake() {
+        assert_eq!(near("tgc", ["tcg", "kvm"].into_iter()), ["tcg"]);
+        assert_eq!((edits("tgc", "tcg"), edits("ab", "ba")), (1, 1));
+    }
+
+    #[test]
+    fn the_distance_counts_each_letter() {
         assert_eq!(
             (edits("kitten", "sitting"), edits("", "abc"), edits("a", "")),
             (3, 3, 1)

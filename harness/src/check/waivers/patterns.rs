@@ -275,7 +275,7 @@ mod tests {
         for (lines, expected) in [
             (
                 "checks = [\"msrs\", \"msr\"]",
-                "line 3: waiver w: checks “msr” matches no check; near to it: msrs; correct it or remove it",
+                "line 3: waiver w: checks “msr” matches no check; near to it: msrs, msr-values; correct it or remove it",
             ),
             (
                 "\nlanes = [\n  \"tgc\"]",
@@ -283,7 +283,7 @@ mod tests {
             ),
             (
                 "models = [\"EPYC-v9*\"]",
-                "line 3: waiver w: models “EPYC-v9*” matches no model of any recorded release; correct it or remove it",
+                "line 3: waiver w: models “EPYC-v9*” matches no model of any recorded release; near to it: EPYC-v4; correct it or remove it",
             ),
             (
                 "checks = [\"msrs\"]\nfindings = [\"IA32_PRED_CMD\"]",
