@@ -149,7 +149,8 @@ fn the_keyboard_walks_the_map_and_opens_a_case() {
 fn a_cause_narrows_the_map_and_the_form_widens_it() {
     let script = "const count = () => document.querySelectorAll('td[data-row]').length;
         document.querySelector('[data-cause]').click(); const few = count();
-        form.elements.only.value = 'all'; const find = document.querySelector('[name=find]'); find.value = 'model12'; find.dispatchEvent(new Event('input', {bubbles: true}));
+        form.elements.only.value = 'all'; const find = document.querySelector('[name=find]'); find.value = 'model12';
+          find.dispatchEvent(new Event('input', {bubbles: true}));
         return [few, count()].join(' ');";
     // Model12 and Model120 to Model124, each on four machine types.
     assert_in_page(500, &[], script, "71 24");
