@@ -58,7 +58,7 @@ fn check(case: &Case) -> Vec<String> {
         ("--cpu", case.cpu.clone()),
         ("--smp", case.smp.as_str().to_owned()),
     ];
-    words("check", guest).chain(kernels(case)).collect()
+    build("check", guest).chain(kernels(case)).collect()
 }
 
 fn run(trial: &Trial, case: &Case) -> Vec<String> {
@@ -71,7 +71,7 @@ fn run(trial: &Trial, case: &Case) -> Vec<String> {
         machine.map(|machine| ("--machine", machine)),
         Some(("--cpu", case.cpu.clone())),
     ];
-    words("run", options.into_iter().flatten()).collect()
+    build("run", options.into_iter().flatten()).collect()
 }
 
 fn releases(pair: &Pair, case: &Case) -> Vec<String> {
@@ -86,7 +86,7 @@ fn releases(pair: &Pair, case: &Case) -> Vec<String> {
         path(&pair.old.path),
         path(&pair.new.path),
     ];
-    words("run", options).chain(compared).collect()
+    build("run", options).chain(compared).collect()
 }
 
 fn migrate(migration: &Migration, case: &Case) -> Vec<String> {
@@ -106,13 +106,13 @@ fn migrate(migration: &Migration, case: &Case) -> Vec<String> {
     ];
     let flags = flags.into_iter().filter(|(wanted, _)| *wanted);
     let flags = flags.map(|(_, flag)| flag.to_owned());
-    words("migrate", guest)
+    build("migrate", guest)
         .chain(flags)
         .chain(kernels(case))
         .collect()
 }
 
-fn words(
+fn build(
     verb: &str,
     options: impl IntoIterator<Item = (&'static str, String)>,
 ) -> impl Iterator<Item = String> {
@@ -157,7 +157,7 @@ mod tests {
         Trial::single("x/y/-/EPYC-v4".to_owned(), subject, PathBuf::new(), case)
     }
 
-    fn pasted(trial: &Trial) -> String {
+    fn render(trial: &Trial) -> String {
         let given = Given {
             always: vec!["--config".to_owned(), "f.toml".to_owned()],
             to_run: vec!["--profile".to_owned(), "nightly".to_owned()],
@@ -199,7 +199,7 @@ mod tests {
                 ""
             };
             let wanted = format!("cpuid-fidelity {wanted} --config f.toml{profile}");
-            assert_eq!(pasted(&trial(subject, lane, smp)), wanted);
+            assert_eq!(render(&trial(subject, lane, smp)), wanted);
         }
     }
 
