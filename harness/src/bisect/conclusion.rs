@@ -293,7 +293,8 @@ mod tests {
                  Date:   2026-01-02\n\n        drop it\n\nWhat the guest sees differs in these lines (- before, + since):\n\n    \
                  -cpuid 0x00000007.00 ebx[ 5]     avx2\n\nTo see it with cpuid-fidelity (exit status 1 and the same lines: it is still so; 0: it is not; \
                  3: it could not be run):\n\n    \
-                 cpuid-fidelity check --qemu qemu --lane definition --machine q35 --cpu EPYC-v4\n\nTo see it with QEMU alone:\n\n    qemu -cpu EPYC-v4\n\nThese could not be tested:\n\n    \
+                 cpuid-fidelity check --qemu qemu --lane definition --machine q35 --cpu EPYC-v4\n\n\
+                 To see it with QEMU alone:\n\n    qemu -cpu EPYC-v4\n\nThese could not be tested:\n\n    \
                  3c4d does not build\n\ngit bisect log:\n\n    git bisect start\n\nFound by cpuid-fidelity {version}, case definition/-/-/EPYC-v4.\n"
             )
         );

@@ -8,9 +8,9 @@ use super::trial::{Subject, Trial};
 /// The machine type of what runs on none.
 const NO_MACHINE: &str = "-";
 
-/// What a run was told beside the choice of its cases, and what it needs again.
+/// The options that a run was given beside the choice of its cases, and that it needs again.
 #[derive(Clone, Debug, Default)]
-pub struct Said {
+pub struct Given {
     /// Options of every verb, as `--config FILE`.
     pub always: Vec<String>,
     /// Options of `run`, as `--profile nightly`.
@@ -32,17 +32,17 @@ pub fn command(trial: &Trial, case: &Case) -> Vec<String> {
     }
 }
 
-/// `command` with what the run was told.
-pub fn with(mut command: Vec<String>, said: &Said) -> Vec<String> {
+/// `command` with the options that the run was given.
+pub fn with(mut command: Vec<String>, given: &Given) -> Vec<String> {
     let Some(verb) = command.get(1) else {
         return command;
     };
     let to_run = if verb == "run" {
-        said.to_run.as_slice()
+        given.to_run.as_slice()
     } else {
         &[]
     };
-    command.extend(said.always.iter().chain(to_run).cloned());
+    command.extend(given.always.iter().chain(to_run).cloned());
     command
 }
 
@@ -58,7 +58,7 @@ fn check(case: &Case) -> Vec<String> {
         ("--cpu", case.cpu.clone()),
         ("--smp", case.smp.as_str().to_owned()),
     ];
-    words("check", guest).chain(kernels(case)).collect()
+    build("check", guest).chain(kernels(case)).collect()
 }
 
 fn run(trial: &Trial, case: &Case) -> Vec<String> {
@@ -71,7 +71,7 @@ fn run(trial: &Trial, case: &Case) -> Vec<String> {
         machine.map(|machine| ("--machine", machine)),
         Some(("--cpu", case.cpu.clone())),
     ];
-    words("run", options.into_iter().flatten()).collect()
+    build("run", options.into_iter().flatten()).collect()
 }
 
 fn releases(pair: &Pair, case: &Case) -> Vec<String> {
@@ -86,7 +86,7 @@ fn releases(pair: &Pair, case: &Case) -> Vec<String> {
         path(&pair.old.path),
         path(&pair.new.path),
     ];
-    words("run", options).chain(compared).collect()
+    build("run", options).chain(compared).collect()
 }
 
 fn migrate(migration: &Migration, case: &Case) -> Vec<String> {
@@ -106,13 +106,13 @@ fn migrate(migration: &Migration, case: &Case) -> Vec<String> {
     ];
     let flags = flags.into_iter().filter(|(wanted, _)| *wanted);
     let flags = flags.map(|(_, flag)| flag.to_owned());
-    words("migrate", guest)
+    build("migrate", guest)
         .chain(flags)
         .chain(kernels(case))
         .collect()
 }
 
-fn words(
+fn build(
     verb: &str,
     options: impl IntoIterator<Item = (&'static str, String)>,
 ) -> impl Iterator<Item = String> {
@@ -157,12 +157,12 @@ mod tests {
         Trial::single("x/y/-/EPYC-v4".to_owned(), subject, PathBuf::new(), case)
     }
 
-    fn said(trial: &Trial) -> String {
-        let said = Said {
+    fn render(trial: &Trial) -> String {
+        let given = Given {
             always: vec!["--config".to_owned(), "f.toml".to_owned()],
             to_run: vec!["--profile".to_owned(), "nightly".to_owned()],
         };
-        let command = with(command(trial, &trial.cases[0]), &said);
+        let command = with(command(trial, &trial.cases[0]), &given);
         crate::util::shell::pasteable(&command)
     }
 
@@ -199,7 +199,7 @@ mod tests {
                 ""
             };
             let wanted = format!("cpuid-fidelity {wanted} --config f.toml{profile}");
-            assert_eq!(said(&trial(subject, lane, smp)), wanted);
+            assert_eq!(render(&trial(subject, lane, smp)), wanted);
         }
     }
 

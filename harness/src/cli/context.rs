@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cpuid_fidelity::case::Accelerator;
-use cpuid_fidelity::case::reproduce::Said;
+use cpuid_fidelity::case::reproduce::Given;
 use cpuid_fidelity::check::Waivers;
 use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::files::BuiltIn;
@@ -36,7 +36,7 @@ pub struct Context {
     pub named: Vec<PathBuf>,
     paths: Vec<PathBuf>,
     /// What reproducers need again of the command line.
-    said: Said,
+    given: Given,
 }
 
 impl Context {
@@ -68,7 +68,7 @@ impl Context {
             config,
             store,
             cancel,
-            said: said(global),
+            given: collect_given(global),
         })
     }
 
@@ -114,9 +114,9 @@ impl Context {
         }
         let jobs = self.jobs.threads(guests);
         let mut engine = Engine::new(store, self.options.clone(), jobs, self.cancel.clone())?;
-        engine.said = self.said.clone();
+        engine.given = self.given.clone();
         if without_waivers {
-            engine.said.to_run.push("--no-waivers".to_owned());
+            engine.given.to_run.push("--no-waivers".to_owned());
         }
         Ok(engine)
     }
@@ -134,7 +134,7 @@ fn user_cache() -> anyhow::Result<PathBuf> {
 }
 
 /// The options of every verb that decide what is found.
-fn said(global: &Global) -> Said {
+fn collect_given(global: &Global) -> Given {
     let whole = |file: &Path| std::path::absolute(file).unwrap_or(file.to_owned());
     let config = global.config.as_deref().map(whole);
     let config = config.map(|file| ("--config", file.display().to_string()));
@@ -142,7 +142,7 @@ fn said(global: &Global) -> Said {
         .timeout
         .map(|seconds| ("--timeout", seconds.to_string()));
     let options = config.into_iter().chain(timeout);
-    Said {
+    Given {
         always: options
             .flat_map(|(name, value)| [name.to_owned(), value])
             .collect(),

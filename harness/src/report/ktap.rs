@@ -56,7 +56,9 @@ mod tests {
             run(&Shown::of_rows(&rows)),
             "KTAP version 1\n1..3\nok 1 tcg/qemu-11.1/-/486-v1\nok 2 kvm/qemu-11.1/-/486-v1 on this/host # SKIP no /dev/kvm\n\
              # FAIL tcg/qemu-11.1/-/max\n#   lost avx2 at CPUID.07H.00H:EBX[4] (layer: qemu)\n\
-             # -cpuid 0x00000007.00 ebx[ 4]     avx2\n#   qemu-system-x86_64 -cpu max\nnot ok 3 tcg/qemu-11.1/-/max\n"
+             # -cpuid 0x00000007.00 ebx[ 4]     avx2\n#   qemu-system-x86_64 -cpu max\n\
+             #   reproduce (exit status 1 and the same lines: it is still so; 0: it is not; 3: it could not be run):\n\
+             #   cpuid-fidelity check --cpu max\nnot ok 3 tcg/qemu-11.1/-/max\n"
         );
     }
 }

@@ -14,8 +14,8 @@ use crate::results::{Row, Status};
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
 pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> Vec<Vec<Row>> {
     let ability = Ability::of_this_host();
-    let told = |row: &Row| done(&reproducible(engine, row.clone()));
-    let done: &(dyn Fn(&Row) + Sync) = &told;
+    let report = |row: &Row| done(&reproducible(engine, row.clone()));
+    let done: &(dyn Fn(&Row) + Sync) = &report;
     let ended: Mutex<Vec<(usize, Vec<Row>)>> = Mutex::default();
     let each = |index: usize, trial: &Trial| {
         let results = match unable(&ability, engine, trial) {
@@ -44,10 +44,10 @@ pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> 
     ended.into_iter().map(|(_, results)| results).collect()
 }
 
-/// The row with a reproducer that has all that the run was told.
+/// The row with a reproducer that has all options that the run was given.
 pub fn reproducible(engine: &Engine, row: Row) -> Row {
     Row {
-        reproduce: with(row.reproduce, &engine.said),
+        reproduce: with(row.reproduce, &engine.given),
         ..row
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Baseline;
 use crate::case::flags::model;
-use crate::case::reproduce::Said;
+use crate::case::reproduce::Given;
 use crate::case::{Case, CaseId, Starter, Trial};
 use crate::check::Rules;
 use crate::evidence::{Evidence, Promised};
@@ -25,8 +25,8 @@ pub struct Engine {
     pub bench: Bench,
     /// This host as it was, where it is to be compared with that.
     pub baseline: Option<Baseline>,
-    /// What the run was told beside its cases: reproducers need it again.
-    pub said: Said,
+    /// The options that the run was given beside its cases: reproducers need them again.
+    pub given: Given,
     /// Checks that are off, by name: the self-test by mutation shows with it that a mutant dies of the check that it is meant for.
     pub without: BTreeSet<String>,
     seen: Mutex<HashMap<CaseId, Arc<OnceLock<Arc<Observed>>>>>,
@@ -56,7 +56,7 @@ impl Engine {
             registry: Registry::default(),
             bench: Bench::new(store, options, jobs, cancel)?,
             baseline: None,
-            said: Said::default(),
+            given: Given::default(),
             without: BTreeSet::new(),
             seen: Mutex::default(),
         })

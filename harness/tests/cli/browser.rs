@@ -125,16 +125,19 @@ fn assert_in_page(count: usize, options: &[&str], script: &str, expected: &str) 
 
 #[test]
 fn the_map_shows_every_case_and_opens_where_it_failed() {
-    let script = "const cell = document.querySelector('td.FAIL'); cell.click(); const shown = document.getElementById('case');
+    let script = "const opened = new Set([...document.querySelectorAll('#grid tbody tr')].map((row) => row.querySelector('.FAIL') !== null));
+        form.elements.only.value = 'all'; form.dispatchEvent(new Event('input'));
+        const cell = document.querySelector('td.FAIL'); cell.click(); const shown = document.getElementById('case');
         return [document.querySelectorAll('td[data-row]').length, document.querySelectorAll('td.FAIL').length, shown.open,
         shown.textContent.includes('-cpuid 0x00000007.00 ebx[ 5]     avx2'), shown.textContent.includes('qemu-system-x86_64 -cpu Model'),
-        shown.querySelector('.flow .lost').textContent].join(' ');";
-    assert_in_page(500, &[], script, "500 71 true true true −1: avx2");
+        shown.querySelector('.flow .lost').textContent, ...opened].join(' ');";
+    assert_in_page(500, &[], script, "500 71 true true true −1: avx2 true");
 }
 
 #[test]
 fn the_keyboard_walks_the_map_and_opens_a_case() {
     let script = "const key = (key) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+        form.elements.only.value = 'all'; form.dispatchEvent(new Event('input'));
         document.querySelector('td[tabindex=\"0\"]').focus(); key('ArrowRight'); key('ArrowDown');
         const at = document.activeElement.title, tabs = document.querySelectorAll('td[tabindex=\"0\"]').length; key('Enter');
         return [at, tabs, document.getElementById('case').open].join(' ');";
@@ -146,7 +149,8 @@ fn the_keyboard_walks_the_map_and_opens_a_case() {
 fn a_cause_narrows_the_map_and_the_form_widens_it() {
     let script = "const count = () => document.querySelectorAll('td[data-row]').length;
         document.querySelector('[data-cause]').click(); const few = count();
-        const find = document.querySelector('[name=find]'); find.value = 'model12'; find.dispatchEvent(new Event('input', {bubbles: true}));
+        form.elements.only.value = 'all'; const find = document.querySelector('[name=find]'); find.value = 'model12';
+          find.dispatchEvent(new Event('input', {bubbles: true}));
         return [few, count()].join(' ');";
     // Model12 and Model120 to Model124, each on four machine types.
     assert_in_page(500, &[], script, "71 24");
@@ -231,7 +235,7 @@ fn a_real_run_over_all_releases_is_shown() {
     let in_page = |script: &str| {
         // Every release on one map, from the form.
         let form =
-            "for (const [name, value] of [['lane', 'definition'], ['qemu', ''], ['axis', 'qemu']])
+            "for (const [name, value] of [['lane', 'definition'], ['qemu', ''], ['axis', 'qemu'], ['only', 'all']])
             document.querySelector(`[name=${name}]`).value = value;
             document.querySelector('.controls').dispatchEvent(new Event('input'));";
         let script = format!("{form}\n{script}");

@@ -79,6 +79,8 @@ fn the_pages_reproducer_shows_the_same_loss() {
         .expect("a command");
     let (line, _) = rest.split_once("</pre>").expect("its end");
     let line = line
+        .replace("<span>", "")
+        .replace("</span>", "")
         .replace("&#34;", "\"")
         .replace("&#39;", "'")
         .replace("&#38;", "&");

@@ -38,7 +38,7 @@ pub struct Choice {
 
 impl Choice {
     /// What of it decides which cases a plan has, and what they show; a reproducer of `run` needs it again.
-    pub fn said(&self) -> Vec<String> {
+    pub fn plan_options(&self) -> Vec<String> {
         let profile = Some(self.profile).filter(|profile| *profile != Profile::default());
         let profile = profile.map(|profile| ("--profile", profile.name().to_owned()));
         let append = self.append.clone().map(|words| ("--append", words));

@@ -101,7 +101,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     usable_kernels(&inventory, &trials)?;
     let mut engine = context.engine_for(planned, arguments.no_waivers)?;
     engine.baseline = baseline;
-    engine.said.to_run.extend(arguments.choice.said());
+    engine.given.to_run.extend(arguments.choice.plan_options());
     let started = Instant::now();
     let show = Show {
         manner: context.manner,

@@ -66,7 +66,8 @@ fn nothing_scrolls_sideways() {
 fn every_column_head_is_whole() {
     let script = "const heads = [...document.querySelectorAll('#grid thead span')];
         const cut = heads.filter((head) => { const box = head.getBoundingClientRect(), cell = head.parentElement.getBoundingClientRect();
-          return head.scrollHeight > head.clientHeight + 1 || head.scrollWidth > head.clientWidth + 1 || box.width > cell.width + 1 || box.height > cell.height + 1; });
+          return head.scrollHeight > head.clientHeight + 1 || head.scrollWidth > head.clientWidth + 1 || box.width > cell.width + 1 ||
+            box.height > cell.height + 1; });
         return [new Set(heads.map((head) => head.textContent)).size, cut.length].join(' ');";
     assert_on_screens(10_000, script, "80 0");
 }
@@ -89,7 +90,8 @@ fn the_map_opens_on_what_is_not_green_and_uses_the_width() {
 
 #[test]
 fn paper_gets_a_map_that_fits() {
-    let script = "dispatchEvent(new Event('beforeprint')); const widest = Math.max(...[...document.querySelectorAll('#grid thead tr')].map((row) => row.cells.length));
+    let script = "dispatchEvent(new Event('beforeprint'));
+      const widest = Math.max(...[...document.querySelectorAll('#grid thead tr')].map((row) => row.cells.length));
         return widest < 31;";
     assert_on_screens(10_000, script, "true");
 }
@@ -99,7 +101,8 @@ const CONTRAST: &str = "const channel = (value) => (value <= 0.04045 ? value / 1
     const numbers = (colour) => colour.match(/[0-9.]+/g).map(Number);
     const light = (colour) => { const [r, g, b] = numbers(colour).map((value) => channel(value / 255)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
     const clear = (colour) => numbers(colour)[3] === 0;
-    const behind = (one) => { for (; one; one = one.parentElement) { const colour = getComputedStyle(one).backgroundColor; if (!clear(colour)) return colour; } };
+    const behind = (one) => { for (; one; one = one.parentElement) { const colour = getComputedStyle(one).backgroundColor;
+      if (!clear(colour)) return colour; } };
     const texts = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     document.querySelector('td.FAIL').click(); document.querySelectorAll('details').forEach((one) => { one.open = true; });
     document.querySelectorAll('[data-copy]').forEach((button) => copied(button, true));
@@ -108,7 +111,8 @@ const CONTRAST: &str = "const channel = (value) => (value <= 0.04045 ? value / 1
       if (!one.checkVisibility() || !texts(one) || ['SCRIPT', 'STYLE', 'OPTION'].includes(one.tagName)) continue;
       const style = getComputedStyle(one), pair = [light(style.color), light(behind(one))].sort((a, b) => b - a);
       const ratio = (pair[0] + 0.05) / (pair[1] + 0.05), size = parseFloat(style.fontSize);
-      seen += 1; if (ratio < (size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5)) low.add(`${one.tagName}.${one.className} ${ratio.toFixed(2)}`);
+      seen += 1; if (ratio < (size >= 24 || (size >= 18.66 &&
+        style.fontWeight >= 700) ? 3 : 4.5)) low.add(`${one.tagName}.${one.className} ${ratio.toFixed(2)}`);
     } return [seen > 100, ...low].join('; ');";
 
 /// One case of each outcome, over and over, beside a failure; nights before them.

@@ -8,7 +8,8 @@ const COMMAND: &str = "cpuid-fidelity check --machine pc-q35-1.0 --cpu Model3-v1
 
 #[test]
 fn the_copy_button_copies_the_reproducer() {
-    let script = "const kept = []; Object.defineProperty(navigator, 'clipboard', { value: { writeText: (text) => { kept.push(text); return Promise.resolve(); } } });
+    let script = "const kept = []; Object.defineProperty(navigator, 'clipboard', { value: { writeText: (text) => { kept.push(text);
+      return Promise.resolve(); } } });
         document.querySelector('.card [data-copy]').click(); document.querySelector('td.FAIL').click();
         document.querySelector('#case [data-copy]').click(); return kept.join('; ');";
     assert_in_page(500, &[], script, &format!("{COMMAND}; {COMMAND}"));
@@ -31,7 +32,8 @@ fn a_page_without_a_script_reads_all_the_same() {
     let (before, _) = text.split_once("<script type=").expect("the data");
     let bare = folder.path().join("bare.html");
     std::fs::write(&bare, format!("{before}</body></html>")).expect("the page");
-    let script = "const text = document.body.innerText; const dead = [...document.querySelectorAll('button, select, input')].filter((one) => one.checkVisibility());
+    let script = "const text = document.body.innerText; const dead = [...document.querySelectorAll('button, select, input')]
+        .filter((one) => one.checkVisibility());
         return [text.includes('71 of 500 cases are not as expected: 1 cause'), text.includes('avx2 lost at CPUID.07H.00H:EBX[5]'),
         text.includes('-cpuid 0x00000007.00 ebx[ 5]     avx2'), text.includes('cpuid-fidelity check --machine pc-q35-1.0 --cpu Model3-v1'),
         document.querySelector('noscript') !== null, dead.length].join(' ');";
@@ -42,7 +44,8 @@ fn a_page_without_a_script_reads_all_the_same() {
 #[test]
 fn the_keyboard_gets_to_every_control() {
     // Sequential focus: what is visible and is no cell of the map but one.
-    let script = "const all = [...document.querySelectorAll('a, button, select, input, summary, td[data-row], [tabindex]')].filter((one) => one.checkVisibility());
+    let script = "const all = [...document.querySelectorAll('a, button, select, input, summary, td[data-row], [tabindex]')]
+        .filter((one) => one.checkVisibility());
         const reached = all.filter((one) => one.tabIndex >= 0), cells = reached.filter((one) => one.matches('td')).length;
         const lost = all.filter((one) => one.tabIndex < 0 && !one.matches('td, section')).length;
         const deaf = reached.filter((one) => { one.focus(); return document.activeElement !== one; }).length;
