@@ -74,7 +74,7 @@ impl OnTerminal {
             .stderr(Stdio::null());
         OnTerminal {
             child,
-            side: OwnedFd::from(side).into(),
+            side: side.into(),
         }
     }
 
