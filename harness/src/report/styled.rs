@@ -69,7 +69,15 @@ impl Tone {
 
 /// Lines, each of pieces with a tone. Pieces are divided by a space.
 #[derive(Clone, Debug, Default)]
-pub struct Text(Vec<Vec<(Tone, String)>>);
+pub struct Text(Vec<Line>);
+
+/// A line before it is broken.
+#[derive(Clone, Debug)]
+struct Line {
+    pieces: Vec<(Tone, String)>,
+    /// Whether it is a command for a shell, which is broken so that it can still be pasted.
+    is_command: bool,
+}
 
 /// What the lines behind the first start with where one is broken: two empty words, each with a space behind it.
 const INDENTED: [Word<'static>; 2] = [(Tone::Plain, ""); 2];
@@ -80,7 +88,18 @@ const NARROWEST: usize = 20;
 impl Text {
     /// Adds a line.
     pub fn line(&mut self, pieces: Vec<(Tone, String)>) {
-        self.0.push(pieces);
+        self.0.push(Line {
+            pieces,
+            is_command: false,
+        });
+    }
+
+    /// Adds a command for a shell, indented.
+    pub fn command(&mut self, command: &str) {
+        self.0.push(Line {
+            pieces: vec![(Tone::Plain, format!("  {command}"))],
+            is_command: true,
+        });
     }
 
     /// Adds lines that have their form already, as tables have.
@@ -100,12 +119,19 @@ impl Text {
 /// A word with its tone.
 type Word<'a> = (Tone, &'a str);
 
-fn broken(line: &[(Tone, String)], width: Option<usize>) -> Vec<Vec<Word<'_>>> {
+fn broken(line: &Line, width: Option<usize>) -> Vec<Vec<Word<'_>>> {
     let words = line
+        .pieces
         .iter()
         .flat_map(|(tone, piece)| piece.split(' ').map(|word| (*tone, word)));
     let Some(width) = width.map(|width| width.max(NARROWEST)) else {
         return vec![words.collect()];
+    };
+    // A shell takes what follows a backslash at the end for the same line; there is to be room for it.
+    let width = if line.is_command {
+        width.saturating_sub(2)
+    } else {
+        width
     };
     let mut lines: Vec<Vec<Word<'_>>> = vec![Vec::new()];
     let mut column = None;
@@ -113,6 +139,9 @@ fn broken(line: &[(Tone, String)], width: Option<usize>) -> Vec<Vec<Word<'_>>> {
         let length = word.1.chars().count();
         let mut end = column.map_or(length, |column: usize| column + 1 + length);
         if column.is_some() && end > width {
+            if let Some(broken) = lines.last_mut().filter(|_| line.is_command) {
+                broken.push((Tone::Plain, "\\"));
+            }
             lines.push(INDENTED.to_vec());
             end = INDENTED.len() + length;
         }
@@ -152,6 +181,24 @@ mod tests {
             ),
         ]);
         text
+    }
+
+    #[test]
+    fn a_command_that_is_broken_can_still_be_pasted() {
+        let mut text = Text::default();
+        text.command("printf %s one two three four");
+        let narrow = Look {
+            width: Some(20),
+            colour: false,
+        };
+        assert_eq!(
+            text.render(narrow),
+            "  printf %s one \\\n  two three four\n"
+        );
+        assert_eq!(
+            text.render(Look::default()),
+            "  printf %s one two three four\n"
+        );
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::compat;
 use super::shown::Shown;
 use super::styled::{Detail, Manner, Text, Tone};
 use super::verdict;
 pub use super::verdict::Counts;
+use super::{compat, reproducer};
 use crate::results::Status;
 use crate::results::history::{Compared, Trend};
 use crate::results::{Cluster, Row, clusters};
@@ -17,6 +17,9 @@ use crate::util::order::natural;
 
 /// Most causes that are printed.
 const GROUPS: usize = 40;
+
+/// Most causes whose command is printed.
+const COMMANDS: usize = 5;
 
 /// Most reasons that a folded line names.
 const REASONS: usize = 2;
@@ -38,6 +41,9 @@ pub fn run(shown: &Shown, took: Duration, outlived: &[String], detail: Detail) -
     let causes = clusters(rows);
     for status in [Status::Waived, Status::Skip, Status::Miss] {
         accepted(&mut text, status, &causes, detail, compared);
+    }
+    if detail == Detail::Normal {
+        reproducers(&mut text, &causes);
     }
     failed(&mut text, &causes, compared);
     for waiver in outlived {
@@ -74,6 +80,42 @@ fn failed(text: &mut Text, causes: &[Cluster<'_>], compared: Option<&Compared>) 
     }
     for of_cases in bad.into_iter().take(GROUPS).rev() {
         cause(text, of_cases, compared);
+        who(text, of_cases);
+    }
+}
+
+/// What is known of who changed it: the reason that a case has beside its findings.
+fn who(text: &mut Text, of_cases: &Cluster<'_>) {
+    let failed = of_cases.rows.iter().filter(|row| !row.changes.is_empty());
+    let reasons = failed.map(|row| &row.reason);
+    if let Some(reason) = reasons.into_iter().find(|reason| !reason.is_empty()) {
+        for line in reason.lines() {
+            text.line(vec![(Tone::Plain, format!("  {line}"))]);
+        }
+    }
+}
+
+/// The commands that show the most frequent causes again; each case has its own where everything is printed.
+fn reproducers(text: &mut Text, causes: &[Cluster<'_>]) {
+    for status in [Status::Error, Status::Fail] {
+        let of_status = causes.iter().filter(|cause| cause.status == status);
+        let rows = of_status.filter_map(|cause| cause.rows.first());
+        let commands: Vec<String> = rows
+            .filter_map(|row| reproducer::command(row))
+            .take(COMMANDS)
+            .collect();
+        if commands.is_empty() {
+            continue;
+        }
+        let reading = format!("reproduce ({}):", reproducer::reading(status));
+        text.line(vec![(Tone::Plain, reading)]);
+        let mut seen: Vec<&String> = Vec::new();
+        for command in &commands {
+            if !seen.contains(&command) {
+                text.command(command);
+                seen.push(command);
+            }
+        }
     }
 }
 
