@@ -89,9 +89,9 @@ fn who(text: &mut Text, of_cases: &Cluster<'_>) {
     let failed = of_cases.rows.iter().filter(|row| !row.changes.is_empty());
     let reasons = failed.map(|row| &row.reason);
     if let Some(reason) = reasons.into_iter().find(|reason| !reason.is_empty()) {
-        for line in reason.lines() {
-            text.line(vec![(Tone::Plain, format!("  {line}"))]);
-        }
+        // One line, whatever is in it.
+        let lines: Vec<&str> = reason.lines().collect();
+        text.line(vec![(Tone::Plain, format!("  {}", lines.join("; ")))]);
     }
 }
 
