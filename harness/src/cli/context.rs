@@ -72,11 +72,11 @@ impl Context {
         })
     }
 
-    /// The same with these QEMUs, unless `--qemu` named some, or the configuration names all of them.
+    /// The same with these QEMUs, unless the configuration names all of them.
     pub fn with_qemus(&self, qemus: Vec<PathBuf>) -> Context {
         let mut context = self.clone();
         let known = qemus.iter().all(|qemu| self.paths.contains(qemu));
-        if self.named.is_empty() && !known {
+        if !known {
             context.paths.clone_from(&qemus);
             context.named = qemus;
         }

@@ -73,11 +73,30 @@ fn nothing_runs_once_a_case_has_failed_where_that_is_asked_for() {
     world.add_arguments("-global 486-v1-x86_64-cpu.fpu=off");
     let stopped = world.run(&["run", "--fail-fast", "--jobs", "1"]).expect(1);
     stopped.prints("1 run: 1 FAILED, 2 NOT RUN in ");
+    // What was not run has no verdict, so it is run again too.
+    world
+        .run(&["run", "--failed"])
+        .expect(1)
+        .prints("3 run: 2 passed, 1 FAILED in ");
     world
         .run(&["run"])
         .expect(1)
         .prints("3 run: 2 passed, 1 FAILED in ");
     world.assert_clean();
+}
+
+#[test]
+fn what_failed_is_not_run_again_on_another_qemu_of_that_release() {
+    let world = or_skip!(poorer());
+    world.run(&["run"]).expect(1);
+    std::fs::remove_file(&world.qemu).expect("the wrapper");
+    let text = std::fs::read_to_string(world.path("fidelity.toml")).expect("the configuration");
+    let real = world.real.display().to_string();
+    world.configure(&text.replace("qemu = []", &format!("qemu = [{real:?}]")));
+    let mut command = world.command(&["run", "--failed"]);
+    ended(command.env_remove("QEMU"))
+        .expect(3)
+        .prints("is not there any more; --qemu names another one");
 }
 
 #[test]

@@ -11,19 +11,25 @@ use cpuid_fidelity::util::files::write_whole;
 use crate::cli::NotRun;
 use crate::cli::context::Context;
 
-/// The cases of a run that failed or broke.
+/// The cases of a run that have no verdict to rely on: they failed, broke, or were not run.
 pub struct Failed {
     /// Where that stands.
     name: String,
     rows: Vec<Row>,
 }
 
-/// In the cache: head and failed cases of the last run.
+/// In the cache: head and such cases of the last run.
 const LAST: &str = "failed.jsonl";
 
-/// Whether it is run again.
+/// Whether a case failed or broke.
 pub fn is_failure(row: &Row) -> bool {
     matches!(row.status, Status::Fail | Status::Error)
+}
+
+/// Whether it is run again. A case that Ctrl-C or `--fail-fast` kept from running may have failed in the run before that one: were it
+/// forgotten, the next `--failed` would end with 0 though its guest is wrong.
+fn is_open(row: &Row) -> bool {
+    is_failure(row) || row.status == Status::Miss
 }
 
 impl Failed {
@@ -38,7 +44,7 @@ impl Failed {
             anyhow::bail!("no run was kept here: name its JSON lines, `run --failed FILE`");
         }
         let run = RunFile::read(path)?;
-        let rows: Vec<Row> = run.rows.into_iter().filter(is_failure).collect();
+        let rows: Vec<Row> = run.rows.into_iter().filter(is_open).collect();
         if rows.is_empty() {
             let reason = format!("nothing failed in the run of {}", run.head.started);
             return Err(NotRun(reason).into());
@@ -53,7 +59,7 @@ impl Failed {
             rows: file
                 .rows
                 .iter()
-                .filter(|row| is_failure(row))
+                .filter(|row| is_open(row))
                 .cloned()
                 .collect(),
             ..file.clone()
@@ -63,11 +69,21 @@ impl Failed {
         }
     }
 
-    /// The QEMUs that the cases ran on, those that are still there.
-    pub fn qemus(&self) -> Vec<PathBuf> {
-        let paths: BTreeSet<&str> = self.rows.iter().map(|row| row.qemu.path.as_str()).collect();
-        let paths = paths.into_iter().map(PathBuf::from);
-        paths.filter(|path| path.is_file()).collect()
+    /// The QEMUs that the cases ran on.
+    ///
+    /// # Errors
+    /// One is gone. Another one of its release would have its label, and its guests would pass for those that failed.
+    pub fn qemus(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let paths = self.rows.iter().map(|row| row.qemu.path.as_str());
+        let paths: BTreeSet<&str> = paths.filter(|path| !path.is_empty()).collect();
+        match paths.iter().find(|path| !Path::new(path).is_file()) {
+            None => Ok(paths.into_iter().map(PathBuf::from).collect()),
+            Some(gone) => Err(NotRun(format!(
+                "{gone}, the QEMU of what failed in {}, is not there any more; --qemu names another one",
+                self.name
+            ))
+            .into()),
+        }
     }
 
     /// What of the plan failed then.

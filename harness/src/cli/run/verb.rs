@@ -36,7 +36,8 @@ pub struct Run {
     /// Keep results beside the JSON file as they come, and go on where a run of the same plan was interrupted
     #[arg(long, requires = "json")]
     pub resume: bool,
-    /// Run again only what failed: in the last run here, or in FILE (JSON lines of a run; `-` for standard input), with the QEMUs of then
+    /// Run again only what failed or was not run: in the last run here, or in FILE (JSON lines of a run; `-` for standard input), with the
+    /// QEMUs of then
     #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["shard", "compat"])]
     pub failed: Option<Option<PathBuf>>,
     /// Run nothing more once a case has failed; the exit status is that of the cases that ran
@@ -64,11 +65,11 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let failed = failed.transpose()?;
     let with_qemus_of_then;
     let context = match &failed {
-        Some(failed) => {
-            with_qemus_of_then = context.with_qemus(failed.qemus());
+        Some(failed) if context.named.is_empty() => {
+            with_qemus_of_then = context.with_qemus(failed.qemus()?);
             &with_qemus_of_then
         }
-        None => context,
+        _ => context,
     };
     // Found out before the run, not after it; what an earlier run left stays until there is something better.
     outputs.writable(arguments.json.as_ref())?;

@@ -20,7 +20,8 @@ impl Kept {
         let mut hasher = DefaultHasher::new();
         let program = std::env::current_exe().and_then(|path| identity(&path));
         let texts = [program.ok(), identity(&qemu.path).ok()];
-        (texts, &qemu.path).hash(&mut hasher);
+        let tables = format!("{:?}{:?}", store.table.fields(), store.volatile);
+        (texts, &qemu.path, tables).hash(&mut hasher);
         let release = qemu.release_folder();
         let name = format!("{release}-{:016x}", hasher.finish());
         Kept(store.cache.join("release-day").join(name))
