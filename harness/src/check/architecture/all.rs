@@ -5,22 +5,49 @@ use super::dependencies::dependencies;
 use super::geometry::geometry;
 use super::leaves::leaves;
 use super::msr_values::msr_values;
+use super::seen::{Judge, Seen};
 use crate::case::Accelerator;
-use crate::check::finding::{Finding, Layer};
+use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::view::Rule;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::table::Table;
 
-/// Everything in which the boot processor contradicts the architecture. QEMU chooses CPUID in every lane; state components and values of MSRs
-/// are the accelerator's, and TCG is QEMU.
+/// Who is to blame.
+#[derive(Clone, Copy)]
+enum Chosen {
+    /// QEMU, which chooses CPUID in every lane.
+    ByQemu,
+    /// The accelerator, whose state components and values of MSRs are; TCG is QEMU.
+    ByAccelerator,
+}
+
+const JUDGES: [(CheckId, Chosen, Judge); 5] = [
+    (CheckId::Dependencies, Chosen::ByQemu, dependencies),
+    (CheckId::Xsave, Chosen::ByAccelerator, components),
+    (CheckId::Leaves, Chosen::ByQemu, leaves),
+    (CheckId::Geometry, Chosen::ByQemu, geometry),
+    (CheckId::MsrValues, Chosen::ByAccelerator, msr_values),
+];
+
+/// Everything in which the boot processor contradicts the architecture; nothing where it showed no CPUID.
 pub fn all(dump: &Dump, accelerator: Accelerator, table: &Table) -> Vec<Finding> {
-    let below = match accelerator {
-        Accelerator::Tcg => Layer::Qemu,
-        Accelerator::Kvm => Layer::Kvm,
+    let Some(seen) = Seen::of_dump(dump, accelerator, table) else {
+        return Vec::new();
     };
-    let mut changes = dependencies(dump, accelerator, Layer::Qemu, table);
-    changes.extend(components(dump, accelerator, below.clone(), table));
-    changes.extend(leaves(dump, accelerator, Layer::Qemu, table));
-    changes.extend(geometry(dump, accelerator, Layer::Qemu, table));
-    changes.extend(msr_values(dump, accelerator, below, table));
-    changes
+    let found = |(check, chosen, judge): &(CheckId, Chosen, Judge)| {
+        let layer = match (chosen, accelerator) {
+            (Chosen::ByAccelerator, Accelerator::Kvm) => Layer::Kvm,
+            _ => Layer::Qemu,
+        };
+        let check = check.clone();
+        judge(
+            &seen,
+            &Rule {
+                check,
+                layer,
+                table,
+            },
+        )
+    };
+    JUDGES.iter().flat_map(found).collect()
 }

@@ -13,12 +13,10 @@
 use fidelity_protocol::entry::Control;
 
 use super::seen::{Seen, either};
-use crate::case::Accelerator;
-use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::finding::{Finding, Kind};
 use crate::check::view::Rule;
 use crate::cpuid::answers::Regs;
-use crate::cpuid::dump::{Dump, Reading};
-use crate::cpuid::table::Table;
+use crate::cpuid::dump::Reading;
 
 /// Bytes of the legacy region and the header.
 const LEGACY: u32 = 576;
@@ -81,32 +79,19 @@ const ROWS: [Component; 20] = [
 ];
 
 /// What contradicts the features in the state components of the boot processor, and these one another.
-pub fn components(
-    dump: &Dump,
-    accelerator: Accelerator,
-    layer: Layer,
-    table: &Table,
-) -> Vec<Finding> {
-    let rule = Rule {
-        check: CheckId::Xsave,
-        layer,
-        table,
-    };
-    let Some(seen) = Seen::of_dump(dump, accelerator, table) else {
-        return Vec::new();
-    };
+pub(super) fn components(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     let rows = ROWS
         .iter()
-        .filter_map(|row| against_features(row, &seen, &rule));
+        .filter_map(|row| against_features(row, seen, rule));
     let mut changes: Vec<Finding> = rows.collect();
-    let Some(areas) = Areas::of_guest(&seen) else {
+    let Some(areas) = Areas::of_guest(seen) else {
         return changes;
     };
-    changes.extend(sse(&seen, &rule));
-    changes.extend(areas.supervisor_offsets(&rule));
-    changes.extend(areas.overlaps(&rule));
-    changes.extend(areas.extended_disable(&seen, &rule));
-    changes.extend(compacted(&areas, &seen, &rule));
+    changes.extend(sse(seen, rule));
+    changes.extend(areas.supervisor_offsets(rule));
+    changes.extend(areas.overlaps(rule));
+    changes.extend(areas.extended_disable(seen, rule));
+    changes.extend(compacted(&areas, seen, rule));
     changes
 }
 

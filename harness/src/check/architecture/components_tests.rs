@@ -1,6 +1,9 @@
 //! Guests whose state components contradict their features or one another.
 
 use super::*;
+use crate::case::Accelerator;
+use crate::check::CheckId;
+use crate::check::architecture::seen::found_by;
 use crate::check::fixture::{Row, dump, sentences, table, vcpu, vendor};
 
 const XSAVE: u32 = 1 << 26;
@@ -9,7 +12,13 @@ const XSAVEC_XSAVES: u32 = 0b1010;
 
 fn found(rows: &[Row]) -> Vec<String> {
     let guest = dump(vec![vcpu(0, rows)]);
-    sentences(&components(&guest, Accelerator::Kvm, Layer::Qemu, &table()))
+    sentences(&found_by(
+        components,
+        CheckId::Xsave,
+        &guest,
+        Accelerator::Kvm,
+        &table(),
+    ))
 }
 
 /// A processor with AVX, AMX and CET, and all that belongs to them; `changed` rows replace its own.

@@ -6,12 +6,9 @@
 //! `xsave`'s, leaves that belong to a feature are check `leaves`'s.
 
 use super::seen::{Seen, either};
-use crate::case::Accelerator;
-use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::finding::{Finding, Kind};
 use crate::check::place::Place;
 use crate::check::view::{Rule, own_subleaf};
-use crate::cpuid::dump::Dump;
-use crate::cpuid::table::Table;
 
 pub(super) use rows::needs;
 pub use rows::{Dependency, ROWS};
@@ -20,22 +17,9 @@ pub use rows::{Dependency, ROWS};
 mod rows;
 
 /// Features of the boot processor that are there without what they need.
-pub fn dependencies(
-    dump: &Dump,
-    accelerator: Accelerator,
-    layer: Layer,
-    table: &Table,
-) -> Vec<Finding> {
-    let rule = Rule {
-        check: CheckId::Dependencies,
-        layer,
-        table,
-    };
-    let Some(seen) = Seen::of_dump(dump, accelerator, table) else {
-        return Vec::new();
-    };
+pub(super) fn dependencies(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     ROWS.iter()
-        .flat_map(|row| broken(row, &seen, &rule))
+        .flat_map(|row| broken(row, seen, rule))
         .collect()
 }
 
@@ -61,6 +45,9 @@ fn alone(name: &str, row: &Dependency, rule: &Rule<'_>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Accelerator;
+    use crate::check::CheckId;
+    use crate::check::architecture::seen::found_by;
     use crate::check::fixture::{Row, dump, sentences, table, vcpu, vendor};
 
     const XSAVE: u32 = 1 << 26;
@@ -69,7 +56,13 @@ mod tests {
 
     fn found(rows: &[Row]) -> Vec<String> {
         let guest = dump(vec![vcpu(0, rows)]);
-        let found = dependencies(&guest, Accelerator::Kvm, Layer::Qemu, &table());
+        let found = found_by(
+            dependencies,
+            CheckId::Dependencies,
+            &guest,
+            Accelerator::Kvm,
+            &table(),
+        );
         sentences(&found)
     }
 
@@ -156,7 +149,13 @@ mod tests {
                     .expect("the phase");
                 phase.cpuid.entry(key).or_default()[usize::from(field.register)] |= 1 << field.low;
             }
-            let found = dependencies(&dump(vec![boot]), Accelerator::Kvm, Layer::Qemu, &table);
+            let found = found_by(
+                dependencies,
+                CheckId::Dependencies,
+                &dump(vec![boot]),
+                Accelerator::Kvm,
+                &table,
+            );
             for name in row.features {
                 assert!(
                     found.iter().any(|finding| finding.name == **name),

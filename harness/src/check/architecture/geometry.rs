@@ -5,35 +5,19 @@
 //! linear one 57 with LA57, 48 in long mode without it and 32 outside (SDM vol. 3 §4.1.4; APM vol. 3, Fn8000_0008).
 
 use super::seen::Seen;
-use crate::case::Accelerator;
-use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::finding::Finding;
 use crate::check::view::Rule;
-use crate::cpuid::dump::Dump;
-use crate::cpuid::table::Table;
 
 #[path = "geometry_caches.rs"]
 mod caches;
 
 /// What contradicts itself in the sizes of the boot processor.
-pub fn geometry(
-    dump: &Dump,
-    accelerator: Accelerator,
-    layer: Layer,
-    table: &Table,
-) -> Vec<Finding> {
-    let rule = Rule {
-        check: CheckId::Geometry,
-        layer,
-        table,
-    };
-    let Some(seen) = Seen::of_dump(dump, accelerator, table) else {
-        return Vec::new();
-    };
-    let mut changes = caches::all(&seen, &rule);
+pub(super) fn geometry(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
+    let mut changes = caches::all(seen, rule);
     if seen.view.regs(0x8000_0008, 0).is_some() {
-        changes.extend(physical(&seen, &rule));
-        changes.extend(linear(&seen, &rule));
-        changes.extend(guest_physical(&seen, &rule));
+        changes.extend(physical(seen, rule));
+        changes.extend(linear(seen, rule));
+        changes.extend(guest_physical(seen, rule));
     }
     changes
 }

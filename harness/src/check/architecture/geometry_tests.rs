@@ -1,6 +1,9 @@
 //! Guests whose sizes cannot be.
 
 use super::*;
+use crate::case::Accelerator;
+use crate::check::CheckId;
+use crate::check::architecture::seen::found_by;
 use crate::check::fixture::{Row, dump, sentences, table, vcpu, vendor};
 
 const PAE: u32 = 1 << 6;
@@ -35,7 +38,13 @@ fn rows(changed: &[Row]) -> Vec<Row> {
 
 fn found(changed: &[Row]) -> Vec<String> {
     let guest = dump(vec![vcpu(0, &rows(changed))]);
-    sentences(&geometry(&guest, Accelerator::Kvm, Layer::Qemu, &table()))
+    sentences(&found_by(
+        geometry,
+        CheckId::Geometry,
+        &guest,
+        Accelerator::Kvm,
+        &table(),
+    ))
 }
 
 #[test]

@@ -6,13 +6,10 @@
 //! (1EH), frequencies (15H, 16H) and the hypervisor's range.
 
 use super::seen::{Seen, either};
-use crate::case::Accelerator;
-use crate::check::finding::{CheckId, Finding, Kind, Layer};
+use crate::check::finding::{Finding, Kind};
 use crate::check::place::Place;
 use crate::check::view::Rule;
 use crate::cpuid::answers::{Key, Regs};
-use crate::cpuid::dump::Dump;
-use crate::cpuid::table::Table;
 
 #[path = "leaves_within.rs"]
 mod within;
@@ -82,20 +79,12 @@ pub fn owned_leaves() -> impl Iterator<Item = (u32, u32, &'static [&'static str]
 }
 
 /// What contradicts the features in the leaves of the boot processor, and these one another.
-pub fn leaves(dump: &Dump, accelerator: Accelerator, layer: Layer, table: &Table) -> Vec<Finding> {
-    let rule = Rule {
-        check: CheckId::Leaves,
-        layer,
-        table,
-    };
-    let Some(seen) = Seen::of_dump(dump, accelerator, table) else {
-        return Vec::new();
-    };
+pub(super) fn leaves(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     let rows = ROWS
         .iter()
-        .filter_map(|row| against_features(row, &seen, &rule));
+        .filter_map(|row| against_features(row, seen, rule));
     let mut changes: Vec<Finding> = rows.collect();
-    changes.extend(within::all(&seen, &rule));
+    changes.extend(within::all(seen, rule));
     changes
 }
 

@@ -1,6 +1,9 @@
 //! Leaves that contradict the features of a guest, or themselves.
 
 use super::*;
+use crate::case::Accelerator;
+use crate::check::CheckId;
+use crate::check::architecture::seen::found_by;
 use crate::check::fixture::{Row, dump, sentences, table, vcpu, vendor};
 
 const LIMIT: Row = (0x8000_0000, 0, [0x8000_0022, 0, 0, 0]);
@@ -13,7 +16,13 @@ fn found(rows: &[Row]) -> Vec<String> {
     }
     all.extend(rows);
     let guest = dump(vec![vcpu(0, &all)]);
-    sentences(&leaves(&guest, Accelerator::Kvm, Layer::Qemu, &table()))
+    sentences(&found_by(
+        leaves,
+        CheckId::Leaves,
+        &guest,
+        Accelerator::Kvm,
+        &table(),
+    ))
 }
 
 #[test]

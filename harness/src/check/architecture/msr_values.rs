@@ -6,11 +6,8 @@
 
 use super::dependencies::{Dependency, broken, needs};
 use super::seen::Seen;
-use crate::case::Accelerator;
-use crate::check::finding::{CheckId, Finding, Layer};
+use crate::check::finding::Finding;
 use crate::check::view::Rule;
-use crate::cpuid::dump::Dump;
-use crate::cpuid::table::Table;
 
 use vmx::field;
 
@@ -136,30 +133,17 @@ pub const ROWS: &[Dependency] = &[
 ];
 
 /// Everything in which the values of the boot processor's MSRs contradict CPUID or one another.
-pub fn msr_values(
-    dump: &Dump,
-    accelerator: Accelerator,
-    layer: Layer,
-    table: &Table,
-) -> Vec<Finding> {
-    let rule = Rule {
-        check: CheckId::MsrValues,
-        layer,
-        table,
-    };
-    let Some(seen) = Seen::of_dump(dump, accelerator, table) else {
-        return Vec::new();
-    };
+pub(super) fn msr_values(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes: Vec<Finding> = ROWS
         .iter()
-        .flat_map(|row| broken(row, &seen, &rule))
+        .flat_map(|row| broken(row, seen, rule))
         .collect();
-    changes.extend(misc_enable(&seen, &rule));
-    changes.extend(apic_base(&seen, &rule));
-    changes.extend(memory_types(&seen, &rule));
-    changes.extend(machine_check(&seen, &rule));
-    changes.extend(tsc_ratio(&seen, &rule));
-    changes.extend(vmx::all(&seen, &rule));
+    changes.extend(misc_enable(seen, rule));
+    changes.extend(apic_base(seen, rule));
+    changes.extend(memory_types(seen, rule));
+    changes.extend(machine_check(seen, rule));
+    changes.extend(tsc_ratio(seen, rule));
+    changes.extend(vmx::all(seen, rule));
     changes
 }
 

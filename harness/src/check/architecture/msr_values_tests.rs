@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use fidelity_protocol::frame::Phase;
 
 use super::*;
+use crate::case::Accelerator;
+use crate::check::CheckId;
+use crate::check::architecture::seen::found_by;
 use crate::check::fixture::{Row, dump, sentences, table, vcpu, vendor};
 use crate::cpuid::dump::Reading;
 
@@ -29,10 +32,11 @@ fn found_under(accelerator: Accelerator, rows: &[Row], values: &[(u32, u64)]) ->
         .iter()
         .map(|(index, value)| (*index, Reading::Value(*value)));
     msrs.msrs = readings.collect::<BTreeMap<_, _>>();
-    sentences(&msr_values(
+    sentences(&found_by(
+        msr_values,
+        CheckId::MsrValues,
         &dump(vec![boot]),
         accelerator,
-        Layer::Kvm,
         &table(),
     ))
 }

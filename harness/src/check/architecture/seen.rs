@@ -8,10 +8,14 @@
 use fidelity_protocol::frame::Phase;
 
 use crate::case::Accelerator;
-use crate::check::view::{View, own_subleaf};
+use crate::check::finding::Finding;
+use crate::check::view::{Rule, View, own_subleaf};
 use crate::cpuid::answers::Regs;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading};
 use crate::cpuid::table::{Field, Space, Table};
+
+/// What contradicts the architecture in what was seen of a guest.
+pub(super) type Judge = fn(&Seen<'_>, &Rule<'_>) -> Vec<Finding>;
 
 /// One guest, as its boot processor showed it.
 #[derive(Clone, Copy)]
@@ -147,4 +151,23 @@ mod tests {
         phase.expect("the phase").complete = false;
         assert!(Seen::of_dump(&dump, Accelerator::Kvm, &table).is_none());
     }
+}
+
+/// What one rule finds in a guest, for the rules' tests.
+#[cfg(test)]
+pub(super) fn found_by(
+    judge: Judge,
+    check: crate::check::CheckId,
+    dump: &Dump,
+    accelerator: Accelerator,
+    table: &Table,
+) -> Vec<Finding> {
+    let layer = crate::check::finding::Layer::Qemu;
+    let rule = Rule {
+        check,
+        layer,
+        table,
+    };
+    let seen = Seen::of_dump(dump, accelerator, table);
+    seen.map_or(Vec::new(), |seen| judge(&seen, &rule))
 }
