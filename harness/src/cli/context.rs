@@ -85,9 +85,7 @@ impl Context {
 
     /// The QEMUs, each asked what it offers, through the cache.
     pub fn inventory(&self) -> anyhow::Result<Inventory> {
-        let mut config = self.config.clone();
-        config.timeout = self.options.timeout.as_secs().max(1);
-        let inventory = inventory::inventory(&config, &self.paths, &self.cancel);
+        let inventory = self.installed_or_named();
         if inventory.qemus.is_empty() && inventory.unusable.is_empty() {
             let message = "no QEMU found: install one (of Debian: qemu-system-x86), run `scripts/setup` in a checkout, or name a \
                            qemu-system-x86_64 with --qemu";
@@ -98,7 +96,9 @@ impl Context {
 
     /// The QEMUs that `--qemu` names, else those of the configuration; none is no error.
     pub fn installed_or_named(&self) -> Inventory {
-        inventory::inventory(&self.config, &self.paths, &self.cancel)
+        let mut config = self.config.clone();
+        config.timeout = self.options.timeout.as_secs().max(1);
+        inventory::inventory(&config, &self.paths, &self.cancel)
     }
 
     /// An engine over these tables.

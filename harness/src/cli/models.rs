@@ -1,11 +1,10 @@
 //! `models`: the CPU models of the QEMUs that are here and of the recorded releases.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
-use cpuid_fidelity::expectation::holdings::{Part, names, releases, releases_with};
-use cpuid_fidelity::util::order::natural;
+use cpuid_fidelity::case::Qemu;
+use cpuid_fidelity::expectation::holdings::{Part, releases_with};
 
+use super::common::offered::{labels, offered};
 use super::common::table::{Listed, Listing, join};
 use super::{Context, print};
 
@@ -16,19 +15,15 @@ pub struct Models {
     listing: Listing,
 }
 
+fn names(qemu: &Qemu) -> Vec<&str> {
+    qemu.offers.model_names().collect()
+}
+
 /// Prints a row a model; the exit status.
 pub fn run(context: &Context, arguments: &Models) -> anyhow::Result<u8> {
-    let wanted = arguments.listing.filter()?;
+    let listing = &arguments.listing;
     let known = context.store.files.known();
-    let inventory = context.installed_or_named();
-    let offered = inventory.qemus.iter();
-    let offered = offered.flat_map(|qemu| qemu.offers.model_names());
-    let recorded = releases(known).into_iter();
-    let recorded = recorded.flat_map(|release| names(known, release, Part::Definitions));
-    let every: BTreeSet<&str> = offered.chain(recorded).collect();
-    let all = every.iter().copied().filter(|name| wanted(name));
-    let mut all: Vec<&str> = all.collect();
-    all.sort_by_key(|name| natural(name));
+    let found = offered(context, listing, ("CPU model", Part::Definitions), names)?;
     let mut listed = Listed::new([
         "model",
         "stands-for",
@@ -36,30 +31,17 @@ pub fn run(context: &Context, arguments: &Models) -> anyhow::Result<u8> {
         "recorded",
         "recorded-tcg",
     ]);
-    for name in all {
-        let has = |qemu: &&std::sync::Arc<cpuid_fidelity::case::Qemu>| {
-            qemu.offers.model_names().any(|model| model == name)
-        };
-        let here: Vec<_> = inventory.qemus.iter().filter(has).collect();
+    for name in &found.names {
+        let here = found.with(name, names);
         let alias = here.last().and_then(|qemu| qemu.offers.aliases.get(name));
         listed.push([
-            name.to_owned(),
+            name.clone(),
             join(alias.map(String::as_str)),
-            join(
-                here.iter()
-                    .map(|qemu| qemu.label.trim_start_matches("qemu-")),
-            ),
+            labels(&here),
             join(releases_with(known, Part::Definitions, name)),
             join(releases_with(known, Part::Tcg, name)),
         ]);
     }
-    anyhow::ensure!(
-        !listed.is_empty(),
-        "no CPU model matches, of {} QEMUs here and {} recorded releases{}",
-        inventory.qemus.len(),
-        releases(known).len(),
-        arguments.listing.near(every.into_iter())
-    );
-    print(&listed.text(arguments.listing.format));
-    Ok(0)
+    print(&listed.text(listing.format));
+    Ok(found.status)
 }

@@ -7,7 +7,7 @@ use cpuid_fidelity::expectation::holdings::{Part, names, releases};
 use cpuid_fidelity::util::order::natural;
 
 use super::common::table::{Format, Listed};
-use super::{Context, print};
+use super::{Context, NOT_RUN, print};
 
 /// `releases`.
 #[derive(Debug, Args)]
@@ -61,5 +61,9 @@ pub fn run(context: &Context, arguments: &Releases) -> anyhow::Result<u8> {
     for unusable in &inventory.unusable {
         note!("ERROR {}", unusable.reason);
     }
-    Ok(0)
+    Ok(if inventory.unusable.is_empty() {
+        0
+    } else {
+        NOT_RUN
+    })
 }

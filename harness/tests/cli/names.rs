@@ -107,6 +107,14 @@ fn listings_name_what_is_here_and_what_is_recorded() {
 }
 
 #[test]
+fn a_listing_that_lacks_a_qemu_is_not_whole() {
+    for verb in ["releases", "models", "machines"] {
+        let text = printed(&["--qemu", "/nonexistent/qemu", verb], 3);
+        assert!(text.contains("ERROR /nonexistent/qemu"), "{verb}: {text}");
+    }
+}
+
+#[test]
 fn features_are_found_in_any_case_with_the_models_that_have_them() {
     let text = printed(&["features", "PCID"], 0);
     assert!(text.contains("CPUID.01H.00H:ECX[17]"), "{text}");

@@ -123,6 +123,25 @@ pub(super) fn either(names: &[&str]) -> String {
     names.join(" or ")
 }
 
+/// What one rule finds in a guest, for the rules' tests.
+#[cfg(test)]
+pub(super) fn found_by(
+    judge: Judge,
+    check: crate::check::CheckId,
+    dump: &Dump,
+    accelerator: Accelerator,
+    table: &Table,
+) -> Vec<Finding> {
+    let layer = crate::check::finding::Layer::Qemu;
+    let rule = Rule {
+        check,
+        layer,
+        table,
+    };
+    let seen = Seen::of_dump(dump, accelerator, table);
+    seen.map_or(Vec::new(), |seen| judge(&seen, &rule))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,23 +170,4 @@ mod tests {
         phase.expect("the phase").complete = false;
         assert!(Seen::of_dump(&dump, Accelerator::Kvm, &table).is_none());
     }
-}
-
-/// What one rule finds in a guest, for the rules' tests.
-#[cfg(test)]
-pub(super) fn found_by(
-    judge: Judge,
-    check: crate::check::CheckId,
-    dump: &Dump,
-    accelerator: Accelerator,
-    table: &Table,
-) -> Vec<Finding> {
-    let layer = crate::check::finding::Layer::Qemu;
-    let rule = Rule {
-        check,
-        layer,
-        table,
-    };
-    let seen = Seen::of_dump(dump, accelerator, table);
-    seen.map_or(Vec::new(), |seen| judge(&seen, &rule))
 }

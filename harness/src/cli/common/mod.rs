@@ -10,6 +10,7 @@ pub mod global;
 pub mod kernel;
 pub mod libvirt;
 pub mod lines;
+pub mod offered;
 pub mod outputs;
 pub mod place;
 pub mod qemu;

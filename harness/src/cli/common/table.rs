@@ -72,11 +72,6 @@ impl<const N: usize> Listed<N> {
         self.rows.push(row);
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// All rows.
     pub fn text(&self, format: Format) -> String {
         match format {
