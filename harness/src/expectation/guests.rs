@@ -3,31 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::files::{Expected, FileError};
+use super::content::ContentError;
+use super::files::Expected;
 use super::lineage::SUFFIX;
 use super::store::Store;
 use super::whole::compared_models;
 use crate::check::Shift;
-use crate::check::groups::{GroupError, Groups, Models, shifted};
+use crate::check::groups::{Groups, Models, shifted};
 use crate::cpuid::Line;
-use crate::cpuid::parse::{self, ParseError};
+use crate::cpuid::parse;
 
 /// The text of files, by their paths below the folder of a release: `models/EPYC-v4.snap`.
 pub type Texts = BTreeMap<String, String>;
-
-/// Why the guests of a release cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum GuestsError {
-    /// A file cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// A line of a model's file is none.
-    #[error("{0}: {1}")]
-    Line(String, ParseError),
-    /// A line of a machine type's file is none.
-    #[error("{0}: {1}")]
-    Group(String, GroupError),
-}
 
 /// A release, by what its guests see.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +40,7 @@ impl Guests {
     ///
     /// # Errors
     /// A file of it cannot be read.
-    pub fn recorded(store: &Store, release: &str) -> Result<Guests, GuestsError> {
+    pub fn recorded(store: &Store, release: &str) -> Result<Guests, ContentError> {
         let folder = format!("qemu-{release}");
         let known = store.files.known();
         let prefix = format!("{folder}/");
@@ -80,12 +67,12 @@ impl Guests {
     ///
     /// # Errors
     /// A file is none.
-    pub fn add(&mut self, texts: &Texts, all: &Models) -> Result<(), GuestsError> {
+    pub fn add(&mut self, texts: &Texts, all: &Models) -> Result<(), ContentError> {
         for (path, text) in texts {
             let name = |folder: &str| path.strip_prefix(folder)?.strip_suffix(SUFFIX);
             if let Some(machine) = name("machines/") {
                 let groups = Groups::parse(text, all);
-                let groups = groups.map_err(|error| GuestsError::Group(path.clone(), error))?;
+                let groups = groups.map_err(|error| ContentError::Group(path.clone(), error))?;
                 self.machines.insert(machine.to_owned(), groups);
                 continue;
             }
@@ -95,7 +82,7 @@ impl Guests {
                 (None, None) => continue,
             };
             let lines = parse::lines(text);
-            let lines = lines.map_err(|error| GuestsError::Line(path.clone(), error))?;
+            let lines = lines.map_err(|error| ContentError::Line(path.clone(), error))?;
             models.insert(name.to_owned(), lines);
         }
         Ok(())

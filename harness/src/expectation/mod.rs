@@ -5,9 +5,11 @@
 //! [`record`] has them as they are reviewed, [`pending`] writes what
 //! waits for review, and [`Store`] has them beside the tables.
 //! [`whole`](mod@whole) is the expectation of a model with a machine type applied, and [`promise`] what a
-//! case's guest was promised by it. [`holdings`] is what there is of it. [`guests`] is a release by its files, and [`differences`] what
+//! case's guest was promised by it. [`holdings`] is what there is of it, and
+//! [`content`] why a file of it cannot be used. [`guests`] is a release by its files, and [`differences`] what
 //! another one shows differently.
 
+pub mod content;
 pub mod delta;
 pub mod differences;
 pub mod files;

@@ -6,15 +6,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{Expected, FileError, release_of};
+use super::content::ContentError;
+use super::files::{Expected, release_of};
 use super::lineage::{Known, SUFFIX};
 use super::store::{RECORD, Store, in_ci};
 use super::whole::compared_models;
 use crate::case::offers::model_version;
 use crate::case::trial::{Subject, Trial};
-use crate::check::groups::{GroupError, Groups, Models, shifted};
+use crate::check::groups::{Groups, Models, shifted};
 use crate::cpuid::Line;
-use crate::cpuid::parse::{self, ParseError};
+use crate::cpuid::parse;
 use crate::evidence::Promised;
 use crate::util::order::natural;
 
@@ -43,15 +44,9 @@ pub enum Unrecorded {
         /// As of a model.
         nearest: Option<String>,
     },
-    /// A file cannot be read.
+    /// A file of it cannot be read, or has a line that is none.
     #[error(transparent)]
-    File(#[from] FileError),
-    /// A line of a definition is none.
-    #[error("{0}: {1}")]
-    Line(String, ParseError),
-    /// A line of a machine type's file is none.
-    #[error("{0}: {1}")]
-    Group(String, GroupError),
+    Content(#[from] ContentError),
 }
 
 fn new(what: &str, nearest: &Option<String>) -> String {
@@ -196,17 +191,18 @@ impl Store {
             file: path,
             nearest: nearest.clone(),
         })?;
-        parse::lines(&text).map_err(|error| Unrecorded::Line(format!("{file}{SUFFIX}"), error))
+        let lines = parse::lines(&text);
+        Ok(lines.map_err(|error| ContentError::Line(format!("{file}{SUFFIX}"), error))?)
     }
 
-    fn groups_of(&self, known: &Known, release: &str, file: &str) -> Result<Groups, Unrecorded> {
+    fn groups_of(&self, known: &Known, release: &str, file: &str) -> Result<Groups, ContentError> {
         let models = Models::new(compared_models(release, known), &self.sets);
         let text = self.text(&format!("{file}{SUFFIX}"))?;
         Groups::parse(&text, &models)
-            .map_err(|error| Unrecorded::Group(format!("{file}{SUFFIX}"), error))
+            .map_err(|error| ContentError::Group(format!("{file}{SUFFIX}"), error))
     }
 
-    fn text(&self, path: &str) -> Result<String, FileError> {
+    fn text(&self, path: &str) -> Result<String, ContentError> {
         Ok(match self.expectation(Path::new(path))? {
             Expected::Text(text) => text,
             Expected::Missing | Expected::NewRelease => String::new(),

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::files::{Expected, FileError, below};
+use super::content::ContentError;
+use super::files::{Expected, below};
 use super::lineage::{Known, SUFFIX};
 use super::store::Store;
-use crate::check::groups::{GroupError, Groups, Models, shifted};
-use crate::cpuid::parse::{self, ParseError};
+use crate::check::groups::{Groups, Models, shifted};
+use crate::cpuid::parse;
 use crate::util::near::near;
 use crate::util::order::natural;
 
@@ -44,15 +45,9 @@ pub enum WantedError {
         "machine types are recorded in lane definition alone: leave out --machine or --lane tcg"
     )]
     MachineUnderTcg,
-    /// A file cannot be read.
+    /// A file of it cannot be read, or has a line that is none.
     #[error(transparent)]
-    File(#[from] FileError),
-    /// A line of a definition is none.
-    #[error("{0}: {1}")]
-    Line(String, ParseError),
-    /// A line of a machine type's file is none.
-    #[error("{0}: {1}")]
-    Group(String, GroupError),
+    Content(#[from] ContentError),
 }
 
 fn nearest(names: &[String]) -> String {
@@ -113,19 +108,20 @@ pub fn whole(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> 
         };
     }
     let models = Models::new(compared_models(&release, known), &store.sets);
-    let Expected::Text(changes) = store.expectation(Path::new(&file))? else {
+    let changes = store.expectation(Path::new(&file));
+    let Expected::Text(changes) = changes.map_err(ContentError::from)? else {
         return Ok(text);
     };
     let groups =
-        Groups::parse(&changes, &models).map_err(|error| WantedError::Group(file, error))?;
-    let lines = parse::lines(&text).map_err(|error| WantedError::Line(path, error))?;
+        Groups::parse(&changes, &models).map_err(|error| ContentError::Group(file, error))?;
+    let lines = parse::lines(&text).map_err(|error| ContentError::Line(path, error))?;
     let lines = shifted(&lines, &groups.changes(wanted.model));
     let mut lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     lines.sort();
     Ok(lines.join("\n"))
 }
 
-fn text(store: &Store, path: &str) -> Result<String, WantedError> {
+fn text(store: &Store, path: &str) -> Result<String, ContentError> {
     Ok(match store.expectation(Path::new(path))? {
         Expected::Text(text) => text.trim_start_matches('\n').to_owned(),
         Expected::Missing | Expected::NewRelease => String::new(),

@@ -15,8 +15,9 @@ use crate::case::{Filter, Lane, Qemu, Subject, Trial};
 use crate::check::groups::Models;
 use crate::check::{CheckId, Releases};
 use crate::config::{Config, ConfigError, Profile};
+use crate::expectation::content::ContentError;
 use crate::expectation::differences::Differences;
-use crate::expectation::guests::{Guests, GuestsError, Texts};
+use crate::expectation::guests::{Guests, Texts};
 use crate::expectation::{Expected, Recorder, promise};
 use crate::plan::{Inventory, plan};
 use crate::results::{Row, Status};
@@ -41,7 +42,7 @@ pub enum ReleaseDayError {
     NoMachine(String),
     /// A file of one of the two cannot be read.
     #[error(transparent)]
-    Guests(#[from] GuestsError),
+    Guests(#[from] ContentError),
     /// What was reviewed of the two cannot be read.
     #[error("{0}")]
     Reviewed(String),

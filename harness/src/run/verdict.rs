@@ -87,7 +87,7 @@ pub fn nothing_promised(
 ) -> Row {
     let status = match unrecorded {
         _ if engine.bench.cancelled() => Status::Miss,
-        Unrecorded::File(_) | Unrecorded::Line(..) | Unrecorded::Group(..) => Status::Error,
+        Unrecorded::Content(_) => Status::Error,
         Unrecorded::Model { nearest: None, .. } | Unrecorded::Machine { nearest: None, .. } => {
             Status::Fail
         }
