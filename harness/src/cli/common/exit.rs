@@ -4,7 +4,9 @@ use cpuid_fidelity::util::printable::{json, line};
 use std::path::{Path, PathBuf};
 
 use cpuid_fidelity::bisect::state::StateError;
+use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::util::files::write_whole;
+use cpuid_fidelity::util::signals;
 use cpuid_fidelity::util::terminal;
 pub use cpuid_fidelity::util::terminal::print;
 
@@ -43,7 +45,9 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     let not_run = error.is::<NotRun>()
         || error.is::<Unwritten>()
         || kept.is_some_and(|error| matches!(error, StateError::File { .. }));
-    if not_run || error.chain().any(is_no_space) {
+    // What Ctrl-C interrupts is nobody's mistake in the request, whatever the error says.
+    let cancelled = signals::switch().is_some_and(Cancel::thrown);
+    if not_run || cancelled || error.chain().any(is_no_space) {
         NOT_RUN
     } else {
         USAGE
