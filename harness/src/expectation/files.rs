@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::delta::{self, DeltaError, Text};
 use super::lineage::{Known, SUFFIX};
+use super::paths::{below, is_about, release_of, slashed};
 use crate::cpuid::line::Line;
 use crate::util::limits::TEXT;
 use crate::util::open;
-use crate::util::order::natural;
 use crate::util::path::leads_down;
 
 /// What was expected.
@@ -338,28 +338,6 @@ fn expanded(
     Ok(lines.into())
 }
 
-/// Whether the path of an expectation names this release of QEMU or a newer one: `qemu-10.0`, or an end of `7.2..10.0`.
-fn is_about(path: &str, release: &str) -> bool {
-    let ends = path.split('/').flat_map(|part| {
-        let is_pair = part.contains("..");
-        let plain = part.strip_suffix(SUFFIX).unwrap_or(part);
-        let plain = plain.split_once('+').map_or(plain, |(plain, _)| plain);
-        let ends = plain.split("..").map(|end| end.trim_end_matches(".x"));
-        ends.filter_map(move |end| match end.strip_prefix("qemu-") {
-            Some(named) => Some(named),
-            None => is_pair.then_some(end),
-        })
-    });
-    let newer = |end: &str| natural(end) >= natural(release);
-    ends.into_iter().any(newer)
-}
-
-/// With `/` between folders, as a base is named.
-pub(super) fn slashed(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.replace(std::path::MAIN_SEPARATOR, "/")
-}
-
 fn collect(folder: &Path, prefix: &str, known: &mut Known) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -384,24 +362,6 @@ fn collect_built_in(folder: &BuiltIn, known: &mut Known) {
     folder
         .dirs()
         .for_each(|folder| collect_built_in(folder, known));
-}
-
-/// The folder of a release's expectations: `qemu-10.0`, `kernels/6.12`, or `migration/qemu-7.2..qemu-11.1`.
-pub(super) fn release_of(expectation: &Path) -> PathBuf {
-    let deep = ["kernels", "migration"]
-        .iter()
-        .any(|folder| expectation.starts_with(folder));
-    let depth = if deep { 2 } else { 1 };
-    expectation.components().take(depth).collect()
-}
-
-/// The names of the expectations in a folder, without suffix.
-pub(super) fn below<'a>(known: &'a Known, folder: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-    let prefix = format!("{folder}/");
-    known.iter().filter_map(move |path| {
-        let name = path.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?;
-        (!name.contains('/')).then_some(name)
-    })
 }
 
 /// What stands behind the header of an insta snapshot (`---`, metadata, `---`), with an empty line for each line of the header: all

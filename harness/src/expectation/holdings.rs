@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::files::below;
 use super::lineage::Known;
+use super::paths::below;
 use crate::util::order::natural;
 
 /// What stands before a release in the name of its folder.

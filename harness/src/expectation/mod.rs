@@ -16,6 +16,7 @@ pub mod files;
 pub mod guests;
 pub mod holdings;
 pub mod lineage;
+mod paths;
 pub mod pending;
 pub mod promise;
 pub mod record;

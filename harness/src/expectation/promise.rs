@@ -7,8 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use super::content::ContentError;
-use super::files::{Expected, release_of};
+use super::files::Expected;
 use super::lineage::{Known, SUFFIX};
+use super::paths::release_of;
 use super::store::{RECORD, Store, in_ci};
 use super::whole::compared_models;
 use crate::case::offers::model_version;

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::delta;
-use super::files::{Expected, FileError, Files, slashed};
+use super::files::{Expected, FileError, Files};
 use super::lineage::{self, Bases, BasesError, Known};
+use super::paths::slashed;
 use crate::util::path::leads_down;
 
 /// What was observed in this run, file by file. It is written when the run is over: a file is a difference from its base as *this*

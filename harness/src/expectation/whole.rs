@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::content::ContentError;
-use super::files::{Expected, below};
+use super::files::Expected;
 use super::lineage::{Known, SUFFIX};
+use super::paths::below;
 use super::store::Store;
 use crate::check::groups::{Groups, Models, shifted};
 use crate::cpuid::parse;
