@@ -9,6 +9,7 @@
 //! vmm/          what runs a guest: QEMU, KVM without QEMU, libvirt, Linux, QMP, migration
 //! host/         this machine, and an emulated one
 //! evidence/     all layers of a case as data; the record format
+//! input/        what people hold, in any format → what is known of a CPU
 //! check/        a file a rule; waivers; the registry of checks
 //! config/       fidelity.toml
 //! expectation/  the files under expectations/
@@ -53,6 +54,7 @@ pub mod evidence;
 pub mod expectation;
 pub mod explain;
 pub mod host;
+pub mod input;
 pub mod lanes;
 pub mod plan;
 pub mod report;

@@ -1,0 +1,135 @@
+//! What was read: processors, each with what its format can carry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fidelity_protocol::frame::Phase;
+
+use super::coverage::Coverage;
+use super::format::Format;
+use crate::cpuid::answers::Answers;
+use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
+use crate::evidence::Evidence;
+
+/// Who had set control state before CPUID was executed: OSXSAVE, OSPKE, the sizes of 0DH and the APIC bit follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody: a guest at reset, a model's definition.
+    Reset,
+    /// An operating system.
+    Os,
+    /// The format does not say.
+    Unknown,
+}
+
+/// One dump of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The format that it was written in.
+    pub format: Format,
+    /// What the file itself calls it: a host, a model, a program's first line.
+    pub title: Option<String>,
+    /// Who had set control state.
+    pub state: State,
+    /// What is not in the file, and so says nothing.
+    pub coverage: Coverage,
+    /// The processors, in the order of the file.
+    pub cpus: Vec<Cpu>,
+    /// Our own dump, with all of its phases, where the file is one.
+    pub dump: Option<Dump>,
+    /// Our own record, where the file is one.
+    pub record: Option<Box<Evidence>>,
+}
+
+/// One processor of a dump.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cpu {
+    /// The number that the file gives it.
+    pub number: Option<u32>,
+    /// CPUID, where the format carries registers.
+    pub answers: Answers,
+    /// MSRs by index.
+    pub msrs: BTreeMap<u32, Reading>,
+    /// Features that the file says it has, by their names in the feature table.
+    pub present: BTreeSet<String>,
+    /// Features that the file says it lacks.
+    pub absent: BTreeSet<String>,
+    /// Fields that the file names with a value (`family`, `model`, `stepping`, `vendor`, `model-id`, `phys-bits`, `level`, `microcode`).
+    pub fields: BTreeMap<String, String>,
+    /// Names that the feature table does not know.
+    pub unnamed: BTreeSet<String>,
+}
+
+impl Input {
+    /// Our own dump, as a guest's agent reported it.
+    pub fn of_dump(format: Format, dump: Dump) -> Input {
+        let cpus = dump.vcpus.iter().map(Cpu::of_vcpu).collect();
+        Input {
+            format,
+            title: None,
+            state: State::Reset,
+            coverage: Coverage::Whole,
+            cpus,
+            dump: Some(dump),
+            record: None,
+        }
+    }
+
+    /// The registers as a dump that checks take; `None` where the format carries none.
+    pub fn dump(&self) -> Option<Dump> {
+        if let Some(dump) = &self.dump {
+            return Some(dump.clone());
+        }
+        let vcpus: Vec<Vcpu> = (0..)
+            .zip(&self.cpus)
+            .filter(|(_, cpu)| !cpu.answers.is_empty())
+            .map(|(index, cpu)| cpu.vcpu(index))
+            .collect();
+        (!vcpus.is_empty()).then_some(Dump {
+            mode: 64,
+            has_cpuid: true,
+            vcpus,
+        })
+    }
+}
+
+impl Cpu {
+    fn of_vcpu(vcpu: &Vcpu) -> Cpu {
+        let phase = |phase| vcpu.phase(phase).cloned().unwrap_or_default();
+        Cpu {
+            answers: phase(Phase::Reset).cpuid,
+            msrs: phase(Phase::Msrs).msrs,
+            ..Cpu::default()
+        }
+    }
+
+    fn vcpu(&self, index: u32) -> Vcpu {
+        let reset = PhaseDump {
+            complete: true,
+            cpuid: self.answers.clone(),
+            ..PhaseDump::default()
+        };
+        let msrs = PhaseDump {
+            complete: true,
+            msrs: self.msrs.clone(),
+            ..PhaseDump::default()
+        };
+        let mut phases = BTreeMap::from([(Phase::Reset, reset)]);
+        if !self.msrs.is_empty() {
+            phases.insert(Phase::Msrs, msrs);
+        }
+        Vcpu {
+            apic_id: self.apic_id().unwrap_or(index),
+            phases,
+        }
+    }
+
+    /// The x2APIC ID of 1FH or 0BH, else the initial APIC ID of leaf 1.
+    pub fn apic_id(&self) -> Option<u32> {
+        let answer = |leaf| self.answers.iter().find(|(key, _)| key.leaf == leaf);
+        let extended = [0x1f, 0xb].into_iter().find_map(|leaf| {
+            let (_, regs) = answer(leaf)?;
+            (regs[1] != 0).then_some(regs[3])
+        });
+        extended.or_else(|| answer(1).map(|(_, regs)| regs[1] >> 24))
+    }
+}

@@ -1,0 +1,170 @@
+//! What an input says of each bit: 1, 0, or nothing.
+
+use std::collections::BTreeMap;
+
+use super::coverage::Coverage;
+use super::cpu::{Cpu, Input};
+use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::dump::Reading;
+use crate::cpuid::table::{Field, Space, Subleaves, Table};
+
+/// A register that bits stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Register {
+    /// CPUID's, 0 to 3 for EAX to EDX.
+    Cpuid(Key, u8),
+    /// An MSR.
+    Msr(u32),
+}
+
+/// Bits of a register: those that are known, and their values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Word {
+    /// Values; 0 where unknown.
+    pub value: u64,
+    /// 1 where the value is known.
+    pub known: u64,
+}
+
+/// What is known of one processor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Registers of which something is known.
+    pub words: BTreeMap<Register, Word>,
+    /// MSRs that a guest cannot read.
+    pub refused: BTreeMap<u32, u8>,
+    /// Highest leaf of each range (0, 40000000H, 80000000H, C0000000H), where leaf 0 of the range was read.
+    limits: BTreeMap<u32, u32>,
+    absent_is_zero: bool,
+}
+
+/// Whether a feature is there, as far as an input says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// It is not.
+    Absent,
+    /// The input cannot say.
+    Unknown,
+}
+
+impl Known {
+    /// What `input` says of its processor `cpu`; names become bits by `table`.
+    pub fn new(input: &Input, cpu: &Cpu, table: &Table) -> Known {
+        let mut known = Known {
+            absent_is_zero: matches!(input.coverage, Coverage::Whole | Coverage::WithoutZeroes),
+            ..Known::default()
+        };
+        for (key, regs) in &cpu.answers {
+            known.answer(*key, *regs);
+        }
+        for (index, reading) in &cpu.msrs {
+            known.msr(*index, *reading);
+        }
+        let names = cpu.present.iter().map(|name| (name, true));
+        for (name, set) in names.chain(cpu.absent.iter().map(|name| (name, false))) {
+            if let Some(field) = table.named(name) {
+                known.name(field, set);
+            }
+        }
+        known
+    }
+
+    /// The bits of `field` (at `subleaf`, where it has several), shifted down; `None` where any of them is unknown.
+    pub fn value(&self, field: &Field, subleaf: u32) -> Option<u64> {
+        let subleaf = match field.subleaves {
+            Subleaves::One(only) => only,
+            Subleaves::None => 0,
+            Subleaves::From(_) | Subleaves::All => subleaf,
+        };
+        let register = match field.space {
+            Space::Msr => Register::Msr(field.leaf),
+            Space::Cpuid | Space::HyperV => {
+                Register::Cpuid(Key::new(field.leaf, subleaf), field.register)
+            }
+        };
+        let word = self.word(register);
+        let mask = field.mask();
+        (word.known & mask == mask).then_some((word.value & mask) >> field.low)
+    }
+
+    /// Whether the feature is there.
+    pub fn presence(&self, field: &Field) -> Presence {
+        match self.value(field, 0) {
+            Some(0) => Presence::Absent,
+            Some(_) => Presence::Present,
+            None => Presence::Unknown,
+        }
+    }
+
+    /// A register; unknown bits are 0 in `known`.
+    pub fn word(&self, register: Register) -> Word {
+        if let Some(word) = self.words.get(&register) {
+            return *word;
+        }
+        match register {
+            Register::Cpuid(key, _) if self.is_zero(key) => Word {
+                value: 0,
+                known: u64::from(u32::MAX),
+            },
+            _ => Word::default(),
+        }
+    }
+
+    /// Whether a leaf that was not read is known to be 0: beyond the limit of its range, or left out by a program that leaves out zeroes.
+    fn is_zero(&self, key: Key) -> bool {
+        let limit = self.limits.get(&(key.leaf & 0xc000_0000));
+        match limit {
+            Some(limit) if key.leaf > *limit => true,
+            Some(_) => self.absent_is_zero,
+            None => self.absent_is_zero && key.leaf & 0xc000_0000 != 0,
+        }
+    }
+
+    fn answer(&mut self, key: Key, regs: Regs) {
+        for (register, value) in (0..).zip(regs) {
+            let word = Word {
+                value: value.into(),
+                known: u32::MAX.into(),
+            };
+            self.words.insert(Register::Cpuid(key, register), word);
+        }
+        if key.leaf & 0x3fff_ffff == 0 {
+            self.limits.insert(key.leaf, regs[0]);
+        }
+    }
+
+    fn msr(&mut self, index: u32, reading: Reading) {
+        match reading {
+            Reading::Value(value) => {
+                let word = Word {
+                    value,
+                    known: u64::MAX,
+                };
+                self.words.insert(Register::Msr(index), word);
+            }
+            Reading::Fault(vector) => {
+                self.refused.insert(index, vector);
+            }
+        }
+    }
+
+    fn name(&mut self, field: &Field, set: bool) {
+        let subleaf = match field.subleaves {
+            Subleaves::One(only) | Subleaves::From(only) => only,
+            Subleaves::None | Subleaves::All => 0,
+        };
+        let register = match field.space {
+            Space::Msr => Register::Msr(field.leaf),
+            Space::Cpuid | Space::HyperV => {
+                Register::Cpuid(Key::new(field.leaf, subleaf), field.register)
+            }
+        };
+        let word = self.words.entry(register).or_default();
+        word.known |= field.mask();
+        if set && field.low == field.high {
+            word.value |= field.mask();
+        }
+    }
+}
