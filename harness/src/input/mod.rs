@@ -9,6 +9,7 @@ mod error;
 mod format;
 mod known;
 mod read;
+mod reader;
 mod readers;
 mod text;
 

@@ -1,12 +1,12 @@
 //! `cpuid -r` of Todd Allen's cpuid: `0x00000007 0x00: eax=0x00000002 ebx=0x219c97a9 …`, below `CPU 0:` where several processors are shown.
 
-use super::Reader;
 use crate::cpuid::Table;
 use crate::cpuid::answers::{Key, Regs};
 use crate::input::coverage::Coverage;
 use crate::input::cpu::{Cpu, Input, State};
 use crate::input::error::InputError;
 use crate::input::format::Format;
+use crate::input::reader::Reader;
 use crate::input::text::{Line, Text};
 
 pub const READER: Reader = Reader {
