@@ -84,7 +84,7 @@ impl Known {
                 Register::Cpuid(Key::new(field.leaf, subleaf), field.register)
             }
         };
-        let word = self.word(register);
+        let word = self.register(register);
         let mask = field.mask();
         (word.known & mask == mask).then_some((word.value & mask) >> field.low)
     }
@@ -99,7 +99,7 @@ impl Known {
     }
 
     /// A register; unknown bits are 0 in `known`.
-    pub fn word(&self, register: Register) -> Word {
+    pub fn register(&self, register: Register) -> Word {
         if let Some(word) = self.words.get(&register) {
             return *word;
         }
