@@ -44,6 +44,9 @@ pub struct Check {
     /// Print the result as one JSON object, as `run --json` writes it
     #[arg(long, conflicts_with = "file")]
     pub json: bool,
+    /// Let no waiver count
+    #[arg(long)]
+    pub no_waivers: bool,
     #[command(flatten)]
     pub kernel: Kernel,
 }
@@ -51,7 +54,7 @@ pub struct Check {
 /// Judges the guest or the file; the exit status.
 pub fn run(context: &Context, arguments: &Check) -> anyhow::Result<u8> {
     match (&arguments.file, &arguments.cpu) {
-        (Some(file), _) => of_file(context, file),
+        (Some(file), _) => of_file(context, file, arguments.no_waivers),
         (None, Some(cpu)) => of_guest(context, arguments, cpu),
         (None, None) => anyhow::bail!("a FILE or --cpu wanted"),
     }
@@ -77,7 +80,7 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
         kernel: &arguments.kernel,
     };
     let case = place::case(context, &guest)?;
-    let engine = context.engine()?;
+    let engine = context.engine_for(usize::MAX, arguments.no_waivers)?;
     let checked = check(&engine, &case);
     let row = &checked.row;
     if arguments.json {
@@ -94,7 +97,7 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
     Ok(row.status.exit_status())
 }
 
-fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
+fn of_file(context: &Context, file: &Path, no_waivers: bool) -> anyhow::Result<u8> {
     let name = file.display();
     let text = open::data_text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
     let store = &context.store;
@@ -105,7 +108,11 @@ fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
             linux: Some(&store.linux),
         };
         let found = checked(&record, rules).with_context(|| name.to_string())?;
-        left(context, &record, found)
+        if no_waivers {
+            found
+        } else {
+            left(context, &record, found)
+        }
     } else {
         let dump: Dump = serde_json::from_str(&text)
             .with_context(|| format!("{name} is neither a record nor a dump in JSON"))?;

@@ -15,7 +15,7 @@ use cpuid_fidelity::plan::compat::CompatSet;
 use cpuid_fidelity::util::near::hint;
 
 use super::common::choice::Choice;
-use super::common::place::emulator;
+use super::common::place::{emulator, with_kernels};
 use super::common::qemu::binary;
 use super::{Context, NotRun};
 
@@ -42,7 +42,9 @@ pub fn planned(
 ) -> anyhow::Result<(Inventory, Vec<Trial>, Vec<Trial>)> {
     let qemus = releases(context, &arguments.releases)?;
     let filter = choice.filter(context.accel);
-    let lanes = if filter.lanes.is_empty() {
+    let lanes = if filter.lanes.is_empty() && filter.names_kernel {
+        vec![Lane::LAB]
+    } else if filter.lanes.is_empty() {
         vec![Lane::DEFINITION]
     } else {
         filter.lanes.clone()
@@ -51,7 +53,8 @@ pub fn planned(
         qemus,
         ..Inventory::default()
     };
-    let inventory = inventory.with_kernels(&context.config, emulator(context));
+    let emulator = emulator(context);
+    let inventory = with_kernels(context, inventory, emulator, &choice.kernel)?;
     let scope = inventory.scope(&context.config, choice.profile, &filter);
     let mut trials = Vec::new();
     for lane in lanes {

@@ -121,7 +121,7 @@ fn trial(
     from: &Arc<Qemu>,
     to: &Arc<Qemu>,
 ) -> anyhow::Result<Trial> {
-    let lab = arguments.kernel.kernel.is_some();
+    let lab = arguments.kernel.booted.kernel.is_some();
     let way = match arguments.save {
         Some(_) => Way::File,
         None => Way::Live,
