@@ -43,7 +43,11 @@ pub fn with(mut command: Vec<String>, given: &Given) -> Vec<String> {
     let none = Vec::new();
     let to_run = if verb == "run" { &given.to_run } else { &none };
     let has_kernel = command.iter().any(|argument| argument == "--kernel");
-    let with_kernel = if has_kernel { &given.with_kernel } else { &none };
+    let with_kernel = if has_kernel {
+        &given.with_kernel
+    } else {
+        &none
+    };
     let options = [&given.always, with_kernel, to_run];
     command.extend(options.into_iter().flatten().cloned());
     command

@@ -1,7 +1,7 @@
 //! What reproducers say, a case each.
 
 use super::*;
-use crate::case::{Accelerator, EmulatedHost, Lane, LabKernel, Qemu, Starter, Topology};
+use crate::case::{Accelerator, EmulatedHost, LabKernel, Lane, Qemu, Starter, Topology};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,17 +33,13 @@ fn a_reproducer_has_all_that_its_guest_needs() {
             Subject::Whole,
             Lane::DEFINITION,
             "1",
-            format!(
-                "check {qemu} --lane definition --machine pc-q35-8.2 --cpu EPYC-v4 --smp 1"
-            ),
+            format!("check {qemu} --lane definition --machine pc-q35-8.2 --cpu EPYC-v4 --smp 1"),
         ),
         (
             Subject::Layers,
             Lane::TCG,
             "4,cores=2",
-            format!(
-                "check {qemu} --lane tcg --machine pc-q35-8.2 --cpu EPYC-v4 --smp 4,cores=2"
-            ),
+            format!("check {qemu} --lane tcg --machine pc-q35-8.2 --cpu EPYC-v4 --smp 4,cores=2"),
         ),
         (
             Subject::Whole,

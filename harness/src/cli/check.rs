@@ -12,6 +12,7 @@ use cpuid_fidelity::check::{Finding, Rules, checked};
 use cpuid_fidelity::cpuid::Dump;
 use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::report::changes::{account, sentence};
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
 use cpuid_fidelity::util::limits::RECORD;
@@ -35,7 +36,8 @@ pub struct Check {
     /// `-cpu` argument: model and flags
     #[arg(long, value_name = "C", required_unless_present = "file")]
     pub cpu: Option<String>,
-    /// How the guest is run
+    /// How the guest is run. `check`, `dump`, `diff` and `show` take the model's whole definition by themselves; `explain`, `record` and `migrate` take `tcg`,
+    /// because a lane that forces features filters none
     #[arg(long, value_enum, default_value_t = Lane::DEFINITION)]
     pub lane: Lane,
     /// `-smp` argument
@@ -103,6 +105,10 @@ fn of_file(context: &Context, file: &Path, no_waivers: bool) -> anyhow::Result<u
     let store = &context.store;
     let found = if Evidence::is_record(&text) {
         let record = Evidence::parse(file, &text)?;
+        print(&heading::comments(
+            &heading::recorded(&record.case),
+            record.case.lane,
+        ));
         let rules = Rules {
             table: &store.table,
             linux: Some(&store.linux),

@@ -23,7 +23,7 @@ use super::{Context, NotRun};
 #[derive(Debug, Default, Args)]
 pub struct Compat {
     /// Compare releases with one another instead, each with every later one: what guests of the machine types and CPU models that both
-    /// have see. A release (10.0, 10.0.2) or a binary
+    /// have see, whatever `--profile` selects. A release (10.0, 10.0.2) or a binary
     #[arg(long = "compat", id = "compat", value_name = "RELEASE", num_args = 2.., conflicts_with_all = ["shard", "host_baseline"])]
     pub releases: Vec<String>,
     /// With `--compat`: this `-smp` argument instead of one vCPU; repeatable

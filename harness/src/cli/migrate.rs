@@ -43,7 +43,8 @@ pub struct Migrate {
     /// `-smp` argument
     #[arg(long, value_name = "S", default_value = "1")]
     pub smp: Topology,
-    /// How the guest is run: tcg, definition, kvm or lab
+    /// How the guest is run: tcg, definition, kvm or lab. `migrate`, `explain` and `record` take `tcg` by themselves, because a lane that forces features filters none; `dump`, `check`,
+    /// `diff` and `show` take the model's whole definition
     #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
     /// The other way round too
