@@ -101,7 +101,7 @@ fn in_lab(starter: Starter, machine: &str) -> Case {
     case
 }
 
-fn of(subject: Subject, case: Case) -> Trial {
+fn trial_of(subject: Subject, case: Case) -> Trial {
     Trial::single("x/y/EPYC-v4".to_owned(), subject, PathBuf::new(), case)
 }
 
@@ -113,9 +113,12 @@ fn a_linux_guest_is_run_again_with_its_kernel_and_its_words_and_its_accelerator(
     let wanted = |accel: &str| {
         format!("cpuid-fidelity run {qemu} --lane linux --cpu EPYC-v4{accel} {KERNEL} {GIVEN}")
     };
-    assert_eq!(render(&of(Subject::Whole, case.clone())), wanted(""));
+    assert_eq!(render(&trial_of(Subject::Whole, case.clone())), wanted(""));
     case.run_as.accelerator = Accelerator::Kvm;
-    assert_eq!(render(&of(Subject::Whole, case)), wanted(" --accel kvm"));
+    assert_eq!(
+        render(&trial_of(Subject::Whole, case)),
+        wanted(" --accel kvm")
+    );
 }
 
 #[test]
@@ -124,7 +127,7 @@ fn what_kvm_offers_is_asked_again_without_a_guest() {
     case.qemu = Arc::new(Qemu::none());
     let wanted =
         format!("cpuid-fidelity run --lane lab --machine - {KERNEL} --memory 2048 {GIVEN}");
-    assert_eq!(render(&of(Subject::Whole, case)), wanted);
+    assert_eq!(render(&trial_of(Subject::Whole, case)), wanted);
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn a_guest_in_a_lab_is_checked_again_in_the_same_way() {
             "cpuid-fidelity check --qemu '/opt/qemu with a space' --lane {lane} --machine pc-q35-8.2 --cpu EPYC-v4 --smp 1 \
              {KERNEL} --memory 2048 {given}"
         );
-        let trial = of(Subject::Layers, in_lab(starter, "pc-q35-8.2"));
+        let trial = trial_of(Subject::Layers, in_lab(starter, "pc-q35-8.2"));
         assert_eq!(render(&trial), wanted);
     }
 }
@@ -151,7 +154,7 @@ fn releases_are_compared_again_in_the_lab_of_the_same_kernel() {
         old: binary("/old"),
         new: binary("/new"),
     };
-    let trial = of(
+    let trial = trial_of(
         Subject::Releases(Arc::new(pair)),
         in_lab(Starter::Qemu, "pc-q35-8.2"),
     );

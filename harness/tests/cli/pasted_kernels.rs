@@ -117,6 +117,7 @@ fn what_kvm_of_a_kernel_offers_is_shown_again_and_no_guest_runs() {
 fn a_guest_in_a_lab_is_shown_again_in_the_lab_of_the_same_kernel() {
     let (mut world, kernel) = or_skip!(two_kernels(""));
     world.copy_expectation("kernels/6.12/kvm.snap");
+    world.copy_expectation("qemu-10.0/models/EPYC-Rome-v2.snap");
     world.real = world.qemu.clone();
     world.add_arguments("-global EPYC-Rome-v2-x86_64-cpu.avx2=off");
     let kernel = kernel.display().to_string();
@@ -148,18 +149,12 @@ fn a_migration_that_loses_a_feature_is_shown_again() {
     let mut world = or_skip!(World::new(&[], &[]));
     world.add_arguments("-global Skylake-Server-v4-x86_64-cpu.avx2=off");
     let paths = [&world.real, &world.qemu].map(|path| path.display().to_string());
-    let machine = world.machines()[0].clone();
-    let migrate = [
-        "migrate",
-        "--from",
-        &paths[0],
-        "--to",
-        &paths[1],
-        "--machine",
-    ];
+    let migrate = ["migrate", "--from", &paths[0], "--to", &paths[1]];
     let more = ["--cpu", "Skylake-Server-v4", "--lane", "definition"];
-    let ended = world.run(&[&migrate[..], &[machine.as_str()], &more].concat());
-    let ended = ended.expect(1);
+    let ended = world.run(&[&migrate[..], &more].concat()).expect(1);
+    // Without --machine the newest one that both have.
+    let newest = &world.machines()[0];
+    ended.prints(&format!("/{newest}/live/Skylake-Server-v4"));
     let line = reproducer(&ended.stdout, "cpuid-fidelity migrate --from ");
     let again = paste(&world, line).expect(1);
     let lost = |ended: &Ended| ended.lines("  lost avx2 ").count();
@@ -194,10 +189,8 @@ fn what_a_waiver_would_hide_is_shown_again_without_waivers() {
     world.select(&[], &[], &["EPYC-v4"]);
     world.record_expectations();
     let root = super::require::root();
-    for name in ["waivers.toml"] {
-        let from = root.join("expectations").join(name);
-        std::fs::copy(from, world.path("expectations").join(name)).expect("the waivers");
-    }
+    let waivers = "expectations/waivers.toml";
+    std::fs::copy(root.join(waivers), world.path(waivers)).expect("the waivers");
     let run = ["run", "--lane", "tcg", "--no-waivers"];
     let ended = world.run(&[&run[..], &OUTPUTS].concat()).expect(1);
     let line = of_one_failure(&world, &ended, "cpuid-fidelity ");

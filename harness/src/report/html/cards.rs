@@ -33,7 +33,7 @@ pub struct Card {
     pub what: Vec<Fact>,
     /// Since when.
     pub since: String,
-    /// The option that would tell; empty where it is told.
+    /// The option that it takes to know; empty where it is known.
     pub since_option: &'static str,
     /// The difference, a line each.
     pub lines: Vec<DiffLine>,
