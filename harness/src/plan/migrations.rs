@@ -123,8 +123,8 @@ fn shared<'q>(from: &'q Qemu, to: &Qemu) -> Vec<&'q str> {
 
 /// The newest q35 machine type that both have: the one on which guests are migrated where none is named.
 pub fn newest_shared<'q>(from: &'q Qemu, to: &Qemu) -> Option<&'q str> {
-    let shared = shared(from, to).into_iter();
-    shared.filter(|name| name.starts_with("pc-q35-")).last()
+    let mut shared = shared(from, to).into_iter();
+    shared.rfind(|name| name.starts_with("pc-q35-"))
 }
 
 struct Planner<'a> {

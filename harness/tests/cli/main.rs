@@ -27,6 +27,7 @@ mod hostile;
 mod identity;
 mod interrupt;
 mod lab;
+mod large;
 mod layers;
 mod libvirt;
 mod linux;
