@@ -1,15 +1,19 @@
 //! `explain`: where a feature is at each layer, and which one lost it.
 
 use clap::Args;
-use cpuid_fidelity::case::{Lane, Topology};
-use cpuid_fidelity::explain::layers;
-use cpuid_fidelity::report::layers::{Asked, object, text};
-use cpuid_fidelity::run::explain;
-use cpuid_fidelity::run::explain::gather;
+use cpuid_fidelity::case::{Case, Lane, Topology};
+use cpuid_fidelity::cpuid::table::{Field, Table};
+use cpuid_fidelity::explain::number::{self, Number, number};
+use cpuid_fidelity::explain::sources::Sources;
+use cpuid_fidelity::explain::undo::Proof;
+use cpuid_fidelity::explain::{LayerRow, place};
+use cpuid_fidelity::report::layers::{Answer, Asked, object, text};
+use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::run::explain::{self, gather};
 
 use super::common::feature::feature;
 use super::common::kernel::Kernel;
-use super::common::place::{self, Guest};
+use super::common::place::{Guest, case};
 use super::common::qemu::{offered, one_qemu};
 use super::{Context, NOT_RUN, print, print_json};
 
@@ -19,7 +23,7 @@ pub struct Explain {
     /// `-cpu` argument: model and flags
     #[arg(long, value_name = "C")]
     pub cpu: String,
-    /// The feature, as QEMU spells it; Linux's and libvirt's spellings are understood
+    /// The feature, as QEMU spells it, or a number as phys-bits; Linux's and libvirt's spellings are understood
     #[arg(long, value_name = "F")]
     pub feature: String,
     /// Machine type
@@ -29,6 +33,9 @@ pub struct Explain {
     /// `diff` and `show` take the model's whole definition
     #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
+    /// Name the cause, and do not boot the guest without it to prove it
+    #[arg(long)]
+    pub no_proof: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -36,9 +43,55 @@ pub struct Explain {
     pub kernel: Kernel,
 }
 
+/// What was asked for.
+enum Subject<'a> {
+    Feature(&'a Field),
+    Number(Number<'a>),
+}
+
+impl<'a> Subject<'a> {
+    fn named(table: &'a Table, name: &str) -> anyhow::Result<Subject<'a>> {
+        match number(table, name) {
+            Some(number) => Ok(Subject::Number(number)),
+            None => Ok(Subject::Feature(feature(table, name)?)),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Subject::Feature(field) => &field.name,
+            Subject::Number(number) => &number.name,
+        }
+    }
+
+    fn field(&self) -> &'a Field {
+        match self {
+            Subject::Feature(field) => field,
+            Subject::Number(number) => number.field,
+        }
+    }
+
+    /// The rows and what they come to.
+    fn explain(&self, engine: &Engine, sources: &Sources) -> (Vec<LayerRow>, String) {
+        match self {
+            Subject::Feature(field) => explain::explain(engine, sources, field),
+            Subject::Number(number) => {
+                number::explain(sources, explain::tables(engine).features, number)
+            }
+        }
+    }
+
+    fn prove(&self, engine: &Engine, case: &Case, sources: &Sources) -> Option<Proof> {
+        match self {
+            Subject::Feature(field) => explain::prove(engine, case, sources, field),
+            Subject::Number(_) => None,
+        }
+    }
+}
+
 /// Prints what each layer makes of the feature; returns the exit status.
 pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
-    let field = feature(&context.store.table, &arguments.feature)?;
+    let subject = Subject::named(&context.store.table, &arguments.feature)?;
     let qemu = one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
     let guest = Guest {
@@ -49,24 +102,30 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         smp: &Topology::single(),
         kernel: &arguments.kernel,
     };
-    let case = place::case(context, &guest)?;
+    let case = case(context, &guest)?;
     let engine = context.engine()?;
-    let (evidence, broken) = gather(&engine, &case, field);
-    let rows = layers(&evidence);
-    let bit = explain::place(field);
+    let sources = gather(&engine, &case);
+    let (rows, verdict) = subject.explain(&engine, &sources);
+    let wanted = (!arguments.no_proof).then_some(());
+    let proof = wanted.and_then(|()| subject.prove(&engine, &case, &sources));
     let asked = Asked {
         case: &case,
-        feature: &field.name,
-        place: &bit,
+        feature: subject.name(),
+        place: &place(subject.field()),
         lab: case.host.as_ref().map(|host| host.label()),
     };
+    let answer = Answer {
+        rows: &rows,
+        verdict: &verdict,
+        proof: proof.as_ref(),
+    };
     if arguments.json {
-        print_json(&object(asked, &rows).to_string())
+        print_json(&object(asked, answer).to_string())
     } else {
-        print(&text(asked, &rows))
+        print(&text(asked, answer))
     }
-    if let Some(reason) = broken {
-        note!("ERROR {reason}");
+    if let Some(unseen) = &sources.unseen {
+        note!("ERROR {}", unseen.reason);
         return Ok(NOT_RUN);
     }
     Ok(0)

@@ -1,10 +1,11 @@
-//! What each layer makes of a feature, from the hardware down to the guest, and what that comes to.
+//! What each layer makes of a feature, from the hardware down to the guest.
 
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
-use super::evidence::{Claim, Evidence, HostEvidence, State};
-use crate::case::Accelerator;
+use super::evidence::{Claim, Evidence, Filtered, HostEvidence, State};
+use super::place::At;
+use crate::case::{Accelerator, Starter};
 
 /// A layer on a feature's way from the hardware to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +25,16 @@ pub enum Step {
     ModelVersion,
     /// The machine type's compat properties.
     MachineType,
+    /// What QEMU changes in a model under KVM.
+    UnderKvm,
     /// The flags in `-cpu`.
     Flags,
     /// What libvirt makes of it.
     Libvirt,
     /// What QEMU gives after filtering.
     Filtering,
+    /// Where Hyper-V puts KVM's leaves.
+    HyperV,
     /// CPUID and MSRs of the guest.
     Guest,
     /// /proc/cpuinfo of a Linux guest.
@@ -47,9 +52,11 @@ impl Step {
             Step::Model => "model",
             Step::ModelVersion => "model version",
             Step::MachineType => "machine type",
+            Step::UnderKvm => "under KVM",
             Step::Flags => "flags",
             Step::Libvirt => "libvirt",
             Step::Filtering => "filtering",
+            Step::HyperV => "Hyper-V",
             Step::Guest => "guest",
             Step::GuestKernel => "guest kernel",
         }
@@ -76,43 +83,20 @@ pub fn layers(evidence: &Evidence) -> Vec<LayerRow> {
     if let Some(host) = &evidence.host {
         rows.extend(host_rows(host));
     }
-    rows.extend(model_rows(evidence));
-    rows.extend(case_rows(evidence));
+    rows.extend(forgiven(evidence, asked_rows(evidence)));
+    rows.extend(given_rows(evidence));
     if let Some((claim, cause)) = &evidence.kernel {
         rows.push(row(Step::GuestKernel, claim, cause.clone()));
     }
     rows
 }
 
-/// What it comes to: where the feature was lost last, or that the guest has it.
-pub fn verdict(rows: &[LayerRow]) -> String {
-    let Some(guest) = rows.last() else {
-        return "nothing is known".to_owned();
-    };
-    if guest.layer == Step::GuestKernel && guest.state == State::Present {
-        return "the guest's kernel shows it".to_owned();
-    }
-    match (guest.state, &guest.cause) {
-        (State::Unknown, _) => format!("unknown: {}", guest.evidence),
-        (State::Present, None) => "the guest has it".to_owned(),
-        (State::Present, Some(cause)) => format!("the guest has it: {cause}"),
-        (State::Absent, _) => lost(rows),
-    }
-}
-
-fn lost(rows: &[LayerRow]) -> String {
-    let causes = |row: &&LayerRow| row.state != State::Present && row.cause.is_some();
-    let Some(last) = rows.iter().rev().find(causes) else {
-        return "the guest has not got it, and no layer says why".to_owned();
-    };
-    let cause = last.cause.as_ref().map_or(String::new(), Cause::to_string);
-    let below =
-        |row: &&LayerRow| matches!(row.layer, Step::Hardware | Step::HostKernel | Step::Kvm);
-    let root = rows.iter().filter(below).find(causes);
-    match (last.layer, root.and_then(|row| row.cause.as_ref())) {
-        (Step::Filtering, Some(root)) => format!("{cause} ({root})"),
-        _ => cause,
-    }
+/// What a later layer or the guest has was not lost by an earlier one.
+fn forgiven(evidence: &Evidence, mut rows: Vec<LayerRow>) -> Vec<LayerRow> {
+    let last = rows.iter().rposition(|row| row.state == State::Present);
+    let until = if present(&evidence.guest) { rows.len() } else { last.unwrap_or(0) };
+    rows.iter_mut().take(until).for_each(|row| row.cause = None);
+    rows
 }
 
 fn row(layer: Step, claim: &Claim, cause: Option<Cause>) -> LayerRow {
@@ -160,31 +144,73 @@ fn host_rows(host: &HostEvidence) -> [LayerRow; 3] {
     ]
 }
 
-fn model_rows(evidence: &Evidence) -> [LayerRow; 3] {
+/// What is asked for: QEMU's names, the model, the machine type, the accelerator's defaults, the flags.
+fn asked_rows(evidence: &Evidence) -> Vec<LayerRow> {
     let known = absent(&evidence.known).then(|| Cause::QemuDoesNotKnow {
         since: evidence.since.clone(),
     });
     let any = any_version(evidence);
-    let named = known.is_none();
-    let model = match absent(&any) {
-        true if evidence.not_migratable => Some(Cause::NotMigratable),
-        true if named => Some(Cause::NotInModel {
-            model: evidence.model.clone(),
+    let version = version(evidence);
+    let machine = &evidence.on_machine;
+    let mut rows = vec![
+        row(Step::QemuName, &evidence.known, known),
+        row(Step::Model, &any, model(evidence, &any)),
+        row(Step::ModelVersion, &version, in_version(evidence, &version)),
+        row(Step::MachineType, machine, removed(evidence, &version)),
+    ];
+    let under_kvm = evidence.under_kvm.as_ref();
+    rows.extend(under_kvm.map(|claim| row(Step::UnderKvm, claim, off_by_default(evidence, claim))));
+    rows.push(row(Step::Flags, &evidence.with_flags, flags(evidence)));
+    rows
+}
+
+/// Why no version of the model has it.
+fn model(evidence: &Evidence, any: &Claim) -> Option<Cause> {
+    match any.state {
+        _ if evidence.not_migratable => Some(Cause::NotMigratable),
+        State::Absent if absent(&evidence.known) => None,
+        State::Absent if evidence.at.is_hypervisors() => not_asked(evidence),
+        State::Absent => Some(match &evidence.needs {
+            Some(feature) if evidence.dependent => Cause::DependsOn {
+                feature: feature.clone(),
+            },
+            _ => Cause::NotInModel {
+                model: evidence.model.clone(),
+            },
         }),
         _ => None,
-    };
-    let version = version(evidence);
+    }
+}
+
+fn in_version(evidence: &Evidence, version: &Claim) -> Option<Cause> {
     let first = evidence.versions.iter().find(|(_, claim)| present(claim));
-    let lost = first.filter(|_| absent(&version));
-    let in_version = lost.map(|(since, _)| Cause::NotInModelVersion {
+    let lost = first.filter(|_| absent(version));
+    lost.map(|(since, _)| Cause::NotInModelVersion {
         version: evidence.resolved.clone(),
         since: since.clone(),
-    });
-    [
-        row(Step::QemuName, &evidence.known, known),
-        row(Step::Model, &any, model),
-        row(Step::ModelVersion, &version, in_version),
-    ]
+    })
+}
+
+fn removed(evidence: &Evidence, version: &Claim) -> Option<Cause> {
+    let removed = absent(&evidence.on_machine) && present(version);
+    removed.then(|| Cause::RemovedByMachineType {
+        machine: evidence.machine.clone(),
+    })
+}
+
+/// No model has a hypervisor's features.
+fn not_asked(evidence: &Evidence) -> Option<Cause> {
+    let flag = evidence.asks_for.clone();
+    flag.map(|flag| Cause::NotAsked { flag })
+}
+
+fn off_by_default(evidence: &Evidence, under_kvm: &Claim) -> Option<Cause> {
+    if evidence.at.is_kvms() && absent(under_kvm) {
+        return not_asked(evidence);
+    }
+    let off = present(&evidence.on_machine) && absent(under_kvm);
+    let flags = evidence.asks_for.clone().filter(|_| off)?;
+    Some(Cause::OffByDefault { flags })
 }
 
 fn any_version(evidence: &Evidence) -> Claim {
@@ -230,23 +256,18 @@ fn version(evidence: &Evidence) -> Claim {
     )
 }
 
-fn case_rows(evidence: &Evidence) -> Vec<LayerRow> {
-    let removed = absent(&evidence.on_machine) && present(&version(evidence));
-    let machine = removed.then(|| Cause::RemovedByMachineType {
-        machine: evidence.machine.clone(),
-    });
-    let mut rows = vec![
-        row(Step::MachineType, &evidence.on_machine, machine),
-        row(Step::Flags, &evidence.with_flags, flags(evidence)),
-    ];
+/// What the guest is given of that.
+fn given_rows(evidence: &Evidence) -> Vec<LayerRow> {
+    let mut rows = Vec::new();
     let libvirt = evidence.libvirt.as_ref();
     rows.extend(libvirt.map(|(claim, cause)| row(Step::Libvirt, claim, cause.clone())));
-    rows.extend(
-        evidence
-            .given
-            .as_ref()
-            .map(|given| row(Step::Filtering, given, filtering(evidence, given))),
-    );
+    let given = evidence.given.as_ref();
+    rows.extend(given.map(|given| row(Step::Filtering, given, filtering(evidence, given))));
+    if evidence.moved {
+        let signed = "CPUID.40000000H is signed by Hyper-V: KVM's leaves start at 40000100H";
+        let claim = Claim::new(evidence.guest.state, signed);
+        rows.push(row(Step::HyperV, &claim, None));
+    }
     rows.push(row(Step::Guest, &evidence.guest, guest(evidence)));
     rows
 }
@@ -256,63 +277,106 @@ fn flags(evidence: &Evidence) -> Option<Cause> {
     if !absent(&evidence.with_flags) {
         return None;
     }
-    let had = present(&evidence.on_machine);
-    match (&evidence.flag, &evidence.needs) {
-        (Some(flag), _) if !flag.on => had.then(|| Cause::TurnedOffByFlag {
+    if let Some(with) = &evidence.conflict {
+        return Some(Cause::Conflicts { with: with.clone() });
+    }
+    if let Some(flag) = &evidence.taken_by {
+        return Some(Cause::TurnedOffByFlag {
             flag: flag.text.clone(),
-        }),
-        (_, Some(feature)) => Some(Cause::DependsOn {
+        });
+    }
+    let before = evidence.under_kvm.as_ref().unwrap_or(&evidence.on_machine);
+    let asked = evidence.flag.as_ref().is_some_and(|flag| flag.on);
+    match &evidence.needs {
+        Some(feature) if asked => Some(Cause::DependsOn {
             feature: feature.clone(),
         }),
-        (asked, None) => (had || asked.is_some()).then(|| Cause::Withheld {
+        _ => (asked || present(before)).then(|| Cause::Withheld {
             by: "QEMU".to_owned(),
         }),
     }
 }
 
 fn filtering(evidence: &Evidence, given: &Claim) -> Option<Cause> {
-    let by = match evidence.lane.run_as().accelerator {
+    if !absent(given) {
+        return None;
+    }
+    if let Some(with) = &evidence.conflict {
+        return Some(Cause::Conflicts { with: with.clone() });
+    }
+    let by = match evidence.run_as.accelerator {
         Accelerator::Kvm => "KVM",
         Accelerator::Tcg => "TCG",
     };
-    match given.state {
+    let by_libvirt = matches!(&evidence.libvirt, Some((_, Some(_))));
+    match evidence.filtered {
         // What lacks a feature that it needs is marked as filtered too.
-        State::Absent if evidence.filtered && evidence.needs.is_none() => {
+        Filtered::Unsupported if evidence.needs.is_none() => {
             Some(Cause::Filtered { by: by.to_owned() })
         }
-        State::Absent
-            if evidence
-                .libvirt
-                .as_ref()
-                .is_some_and(|(_, cause)| cause.is_some()) =>
-        {
-            None
-        }
-        State::Absent if present(&evidence.with_flags) => Some(match &evidence.off_by_default {
-            Some(flags) => Cause::OffByDefault {
-                flags: flags.clone(),
-            },
-            None => Cause::Withheld {
-                by: "QEMU".to_owned(),
-            },
+        _ if by_libvirt || !present(&evidence.with_flags) => None,
+        _ if evidence.run_as.starter == Starter::Harness => Some(Cause::NotInGivenDefinition),
+        Filtered::No => Some(Cause::Withheld {
+            by: "QEMU".to_owned(),
         }),
         _ => None,
     }
 }
 
-/// The guest's last layer above is what QEMU reports that it gives, or the definition where nothing is filtered.
+/// Why the guest shows something else than the last layer above it that is known: what QEMU reports that it gives, or what was asked for.
 fn guest(evidence: &Evidence) -> Option<Cause> {
-    let above = evidence.given.as_ref().unwrap_or(&evidence.with_flags);
-    let by = match evidence.lane.run_as().accelerator {
-        Accelerator::Kvm => "KVM",
-        Accelerator::Tcg => "QEMU",
-    };
-    let by = by.to_owned();
-    match (above.state, evidence.guest.state) {
-        (State::Present, State::Absent) => Some(Cause::Withheld { by }),
-        (State::Absent, State::Present) => Some(Cause::ShownUnasked { by }),
+    let given = evidence.given.as_ref();
+    let given = given.filter(|given| given.state != State::Unknown);
+    let above = given.unwrap_or(&evidence.with_flags);
+    match (evidence.guest.state, above.state) {
+        (State::Present, _) if evidence.moved => moved(evidence),
+        (State::Present, State::Absent) => Some(Cause::ShownUnasked { by: giver(evidence) }),
+        (State::Absent, above) => lost(evidence, above),
         _ => None,
     }
+}
+
+fn moved(evidence: &Evidence) -> Option<Cause> {
+    match evidence.at.moved() {
+        At::Cpuid(bit) => Some(Cause::MovedByHyperV { leaf: bit.key.leaf }),
+        At::Msr(..) => None,
+    }
+}
+
+/// Why the guest lacks it, given what the layer above has.
+fn lost(evidence: &Evidence, above: State) -> Option<Cause> {
+    let known = present(&evidence.known);
+    let tcg = evidence.run_as.accelerator == Accelerator::Tcg;
+    match evidence.at {
+        At::Msr(..) if tcg && known => return Some(Cause::NoFeatureMsrs),
+        at if at.is_hypervisors() && tcg && known => return Some(Cause::OnlyUnderKvm),
+        at if at.is_moved() && known && !evidence.moved => return Some(Cause::NotMoved),
+        _ => {}
+    }
+    if above != State::Present {
+        return None;
+    }
+    if let Some((base, last)) = evidence.level {
+        return Some(Cause::BeyondLevel { base, last });
+    }
+    Some(match &evidence.owner {
+        Some(feature) => Cause::DependsOn {
+            feature: feature.clone(),
+        },
+        None => Cause::Withheld {
+            by: giver(evidence),
+        },
+    })
+}
+
+/// Who stands between what is reported as given and the guest.
+fn giver(evidence: &Evidence) -> String {
+    let name = match (evidence.run_as.accelerator, evidence.run_as.starter) {
+        (Accelerator::Tcg, _) => "QEMU",
+        (Accelerator::Kvm, Starter::Harness) => "KVM",
+        (Accelerator::Kvm, _) => "QEMU or KVM",
+    };
+    name.to_owned()
 }
 
 #[cfg(test)]

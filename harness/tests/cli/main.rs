@@ -19,6 +19,7 @@ mod cut_results;
 mod docs;
 mod dumps;
 mod events;
+mod explain;
 mod files;
 mod findings;
 mod headings;
