@@ -10,8 +10,11 @@ use std::sync::Arc;
 use cpuid_fidelity::host::lab::inside::init_if_inside;
 use libtest_mimic::{Arguments, Trial};
 
-#[macro_use]
-#[allow(dead_code, reason = "each test program needs another part of it")]
+#[allow(
+    dead_code,
+    unused_macros,
+    reason = "each test program needs another part of it"
+)]
 #[path = "support/require.rs"]
 mod require;
 
@@ -27,7 +30,9 @@ fn main() -> ExitCode {
     let tally = Arc::new(cells::Tally::default());
     let trials = guests::all().into_iter().map(|guest| {
         let (name, in_tenth, tally) = (guest.name(), guest.in_tenth, Arc::clone(&tally));
-        let trial = Trial::test(name, move || cells::judge(&guest, &tally).map_err(Into::into));
+        let trial = Trial::test(name, move || {
+            cells::judge(&guest, &tally).map_err(Into::into)
+        });
         trial.with_ignored_flag(!in_tenth)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());

@@ -193,12 +193,16 @@ mod tests {
 
     #[test]
     fn a_feature_that_conflicts_with_another_is_no_lack_of_support() {
-        let line = "warning: this feature conflicts with APX: CPUID[eax=07h,ecx=00h].EBX.mpx [bit 14]";
+        let line =
+            "warning: this feature conflicts with APX: CPUID[eax=07h,ecx=00h].EBX.mpx [bit 14]";
         let warnings = Warnings::read(line);
         assert!(warnings.features.is_empty() && warnings.unknown.is_empty());
         let mut conflicts = warnings.conflicts.iter();
         let (warned, with) = conflicts.next().expect("a conflict");
-        assert_eq!((warned.name.as_str(), warned.bit, with.as_str()), ("mpx", 14, "APX"));
+        assert_eq!(
+            (warned.name.as_str(), warned.bit, with.as_str()),
+            ("mpx", 14, "APX")
+        );
     }
 
     #[test]

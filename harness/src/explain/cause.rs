@@ -194,7 +194,10 @@ impl fmt::Display for Cause {
             Cause::OnlyUnderKvm => f.write_str("only KVM has it: --lane kvm or lab"),
             Cause::NotAsked { flag } => write!(f, "off unless a flag asks for it: {flag}"),
             Cause::BeyondLevel { base, last } => {
-                write!(f, "beyond the last leaf: CPUID.{base:02X}H:EAX is {last:X}H")
+                write!(
+                    f,
+                    "beyond the last leaf: CPUID.{base:02X}H:EAX is {last:X}H"
+                )
             }
             Cause::NotInGivenDefinition => {
                 f.write_str("not in the recorded definition that KVM was given")

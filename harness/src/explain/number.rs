@@ -2,12 +2,12 @@
 
 use super::evidence::{Claim, State};
 use super::layers::{LayerRow, Step};
+use super::place::At;
 use super::sources::{Expanded, Sources};
 use crate::case::cpu_argument::properties;
 use crate::cpuid::answers::Key;
 use crate::cpuid::dump::Reading;
 use crate::cpuid::table::{Field, Format, Space, Table};
-use crate::explain::place::At;
 
 /// A number that can be asked for: what it is called, the field that holds it, and QEMU's property for it.
 #[derive(Clone, Debug)]
@@ -55,10 +55,13 @@ pub fn explain(sources: &Sources, table: &Table, number: &Number<'_>) -> (Vec<La
         .into_iter()
         .map(|(layer, claim, _)| row(layer, claim))
         .collect();
-    let place = At::from_field(number.field).place();
+    let place = place(number);
     let seen = match (guest, &sources.unseen) {
         (_, Some(_)) => Claim::unknown("the guest did not run"),
-        (Some(value), None) => Claim::new(State::Present, format!("{place} on: {}", shown(number, value))),
+        (Some(value), None) => Claim::new(
+            State::Present,
+            format!("{place} is {}", shown(number, value)),
+        ),
         (None, None) => Claim::new(State::Absent, format!("the dump has no {place}")),
     };
     rows.push(row(Step::Guest, seen));
@@ -68,6 +71,13 @@ pub fn explain(sources: &Sources, table: &Table, number: &Number<'_>) -> (Vec<La
         (Some(value), None) => format!("{}: {}", shown(number, value), why(sources, number, value)),
     };
     (rows, verdict)
+}
+
+/// `CPUID.01H.00H:EAX[11:8]`.
+fn place(number: &Number<'_>) -> String {
+    let Field { low, high, .. } = number.field;
+    let bit = At::from_field(number.field).place();
+    bit.replace(&format!("[{low}]"), &format!("[{high}:{low}]"))
 }
 
 fn row(layer: Step, claim: Claim) -> LayerRow {
@@ -94,7 +104,10 @@ fn shown(number: &Number<'_>, value: u64) -> String {
 /// What each layer that is asked says, top to bottom.
 fn asked(sources: &Sources, number: &Number<'_>) -> Vec<(Step, Claim, Option<u64>)> {
     let guest = &sources.guest;
-    let version = sources.versions.iter().find(|(name, _)| *name == guest.resolved);
+    let version = sources
+        .versions
+        .iter()
+        .find(|(name, _)| *name == guest.resolved);
     let open = guest.model == "host" || guest.is_open() && guest.uses_kvm();
     let mut all = Vec::new();
     let mut ask = |layer, expanded: &Expanded, what: String| {
@@ -120,7 +133,11 @@ fn asked(sources: &Sources, number: &Number<'_>) -> Vec<(Step, Claim, Option<u64
         ask(Step::MachineType, &sources.on_machine, what);
     }
     if let Some(expanded) = &sources.under_kvm {
-        ask(Step::UnderKvm, expanded, format!("{} under KVM", guest.model));
+        ask(
+            Step::UnderKvm,
+            expanded,
+            format!("{} under KVM", guest.model),
+        );
     }
     ask(Step::Flags, &sources.with_flags, guest.cpu.clone());
     all
@@ -140,13 +157,20 @@ fn why(sources: &Sources, number: &Number<'_>, value: u64) -> String {
     match (flag, first, last) {
         (Some(flag), _, Some(asked)) if asked == value => format!("set by the flag {flag}"),
         (_, _, Some(asked)) if asked != value => {
-            format!("QEMU was asked for {} and gives another", shown(number, asked))
+            format!(
+                "QEMU was asked for {} and gives another",
+                shown(number, asked)
+            )
         }
         (_, Some((Step::ModelVersion, ..)), _) => format!("as {} has it", guest.resolved),
-        (_, Some((Step::MachineType, ..)), _) => format!("as the machine type {} has it", guest.machine),
+        (_, Some((Step::MachineType, ..)), _) => {
+            format!("as the machine type {} has it", guest.machine)
+        }
         (_, Some((Step::UnderKvm, ..)), _) => "as QEMU sets it under KVM".to_owned(),
         (_, Some(_), _) => format!("as -cpu {} has it", guest.cpu),
-        (_, None, None) if number.property.is_some() => "QEMU's own default: no layer sets it".to_owned(),
+        (_, None, None) if number.property.is_some() => {
+            "QEMU's own default: no layer sets it".to_owned()
+        }
         _ => "unknown: no layer shows where it comes from".to_owned(),
     }
 }
@@ -174,7 +198,10 @@ fn raw(sources: &Sources, field: &Field) -> Option<u64> {
     let boot = sources.layers.guest.boot_processor()?;
     let word = match (field.space, At::from_field(field)) {
         (Space::Msr, _) | (_, At::Msr(..)) => {
-            let mut readings = boot.phases.values().filter_map(|phase| phase.msrs.get(&field.leaf));
+            let mut readings = boot
+                .phases
+                .values()
+                .filter_map(|phase| phase.msrs.get(&field.leaf));
             match readings.next()? {
                 Reading::Value(value) => *value,
                 Reading::Fault(_) => return None,

@@ -91,3 +91,7 @@ impl Reader<'_> {
         unseen.map(|_| Claim::unknown("the guest did not run"))
     }
 }
+
+#[cfg(test)]
+#[path = "read/tests.rs"]
+mod tests;

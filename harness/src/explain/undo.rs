@@ -65,11 +65,17 @@ pub fn undo(loss: Loss<'_>, evidence: &Evidence, cpu: &str) -> Option<Undo> {
         Cause::NotMigratable => add("migratable=off"),
         Cause::OffByDefault { flags } | Cause::NotAsked { flag: flags } => add(flags),
         Cause::NotInModel { .. } => add(evidence.asks_for.as_deref()?),
-        Cause::DependsOn { feature } => add(&format!("{feature}=on")),
+        Cause::DependsOn { feature } => match flags(cpu)
+            .into_iter()
+            .rfind(|flag| flag.name == *feature && !flag.on)
+        {
+            Some(flag) => Some(Undo::Cpu(without(cpu, &flag.text))),
+            None => add(&format!("{feature}=on")),
+        },
         Cause::BeyondLevel { base: 0, .. } => add(&format!("level={:#x}", leaf(evidence)?)),
-        Cause::BeyondLevel { base: 0x8000_0000, .. } => {
-            add(&format!("xlevel={:#x}", leaf(evidence)?))
-        }
+        Cause::BeyondLevel {
+            base: 0x8000_0000, ..
+        } => add(&format!("xlevel={:#x}", leaf(evidence)?)),
         Cause::Filtered { by } if by == "TCG" => Some(Undo::Forced),
         Cause::Filtered { .. } => match loss.root? {
             Cause::KernelCommandLine { parameter } => {

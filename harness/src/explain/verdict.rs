@@ -55,7 +55,8 @@ impl Loss<'_> {
 pub fn loss(rows: &[LayerRow]) -> Option<Loss<'_>> {
     let lost = |row: &&LayerRow| row.state != State::Present && row.cause.is_some();
     rows.last().filter(|guest| guest.state == State::Absent)?;
-    let is_below = |row: &LayerRow| matches!(row.layer, Step::Hardware | Step::HostKernel | Step::Kvm);
+    let is_below =
+        |row: &LayerRow| matches!(row.layer, Step::Hardware | Step::HostKernel | Step::Kvm);
     let mut kvm = rows.iter().filter(|row| row.layer == Step::Kvm);
     // What KVM offers all the same was not lost below it.
     let offered = kvm.any(|row| row.state == State::Present);
@@ -65,6 +66,8 @@ pub fn loss(rows: &[LayerRow]) -> Option<Loss<'_>> {
     let explained = matches!(last.layer, Step::Filtering | Step::UnderKvm);
     Some(Loss {
         cause: last.cause.as_ref()?,
-        root: root.filter(|_| explained).and_then(|row| row.cause.as_ref()),
+        root: root
+            .filter(|_| explained)
+            .and_then(|row| row.cause.as_ref()),
     })
 }

@@ -99,10 +99,13 @@ fn warnings(layer: &QemuLayer) -> Vec<String> {
         .dependent
         .iter()
         .map(|warned| format!("needs others: {} at {}", warned.name, place(warned)));
-    let conflicts = warnings
-        .conflicts
-        .iter()
-        .map(|(warned, with)| format!("conflicts with {with}: {} at {}", warned.name, place(warned)));
+    let conflicts = warnings.conflicts.iter().map(|(warned, with)| {
+        format!(
+            "conflicts with {with}: {} at {}",
+            warned.name,
+            place(warned)
+        )
+    });
     let capabilities = warnings
         .capabilities
         .iter()

@@ -73,7 +73,12 @@ fn under_tcg_every_cause_is_named_and_undone() {
             "beyond the last leaf: CPUID.00H:EAX is 4H",
             Some("with -cpu EPYC,level=4,level=0x7 the guest has it"),
         ),
-        ("EPYC", "kvmclock", "only KVM has it: --lane kvm or lab", None),
+        (
+            "EPYC",
+            "kvmclock",
+            "only KVM has it: --lane kvm or lab",
+            None,
+        ),
         (
             "EPYC,hv-relaxed=on",
             "hv-relaxed",
@@ -96,7 +101,7 @@ fn tcg_has_no_feature_msrs() {
 }
 
 #[test]
-fn a_conflict_is_told_in_qemus_words() {
+fn a_conflict_stands_in_qemus_words() {
     let qemu = or_skip!(require(Capability::QemuRelease("11.1")));
     let world = or_skip!(World::new(&[], &[]));
     let qemu = qemu.display().to_string();
@@ -115,8 +120,14 @@ fn under_kvm_the_defaults_count_and_the_flags_do() {
         let asked = ["--lane", "kvm", "--cpu", cpu, "--feature", feature];
         explained(&world, &asked).0
     };
-    assert_eq!(found("EPYC,-x2apic", "x2apic"), "turned off by the flag -x2apic");
-    assert_eq!(found("EPYC,kvm=off", "kvmclock"), "turned off by the flag kvm=off");
+    assert_eq!(
+        found("EPYC,-x2apic", "x2apic"),
+        "turned off by the flag -x2apic"
+    );
+    assert_eq!(
+        found("EPYC,kvm=off", "kvmclock"),
+        "turned off by the flag kvm=off"
+    );
     assert_eq!(
         found("EPYC-Genoa", "perfmon-v2"),
         "not in the model version EPYC-Genoa-v1: EPYC-Genoa-v2 is the first that has it"
@@ -144,7 +155,9 @@ fn in_a_lab_hyper_v_moves_leaves_and_flags_are_to_blame() {
             "EPYC,hv-relaxed=on,kvm-pv-eoi=off",
             "kvm-pv-eoi",
             &eoi,
-            Some("with -cpu EPYC,hv-relaxed=on the guest has it, at 40000101H (Hyper-V moves KVM's leaves)"),
+            Some(
+                "with -cpu EPYC,hv-relaxed=on the guest has it, at 40000101H (Hyper-V moves KVM's leaves)",
+            ),
         ),
         (
             "host,kvm=off",
@@ -152,7 +165,12 @@ fn in_a_lab_hyper_v_moves_leaves_and_flags_are_to_blame() {
             &kvm,
             Some("with -cpu host the guest has it"),
         ),
-        ("host,-avx2", "avx2", &avx2, Some("with -cpu host the guest has it")),
+        (
+            "host,-avx2",
+            "avx2",
+            &avx2,
+            Some("with -cpu host the guest has it"),
+        ),
         (
             "EPYC",
             "hv-relaxed",
@@ -173,7 +191,14 @@ fn in_a_lab_hyper_v_moves_leaves_and_flags_are_to_blame() {
 fn in_a_lab_kvm_is_asked_for_hyper_vs_features() {
     let (world, kernel) = or_skip!(World::with_kernel());
     let kernel = kernel.to_string_lossy();
-    let lab = ["explain", "--lane", "lab", "--kernel", &kernel, "--no-proof"];
+    let lab = [
+        "explain",
+        "--lane",
+        "lab",
+        "--kernel",
+        &kernel,
+        "--no-proof",
+    ];
     let asked = ["--cpu", "EPYC,hv-relaxed=on", "--feature", "hv-relaxed"];
     let ended = world.run(&[&lab[..], &asked].concat()).expect(0);
     ended.prints("KVM            present  KVM_GET_SUPPORTED_HV_CPUID CPUID.40000004H.00H:EAX[5]");
@@ -186,20 +211,38 @@ fn a_module_option_is_undone_with_another_host() {
     let (world, kernel) = or_skip!(World::with_kernel());
     let kernel = kernel.to_string_lossy();
     let lab = ["--lane", "lab", "--kernel", &kernel];
-    let more = ["--module-param", "kvm_amd.nested=0", "--cpu", "EPYC-Rome-v2,svm=on", "--feature", "svm"];
+    let more = [
+        "--module-param",
+        "kvm_amd.nested=0",
+        "--cpu",
+        "EPYC-Rome-v2,svm=on",
+        "--feature",
+        "svm",
+    ];
     let (verdict, proof) = explained(&world, &[&lab[..], &more].concat());
     assert_eq!(
         verdict,
         "filtered by QEMU: KVM does not support it (disabled by the module option kvm_amd.nested=0)"
     );
     let proof = proof.expect("a proof");
-    assert_eq!(proof, "with a host without kvm_amd.nested=0 the guest has it");
+    assert_eq!(
+        proof,
+        "with a host without kvm_amd.nested=0 the guest has it"
+    );
 }
 
 #[test]
 fn a_qemu_that_dies_says_so_once_and_first_what_ended_it() {
     let world = or_skip!(World::new(&[], &[]));
-    let asked = ["explain", "--lane", "tcg", "--cpu", "host", "--feature", "avx2"];
+    let asked = [
+        "explain",
+        "--lane",
+        "tcg",
+        "--cpu",
+        "host",
+        "--feature",
+        "avx2",
+    ];
     let ended = world.run(&asked).expect(3);
     ended.prints("\nunknown: the guest did not run\n");
     ended.prints("ERROR QEMU exited with status 1; stderr: ");
@@ -212,10 +255,30 @@ fn numbers_are_explained_by_what_sets_them() {
     let world = or_skip!(World::new(&[], &[]));
     let rows = [
         ("EPYC", "family", "23: as EPYC-v1 has it", None),
-        ("EPYC,family=25", "family", "25: set by the flag family=25", None),
-        ("EPYC,phys-bits=42", "phys-bits", "42: set by the flag phys-bits=42", None),
-        ("EPYC", "phys-bits", "40: QEMU's own default: no layer sets it", None),
-        ("EPYC,level=7", "level", "0x7: set by the flag level=7", None),
+        (
+            "EPYC,family=25",
+            "family",
+            "25: set by the flag family=25",
+            None,
+        ),
+        (
+            "EPYC,phys-bits=42",
+            "phys-bits",
+            "42: set by the flag phys-bits=42",
+            None,
+        ),
+        (
+            "EPYC",
+            "phys-bits",
+            "40: QEMU's own default: no layer sets it",
+            None,
+        ),
+        (
+            "EPYC,level=7",
+            "level",
+            "0x7: set by the flag level=7",
+            None,
+        ),
     ];
     assert_rows(&world, &["--lane", "tcg"], &rows);
 }
@@ -223,7 +286,13 @@ fn numbers_are_explained_by_what_sets_them() {
 #[test]
 fn without_proof_the_guest_is_not_booted_again() {
     let world = or_skip!(World::new(&[], &[]));
-    let cpu = ["--cpu", "Skylake-Server,-avx2", "--feature", "avx2", "--no-proof"];
+    let cpu = [
+        "--cpu",
+        "Skylake-Server,-avx2",
+        "--feature",
+        "avx2",
+        "--no-proof",
+    ];
     let found = explained(&world, &[&["--lane", "tcg"], &cpu[..]].concat());
     assert_eq!(found, ("turned off by the flag -avx2".to_owned(), None));
 }

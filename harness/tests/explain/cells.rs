@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::mem::{Discriminant, discriminant};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cpuid_fidelity::case::Case;
@@ -23,7 +22,6 @@ pub struct Tally {
     present: AtomicUsize,
     unknown: AtomicUsize,
     proofs: AtomicUsize,
-    causes: Mutex<BTreeMap<String, usize>>,
 }
 
 impl fmt::Display for Tally {
@@ -46,16 +44,30 @@ pub fn judge(guest: &Guest, tally: &Tally) -> Result<(), String> {
     };
     let engine = &bench.engine;
     let sources = gather(engine, &case);
+    if let Some(unseen) = sources.unseen.as_ref().filter(|_| guest.can_run()) {
+        return Err(format!("the guest did not run: {}", unseen.reason));
+    }
     let shown = shown(&sources);
     let table = &engine.bench.store.table;
-    let flags = table.fields().iter().filter(|field| field.format == Format::Flag);
+    let flags = table
+        .fields()
+        .iter()
+        .filter(|field| field.format == Format::Flag);
     let mut wrong = Vec::new();
     let mut kinds: BTreeMap<String, (&Field, String)> = BTreeMap::new();
     let mut seen: Vec<Discriminant<Cause>> = Vec::new();
     for field in flags {
         let (rows, verdict) = explain(engine, &sources, field);
-        let cell = Cell { sources: &sources, field, rows: &rows, verdict: &verdict };
-        wrong.extend(cell.contradiction(&shown).map(|what| format!("{}: {what}", field.name)));
+        let cell = Cell {
+            sources: &sources,
+            field,
+            rows: &rows,
+            verdict: &verdict,
+        };
+        wrong.extend(
+            cell.contradiction(&shown)
+                .map(|what| format!("{}: {what}", field.name)),
+        );
         tally.count(&rows, &verdict);
         let cause = loss(&rows).map(|loss| loss.cause);
         if let Some(cause) = cause.filter(|cause| !seen.contains(&discriminant(*cause))) {
@@ -66,14 +78,19 @@ pub fn judge(guest: &Guest, tally: &Tally) -> Result<(), String> {
     for (field, verdict) in kinds.values() {
         wrong.extend(refuted(engine, &case, &sources, field, verdict, tally));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("\n"))
+    }
 }
 
 /// Names of the lines in which the guest shows something.
 fn shown(sources: &Sources) -> BTreeSet<&str> {
     let of_guest = [Register::Cpuid, Register::Os, Register::Msr];
     let lines = sources.lines.iter();
-    let own = lines.filter(|line| of_guest.contains(&line.place.register) && line.value().is_none());
+    let own =
+        lines.filter(|line| of_guest.contains(&line.place.register) && line.value().is_none());
     own.map(|line| line.name()).collect()
 }
 
@@ -110,7 +127,13 @@ impl Cell<'_> {
         let Cause::TurnedOffByFlag { flag } = cause else {
             return None;
         };
-        let given = self.sources.guest.cpu.split(',').skip(1).any(|own| own == flag);
+        let given = self
+            .sources
+            .guest
+            .cpu
+            .split(',')
+            .skip(1)
+            .any(|own| own == flag);
         (!given).then(|| format!("the flag {flag} was not given"))
     }
 }
@@ -137,9 +160,6 @@ impl Tally {
             self.present.fetch_add(1, Ordering::Relaxed);
         } else if verdict.starts_with("unknown: ") {
             self.unknown.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Ok(mut causes) = self.causes.lock() {
-            *causes.entry(verdict.to_owned()).or_default() += 1;
         }
     }
 }

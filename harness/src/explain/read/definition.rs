@@ -27,7 +27,10 @@ impl Reader<'_> {
         };
         // A release that has the name already, and not in this binary, is no release to go to.
         let later = first.filter(|first| *first > self.sources.guest.release);
-        (claim, later.map(|(major, minor)| format!("{major}.{minor}")))
+        (
+            claim,
+            later.map(|(major, minor)| format!("{major}.{minor}")),
+        )
     }
 
     /// The versions of the model, without a machine type.
@@ -93,9 +96,17 @@ impl Reader<'_> {
             return Some(flag);
         }
         let gives = |(_, expanded): &&(Flag, Expanded)| has(expanded, self.field);
-        let measured: Vec<&Flag> = self.sources.without.iter().filter(gives).map(|(flag, _)| flag).collect();
+        let measured: Vec<&Flag> = self
+            .sources
+            .without
+            .iter()
+            .filter(gives)
+            .map(|(flag, _)| flag)
+            .collect();
         let own = own.filter(|flag| !flag.on);
-        let named = measured.iter().find(|flag| own.is_some_and(|own| own == **flag));
+        let named = measured
+            .iter()
+            .find(|flag| own.is_some_and(|own| own == **flag));
         let first = named.or(measured.first()).map(|flag| (*flag).clone());
         first.or_else(|| own.filter(|_| self.had()).cloned())
     }

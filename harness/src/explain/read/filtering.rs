@@ -4,10 +4,10 @@ use super::Reader;
 use crate::case::Starter;
 use crate::evidence::QemuLayer;
 use crate::evidence::warnings::Warned;
+use crate::explain::Claim;
 use crate::explain::evidence::{Filtered, State};
 use crate::explain::place::At;
 use crate::explain::property;
-use crate::explain::Claim;
 use crate::vmm::kvm::table::CpuidTable;
 
 impl Reader<'_> {
@@ -60,11 +60,14 @@ impl Reader<'_> {
         };
         let in_qmp = qemu.filtered_bits().any(|filtered| filtered == bit);
         let mut words = qemu.words.iter();
-        let register = words.find(|(place, _)| (place.key, place.register) == (bit.key, bit.register));
+        let register =
+            words.find(|(place, _)| (place.key, place.register) == (bit.key, bit.register));
         let set = register.map(|(_, value)| value >> bit.bit & 1 == 1);
         let evidence = match (in_qmp, warned, set) {
             (true, true, _) => "set in QOM filtered-features, and a warning on stderr".to_owned(),
-            (true, false, _) => "set in QOM filtered-features, without a warning of support".to_owned(),
+            (true, false, _) => {
+                "set in QOM filtered-features, without a warning of support".to_owned()
+            }
             (false, true, _) => "a warning on stderr, not in QOM filtered-features".to_owned(),
             (false, false, None) => format!("QOM feature-words have no {bit}"),
             (false, false, Some(set)) => {

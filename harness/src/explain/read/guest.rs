@@ -1,9 +1,12 @@
 //! What the guest sees.
 
+use std::ops::RangeInclusive;
+
 use fidelity_protocol::frame::Phase;
 
 use super::Reader;
 use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::Reading;
 use crate::cpuid::hypervisor::{BASE, Hypervisor};
 use crate::explain::needs::owner;
@@ -18,7 +21,11 @@ impl Reader<'_> {
         if let Some(other) = self.signed_by_another() {
             return Claim::new(State::Absent, other);
         }
-        let at = if self.moved() { self.at.moved() } else { self.at };
+        let at = if self.moved() {
+            self.at.moved()
+        } else {
+            self.at
+        };
         let claim = match self.in_dump(at) {
             Some(true) => Claim::new(State::Present, self.line(at)),
             Some(false) => Claim::new(State::Absent, format!("{} clear in the dump", at.place())),
@@ -26,7 +33,14 @@ impl Reader<'_> {
         };
         match claim.state {
             State::Absent if self.cannot_be_shown(at) => {
-                Claim::unknown("lane definition cannot show it: TCG has not got its leaf")
+                let what = if matches!(at, At::Msr(..)) {
+                    "MSR"
+                } else {
+                    "leaf"
+                };
+                Claim::unknown(format!(
+                    "lane definition cannot show it: TCG has not got its {what}"
+                ))
             }
             _ => claim,
         }
@@ -45,7 +59,9 @@ impl Reader<'_> {
 
     /// Whether Hyper-V's leaves stand where KVM's features would be: QEMU then puts those 100H higher.
     pub(super) fn moved(&self) -> bool {
-        self.at.is_kvms() && self.hypervisor() == Hypervisor::HyperV && !self.sources.layers.guest.vcpus.is_empty()
+        self.at.is_kvms()
+            && self.hypervisor() == Hypervisor::HyperV
+            && !self.sources.layers.guest.vcpus.is_empty()
     }
 
     fn hypervisor(&self) -> Hypervisor {
@@ -58,7 +74,10 @@ impl Reader<'_> {
             return None;
         };
         let (owner, own) = if self.at.is_moved() {
-            ("Hyper-V, which moves KVM's leaves", self.hypervisor() == Hypervisor::HyperV)
+            (
+                "Hyper-V, which moves KVM's leaves",
+                self.hypervisor() == Hypervisor::HyperV,
+            )
         } else if self.at.is_kvms() {
             let known = [Hypervisor::Kvm, Hypervisor::HyperV];
             ("KVM", known.contains(&self.hypervisor()))
@@ -74,7 +93,9 @@ impl Reader<'_> {
     fn line(&self, at: At) -> String {
         // The table calls moved leaves by names of their own.
         let name = match at {
-            At::Cpuid(bit) => bit.field(self.tables.features).map_or(self.field.name.as_str(), |field| &field.name),
+            At::Cpuid(bit) => bit
+                .field(self.tables.features)
+                .map_or(self.field.name.as_str(), |field| &field.name),
             At::Msr(..) => &self.field.name,
         };
         let line = self.sources.lines.iter().find(|line| line.name() == name);
@@ -93,16 +114,12 @@ impl Reader<'_> {
         let boot = self.sources.layers.guest.boot_processor()?;
         match at {
             At::Cpuid(bit) => {
-                let in_phase = |phase| {
-                    let regs = boot.phase(phase)?.cpuid.get(&bit.key)?;
-                    Some(bit.is_set(*regs))
-                };
-                let reset = in_phase(Phase::Reset);
-                let enabled = in_phase(Phase::Enabled);
-                match (reset, enabled) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (reset, enabled) => reset.or(enabled),
-                }
+                let phases = [Phase::Reset, Phase::Enabled].into_iter();
+                let phases = phases.filter_map(|phase| boot.phase(phase));
+                let answers = phases.flat_map(|phase| phase.cpuid.range(leaf(bit.key.leaf)));
+                let mut own = answers.filter(|(key, _)| self.covers(bit, key.subleaf));
+                let first = own.next().map(|(_, regs)| bit.is_set(*regs))?;
+                Some(first || own.any(|(_, regs)| bit.is_set(*regs)))
             }
             At::Msr(index, bit) => boot.phases.values().find_map(|phase| {
                 phase.msrs.get(&index).map(|reading| match reading {
@@ -111,6 +128,12 @@ impl Reader<'_> {
                 })
             }),
         }
+    }
+
+    /// Whether the bit means the same in this subleaf: some fields are in each subleaf of a leaf.
+    fn covers(&self, bit: Bit, subleaf: u32) -> bool {
+        let own = At::Cpuid(bit) == self.at;
+        bit.key.subleaf == subleaf || own && self.field.subleaves.covers(subleaf)
     }
 
     /// The highest leaf of the feature's range, where the feature's own is beyond it.
@@ -131,4 +154,9 @@ impl Reader<'_> {
         let has = self.in_dump(At::from_field(field));
         (has != Some(true)).then(|| name.to_owned())
     }
+}
+
+/// All subleaves of a leaf.
+fn leaf(leaf: u32) -> RangeInclusive<Key> {
+    Key::new(leaf, 0)..=Key::new(leaf, u32::MAX)
 }

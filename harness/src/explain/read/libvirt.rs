@@ -20,7 +20,10 @@ impl Reader<'_> {
         let nameless = map.at(spot).is_none();
         Some(match (&self.sources.unseen, &self.sources.layers.libvirt) {
             (Some(unseen), _) => refused(unseen, nameless),
-            (None, None) => (Claim::unknown("libvirt reported nothing about the guest"), None),
+            (None, None) => (
+                Claim::unknown("libvirt reported nothing about the guest"),
+                None,
+            ),
             (None, Some(_)) if nameless => {
                 let evidence = format!("cpu_map has no {spot}: the live XML cannot show it");
                 (Claim::unknown(evidence), None)

@@ -16,6 +16,9 @@ use crate::run::engine::Engine;
 use crate::util::order::natural;
 use crate::vmm::monitor::{command, command_with};
 
+/// What a layer says of itself where the guest did not run: the reason stands with the guest, and once.
+pub(super) const NO_ANSWER: &str = "gave no answer";
+
 /// The answers.
 pub(super) struct Answers {
     pub(super) resolved: String,
@@ -28,6 +31,29 @@ pub(super) struct Answers {
     pub(super) without: Vec<(Flag, Expanded)>,
     pub(super) unmigratable: Option<Expanded>,
     pub(super) tcg: Expanded,
+}
+
+impl Answers {
+    /// Leaves out why there is no answer: what keeps a guest from running stands with the guest, and once.
+    pub(super) fn leave_out_reasons(&mut self) {
+        let versions = self.versions.iter_mut().map(|(_, expanded)| expanded);
+        let without = self.without.iter_mut().map(|(_, expanded)| expanded);
+        let single = [
+            &mut self.with_owners,
+            &mut self.on_machine,
+            &mut self.with_flags,
+            &mut self.tcg,
+        ];
+        let optional = self.under_kvm.iter_mut().chain(&mut self.unmigratable);
+        for expanded in versions.chain(without).chain(single).chain(optional) {
+            if let Err(reason) = expanded {
+                NO_ANSWER.clone_into(reason);
+            }
+        }
+        if let Err(reason) = &mut self.names {
+            format!("QEMU {NO_ANSWER}").clone_into(reason);
+        }
+    }
 }
 
 /// Asks three QEMUs at once: one without a machine, one with the machine type, and one under the guest's KVM.
@@ -86,12 +112,18 @@ fn under_kvm(engine: &Engine, case: &Case) -> On {
 fn on(engine: &Engine, case: &Case, site: &dyn Site, accelerator: &str) -> On {
     let (cpu, name) = (&case.cpu, model(&case.cpu));
     let flags = flags(cpu);
-    let mut asked = vec![name.to_owned(), cpu.clone(), format!("{cpu},migratable=off")];
+    let mut asked = vec![
+        name.to_owned(),
+        cpu.clone(),
+        format!("{cpu},migratable=off"),
+    ];
     asked.extend(flags.iter().map(|flag| without(cpu, flag)));
     let open = OPEN.contains(&name);
     let questions: Vec<Value> = asked.iter().map(|cpu| expand(cpu)).collect();
     let machine = format!("{},accel={accelerator}", case.machine);
-    let mut answers = each(engine, site, &case.qemu.path, &machine, questions).into_iter().map(expanded);
+    let mut answers = each(engine, site, &case.qemu.path, &machine, questions)
+        .into_iter()
+        .map(expanded);
     let mut next = || answers.next().unwrap_or(Err("no answer".to_owned()));
     On {
         bare: next(),
@@ -101,7 +133,12 @@ fn on(engine: &Engine, case: &Case, site: &dyn Site, accelerator: &str) -> On {
     }
 }
 
-type Plain = (Result<BTreeSet<String>, String>, Vec<(String, Expanded)>, Expanded, Expanded);
+type Plain = (
+    Result<BTreeSet<String>, String>,
+    Vec<(String, Expanded)>,
+    Expanded,
+    Expanded,
+);
 
 /// Without a machine type: names, versions, the version with what words depend on, and all that TCG can do.
 fn plain(engine: &Engine, case: &Case, resolved: &str) -> Plain {
@@ -116,7 +153,11 @@ fn plain(engine: &Engine, case: &Case, resolved: &str) -> Plain {
     questions.extend(versions.iter().map(|name| expand(name)));
     let mut answers = each(engine, &Here, &case.qemu.path, "none,accel=tcg", questions).into_iter();
     let mut next = || answers.next().unwrap_or(Err("no answer".to_owned()));
-    let (names, owners, tcg) = (next().map(|answer| names(&answer)), expanded(next()), expanded(next()));
+    let (names, owners, tcg) = (
+        next().map(|answer| names(&answer)),
+        expanded(next()),
+        expanded(next()),
+    );
     let versions = versions.into_iter().zip(answers.map(expanded)).collect();
     (names, versions, owners, tcg)
 }
@@ -127,9 +168,14 @@ fn with_owners(table: &Table, case: &Case, resolved: &str) -> String {
     let owners: BTreeSet<&str> = table.fields().iter().filter_map(needs::owner).collect();
     let known = |name: &&&str| {
         let field = table.named(name);
-        field.and_then(|field| field.qemu).is_some_and(|qemu| qemu.holds(release))
+        field
+            .and_then(|field| field.qemu)
+            .is_some_and(|qemu| qemu.holds(release))
     };
-    let flags = owners.iter().filter(known).map(|name| format!(",{name}=on"));
+    let flags = owners
+        .iter()
+        .filter(known)
+        .map(|name| format!(",{name}=on"));
     format!("{resolved}{}", flags.collect::<String>())
 }
 
@@ -146,7 +192,12 @@ fn versions(case: &Case, resolved: &str) -> Vec<String> {
         None => *name == resolved,
     };
     let closed = |name: &&str| *name != "host" && !(case.uses_kvm() && OPEN.contains(name));
-    let names = case.qemu.offers.model_names().filter(of_family).filter(closed);
+    let names = case
+        .qemu
+        .offers
+        .model_names()
+        .filter(of_family)
+        .filter(closed);
     let mut names: Vec<String> = names.map(str::to_owned).collect();
     names.sort_by_key(|name| natural(name));
     names
@@ -162,7 +213,13 @@ fn each(
 ) -> Vec<Result<Value, String>> {
     let bench = &engine.bench;
     let ask = |questions: &[Value]| {
-        site.ask(qemu, machine, questions, bench.options.timeout, bench.cancel())
+        site.ask(
+            qemu,
+            machine,
+            questions,
+            bench.options.timeout,
+            bench.cancel(),
+        )
     };
     match ask(&questions) {
         Ok(answers) => answers.into_iter().map(Ok).collect(),

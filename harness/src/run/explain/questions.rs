@@ -15,7 +15,10 @@ pub(super) fn expand(cpu: &str) -> Value {
         .map(|(name, value)| (name, typed(&value)))
         .collect();
     let model = json!({ "name": model(cpu), "props": properties });
-    command_with("query-cpu-model-expansion", json!({ "type": "full", "model": model }))
+    command_with(
+        "query-cpu-model-expansion",
+        json!({ "type": "full", "model": model }),
+    )
 }
 
 /// What decides whether QEMU starts, and changes no CPU.
@@ -25,7 +28,9 @@ fn is_policy(name: &str) -> bool {
 
 /// As QMP wants it: a flag, a number or a text.
 fn typed(value: &str) -> Value {
-    let hex = value.strip_prefix("0x").or_else(|| value.strip_prefix("0X"));
+    let hex = value
+        .strip_prefix("0x")
+        .or_else(|| value.strip_prefix("0X"));
     let number = match hex {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => value.parse().ok(),
@@ -50,7 +55,9 @@ pub(super) fn expanded(answer: Result<Value, String>) -> Expanded {
     let properties = answer["model"]["props"].as_object();
     let properties = properties.ok_or("an answer of another form")?;
     let pairs = properties.iter();
-    Ok(pairs.map(|(name, value)| (name.clone(), value.clone())).collect())
+    Ok(pairs
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect())
 }
 
 #[cfg(test)]
@@ -68,6 +75,9 @@ mod tests {
     #[test]
     fn a_refusal_and_another_form_are_reasons() {
         assert_eq!(expanded(Err("no".to_owned())), Err("no".to_owned()));
-        assert_eq!(expanded(Ok(json!({}))), Err("an answer of another form".to_owned()));
+        assert_eq!(
+            expanded(Ok(json!({}))),
+            Err("an answer of another form".to_owned())
+        );
     }
 }

@@ -1,10 +1,13 @@
 use super::*;
 use crate::case::Lane;
-use crate::cpuid::answers::Key;
-use crate::cpuid::bit::Bit;
-use crate::explain::{loss, verdict};
 use crate::case::flags;
 use crate::case::flags::Flag;
+use crate::cpuid::answers::Key;
+use crate::cpuid::bit::Bit;
+use crate::explain::cause::Cause;
+use crate::explain::evidence::{Claim, Filtered, HostEvidence};
+use crate::explain::place::At;
+use crate::explain::{loss, verdict};
 
 fn yes() -> Claim {
     Claim::new(State::Present, "set")
@@ -263,7 +266,9 @@ fn depends_on_another_feature() {
 
 #[test]
 fn conflicts_with_another_feature() {
-    let at = [from_flags_on, |evidence: &mut Evidence| evidence.given = Some(no())];
+    let at = [from_flags_on, |evidence: &mut Evidence| {
+        evidence.given = Some(no())
+    }];
     for change in at {
         let found = qemu(|evidence| {
             change(evidence);
@@ -281,7 +286,10 @@ fn what_qemu_filters_for_a_reason_that_is_not_known_is_unknown() {
         evidence.given = Some(no());
         evidence.filtered = Filtered::ForAnotherReason;
     });
-    assert_eq!(found, "unknown: the guest has not got it, and no layer shows why");
+    assert_eq!(
+        found,
+        "unknown: the guest has not got it, and no layer shows why"
+    );
 }
 
 #[test]
@@ -313,7 +321,10 @@ fn a_hypervisors_features_are_only_under_kvm_and_only_if_asked_for() {
 #[test]
 fn beyond_the_last_leaf() {
     let found = qemu(|evidence| evidence.level = Some((0x8000_0000, 0x8000_0004)));
-    assert_eq!(found, "beyond the last leaf: CPUID.80000000H:EAX is 80000004H");
+    assert_eq!(
+        found,
+        "beyond the last leaf: CPUID.80000000H:EAX is 80000004H"
+    );
 }
 
 #[test]
