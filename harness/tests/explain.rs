@@ -10,11 +10,8 @@ use std::sync::Arc;
 use cpuid_fidelity::host::lab::inside::init_if_inside;
 use libtest_mimic::{Arguments, Trial};
 
-#[allow(
-    dead_code,
-    unused_macros,
-    reason = "each test program needs another part of it"
-)]
+#[allow(dead_code, reason = "each test program needs another part of it")]
+#[allow(unused_macros, reason = "each test program needs another part of it")]
 #[path = "support/require.rs"]
 mod require;
 

@@ -65,13 +65,15 @@ pub fn undo(loss: Loss<'_>, evidence: &Evidence, cpu: &str) -> Option<Undo> {
         Cause::NotMigratable => add("migratable=off"),
         Cause::OffByDefault { flags } | Cause::NotAsked { flag: flags } => add(flags),
         Cause::NotInModel { .. } => add(evidence.asks_for.as_deref()?),
-        Cause::DependsOn { feature } => match flags(cpu)
-            .into_iter()
-            .rfind(|flag| flag.name == *feature && !flag.on)
-        {
-            Some(flag) => Some(Undo::Cpu(without(cpu, &flag.text))),
-            None => add(&format!("{feature}=on")),
-        },
+        Cause::DependsOn { feature } => {
+            let mut own = flags(cpu).into_iter();
+            match own.rfind(|flag| flag.name == *feature && !flag.on) {
+                Some(flag) => Some(Undo::Cpu(without(cpu, &flag.text))),
+                // What was asked for already, and filtered, does not come by asking again.
+                None if evidence.needs.as_ref() != Some(feature) => None,
+                None => add(&format!("{feature}=on")),
+            }
+        }
         Cause::BeyondLevel { base: 0, .. } => add(&format!("level={:#x}", leaf(evidence)?)),
         Cause::BeyondLevel {
             base: 0x8000_0000, ..

@@ -65,8 +65,16 @@ fn not_asked(evidence: &Evidence) -> Option<Cause> {
 }
 
 fn off_by_default(evidence: &Evidence, under_kvm: &Claim) -> Option<Cause> {
-    if evidence.at.is_kvms() && absent(under_kvm) {
+    if evidence.at.is_hypervisors() && absent(under_kvm) {
         return not_asked(evidence);
+    }
+    let is_open = evidence.versions.is_empty() && absent(under_kvm);
+    let offered = evidence
+        .host
+        .as_ref()
+        .is_some_and(|host| present(&host.kvm));
+    if let Some(feature) = evidence.needs.clone().filter(|_| is_open && offered) {
+        return Some(Cause::DependsOn { feature });
     }
     let off = present(&evidence.on_machine) && absent(under_kvm);
     let flags = evidence.asks_for.clone().filter(|_| off)?;

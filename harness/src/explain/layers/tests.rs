@@ -319,6 +319,21 @@ fn a_hypervisors_features_are_only_under_kvm_and_only_if_asked_for() {
 }
 
 #[test]
+fn what_host_lacks_with_what_it_depends_on() {
+    let mut evidence = whole();
+    evidence.at = At::Msr(0x10A, 0);
+    evidence.versions.clear();
+    from_machine_on(&mut evidence);
+    evidence.on_machine = Claim::unknown("host has no definition of its own");
+    (evidence.under_kvm, evidence.guest) = (Some(no()), no());
+    evidence.needs = Some("arch-capabilities".to_owned());
+    assert_eq!(
+        verdict(&layers(&evidence)),
+        "depends on arch-capabilities, which is not there"
+    );
+}
+
+#[test]
 fn beyond_the_last_leaf() {
     let found = qemu(|evidence| evidence.level = Some((0x8000_0000, 0x8000_0004)));
     assert_eq!(
