@@ -63,16 +63,16 @@ impl At {
     /// Where KVM's feature stands when Hyper-V's leaves have taken its place.
     #[must_use]
     pub fn moved(self) -> At {
-        self.from_leaf_to(KVM_FEATURES, KVM_FEATURES + MOVED_BY)
+        self.in_other_leaf(KVM_FEATURES, KVM_FEATURES + MOVED_BY)
     }
 
     /// Where KVM's feature stands without Hyper-V.
     #[must_use]
     pub fn unmoved(self) -> At {
-        self.from_leaf_to(KVM_FEATURES + MOVED_BY, KVM_FEATURES)
+        self.in_other_leaf(KVM_FEATURES + MOVED_BY, KVM_FEATURES)
     }
 
-    fn from_leaf_to(self, from: u32, to: u32) -> At {
+    fn in_other_leaf(self, from: u32, to: u32) -> At {
         match self {
             At::Cpuid(bit) if bit.key.leaf == from => At::Cpuid(Bit {
                 key: Key::new(to, bit.key.subleaf),

@@ -3,6 +3,7 @@
 use crate::cpuid::table::{Field, Table};
 
 mod ask;
+mod asked;
 mod gather;
 mod prove;
 mod questions;

@@ -68,12 +68,12 @@ fn off_by_default(evidence: &Evidence, under_kvm: &Claim) -> Option<Cause> {
     if evidence.at.is_hypervisors() && absent(under_kvm) {
         return not_asked(evidence);
     }
-    let is_open = evidence.versions.is_empty() && absent(under_kvm);
+    let of_host = evidence.versions.is_empty() && absent(under_kvm);
     let offered = evidence
         .host
         .as_ref()
         .is_some_and(|host| present(&host.kvm));
-    if let Some(feature) = evidence.needs.clone().filter(|_| is_open && offered) {
+    if let Some(feature) = evidence.needs.clone().filter(|_| of_host && offered) {
         return Some(Cause::DependsOn { feature });
     }
     let off = present(&evidence.on_machine) && absent(under_kvm);

@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::questions::{expand, expanded, names};
-use crate::case::flags::{Flag, flags, model, without};
+use super::asked::{Answered, On, Plain, on, plain};
+use crate::case::flags::Flag;
 use crate::case::{Case, Starter};
-use crate::cpuid::table::Table;
-use crate::explain::needs;
-use crate::explain::sources::{Expanded, OPEN};
+use crate::explain::sources::Expanded;
 use crate::host::{Here, Site};
 use crate::run::engine::Engine;
-use crate::util::order::natural;
-use crate::vmm::monitor::{command, command_with};
+use crate::vmm::monitor::command;
 
 /// What a layer says of itself where the guest did not run: the reason stands with the guest, and once.
 pub(super) const NO_ANSWER: &str = "gave no answer";
@@ -56,151 +53,80 @@ impl Answers {
     }
 }
 
-/// Asks three QEMUs at once: one without a machine, one with the machine type, and one under the guest's KVM.
+/// Asks up to three QEMUs at once: one without a machine, one with the machine type, and one under the guest's KVM. A machine type that
+/// changes no model answers for the one without.
 pub(super) fn ask(engine: &Engine, case: &Case) -> Answers {
     let kvm = case.uses_kvm() && case.run_as.starter == Starter::Qemu;
     let resolved = resolved(engine, case);
-    let (plain, (machine, under_kvm)) = rayon::join(
-        || plain(engine, case, &resolved),
-        || {
-            rayon::join(
-                || on(engine, case, &Here, "tcg"),
-                || kvm.then(|| under_kvm(engine, case)),
-            )
-        },
+    let ((plain, machine), under_kvm) = rayon::join(
+        || under_tcg(engine, case, &resolved),
+        || kvm.then(|| under_kvm(engine, case)),
     );
-    let (names, versions, with_owners, tcg) = plain;
     let (under_kvm, last) = match under_kvm {
         Some(on) => (Some(on.bare.clone()), on),
         None => (None, machine.clone()),
     };
     Answers {
         resolved,
-        names,
-        versions,
-        with_owners,
+        names: plain.names,
+        versions: plain.versions,
+        with_owners: plain.with_owners,
         on_machine: machine.bare,
         under_kvm,
         with_flags: last.with_flags,
         without: last.without,
         unmigratable: last.unmigratable,
-        tcg,
+        tcg: plain.tcg,
     }
 }
 
-/// The model on a machine type.
-#[derive(Clone)]
-struct On {
-    bare: Expanded,
-    with_flags: Expanded,
-    without: Vec<(Flag, Expanded)>,
-    unmigratable: Option<Expanded>,
+fn under_tcg(engine: &Engine, case: &Case, resolved: &str) -> (Plain, On) {
+    let (plain, on) = (plain(&engine.bench.store.table, case, resolved), on(case));
+    let path = &case.qemu.path;
+    let machine = format!("{},accel=tcg", case.machine);
+    let (first, second) = if changes_no_model(case) {
+        let both = [plain.questions.clone(), on.questions.clone()].concat();
+        let mut first = each(engine, &Here, path, &machine, both);
+        let second = first.split_off(plain.questions.len());
+        (first, second)
+    } else {
+        rayon::join(
+            || {
+                each(
+                    engine,
+                    &Here,
+                    path,
+                    "none,accel=tcg",
+                    plain.questions.clone(),
+                )
+            },
+            || each(engine, &Here, path, &machine, on.questions.clone()),
+        )
+    };
+    (plain.read(first), on.read(second))
+}
+
+/// Whether it is the newest machine type of its family, which has no compat properties.
+fn changes_no_model(case: &Case) -> bool {
+    let offers = &case.qemu.offers;
+    let newest = ["q35", "pc"].map(|family| offers.versioned(family));
+    newest.contains(&offers.versioned(&case.machine))
 }
 
 fn under_kvm(engine: &Engine, case: &Case) -> On {
-    match engine.bench.site(case) {
-        Ok(site) => on(engine, case, &*site, "kvm"),
-        Err(reason) => On {
-            bare: Err(reason.clone()),
-            with_flags: Err(reason),
-            without: Vec::new(),
-            unmigratable: None,
-        },
-    }
-}
-
-fn on(engine: &Engine, case: &Case, site: &dyn Site, accelerator: &str) -> On {
-    let (cpu, name) = (&case.cpu, model(&case.cpu));
-    let flags = flags(cpu);
-    let mut asked = vec![
-        name.to_owned(),
-        cpu.clone(),
-        format!("{cpu},migratable=off"),
-    ];
-    asked.extend(flags.iter().map(|flag| without(cpu, flag)));
-    let open = OPEN.contains(&name);
-    let questions: Vec<Value> = asked.iter().map(|cpu| expand(cpu)).collect();
-    let machine = format!("{},accel={accelerator}", case.machine);
-    let mut answers = each(engine, site, &case.qemu.path, &machine, questions)
-        .into_iter()
-        .map(expanded);
-    let mut next = || answers.next().unwrap_or(Err("no answer".to_owned()));
-    On {
-        bare: next(),
-        with_flags: next(),
-        unmigratable: Some(next()).filter(|_| open),
-        without: flags.into_iter().zip(answers).collect(),
-    }
-}
-
-type Plain = (
-    Result<BTreeSet<String>, String>,
-    Vec<(String, Expanded)>,
-    Expanded,
-    Expanded,
-);
-
-/// Without a machine type: names, versions, the version with what words depend on, and all that TCG can do.
-fn plain(engine: &Engine, case: &Case, resolved: &str) -> Plain {
-    let list = json!({ "typename": "max-x86_64-cpu" });
-    let table = &engine.bench.store.table;
-    let mut questions = vec![
-        command_with("qom-list-properties", list),
-        expand(&with_owners(table, case, resolved)),
-        expand("max,migratable=off"),
-    ];
-    let versions = versions(case, resolved);
-    questions.extend(versions.iter().map(|name| expand(name)));
-    let mut answers = each(engine, &Here, &case.qemu.path, "none,accel=tcg", questions).into_iter();
-    let mut next = || answers.next().unwrap_or(Err("no answer".to_owned()));
-    let (names, owners, tcg) = (
-        next().map(|answer| names(&answer)),
-        expanded(next()),
-        expanded(next()),
-    );
-    let versions = versions.into_iter().zip(answers.map(expanded)).collect();
-    (names, versions, owners, tcg)
-}
-
-/// The version with everything on that this release knows and that whole words of features depend on.
-fn with_owners(table: &Table, case: &Case, resolved: &str) -> String {
-    let release = case.qemu.offers.release();
-    let owners: BTreeSet<&str> = table.fields().iter().filter_map(needs::owner).collect();
-    let known = |name: &&&str| {
-        let field = table.named(name);
-        field
-            .and_then(|field| field.qemu)
-            .is_some_and(|qemu| qemu.holds(release))
+    let on = on(case);
+    let machine = format!("{},accel=kvm", case.machine);
+    let answers = match engine.bench.site(case) {
+        Ok(site) => each(
+            engine,
+            &*site,
+            &case.qemu.path,
+            &machine,
+            on.questions.clone(),
+        ),
+        Err(reason) => vec![Err(reason); on.questions.len()],
     };
-    let flags = owners
-        .iter()
-        .filter(known)
-        .map(|name| format!(",{name}=on"));
-    format!("{resolved}{}", flags.collect::<String>())
-}
-
-/// The versions of the family, oldest first; of `max` itself, of `host` none.
-fn versions(case: &Case, resolved: &str) -> Vec<String> {
-    let family = resolved
-        .rsplit_once("-v")
-        .filter(|(_, number)| number.parse::<u32>().is_ok())
-        .map(|(family, _)| format!("{family}-v"));
-    let of_family = |name: &&str| match &family {
-        Some(family) => name
-            .strip_prefix(family.as_str())
-            .is_some_and(|number| number.parse::<u32>().is_ok()),
-        None => *name == resolved,
-    };
-    let closed = |name: &&str| *name != "host" && !(case.uses_kvm() && OPEN.contains(name));
-    let names = case
-        .qemu
-        .offers
-        .model_names()
-        .filter(of_family)
-        .filter(closed);
-    let mut names: Vec<String> = names.map(str::to_owned).collect();
-    names.sort_by_key(|name| natural(name));
-    names
+    on.read(answers)
 }
 
 /// The answers to all questions: of one QEMU, or where it refuses one of them, of one QEMU each.
@@ -210,7 +136,7 @@ fn each(
     qemu: &Path,
     machine: &str,
     questions: Vec<Value>,
-) -> Vec<Result<Value, String>> {
+) -> Answered {
     let bench = &engine.bench;
     let ask = |questions: &[Value]| {
         site.ask(
