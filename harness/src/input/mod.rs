@@ -9,6 +9,7 @@ mod cpu;
 mod error;
 mod format;
 mod known;
+mod line;
 mod read;
 mod reader;
 mod readers;

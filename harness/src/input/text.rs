@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::clean::clean;
 use super::error::InputError;
+pub use super::line::Line;
 use crate::util::limits::INPUT_LINES;
 
 /// Lines without what mailers, terminals and editors put around them; each knows where it stood.
@@ -11,39 +12,6 @@ use crate::util::limits::INPUT_LINES;
 pub struct Text {
     /// The lines that are not empty.
     pub lines: Vec<Line>,
-}
-
-/// One line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Its number in the file, from 1.
-    pub number: usize,
-    /// Characters in front of it that were taken away.
-    pub skipped: usize,
-    /// The line, without white space at either end.
-    pub text: String,
-    /// After how many characters how many were taken away.
-    removed: Box<[(usize, usize)]>,
-}
-
-impl Line {
-    /// A line of a file; `removed` says after how many characters of `text` how many were taken away.
-    pub fn new(number: usize, skipped: usize, text: String, removed: Vec<(usize, usize)>) -> Line {
-        Line {
-            number,
-            skipped,
-            text,
-            removed: removed.into(),
-        }
-    }
-
-    /// The column in the file, from 1 and in characters, of a byte of the text.
-    pub fn column(&self, at: usize) -> usize {
-        let before = self.text.get(..at).unwrap_or(&self.text).chars().count();
-        let removed = self.removed.iter().filter(|(after, _)| *after <= before);
-        let removed: usize = removed.map(|(_, count)| count).sum();
-        self.skipped + before + removed + 1
-    }
 }
 
 impl Text {
