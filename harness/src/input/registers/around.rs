@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(host("cpuid -1 -r"), Some(None));
         assert_eq!(host("user@guest:~$ sudo cpuid -r"), named("guest"));
         assert_eq!(host("[root@node1 ~]# ./kcpuid -r"), named("node1"));
-        assert_eq!(host("root@vm:/home/me/pcm/bin# cpuid --raw"), named("vm"));
+        assert_eq!(host("root@vm:/srv/pcm/bin# cpuid --raw"), named("vm"));
         assert_eq!(host("$ lscpu"), None);
         assert_eq!(host("cpuid of the guest is wrong"), None);
     }
