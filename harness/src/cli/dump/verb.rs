@@ -91,7 +91,7 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
 fn header(arguments: &Dump, case: &Case) -> String {
     match arguments.format {
         DumpFormat::Text => heading::comments(&heading::guest(case), case.lane),
-        DumpFormat::Json | DumpFormat::Raw => String::new(),
+        _ => String::new(),
     }
 }
 
