@@ -6,6 +6,7 @@ use fidelity_protocol::frame::Phase;
 
 use super::coverage::Coverage;
 use super::format::Format;
+use super::word::{Register, Word};
 use crate::cpuid::answers::Answers;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::evidence::Evidence;
@@ -38,6 +39,8 @@ pub struct Input {
     pub dump: Option<Dump>,
     /// Our own record, where the file is one.
     pub record: Option<Box<Evidence>>,
+    /// The content of an expectation that has a base, on its lines: whoever has the files it is based on can expand it.
+    pub based: Option<String>,
 }
 
 /// One processor of a dump.
@@ -49,6 +52,8 @@ pub struct Cpu {
     pub answers: Answers,
     /// MSRs by index.
     pub msrs: BTreeMap<u32, Reading>,
+    /// Registers of which the file gives some bits.
+    pub bits: BTreeMap<Register, Word>,
     /// Features that the file says it has, by their names in the feature table.
     pub present: BTreeSet<String>,
     /// Features that the file says it lacks.
@@ -60,17 +65,27 @@ pub struct Cpu {
 }
 
 impl Input {
+    /// An input without processors.
+    pub fn new(format: Format, state: State, coverage: Coverage) -> Input {
+        Input {
+            format,
+            title: None,
+            state,
+            coverage,
+            cpus: Vec::new(),
+            dump: None,
+            record: None,
+            based: None,
+        }
+    }
+
     /// Our own dump, as a guest's agent reported it.
     pub fn of_dump(format: Format, dump: Dump) -> Input {
         let cpus = dump.vcpus.iter().map(Cpu::of_vcpu).collect();
         Input {
-            format,
-            title: None,
-            state: State::Reset,
-            coverage: Coverage::Whole,
             cpus,
             dump: Some(dump),
-            record: None,
+            ..Input::new(format, State::Reset, Coverage::Whole)
         }
     }
 

@@ -30,6 +30,18 @@ pub enum InputError {
         /// What stands there, shortened.
         found: String,
     },
+    /// It is of a format, and breaks the rules of what that is written in.
+    #[error("line {line}, column {column}: {problem} (read as {format})")]
+    Form {
+        /// The format that its beginning has.
+        format: Format,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong there.
+        problem: String,
+    },
     /// It is binary.
     #[error("byte {0} is none of a text in UTF-8 or Latin-1")]
     Binary(usize),

@@ -11,12 +11,15 @@ mod known;
 mod read;
 mod reader;
 mod readers;
+mod shape;
 mod text;
+mod word;
 
 pub use coverage::Coverage;
 pub use cpu::{Cpu, Input, State};
 pub use error::InputError;
 pub use format::Format;
-pub use known::{Known, Presence, Register, Word};
+pub use known::{Known, Presence};
 pub use read::read;
 pub use text::Text;
+pub use word::{Register, Word};

@@ -1,12 +1,20 @@
 //! Text as it comes out of mails, terminals and bug trackers, made plain.
 
+use std::borrow::Cow;
+use std::iter::repeat_n;
+
 use super::error::InputError;
+use super::shape::Shape;
 
 /// Lines without what mailers, terminals and editors put around them; each knows where it stood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     /// The lines that are not empty.
     pub lines: Vec<Line>,
+    /// All of it as it was written, but for the byte order mark and carriage returns.
+    pub raw: String,
+    /// What it is made of.
+    pub shape: Shape,
 }
 
 /// One line.
@@ -40,13 +48,31 @@ impl Text {
         if lines.is_empty() {
             return Err(InputError::Empty);
         }
-        Ok(Text { lines })
+        let raw = whole.replace("\r\n", "\n");
+        let mut text = Text {
+            lines,
+            raw,
+            shape: Shape::Lines,
+        };
+        text.shape = Shape::new(&text.whole());
+        Ok(text)
     }
 
-    /// All lines, as one text again.
-    pub fn whole(&self) -> String {
-        let lines: Vec<&str> = self.lines.iter().map(|line| line.text.as_str()).collect();
-        lines.join("\n")
+    /// One text again, in which each character stands on the line and in the column that it has in the file: as it was written, or without
+    /// the marks of a mail that quotes it.
+    pub fn whole(&self) -> Cow<'_, str> {
+        if !self.raw.trim_start().starts_with('>') {
+            return Cow::Borrowed(&self.raw);
+        }
+        let mut text = String::new();
+        let mut number = 1;
+        for line in &self.lines {
+            text.extend(repeat_n('\n', line.number - number));
+            text.extend(repeat_n(' ', line.skipped));
+            text.push_str(&line.text);
+            number = line.number;
+        }
+        Cow::Owned(text)
     }
 }
 

@@ -45,13 +45,8 @@ fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
         }
     }
     Ok(vec![Input {
-        format: Format::Etallen,
-        title: None,
-        state: State::Unknown,
-        coverage: Coverage::Whole,
         cpus,
-        dump: None,
-        record: None,
+        ..Input::new(Format::Etallen, State::Unknown, Coverage::Whole)
     }])
 }
 
