@@ -66,7 +66,7 @@ pub struct Cpu {
 
 impl Input {
     /// An input without processors.
-    pub fn new(format: Format, state: State, coverage: Coverage) -> Input {
+    pub const fn new(format: Format, state: State, coverage: Coverage) -> Input {
         Input {
             format,
             title: None,

@@ -58,22 +58,41 @@ impl Text {
         Ok(text)
     }
 
+    /// Of some lines of a text, which stay where they are.
+    pub fn of(lines: Vec<Line>) -> Text {
+        let raw = padded(&lines, true);
+        let shape = Shape::new(&raw);
+        Text { lines, raw, shape }
+    }
+
+    /// The lines without white space at either end, each on the line that it has in the file.
+    pub fn plain(&self) -> String {
+        padded(&self.lines, false)
+    }
+
     /// One text again, in which each character stands on the line and in the column that it has in the file: as it was written, or without
     /// the marks of a mail that quotes it.
     pub fn whole(&self) -> Cow<'_, str> {
         if !self.raw.trim_start().starts_with('>') {
             return Cow::Borrowed(&self.raw);
         }
-        let mut text = String::new();
-        let mut number = 1;
-        for line in &self.lines {
-            text.extend(repeat_n('\n', line.number - number));
-            text.extend(repeat_n(' ', line.skipped));
-            text.push_str(&line.text);
-            number = line.number;
-        }
-        Cow::Owned(text)
+        Cow::Owned(padded(&self.lines, true))
     }
+}
+
+/// Lines on the line that they have in the file, and in the column where that is wanted.
+fn padded(lines: &[Line], columns: bool) -> String {
+    let mut text = String::new();
+    let mut number = 1;
+    for line in lines {
+        text.extend(repeat_n('\n', line.number - number));
+        if columns {
+            text.extend(repeat_n(' ', line.skipped));
+        }
+        text.push_str(&line.text);
+        number = line.number;
+    }
+    text
 }
 
 fn plain(number: usize, line: &str) -> Line {

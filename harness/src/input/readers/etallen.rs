@@ -16,7 +16,11 @@ pub const READER: Reader = Reader {
 };
 
 fn knows(text: &Text) -> bool {
-    text.lines.iter().any(|line| answer(line).is_some())
+    let of_cpu_gather = text
+        .lines
+        .first()
+        .is_some_and(|line| line.text.starts_with("model name"));
+    !of_cpu_gather && text.lines.iter().any(|line| answer(line).is_some())
 }
 
 fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
@@ -57,7 +61,7 @@ fn heading(line: &str) -> Option<Option<u32>> {
     }
 }
 
-fn answer(line: &Line) -> Option<(Key, Regs)> {
+pub fn answer(line: &Line) -> Option<(Key, Regs)> {
     let (place, registers) = line.text.split_once(':')?;
     let mut place = place.split_whitespace();
     let (leaf, subleaf) = (hex(place.next()?)?, place.next().map_or(Some(0), hex)?);

@@ -1,0 +1,3 @@
+//! One file a format that is written.
+
+pub mod cpudata;
