@@ -35,6 +35,20 @@ pub enum Format {
     Cpuinfo,
     /// `lscpu`.
     Lscpu,
+    /// InstLatx64's files, and AIDA64's.
+    InstLatx64,
+    /// `kcpuid -r` of Linux.
+    Kcpuid,
+    /// `x86info -r`.
+    X86info,
+    /// libcpuid's raw dumps.
+    Libcpuid,
+    /// `cpuid -d` of tycho's cpuid.
+    Tycho,
+    /// `xen-cpuid`, policies or feature sets.
+    Xen,
+    /// Lines of a mail or log that name the registers.
+    Registers,
 }
 
 impl Format {
@@ -56,6 +70,13 @@ impl Format {
             Format::Firecracker => "a fingerprint or template of Firecracker",
             Format::Cpuinfo => "/proc/cpuinfo",
             Format::Lscpu => "lscpu",
+            Format::InstLatx64 => "InstLatx64 or AIDA64",
+            Format::Kcpuid => "kcpuid -r",
+            Format::X86info => "x86info -r",
+            Format::Libcpuid => "a raw dump of libcpuid",
+            Format::Tycho => "cpuid -d of tycho's cpuid",
+            Format::Xen => "xen-cpuid",
+            Format::Registers => "lines with registers",
         }
     }
 }

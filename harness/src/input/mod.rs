@@ -3,6 +3,7 @@
 //! [`read`] takes bytes of any of these and gives an [`Input`] for each dump in them. What a format cannot carry is unknown, not absent:
 //! [`Known`] holds, bit by bit, what an input says, and of which bits it says nothing.
 
+mod clean;
 mod coverage;
 mod cpu;
 mod error;
@@ -15,6 +16,7 @@ mod qmp_answers;
 mod read;
 mod reader;
 mod readers;
+mod registers;
 mod shape;
 mod signature;
 mod text;

@@ -10,62 +10,58 @@
 //!    0x10a: 0x0000000000000000
 //! ```
 
-use super::etallen::answer;
-use super::qmp;
+use super::{etallen, qmp};
 use crate::cpuid::{Reading, Table};
-use crate::input::coverage::Coverage;
 use crate::input::cpu::{Cpu, Input, State};
 use crate::input::error::InputError;
 use crate::input::format::Format;
 use crate::input::reader::Reader;
+use crate::input::registers::collect;
 use crate::input::text::{Line, Text};
 
 pub const READER: Reader = Reader {
     format: Format::CpuGather,
-    knows,
+    knows: etallen::is_gathered,
     read,
 };
 
-/// Linux has `model name` in the midst of other fields.
-fn knows(text: &Text) -> bool {
-    let mut lines = text.lines.iter();
-    lines.next().is_some_and(|line| name(line).is_some())
-        && lines.any(|line| answer(line).is_some())
-}
-
-fn name(line: &Line) -> Option<&str> {
-    let (field, name) = line.text.split_once(':')?;
-    (field.trim() == "model name").then_some(name.trim())
-}
-
 fn read(text: &Text, table: &Table) -> Result<Vec<Input>, InputError> {
-    let mut cpu = Cpu::default();
-    let json = |line: &Line| line.text.starts_with('{');
-    let end = text.lines.iter().position(json).unwrap_or(text.lines.len());
-    let (own, rest) = text.lines.split_at(end);
-    let (first, own) = own.split_first().ok_or(InputError::Empty)?;
-    for line in own {
-        if let Some((key, regs)) = answer(line) {
-            cpu.answers.insert(key, regs);
-        } else if let Some((index, value)) = msr(line) {
-            cpu.msrs.insert(index, Reading::Value(value));
-        } else if line.text != "CPU:" && !line.text.starts_with("MSR") {
-            return Err(malformed(line));
+    let lines = &text.lines;
+    let begins = |beginning: &str| {
+        let at = lines
+            .iter()
+            .position(|line| line.text.starts_with(beginning));
+        at.unwrap_or(lines.len())
+    };
+    let answers = begins("{");
+    let msrs = begins("MSR").min(answers);
+    let mut inputs = collect(&etallen::GRAMMAR, &Text::of(lines[1..msrs].to_vec()))?;
+    for input in &mut inputs {
+        let name = lines[0].text.split_once(':');
+        input.title = name.map(|(_, name)| name.trim().to_owned());
+        input.state = State::Os;
+        if let Some(cpu) = input.cpus.first_mut() {
+            read_msrs(cpu, &lines[msrs..answers])?;
         }
     }
-    let mut inputs = vec![Input {
-        title: name(first).map(str::to_owned),
-        cpus: vec![cpu],
-        ..Input::new(Format::CpuGather, State::Os, Coverage::Whole)
-    }];
-    if !rest.is_empty() {
-        let answers = (qmp::READER.read)(&Text::of(rest.to_vec()), table)?;
-        inputs.extend(answers.into_iter().map(|input| Input {
-            format: Format::CpuGather,
-            ..input
-        }));
+    if answers < lines.len() {
+        inputs.extend((qmp::READER.read)(
+            &Text::of(lines[answers..].to_vec()),
+            table,
+        )?);
+    }
+    for input in &mut inputs {
+        input.format = Format::CpuGather;
     }
     Ok(inputs)
+}
+
+fn read_msrs(cpu: &mut Cpu, lines: &[Line]) -> Result<(), InputError> {
+    for line in lines.iter().filter(|line| !line.text.starts_with("MSR")) {
+        let (index, value) = msr(line).ok_or_else(|| malformed(line))?;
+        cpu.msrs.insert(index, Reading::Value(value));
+    }
+    Ok(())
 }
 
 /// `0x10a: 0x0000000000000000`.
@@ -81,7 +77,7 @@ fn malformed(line: &Line) -> InputError {
         format: Format::CpuGather,
         line: line.number,
         column: line.skipped + 1,
-        expected: "CPU:, MSR:, 0xLEAF 0xSUBLEAF: eax=… ebx=… ecx=… edx=…, 0xINDEX: 0xVALUE, or QMP's answers".to_owned(),
+        expected: "0xINDEX: 0xVALUE, or QMP's answers".to_owned(),
         found: line.text.chars().take(60).collect(),
     }
 }

@@ -9,14 +9,21 @@ mod cpudata;
 mod cpuinfo;
 mod domain_capabilities;
 mod dump;
+mod dump_lines;
 mod etallen;
 mod expectation;
 mod firecracker;
+mod instlatx64;
+mod kcpuid;
+mod libcpuid;
 mod libvirt_cpu;
-mod dump_lines;
+mod lines;
 mod lscpu;
 mod qmp;
 mod record;
+mod tycho;
+mod x86info;
+mod xen;
 
 /// Every reader.
 pub const READERS: &[Reader] = &[
@@ -27,12 +34,19 @@ pub const READERS: &[Reader] = &[
     cpuinfo::READER,
     domain_capabilities::READER,
     dump::READER,
+    dump_lines::READER,
     etallen::READER,
     expectation::READER,
     firecracker::READER,
+    instlatx64::READER,
+    kcpuid::READER,
+    libcpuid::READER,
     libvirt_cpu::READER,
-    dump_lines::READER,
+    lines::READER,
     lscpu::READER,
     qmp::READER,
     record::READER,
+    tycho::READER,
+    x86info::READER,
+    xen::READER,
 ];
