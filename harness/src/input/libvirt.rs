@@ -77,7 +77,10 @@ fn fields(node: Node<'_, '_>, cpu: &mut Cpu) {
     for (tag, attribute, field) in FIELDS {
         let value = child(node, tag).and_then(|node| node.attribute(attribute));
         if let Some(value) = value {
-            cpu.fields.insert(field.to_owned(), value.to_owned());
+            // Others write a revision of microcode in hexadecimal.
+            let revision = value.parse::<u32>().ok().filter(|_| field == "microcode");
+            let value = revision.map_or(value.to_owned(), |revision| format!("{revision:#x}"));
+            cpu.fields.insert(field.to_owned(), value);
         }
     }
     if let Some(vendor) = child_text(node, "vendor") {

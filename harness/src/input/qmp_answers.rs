@@ -27,6 +27,16 @@ const FIELDS: [(&str, &str); 13] = [
     ("avx10-version", "avx10-version"),
 ];
 
+/// Properties that are 0 where nobody set them.
+const UNSET: [&str; 6] = [
+    "xlevel2",
+    "phys-bits",
+    "guest-phys-bits",
+    "ucode-rev",
+    "tsc-frequency",
+    "avx10-version",
+];
+
 /// Boolean properties that are no features: how QEMU makes the CPU (`x86_cpu_properties` in target/i386/cpu.c).
 const SETTINGS: [&str; 25] = [
     "check",
@@ -132,7 +142,13 @@ fn property(cpu: &mut Cpu, name: &str, value: &Value, names: &Names<'_>) {
             cpu.fields.insert((*field).to_owned(), text.clone());
         }
         (Some((_, field)), Value::Number(number)) => {
-            cpu.fields.insert((*field).to_owned(), number.to_string());
+            // QEMU has 0 for what it was not given, and the revision in the upper half of its MSR (SDM vol. 3, IA32_BIOS_SIGN_ID).
+            let text = match (number.as_u64(), name) {
+                (Some(0), name) if UNSET.contains(&name) => return,
+                (Some(revision), "ucode-rev") => format!("{:#x}", revision >> 32),
+                _ => number.to_string(),
+            };
+            cpu.fields.insert((*field).to_owned(), text);
         }
         // Of a name that nobody knows, that it is off is no news.
         (None, Value::Bool(has)) if names.get(name).is_some() || *has && !is_setting(name) => {

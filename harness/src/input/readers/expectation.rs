@@ -13,6 +13,9 @@ use crate::input::text::Text;
 use crate::input::written;
 use crate::util::snapshot;
 
+/// What a file has whose machine type changes nothing.
+const NO_DIFFERENCES: &str = "no differences";
+
 pub const READER: Reader = Reader {
     format: Format::Expectation,
     knows: |text| text.lines.first().is_some_and(|line| line.text == "---"),
@@ -33,7 +36,10 @@ fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
     Ok(vec![written::input(Format::Expectation, &content)?])
 }
 
-/// Whether a line builds on another file.
+/// Whether a line builds on another file: the base, a change to it, or a change for some models.
 fn builds(line: &str) -> bool {
-    line.starts_with("base = ") || line.starts_with(['-', '+'])
+    line.starts_with("base = ")
+        || line.starts_with(['-', '+'])
+        || line == NO_DIFFERENCES
+        || line.contains(" | ")
 }
