@@ -25,6 +25,9 @@ mod tycho;
 mod x86info;
 mod xen;
 
+#[cfg(test)]
+mod tests;
+
 /// Every reader.
 pub const READERS: &[Reader] = &[
     capabilities::READER,
