@@ -53,7 +53,7 @@ impl Text {
     }
 
     /// Of some lines of a text, which stay where they are.
-    pub fn of(lines: Vec<Line>) -> Text {
+    pub fn from_lines(lines: Vec<Line>) -> Text {
         let raw = padded(&lines, true);
         let shape = Shape::new(&raw);
         Text { lines, raw, shape }

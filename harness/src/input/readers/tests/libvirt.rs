@@ -1,7 +1,7 @@
 //! libvirt's XML and the files of its tests.
 
 use super::support::{
-    all, cpu, cpuid, field, file, keys, names, only, presence, refused, regs, titles, word,
+    all, cpu, cpuid, field, file, keys, known, names, only, presence, refused, regs, titles,
 };
 use crate::cpuid::Reading;
 use crate::input::{Coverage, Format, Presence, Register, State};
@@ -15,8 +15,8 @@ fn cpudata_has_leaves_and_msrs_of_a_host() {
     assert_eq!(regs(cpu, 7, 1), Some([0x20, 0, 0, 0]));
     assert_eq!(cpu.msrs.len(), 2);
     // Leaf 2 is left out because it is 0, and leaf 11H because there is none.
-    assert_eq!(word(&input, cpuid(2, 0, 0)), (0, 0xffff_ffff));
-    assert_eq!(word(&input, cpuid(0x11, 0, 0)), (0, 0xffff_ffff));
+    assert_eq!(known(&input, cpuid(2, 0, 0)), (0, 0xffff_ffff));
+    assert_eq!(known(&input, cpuid(0x11, 0, 0)), (0, 0xffff_ffff));
     assert_eq!(presence(&input, "avx2"), Presence::Present);
 }
 
@@ -54,7 +54,7 @@ fn a_host_lists_what_it_has_beyond_its_model() {
     ];
     let values = fields.map(|name| field(cpu, name).unwrap_or_default());
     assert_eq!(values, ["GenuineIntel", "6", "0x2d", "39", "2596991000"]);
-    assert_eq!(word(&input, cpuid(1, 0, 0)), (0x0003_06c3, 0x0fff_0fff));
+    assert_eq!(known(&input, cpuid(1, 0, 0)), (0x0003_06c3, 0x0fff_0fff));
     // What the model has stands in libvirt's map alone.
     assert_eq!(presence(&input, "avx2"), Presence::Unknown);
 }
@@ -133,7 +133,7 @@ fn a_host_that_libvirts_scripts_gathered_is_read_with_qemus_answers() {
     );
     assert_eq!(inputs[0].cpus[0].msrs.len(), 2);
     assert_eq!(
-        word(&inputs[1], Register::Cpuid(crate::cpuid::Key::new(0, 0), 0)).0,
+        known(&inputs[1], Register::Cpuid(crate::cpuid::Key::new(0, 0), 0)).0,
         20
     );
     assert!(inputs.iter().all(|input| input.format == Format::CpuData));

@@ -40,7 +40,7 @@ pub fn presence(input: &Input, name: &str) -> Presence {
 }
 
 /// What is known of a register: its value, and the bits that are known.
-pub fn word(input: &Input, register: Register) -> (u64, u64) {
+pub fn known(input: &Input, register: Register) -> (u64, u64) {
     let word = Known::new(input, &input.cpus[0], &TABLE).register(register);
     (word.value, word.known)
 }
