@@ -27,35 +27,35 @@ const VMX: std::ops::RangeInclusive<u32> = 0x480..=0x492;
 impl<'a> Names<'a> {
     /// All of a spelling.
     pub fn new(table: &'a Table, spelling: Spelling) -> Names<'a> {
-        let flags = table
-            .fields()
-            .iter()
-            .filter(|field| field.format == Format::Flag && field.space != Space::HyperV);
-        let mut names = HashMap::new();
-        for field in flags {
-            match spelling {
-                Spelling::Qemu | Spelling::Libvirt => {
-                    for alias in field.aliases_of("qemu") {
-                        names.entry(alias).or_insert(field);
-                    }
-                }
-                Spelling::Linux | Spelling::LinuxVmx => {
-                    let vmx = field.space == Space::Msr && VMX.contains(&field.leaf);
-                    if vmx == (spelling == Spelling::LinuxVmx) {
-                        names.extend(field.aliases_of("linux").map(|alias| (alias, field)));
-                    }
-                }
+        match spelling {
+            Spelling::Qemu => Names::qemu(table),
+            Spelling::Libvirt => {
+                let mut names = Names::qemu(table);
+                names.0.extend(aliases(table, "libvirt"));
+                names
             }
+            Spelling::Linux => Names(
+                aliases(table, "linux")
+                    .filter(|own| !is_vmx(own.1))
+                    .collect(),
+            ),
+            Spelling::LinuxVmx => Names(
+                aliases(table, "linux")
+                    .filter(|own| is_vmx(own.1))
+                    .collect(),
+            ),
         }
-        if matches!(spelling, Spelling::Qemu | Spelling::Libvirt) {
-            own(table, &mut names);
+    }
+
+    /// A property is named for the bit whose own name it is, and CPUID's names come first, as in [`Table::named`].
+    fn qemu(table: &'a Table) -> Names<'a> {
+        let mut names: HashMap<&str, &Field> = HashMap::new();
+        for (alias, field) in aliases(table, "qemu") {
+            names.entry(alias).or_insert(field);
         }
-        if spelling == Spelling::Libvirt {
-            let fields = table.fields().iter();
-            names.extend(fields.flat_map(|field| {
-                let aliases = field.aliases_of("libvirt");
-                aliases.map(move |alias| (alias, field))
-            }));
+        for space in [Space::Msr, Space::Cpuid] {
+            let own = flags(table).filter(|field| field.space == space);
+            names.extend(own.map(|field| (field.name.as_str(), field)));
         }
         Names(names)
     }
@@ -88,13 +88,23 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The table's own names, of which CPUID's come first, as in [`Table::named`].
-fn own<'a>(table: &'a Table, names: &mut HashMap<&'a str, &'a Field>) {
-    for space in [Space::Msr, Space::Cpuid] {
-        let fields = table.fields().iter();
-        let flags = fields.filter(|field| field.format == Format::Flag && field.space == space);
-        names.extend(flags.map(|field| (field.name.as_str(), field)));
-    }
+fn flags(table: &Table) -> impl Iterator<Item = &Field> {
+    let flags = table.fields().iter();
+    flags.filter(|field| field.format == Format::Flag && field.space != Space::HyperV)
+}
+
+fn aliases<'a>(
+    table: &'a Table,
+    prefix: &'static str,
+) -> impl Iterator<Item = (&'a str, &'a Field)> {
+    flags(table).flat_map(move |field| {
+        let aliases = field.aliases_of(prefix);
+        aliases.map(move |alias| (alias, field))
+    })
+}
+
+fn is_vmx(field: &Field) -> bool {
+    field.space == Space::Msr && VMX.contains(&field.leaf)
 }
 
 /// Features that Linux would list and that a processor's /proc/cpuinfo has not: the processor lacks them, or the kernel hides them

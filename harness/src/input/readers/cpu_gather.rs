@@ -1,8 +1,8 @@
-//! What `cpu-gather.py` of libvirt's tests printed until libvirt 7.0 replaced it (tests/cputestdata/cpu-gather.py): the name of a host's
+//! What `cpu-gather.py` of libvirt's tests printed, before `cpu-data.py` replaced it (tests/cputestdata/cpu-gather.py): the name of a host's
 //! processor, `cpuid -1r`, MSRs, then QEMU's answers.
 //!
 //! ```text
-//! model name	: Intel(R) Xeon(R) CPU E5-2630 v4 @ 2.20GHz
+//! model name : Intel(R) Xeon(R) CPU E5-2630 v4 @ 2.20GHz
 //! CPU:
 //!    0x00000000 0x00: eax=0x00000014 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69
 //!
