@@ -4,6 +4,7 @@
 //! a column of text.
 
 use crate::cpuid::Table;
+use crate::cpuid::answers::Key;
 use crate::input::cpu::{Input, State};
 use crate::input::error::InputError;
 use crate::input::format::Format;
@@ -40,14 +41,20 @@ pub fn is_gathered(text: &Text) -> bool {
 }
 
 fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
-    let inputs = collect(&GRAMMAR, text)?;
-    if inputs.is_empty() {
+    let inputs = collect(&GRAMMAR, text);
+    // Among what it decodes stand registers of leaves that it has no names for.
+    let has_vendor = |input: &Input| {
+        let mut cpus = input.cpus.iter();
+        cpus.any(|cpu| cpu.answers.contains_key(&Key::new(0, 0)))
+    };
+    let is_dump = inputs.as_ref().is_ok_and(|all| all.iter().any(has_vendor));
+    if !is_dump && is_decoded(text) {
         return Err(InputError::Decoded {
             program: "cpuid",
             command: "cpuid -r",
         });
     }
-    Ok(inputs)
+    inputs
 }
 
 /// What `cpuid` prints without `-r`.

@@ -70,7 +70,12 @@ fn answer(scan: &mut Scan<'_>, _: &mut Context) -> Result<Item, Miss> {
     if line.starts_with(['<', '{', '"']) {
         return Err(scan.miss("CPUID"));
     }
-    let registers = registers_at(line).ok_or_else(|| scan.miss("eax=…"))?;
+    let Some(registers) = registers_at(line) else {
+        if keyword(&line.to_ascii_lowercase()).is_some() {
+            scan.pass(line.len());
+        }
+        return Err(scan.miss("eax, ebx, ecx and edx"));
+    };
     let place = place(&line[..registers]);
     let (leaf, subleaf) = place.ok_or_else(|| scan.miss("CPUID and a leaf before eax"))?;
     scan.pass(registers);
@@ -93,20 +98,14 @@ fn answer(scan: &mut Scan<'_>, _: &mut Context) -> Result<Item, Miss> {
 /// Where the output registers begin: the last EAX before the first EBX.
 fn registers_at(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
-    let of = |name: &str| {
-        let second = lower.find(&format!("{name}bx"))?;
-        lower[..second].rfind(&format!("{name}ax"))
-    };
-    of("e").or_else(|| of("r"))
+    let of = |first: &str, second: &str| lower[..lower.find(second)?].rfind(first);
+    of("eax", "ebx").or_else(|| of("rax", "rbx"))
 }
 
 /// Leaf and subleaf in what stands before the registers, behind the word that begins it.
 fn place(before: &str) -> Option<(u32, Option<u32>)> {
     let lower = before.to_ascii_lowercase();
-    let begin = ["cpuid", "leaf", "func"]
-        .iter()
-        .filter_map(|begin| lower.find(begin));
-    let begin = begin.min()?;
+    let begin = keyword(&lower)?;
     let mut numbers = Vec::new();
     let mut named = false;
     for token in lower[begin..].split(|character: char| !character.is_ascii_alphanumeric()) {
@@ -125,6 +124,12 @@ fn place(before: &str) -> Option<(u32, Option<u32>)> {
         [leaf, subleaf] => Some((leaf, Some(subleaf))),
         _ => None,
     }
+}
+
+/// Where a leaf is announced.
+fn keyword(lower: &str) -> Option<usize> {
+    let places = ["cpuid", "leaf", "func"].iter();
+    places.filter_map(|begin| lower.find(begin)).min()
 }
 
 /// `0x7`, `07h`, `0000000d`.

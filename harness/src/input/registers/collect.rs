@@ -57,7 +57,7 @@ struct Collector<'a> {
 }
 
 impl Collector<'_> {
-    fn take(&mut self, piece: Piece) -> Result<(), InputError> {
+    fn take(&mut self, piece: Piece<'_>) -> Result<(), InputError> {
         let item = match &piece.item {
             Err(miss) if miss.damaged => return Err(piece.error(self.grammar, self.lines, miss)),
             Err(miss) => {
@@ -110,7 +110,7 @@ impl Collector<'_> {
             is_there: !self.gap.is_empty(),
             left_out: self.gap.iter().map(text).any(is_elision),
             title: around::title(self.gap[..before].iter().map(text)),
-            host: prompts.filter_map(|prompt| prompt.host).last(),
+            host: prompts.filter_map(|prompt| prompt.host).next_back(),
         }
     }
 

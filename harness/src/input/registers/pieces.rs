@@ -1,5 +1,7 @@
 //! Lines that a mailer or a terminal has broken, joined again.
 
+use std::borrow::Cow;
+
 use super::around::is_elision;
 use super::grammar::{Context, Grammar, Item};
 use super::scan::Miss;
@@ -11,24 +13,29 @@ const PIECES: usize = 4;
 
 /// A line that was read, and how many lines of the file it was.
 #[derive(Clone)]
-pub struct Piece {
+pub struct Piece<'a> {
     /// What it is.
     pub item: Result<Item, Miss>,
     /// The lines, with where each begins in the joined text.
     pub lines: Vec<(usize, usize)>,
     /// The joined text.
-    pub text: String,
+    pub text: Cow<'a, str>,
 }
 
 /// The line at `index` with those behind it that it was broken into.
-pub fn piece(grammar: &Grammar, lines: &[Line], index: usize, context: &mut Context) -> Piece {
+pub fn piece<'a>(
+    grammar: &Grammar,
+    lines: &'a [Line],
+    index: usize,
+    context: &mut Context,
+) -> Piece<'a> {
     let first = &lines[index].text;
     let before = context.clone();
     let item = grammar.parse(first, context);
     let alone = |item| Piece {
         item,
         lines: vec![(0, index)],
-        text: first.clone(),
+        text: Cow::Borrowed(first),
     };
     match &item {
         Ok(Item::Answer(..) | Item::Msr(..)) => {
@@ -49,12 +56,13 @@ pub fn piece(grammar: &Grammar, lines: &[Line], index: usize, context: &mut Cont
                 Ok(item) => Piece {
                     item: Ok(item),
                     lines: vec![(0, index), (first.len() + apart.len(), index + 1)],
-                    text: longer,
+                    text: Cow::Owned(longer),
                 },
                 Err(_) => alone(item),
             }
         }
-        Err(miss) if miss.at > 0 => {
+        // Only a line that goes wrong in what stands last goes on below.
+        Err(miss) if miss.at > 0 && !first[miss.at..].contains(' ') => {
             joined(grammar, lines, index, &before, context).unwrap_or_else(|| alone(item))
         }
         _ => alone(item),
@@ -85,19 +93,23 @@ fn joined(
     index: usize,
     before: &Context,
     context: &mut Context,
-) -> Option<Piece> {
+) -> Option<Piece<'static>> {
     let mut furthest = None;
     let mut reached = 0;
     for apart in [" ", ""] {
         let mut piece = Piece {
             item: Ok(Item::Nothing),
             lines: vec![(0, index)],
-            text: lines[index].text.clone(),
+            text: Cow::Owned(lines[index].text.clone()),
         };
         for (place, next) in lines.iter().enumerate().skip(index + 1).take(PIECES - 1) {
+            // What means something alone is no rest of another line.
+            if grammar.parse(&next.text, &mut before.clone()).is_ok() {
+                break;
+            }
             let end = piece.text.len();
             piece.lines.push((end + apart.len(), place));
-            piece.text = piece.text + apart + &next.text;
+            piece.text = Cow::Owned(format!("{}{apart}{}", piece.text, next.text));
             let mut again = before.clone();
             piece.item = grammar.parse(&piece.text, &mut again);
             match &piece.item {
@@ -117,7 +129,7 @@ fn joined(
     furthest
 }
 
-impl Piece {
+impl Piece<'_> {
     /// The error for a `miss` in it.
     pub fn error(&self, grammar: &Grammar, lines: &[Line], miss: &Miss) -> InputError {
         let at = self.lines.iter().rfind(|(start, _)| *start <= miss.at);

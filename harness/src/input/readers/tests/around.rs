@@ -76,6 +76,12 @@ fn a_word_below_a_dump_is_no_digits_of_it() {
 }
 
 #[test]
+fn a_sentence_that_names_a_leaf_is_no_part_of_the_next_line() {
+    let cpu = cpu("Of the guest's leaf 7\nis wrong:\nCPUID 0x7: eax=0x1 ebx=0x2 ecx=0x3 edx=0x4\n");
+    assert_eq!(keys(&cpu), [(7, 0)]);
+}
+
+#[test]
 fn a_prompt_names_the_host() {
     let inputs = all(format!(
         "me@host:~$ cpuid -1 -r\nCPU:\n   0x00000000 0x00: {VENDOR}\nme@host:~$ ssh guest\n\

@@ -134,6 +134,12 @@ fn decoded_text_is_refused_with_what_prints_registers() {
         "this is decoded text of cpuid, which does not carry every bit: `cpuid -r` prints the registers"
     );
     assert_eq!(
+        refused(format!(
+            "CPU:\n   vendor_id = \"GenuineIntel\"\n   version information (1/eax):\n   0x00000003 0x00: {VENDOR}\n   feature information (1/edx):\n   0x00000008 0x00: {VENDOR}\n"
+        )),
+        "this is decoded text of cpuid, which does not carry every bit: `cpuid -r` prints the registers"
+    );
+    assert_eq!(
         refused("CPU features:\n=============\n\n\tsse3\n"),
         "this is decoded text of kcpuid, which does not carry every bit: `kcpuid -r` prints the registers"
     );

@@ -102,6 +102,16 @@ fn lines_that_name_registers_are_read_in_many_spellings() {
 }
 
 #[test]
+fn lines_that_name_registers_may_be_broken() {
+    for line in [
+        "CPUID 0x1: eax=0x1\n ebx=0x2 ecx=0x3 edx=0x4\n",
+        "cpuid(0x1): EAX=1,\n EBX=2, ECX=3,\n EDX=4\n",
+    ] {
+        assert_eq!(regs(&cpu(line), 1, 0), Some([1, 2, 3, 4]), "{line}");
+    }
+}
+
+#[test]
 fn kernels_call_subleaves_by_two_names() {
     for name in ["subleafs", "subleaves"] {
         let cpu = cpu(format!(
