@@ -27,6 +27,7 @@ fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
     }])
 }
 
+/// As `dump` heads its output.
 fn title(case: &RecordedCase) -> String {
     let RecordedCase {
         qemu,
@@ -36,11 +37,11 @@ fn title(case: &RecordedCase) -> String {
         smp,
         ..
     } = case;
-    if case.has_qemu() {
-        format!("-cpu {cpu} on {machine}, QEMU {qemu}, lane {lane}, -smp {smp}")
-    } else {
-        format!("{cpu}, lane {lane}, -smp {smp}")
-    }
+    let machine = match case.has_qemu() {
+        true => format!(" on {machine}, qemu-{qemu}"),
+        false => String::new(),
+    };
+    format!("-cpu {cpu}{machine}, lane {lane}, -smp {smp}")
 }
 
 fn problem(error: &RecordError) -> InputError {

@@ -29,7 +29,7 @@ fn a_dump_in_json_keeps_all_of_its_phases() {
 fn a_record_is_read_with_its_evidence() {
     let input = only(record!("lanes/kvm-486-v1.json"));
     assert_eq!(input.format, Format::Record);
-    let title = "-cpu 486-v1 on q35, QEMU 11.1.3, lane kvm, -smp 1";
+    let title = "-cpu 486-v1 on q35, qemu-11.1.3, lane kvm, -smp 1";
     assert_eq!(input.title.as_deref(), Some(title));
     assert!(input.record.is_some_and(|record| record.qemu.is_some()));
 }
