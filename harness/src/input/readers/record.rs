@@ -37,9 +37,10 @@ fn title(case: &RecordedCase) -> String {
         smp,
         ..
     } = case;
-    let machine = match case.has_qemu() {
-        true => format!(" on {machine}, qemu-{qemu}"),
-        false => String::new(),
+    let machine = if case.has_qemu() {
+        format!(" on {machine}, qemu-{qemu}")
+    } else {
+        String::new()
     };
     format!("-cpu {cpu}{machine}, lane {lane}, -smp {smp}")
 }
