@@ -105,7 +105,7 @@ fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, InputError> {
     }
 }
 
-/// Control characters that no terminal, editor or mailer writes: from the bell to the carriage return, shifts and ESC are text.
+/// Control characters that no terminal, editor or mailer writes: 07H to 0FH and ESC are text.
 fn is_binary(byte: u8) -> bool {
     matches!(byte, 0..=6 | 0x10..=0x1a | 0x1c..=0x1f)
 }

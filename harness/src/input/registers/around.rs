@@ -14,6 +14,8 @@ const PROGRAMS: [&str; 7] = [
 /// Lines that leave something out, without brackets, dashes and stars.
 const ELISIONS: [&str; 8] = ["...", "…", "..", "....", ".....", "snip", "snipped", "cut"];
 
+/// Bytes of the longest line that is taken for a shell's: each of its marks may end the prompt.
+const LONGEST_COMMAND: usize = 256;
 /// Longest line that is a heading and not a sentence.
 const HEADING: usize = 80;
 
@@ -27,6 +29,9 @@ pub struct Prompt {
 impl Prompt {
     /// `line` as one; `None` where it is none.
     pub fn parse(line: &str) -> Option<Prompt> {
+        if line.len() > LONGEST_COMMAND {
+            return None;
+        }
         let command = line
             .char_indices()
             .filter(|(_, character)| matches!(character, '$' | '#' | '%' | '>'))
@@ -122,8 +127,9 @@ mod tests {
         assert_eq!(host("cpuid -1 -r"), Some(None));
         assert_eq!(host("user@guest:~$ sudo cpuid -r"), named("guest"));
         assert_eq!(host("[root@node1 ~]# ./kcpuid -r"), named("node1"));
-        assert_eq!(host("root@vm:/home/me/pcm/bin# cpuid --raw"), named("vm"));
+        assert_eq!(host("root@vm:/srv/pcm/bin# cpuid --raw"), named("vm"));
         assert_eq!(host("$ lscpu"), None);
+        assert_eq!(host(&format!("$ {} cpuid -r", ">".repeat(256))), None);
         assert_eq!(host("cpuid of the guest is wrong"), None);
     }
 

@@ -135,7 +135,8 @@ fn decoded_text_is_refused_with_what_prints_registers() {
     );
     assert_eq!(
         refused(format!(
-            "CPU:\n   vendor_id = \"GenuineIntel\"\n   version information (1/eax):\n   0x00000003 0x00: {VENDOR}\n   feature information (1/edx):\n   0x00000008 0x00: {VENDOR}\n"
+            "CPU:\n   vendor_id = \"GenuineIntel\"\n   version information (1/eax):\n   0x00000003 0x00: {VENDOR}\n   \
+             feature information (1/edx):\n   0x00000008 0x00: {VENDOR}\n"
         )),
         "this is decoded text of cpuid, which does not carry every bit: `cpuid -r` prints the registers"
     );

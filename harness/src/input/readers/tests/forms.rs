@@ -122,6 +122,22 @@ fn kernels_call_subleaves_by_two_names() {
 }
 
 #[test]
+fn xens_parts_have_an_order_where_there_is_no_key() {
+    let parts: Vec<String> = (1..=19).map(|part| format!("{part:08x}")).collect();
+    let inputs = all(format!("Host                      {}\n", parts.join(":")));
+    let cpu = &inputs[0].cpus[0];
+    let register = |leaf, subleaf, register| {
+        let key = crate::cpuid::answers::Key::new(leaf, subleaf);
+        cpu.registers.get(&(key, register)).copied()
+    };
+    assert_eq!(register(1, 0, 3), Some(1));
+    assert_eq!(register(0xd, 1, 0), Some(5));
+    assert_eq!(register(7, 2, 3), Some(14));
+    assert_eq!(register(0x8000_0021, 0, 2), Some(19));
+    assert_eq!(cpu.registers.len(), 17);
+}
+
+#[test]
 fn xens_columns_are_those_of_its_key() {
     let inputs = all("KEY 1c 1d e1d e1c\nHost  fffa3203:1fc9cbf5:2fd3fbff:000001f3\n");
     let first = inputs[0].cpus[0].registers.iter().next();
