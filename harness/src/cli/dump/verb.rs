@@ -91,6 +91,7 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
 fn header(arguments: &Dump, case: &Case) -> String {
     match arguments.format {
         DumpFormat::Text => heading::comments(&heading::guest(case), case.lane),
+        DumpFormat::Cpudata => writers::comment(&heading::guest(case)),
         _ => String::new(),
     }
 }
@@ -185,6 +186,7 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
         DumpFormat::Raw => writers::raw(dump),
         DumpFormat::InstLatx64 => writers::instlatx64(dump),
         DumpFormat::Kcpuid => writers::kcpuid(dump),
+        DumpFormat::Cpudata => writers::cpudata(dump),
         DumpFormat::Json => format!("{}\n", json(&writers::json(dump))),
     }
 }
