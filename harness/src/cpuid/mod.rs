@@ -11,6 +11,7 @@ pub mod delta;
 pub mod dump;
 pub mod etallen;
 pub mod hypervisor;
+pub mod levels;
 pub mod line;
 pub mod linux_rules;
 pub mod parse;

@@ -63,10 +63,13 @@ impl Input {
     /// Our own dump, as a guest's agent reported it.
     pub fn of_dump(format: Format, dump: Dump) -> Input {
         let cpus = dump.vcpus.iter().map(Cpu::of_vcpu).collect();
+        let boot = dump.boot_processor();
+        let at_reset = boot.is_none_or(|boot| boot.phase(Phase::Reset).is_some());
+        let state = if at_reset { State::Reset } else { State::Os };
         Input {
             format,
             title: None,
-            state: State::Reset,
+            state,
             coverage: Coverage::Whole,
             cpus,
             dump: Some(dump),
@@ -95,8 +98,13 @@ impl Input {
 impl Cpu {
     fn of_vcpu(vcpu: &Vcpu) -> Cpu {
         let phase = |phase| vcpu.phase(phase).cloned().unwrap_or_default();
+        // A Linux guest was asked by its user space alone.
+        let first = match vcpu.phase(Phase::Reset) {
+            Some(_) => Phase::Reset,
+            None => Phase::Enabled,
+        };
         Cpu {
-            answers: phase(Phase::Reset).cpuid,
+            answers: phase(first).cpuid,
             msrs: phase(Phase::Msrs).msrs,
             ..Cpu::default()
         }

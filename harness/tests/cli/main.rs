@@ -15,6 +15,7 @@ mod broken_qemu;
 mod broken_qmp;
 mod browser;
 mod compat;
+mod described;
 mod docs;
 mod dumps;
 mod events;

@@ -4,6 +4,7 @@
 mod message;
 
 pub mod choice;
+pub mod described;
 pub mod exit;
 pub mod feature;
 pub mod global;
@@ -15,6 +16,5 @@ pub mod outputs;
 pub mod place;
 pub mod qemu;
 pub mod screen;
-#[allow(dead_code, reason = "the verbs that use it follow")]
 pub mod subject;
 pub mod table;

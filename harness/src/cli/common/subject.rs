@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
+use cpuid_fidelity::case::{Case, Lane, Qemu, Starter, Topology};
+use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse::parse_masked;
 use cpuid_fidelity::expectation::store::snapshot_content;
 use cpuid_fidelity::expectation::whole::{Wanted, WantedError, resolved_release, whole};
@@ -28,6 +29,8 @@ pub struct Subject {
     pub title: String,
     /// The dumps in it, at least one.
     pub inputs: Vec<Input>,
+    /// Whether it was read from a file, whose format is worth saying.
+    pub is_file: bool,
 }
 
 /// Which of the recorded expectations of a CPU model is meant.
@@ -76,6 +79,7 @@ impl Subject {
         Subject {
             title,
             inputs: vec![input],
+            is_file: false,
         }
     }
 }
@@ -86,8 +90,11 @@ fn several<'a>(title: &str, inputs: impl Iterator<Item = &'a Input>) -> String {
         format!("\n  {title}#{number}  {about}")
     });
     let named: Vec<String> = named.collect();
-    let count = named.len();
-    format!("{title} has {count} dumps; name one of:{}", named.concat())
+    let dumps = match named.len() {
+        1 => "one dump".to_owned(),
+        count => format!("{count} dumps"),
+    };
+    format!("{title} has {dumps}; what can be named:{}", named.concat())
 }
 
 /// A file (`-`: standard input; `FILE#2`: its second dump), else a recorded CPU model.
@@ -97,17 +104,31 @@ fn several<'a>(title: &str, inputs: impl Iterator<Item = &'a Input>) -> String {
 pub fn named(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::Result<Subject> {
     if is_file(name) {
         let inputs = file(context, name)?;
-        let title = name.to_owned();
-        return Ok(Subject { title, inputs });
+        return Ok(Subject {
+            title: name.to_owned(),
+            inputs,
+            is_file: true,
+        });
     }
     if let Some((path, number)) = numbered(name) {
         let inputs = file(context, path)?;
         return chosen(name, path, number, inputs);
     }
-    if name.contains(['/', '.']) {
+    if is_path(name) {
         bail!("failed to read {name}: no such file{}", near_files(name));
     }
     model(context, name, recorded)
+}
+
+/// Whether a name is one of a file, be it there or not.
+pub fn is_path(name: &str) -> bool {
+    is_file(name) || numbered(name).is_some() || name.contains('/') || has_extension(name)
+}
+
+/// `dump.json`: no CPU model has a dot in its name.
+fn has_extension(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    extension.is_some_and(|extension| !extension.is_empty())
 }
 
 /// A folder is no file, so that a folder with the name of a model is not in its way.
@@ -132,7 +153,10 @@ fn chosen(
         bail!("{}", several(path, inputs.iter()));
     }
     let input = inputs.swap_remove(number - 1);
-    Ok(Subject::of_one(name.to_owned(), input))
+    Ok(Subject {
+        is_file: true,
+        ..Subject::of_one(name.to_owned(), input)
+    })
 }
 
 /// The dumps of a file; an expectation is expanded by its base first.
@@ -171,9 +195,8 @@ fn near_files(name: &str) -> String {
 /// # Errors
 /// There is none, with the nearest names.
 pub fn model(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::Result<Subject> {
-    let wanted = wanted(name, recorded)?;
-    let text = whole(&context.store, &wanted).map_err(|error| explained(name, error))?;
-    let release = resolved_release(&context.store, &wanted)?;
+    let text = expanded(context, name, recorded)?;
+    let release = resolved_release(&context.store, &wanted(name, recorded)?)?;
     let lane = recorded.lane.unwrap_or(Lane::DEFINITION);
     let machine = recorded.machine.map(|machine| format!(" on {machine}"));
     let machine = machine.unwrap_or_default();
@@ -183,11 +206,17 @@ pub fn model(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::
     Ok(Subject::of_one(title, input))
 }
 
-/// What is asked of the expectations.
+/// The whole expectation of a CPU model, in lines.
 ///
 /// # Errors
-/// The lane has no expectation of models.
-pub fn wanted<'a>(model: &'a str, recorded: &Recorded<'a>) -> anyhow::Result<Wanted<'a>> {
+/// There is none, with the nearest names.
+pub fn expanded(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::Result<String> {
+    let wanted = wanted(name, recorded)?;
+    whole(&context.store, &wanted).map_err(|error| explained(name, error))
+}
+
+/// What is asked of the expectations; an error where the lane has none of models.
+fn wanted<'a>(model: &'a str, recorded: &Recorded<'a>) -> anyhow::Result<Wanted<'a>> {
     let lane = recorded.lane.unwrap_or(Lane::DEFINITION);
     if ![Lane::DEFINITION, Lane::TCG].contains(&lane) {
         bail!(
@@ -231,14 +260,23 @@ pub fn guest(context: &Context, live: &Live<'_>) -> anyhow::Result<Subject> {
     let case = case(context, live, qemu)?;
     let booted = context.engine()?.boot(&case, &context.options);
     let observation = booted.map_err(|broken| NotRun(broken.reason))?;
+    Ok(of_guest(&case, &observation.dump))
+}
+
+/// What a guest saw.
+pub fn of_guest(case: &Case, dump: &Dump) -> Subject {
     let Case {
         lane, machine, cpu, ..
-    } = &case;
-    let (label, smp) = (&case.qemu.label, case.smp.as_str());
-    let title = format!("guest of {label}, -machine {machine} -cpu {cpu} -smp {smp}, lane {lane}");
-    let mut input = Input::of_dump(Format::Dump, observation.dump.clone());
+    } = case;
+    let smp = case.smp.as_str();
+    let qemu = match case.run_as.starter {
+        Starter::Harness => String::new(),
+        _ => format!(" of {}, -machine {machine}", case.qemu.label),
+    };
+    let title = format!("guest{qemu} -cpu {cpu} -smp {smp}, lane {lane}");
+    let mut input = Input::of_dump(Format::Dump, dump.clone());
     input.title = Some(title.clone());
-    Ok(Subject::of_one(title, input))
+    Subject::of_one(title, input)
 }
 
 fn case(context: &Context, live: &Live<'_>, qemu: Arc<Qemu>) -> anyhow::Result<Case> {

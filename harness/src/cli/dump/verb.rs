@@ -10,6 +10,7 @@ use cpuid_fidelity::cpuid::etallen;
 use cpuid_fidelity::cpuid::line::Register;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::describe;
 use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
@@ -26,13 +27,19 @@ use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
 use super::arguments::{Dump, DumpFormat, View};
 use super::view;
+use crate::cli::common::described::descriptions;
 use crate::cli::common::exit::{NOT_RUN, print};
 use crate::cli::common::place::{self, Guest};
 use crate::cli::common::qemu::one_qemu;
+use crate::cli::common::subject::{self, Subject};
 use crate::cli::context::Context;
 
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
 pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
+    if arguments.host && arguments.human {
+        print(&human(context, &subject::host()?));
+        return Ok(0);
+    }
     if arguments.host {
         print(&shown(context, arguments, &native::this_processor()));
         return Ok(0);
@@ -57,14 +64,12 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     };
     match observed {
         Ok(observation) => {
-            print(&header(arguments, &case));
-            print(&shown(context, arguments, &observation.dump));
+            print_seen(context, arguments, &case, &observation.dump);
             Ok(0)
         }
         Err(broken) => {
             if !broken.partial.vcpus.is_empty() {
-                print(&header(arguments, &case));
-                print(&shown(context, arguments, &broken.partial));
+                print_seen(context, arguments, &case, &broken.partial);
             }
             let Case {
                 qemu,
@@ -81,6 +86,19 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
             Ok(NOT_RUN)
         }
     }
+}
+
+fn print_seen(context: &Context, arguments: &Dump, case: &Case, dump: &Seen) {
+    if arguments.human {
+        print(&human(context, &subject::of_guest(case, dump)));
+    } else {
+        print(&header(arguments, case));
+        print(&shown(context, arguments, dump));
+    }
+}
+
+fn human(context: &Context, subject: &Subject) -> String {
+    describe::text(&descriptions(context, subject))
 }
 
 /// Which guest it is: lanes show different CPUs, and defaults of verbs differ. A comment, so that the dump can be read back.
