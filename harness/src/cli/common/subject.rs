@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use cpuid_fidelity::case::{Case, Lane, Qemu, Starter, Topology};
+use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse::parse_masked;
 use cpuid_fidelity::expectation::store::snapshot_content;
-use cpuid_fidelity::expectation::whole::{Wanted, WantedError, resolved_release, whole};
+use cpuid_fidelity::expectation::whole::{Wanted, WantedError, Whole, whole};
 use cpuid_fidelity::input::{Format, Input, read};
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::near::hint;
 use cpuid_fidelity::util::open;
@@ -195,12 +196,11 @@ fn near_files(name: &str) -> String {
 /// # Errors
 /// There is none, with the nearest names.
 pub fn model(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::Result<Subject> {
-    let text = expanded(context, name, recorded)?;
-    let release = resolved_release(&context.store, &wanted(name, recorded)?)?;
-    let lane = recorded.lane.unwrap_or(Lane::DEFINITION);
+    let Whole { release, text } = expanded(context, name, recorded)?;
+    let lane = heading::lane(recorded.lane.unwrap_or(Lane::DEFINITION));
     let machine = recorded.machine.map(|machine| format!(" on {machine}"));
     let machine = machine.unwrap_or_default();
-    let title = format!("CPU model {name}{machine}, recorded of {release}, lane {lane}");
+    let title = format!("CPU model {name}{machine}, recorded of {release}, {lane}");
     let mut input = of_lines(&text).with_context(|| format!("failed to read {title}"))?;
     input.title = Some(title.clone());
     Ok(Subject::of_one(title, input))
@@ -210,7 +210,7 @@ pub fn model(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::
 ///
 /// # Errors
 /// There is none, with the nearest names.
-pub fn expanded(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::Result<String> {
+pub fn expanded(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::Result<Whole> {
     let wanted = wanted(name, recorded)?;
     whole(&context.store, &wanted).map_err(|error| explained(name, error))
 }
@@ -265,15 +265,7 @@ pub fn guest(context: &Context, live: &Live<'_>) -> anyhow::Result<Subject> {
 
 /// What a guest saw.
 pub fn of_guest(case: &Case, dump: &Dump) -> Subject {
-    let Case {
-        lane, machine, cpu, ..
-    } = case;
-    let smp = case.smp.as_str();
-    let qemu = match case.run_as.starter {
-        Starter::Harness => String::new(),
-        _ => format!(" of {}, -machine {machine}", case.qemu.label),
-    };
-    let title = format!("guest{qemu} -cpu {cpu} -smp {smp}, lane {lane}");
+    let title = format!("guest {}", heading::guest(case));
     let mut input = Input::of_dump(Format::Dump, dump.clone());
     input.title = Some(title.clone());
     Subject::of_one(title, input)

@@ -15,6 +15,7 @@ use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::verdict::text;
 use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::near::hint;
@@ -41,6 +42,9 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
         return Ok(0);
     }
     if arguments.host {
+        if arguments.format == DumpFormat::Text {
+            print("# this host, without a guest: CPUID of one of its processors\n");
+        }
         print(&shown(context, arguments, &native::this_processor()));
         return Ok(0);
     }
@@ -101,23 +105,12 @@ fn human(context: &Context, subject: &Subject) -> String {
     describe::text(&descriptions(context, subject))
 }
 
-/// Which guest it is: lanes show different CPUs, and defaults of verbs differ. A comment, so that the dump can be read back.
+/// Which guest it is, in comments, so that the dump can be read back. The other formats are other programs' own.
 fn header(arguments: &Dump, case: &Case) -> String {
-    let Case { lane, cpu, .. } = case;
-    if arguments.format != DumpFormat::Text {
-        return String::new();
+    match arguments.format {
+        DumpFormat::Text => heading::comments(&heading::guest(case), case.lane),
+        DumpFormat::Json | DumpFormat::Raw => String::new(),
     }
-    let machine = match case.run_as.starter {
-        Starter::Harness => String::new(),
-        _ => format!(
-            " on {}, {} ({})",
-            case.machine, case.qemu.label, case.qemu.offers.version
-        ),
-    };
-    format!(
-        "# -cpu {cpu}{machine}, lane {lane}, -smp {}\n",
-        case.smp.as_str()
-    )
 }
 
 /// The CPUID of a dump, as a table for KVM.

@@ -24,7 +24,8 @@ pub struct Show {
     /// Machine type [default: q35 of a guest, the newest of a recorded model]
     #[arg(long, value_name = "M")]
     pub machine: Option<String>,
-    /// Of a recorded model definition or tcg; of a guest any lane [default: definition]
+    /// Of a recorded model definition or tcg; of a guest any lane [default: definition]. `show`, `dump`, `check` and `diff` take
+    /// `definition` by themselves; `explain`, `record` and `migrate` take `tcg`, because a lane that forces features filters none
     #[arg(long, value_enum)]
     pub lane: Option<Lane>,
     /// `-smp` argument of a guest [default: 1]

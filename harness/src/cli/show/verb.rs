@@ -1,9 +1,10 @@
 //! `show`: one description of each dump.
 
-use cpuid_fidelity::case::Topology;
+use cpuid_fidelity::case::{Lane, Topology};
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::describe;
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::verdict::text;
 
 use super::arguments::{Show, ShowFormat};
@@ -15,7 +16,7 @@ use crate::cli::context::Context;
 /// Prints it; the exit status.
 pub fn run(context: &Context, arguments: &Show) -> anyhow::Result<u8> {
     if arguments.format == ShowFormat::Lines {
-        print(&format!("{}\n", lines(context, arguments)?));
+        print(&lines(context, arguments)?);
         return Ok(0);
     }
     let subject = subject(context, arguments)?;
@@ -56,19 +57,31 @@ fn recorded(arguments: &Show) -> Recorded<'_> {
     }
 }
 
-/// Of a recorded model with the placeholders that its file has.
+/// Of a recorded model with the placeholders that its file has, below which one it is.
 fn lines(context: &Context, arguments: &Show) -> anyhow::Result<String> {
     let name = arguments.name.as_deref();
     if let Some(model) = name.filter(|name| !subject::is_path(name)) {
-        return subject::expanded(context, model, &recorded(arguments));
+        return expectation(context, model, &recorded(arguments));
     }
     let input = subject(context, arguments)?.only()?;
     let Some(dump) = input.dump() else {
         anyhow::bail!("it has names of features and no registers, of which lines are made");
     };
-    Ok(text(&render(
-        &dump,
-        &context.store.table,
-        &Volatile::default(),
-    )))
+    let lines = render(&dump, &context.store.table, &Volatile::default());
+    Ok(format!("{}\n", text(&lines)))
+}
+
+fn expectation(context: &Context, model: &str, recorded: &Recorded<'_>) -> anyhow::Result<String> {
+    let whole = subject::expanded(context, model, recorded)?;
+    let machine = recorded.machine.unwrap_or("the newest q35 machine type");
+    let lane = recorded.lane.unwrap_or(Lane::DEFINITION);
+    let guest = format!(
+        "-cpu {model} on {machine}, {}, lane {lane}, -smp 1",
+        whole.release
+    );
+    Ok(format!(
+        "{}{}\n",
+        heading::comments(&guest, lane),
+        whole.text
+    ))
 }
