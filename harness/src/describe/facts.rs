@@ -111,9 +111,9 @@ pub fn bytes(count: u64) -> String {
     const MIB: u64 = 1 << 20;
     match count {
         0..KIB => format!("{count} B"),
-        KIB..MIB if count % KIB == 0 => format!("{} KiB", count / KIB),
+        KIB..MIB if count.is_multiple_of(KIB) => format!("{} KiB", count / KIB),
         KIB..MIB => format!("{count} B"),
-        _ if count % MIB == 0 => format!("{} MiB", count / MIB),
+        _ if count.is_multiple_of(MIB) => format!("{} MiB", count / MIB),
         _ => format!("{} KiB", count / KIB),
     }
 }

@@ -139,8 +139,8 @@ fn x86info_reports_the_same_signature_and_threads() {
     let text = printed("x86info", &[]);
     let words: Vec<&str> = text.split_whitespace().collect();
     let behind = |name: &str| {
-        let pairs = words.windows(2).filter(|pair| pair[0] == name);
-        pairs.last().map(|pair| number(pair[1]))
+        let mut pairs = words.windows(2).filter(|pair| pair[0] == name);
+        pairs.next_back().map(|pair| number(pair[1]))
     };
     assert_eq!(
         host["identity"]["family"].as_u64(),
