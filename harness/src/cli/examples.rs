@@ -120,7 +120,12 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
     ),
     (
         "show",
-        &["show EPYC-v4", "show EPYC-v4 --release 10.0 --lane tcg"],
+        &[
+            "show EPYC-v4",
+            "show EPYC-v4 --release 10.0 --lane tcg --format lines",
+            "show host.txt --format markdown",
+            "show --host",
+        ],
     ),
     ("catalogue", &["catalogue --qemu 11.1", "catalogue --check"]),
     (

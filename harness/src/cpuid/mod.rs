@@ -10,6 +10,7 @@ pub mod bit;
 pub mod delta;
 pub mod dump;
 pub mod hypervisor;
+pub mod levels;
 pub mod line;
 pub mod linux_rules;
 pub mod parse;

@@ -16,6 +16,7 @@ mod broken_qmp;
 mod browser;
 mod compat;
 mod cut_results;
+mod described;
 mod docs;
 mod dumps;
 mod events;

@@ -29,6 +29,9 @@ pub struct Dump {
     /// How to print it; `raw` is the text of `cpuid -r`, which `cpuid -f` reads
     #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
     pub format: DumpFormat,
+    /// For people, as `show` prints it
+    #[arg(long, conflicts_with_all = ["format", "masked", "view"])]
+    pub human: bool,
     /// `guest`: what the guest sees; `qemu`: what QEMU says of the CPU; `kvm`: what KVM says that it supports
     #[arg(long, value_enum, default_value_t = View::Guest)]
     pub view: View,

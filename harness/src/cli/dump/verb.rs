@@ -9,6 +9,7 @@ use cpuid_fidelity::cpuid::dump::Dump as Seen;
 use cpuid_fidelity::cpuid::line::Register;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::describe;
 use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
@@ -27,13 +28,19 @@ use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
 use super::arguments::{Dump, DumpFormat, View};
 use super::view;
+use crate::cli::common::described::descriptions;
 use crate::cli::common::exit::{NOT_RUN, print};
 use crate::cli::common::place::{self, Guest};
 use crate::cli::common::qemu::one_qemu;
+use crate::cli::common::subject::{self, Subject};
 use crate::cli::context::Context;
 
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
 pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
+    if arguments.host && arguments.human {
+        print(&human(context, &subject::host()?));
+        return Ok(0);
+    }
     if arguments.host {
         if arguments.format == DumpFormat::Text {
             print("# this host, without a guest: CPUID of one of its processors\n");
@@ -61,14 +68,12 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     };
     match observed {
         Ok(observation) => {
-            print(&header(arguments, &case));
-            print(&shown(context, arguments, &observation.dump));
+            print_seen(context, arguments, &case, &observation.dump);
             Ok(0)
         }
         Err(broken) => {
             if !broken.partial.vcpus.is_empty() {
-                print(&header(arguments, &case));
-                print(&shown(context, arguments, &broken.partial));
+                print_seen(context, arguments, &case, &broken.partial);
             }
             let Case {
                 qemu,
@@ -85,6 +90,19 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
             Ok(NOT_RUN)
         }
     }
+}
+
+fn print_seen(context: &Context, arguments: &Dump, case: &Case, dump: &Seen) {
+    if arguments.human {
+        print(&human(context, &subject::of_guest(case, dump)));
+    } else {
+        print(&header(arguments, case));
+        print(&shown(context, arguments, dump));
+    }
+}
+
+fn human(context: &Context, subject: &Subject) -> String {
+    describe::text(&descriptions(context, subject))
 }
 
 /// Which guest it is, in comments, so that the dump can be read back. The other formats are other programs' own.
