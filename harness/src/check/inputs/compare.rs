@@ -1,0 +1,121 @@
+//! The comparison: boot processors first, then what differs between processors of one side.
+
+use serde::Serialize;
+
+use super::bits::fields;
+use super::difference::{Difference, Value};
+use super::identity::identity;
+use super::processors::{Variant, of_one_side, variants};
+use super::side::{Side, SideCpu};
+use super::states::{FOLLOWS_CONTROL_STATE, together};
+use crate::cpuid::table::Table;
+use crate::cpuid::volatile::Volatile;
+use crate::input::Input;
+
+/// What comparing two inputs came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// What differs, in the order of reports.
+    pub differences: Vec<Difference>,
+    /// Features and fields that both sides know.
+    pub compared: usize,
+    /// What the second side has, and the first says nothing of.
+    pub unknown_a: Vec<Difference>,
+    /// What the first side has, and the second says nothing of.
+    pub unknown_b: Vec<Difference>,
+    /// Volatile fields that differ; they are no differences.
+    pub volatile: Vec<Difference>,
+    /// What follows control state, differs, and is of different states; they are no differences.
+    pub control_state: Vec<Difference>,
+    /// Processors of the first side that differ from its boot processor as none of the second side does.
+    pub processors_a: Vec<Variant>,
+    /// The same of the second side.
+    pub processors_b: Vec<Variant>,
+}
+
+impl Comparison {
+    /// Whether anything differs.
+    pub fn differs(&self) -> bool {
+        !(self.differences.is_empty() && self.processors_a.is_empty() && self.processors_b.is_empty())
+    }
+
+    /// Whether there was something that both sides know: without it nothing was compared.
+    pub fn compared_anything(&self) -> bool {
+        self.compared > 0
+    }
+}
+
+/// What is left out of a comparison.
+pub(super) struct Leaving<'a> {
+    pub table: &'a Table,
+    volatile: &'a Volatile,
+    states_differ: bool,
+}
+
+impl Leaving<'_> {
+    pub(super) fn is_volatile(&self, entry: &Difference) -> bool {
+        self.volatile.placeholder(&entry.name).is_some()
+    }
+
+    fn follows_state(&self, entry: &Difference) -> bool {
+        self.states_differ && FOLLOWS_CONTROL_STATE.contains(&entry.name.as_str())
+    }
+}
+
+/// Compares what two inputs say.
+pub fn compare(a: &Input, b: &Input, table: &Table, volatile: &Volatile) -> Comparison {
+    let [a, b] = together(a, b, table);
+    let leaving = Leaving {
+        table,
+        volatile,
+        states_differ: a.state != b.state,
+    };
+    let mut comparison = Comparison::default();
+    if let (Some(boot_a), Some(boot_b)) = (a.cpus.first(), b.cpus.first()) {
+        for entry in everything(boot_a, boot_b, table) {
+            comparison.add(entry, &leaving);
+        }
+    }
+    let (of_a, of_b) = (variants(&a, &leaving), variants(&b, &leaving));
+    // A side of one processor says nothing of others.
+    if a.cpus.len() > 1 && b.cpus.len() > 1 {
+        comparison.processors_a = of_one_side(&of_a, &of_b);
+        comparison.processors_b = of_one_side(&of_b, &of_a);
+    }
+    comparison.differences.sort();
+    comparison
+}
+
+/// Everything of which one of two processors says something.
+pub(super) fn everything(a: &SideCpu, b: &SideCpu, table: &Table) -> Vec<Difference> {
+    let mut entries = identity(a, b);
+    entries.extend(fields(a, b, table));
+    entries
+}
+
+impl Comparison {
+    fn add(&mut self, entry: Difference, leaving: &Leaving<'_>) {
+        let said = |value: &Option<Value>| value.as_ref().is_some_and(|value| !value.is_nothing());
+        match (&entry.a, &entry.b) {
+            (Some(_), None) if said(&entry.a) => self.unknown_b.push(entry),
+            (None, Some(_)) if said(&entry.b) => self.unknown_a.push(entry),
+            (Some(of_a), Some(of_b)) => {
+                let differs = of_a != of_b;
+                let left_out = leaving.is_volatile(&entry) || leaving.follows_state(&entry);
+                self.compared += usize::from(!left_out);
+                if differs && leaving.is_volatile(&entry) {
+                    self.volatile.push(entry);
+                } else if differs && left_out {
+                    self.control_state.push(entry);
+                } else if differs {
+                    self.differences.push(entry);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "compare_tests.rs"]
+mod tests;
