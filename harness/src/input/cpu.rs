@@ -6,7 +6,7 @@ use fidelity_protocol::frame::Phase;
 
 use super::coverage::Coverage;
 use super::format::Format;
-use crate::cpuid::answers::Answers;
+use crate::cpuid::answers::{Answers, Key, Regs};
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::evidence::Evidence;
 
@@ -47,6 +47,10 @@ pub struct Cpu {
     pub number: Option<u32>,
     /// CPUID, where the format carries registers.
     pub answers: Answers,
+    /// Answers that the file has once more with other values, in its order: one processor gives one answer.
+    pub repeated: Vec<(Key, Regs)>,
+    /// Registers (0 to 3 for EAX to EDX) of leaves of which the format does not carry all four.
+    pub registers: BTreeMap<(Key, u8), u32>,
     /// MSRs by index.
     pub msrs: BTreeMap<u32, Reading>,
     /// Features that the file says it has, by their names in the feature table.

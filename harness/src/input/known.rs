@@ -59,6 +59,9 @@ impl Known {
         for (key, regs) in &cpu.answers {
             known.answer(*key, *regs);
         }
+        for ((key, register), value) in &cpu.registers {
+            known.read_register(*key, *register, *value);
+        }
         for (index, reading) in &cpu.msrs {
             known.msr(*index, *reading);
         }
@@ -118,21 +121,32 @@ impl Known {
         match limit {
             Some(limit) if key.leaf > *limit => true,
             Some(_) => self.absent_is_zero,
+            None if self.hypervisor() && key.leaf & 0xc000_0000 == 0x4000_0000 => false,
             None => self.absent_is_zero && key.leaf & 0xc000_0000 != 0,
         }
     }
 
+    /// CPUID.1:ECX[31]: there is a range at 40000000H, which programs that know hardware alone do not read.
+    fn hypervisor(&self) -> bool {
+        let word = self.words.get(&Register::Cpuid(Key::new(1, 0), 2));
+        word.is_some_and(|word| word.value & 1 << 31 != 0)
+    }
+
     fn answer(&mut self, key: Key, regs: Regs) {
         for (register, value) in (0..).zip(regs) {
-            let word = Word {
-                value: value.into(),
-                known: u32::MAX.into(),
-            };
-            self.words.insert(Register::Cpuid(key, register), word);
+            self.read_register(key, register, value);
         }
         if key.leaf & 0x3fff_ffff == 0 {
             self.limits.insert(key.leaf, regs[0]);
         }
+    }
+
+    fn read_register(&mut self, key: Key, register: u8, value: u32) {
+        let word = Word {
+            value: value.into(),
+            known: u32::MAX.into(),
+        };
+        self.words.insert(Register::Cpuid(key, register), word);
     }
 
     fn msr(&mut self, index: u32, reading: Reading) {

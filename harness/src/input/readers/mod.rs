@@ -5,4 +5,6 @@ use super::reader::Reader;
 mod etallen;
 
 /// Every reader.
-pub const READERS: [Reader; 1] = [etallen::READER];
+pub const READERS: &[Reader] = &[
+    etallen::READER, //
+];
