@@ -15,4 +15,6 @@ pub mod outputs;
 pub mod place;
 pub mod qemu;
 pub mod screen;
+#[allow(dead_code, reason = "the verbs that use it follow")]
+pub mod subject;
 pub mod table;
