@@ -45,7 +45,9 @@ mod tests {
         let rows = [vendor(4, "GenuineIntel"), (4, 0, [0x121, 1, 2, 3])];
         let mut input = Input::of_dump(Format::Etallen, dump(vec![vcpu(0, &rows)]));
         assert!(repeated(&input, Layer::Unknown, &table()).is_empty());
-        input.cpus[0].repeated.push((Key::new(4, 0), [0x122, 1, 2, 3]));
+        input.cpus[0]
+            .repeated
+            .push((Key::new(4, 0), [0x122, 1, 2, 3]));
         assert_eq!(
             sentences(&repeated(&input, Layer::Unknown, &table())),
             [

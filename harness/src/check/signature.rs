@@ -39,8 +39,18 @@ pub fn signature(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
     if view.regs(0, 0).is_none() {
         return Vec::new();
     }
-    let rules = [ext_vendor, ext_signature, family, brand, brand_of_tcg, counters];
-    rules.iter().filter_map(|judge| judge(&view, &rule)).collect()
+    let rules = [
+        ext_vendor,
+        ext_signature,
+        family,
+        brand,
+        brand_of_tcg,
+        counters,
+    ];
+    rules
+        .iter()
+        .filter_map(|judge| judge(&view, &rule))
+        .collect()
 }
 
 /// Leaf 80000000H repeats the vendor, or has none.
@@ -63,7 +73,12 @@ fn ext_signature(view: &View<'_>, rule: &Rule<'_>) -> Option<Finding> {
     let bound = view.is_amd() && (extended(first) || extended(again));
     (bound && first != again).then(|| {
         let expected = format!("{first:#x}, the signature of CPUID.01H");
-        let finding = rule.finding(Kind::Changed, "ext-signature", expected, format!("{again:#x}"));
+        let finding = rule.finding(
+            Kind::Changed,
+            "ext-signature",
+            expected,
+            format!("{again:#x}"),
+        );
         finding.at(signature_of(EXTENDED + 1))
     })
 }
@@ -72,7 +87,11 @@ fn ext_signature(view: &View<'_>, rule: &Rule<'_>) -> Option<Finding> {
 fn family(view: &View<'_>, rule: &Rule<'_>) -> Option<Finding> {
     let [eax, ..] = view.regs(1, 0)?;
     let (base, model) = (eax >> 8 & 0xF, eax >> 4 & 0xF | (eax >> 16 & 0xF) << 4);
-    let family = if base == 0xF { base + (eax >> 20 & 0xFF) } else { base };
+    let family = if base == 0xF {
+        base + (eax >> 20 & 0xFF)
+    } else {
+        base
+    };
     let vendor = view.vendor();
     let expected = if view.is_amd() && base == 6 && model > 0xF {
         format!("a family of {vendor}'s: family 6 has no extended model there, as Intel's has")
@@ -105,7 +124,13 @@ fn brand(view: &View<'_>, rule: &Rule<'_>) -> Option<Finding> {
     let mut names = BRANDS.iter();
     let own = names.clone().any(|(known, _)| *known == vendor);
     let (_, foreign) = names.find(|(known, name)| *known != vendor && named(&text, name))?;
-    own.then(|| about_brand(rule, format!("a brand string of {vendor}'s, not {foreign}'s"), &text))
+    own.then(|| {
+        about_brand(
+            rule,
+            format!("a brand string of {vendor}'s, not {foreign}'s"),
+            &text,
+        )
+    })
 }
 
 /// `Intel(R)` is Intel's name, `AMDuron` nobody's.
@@ -119,7 +144,13 @@ fn brand_of_tcg(view: &View<'_>, rule: &Rule<'_>) -> Option<Finding> {
     let text = brand_string(view)?;
     let hypervisor = Hypervisor::from_signature(view.regs(BASE, 0));
     let of_tcg = text.starts_with("QEMU TCG CPU") && hypervisor == Hypervisor::Kvm;
-    of_tcg.then(|| about_brand(rule, "a brand string of the host's or a model's, under KVM", &text))
+    of_tcg.then(|| {
+        about_brand(
+            rule,
+            "a brand string of the host's or a model's, under KVM",
+            &text,
+        )
+    })
 }
 
 fn about_brand(rule: &Rule<'_>, expected: impl std::fmt::Display, text: &str) -> Finding {
@@ -131,8 +162,15 @@ fn about_brand(rule: &Rule<'_>, expected: impl std::fmt::Display, text: &str) ->
 fn brand_string(view: &View<'_>) -> Option<String> {
     let leaves = [2, 3, 4].map(|leaf| view.regs(EXTENDED + leaf, 0));
     let words = leaves.into_iter().collect::<Option<Vec<_>>>()?;
-    let bytes: Vec<u8> = words.into_iter().flatten().flat_map(u32::to_le_bytes).collect();
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let bytes: Vec<u8> = words
+        .into_iter()
+        .flatten()
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    let end = bytes
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(bytes.len());
     Some(bytes[..end].escape_ascii().to_string().trim().to_owned())
 }
 
@@ -141,7 +179,12 @@ fn counters(view: &View<'_>, rule: &Rule<'_>) -> Option<Finding> {
     let version = view.value("pmu-version").filter(|version| *version != 0)?;
     view.is_amd().then(|| {
         let expected = format!("0 on {}: leaf 0AH is Intel's", view.vendor());
-        rule.field_differs("pmu-version", 0, expected, format!("pmu-version = {version}"))
+        rule.field_differs(
+            "pmu-version",
+            0,
+            expected,
+            format!("pmu-version = {version}"),
+        )
     })
 }
 

@@ -17,6 +17,10 @@ use crate::check::finding::{Finding, Kind};
 use crate::check::view::Rule;
 use crate::cpuid::answers::Regs;
 use crate::cpuid::dump::Reading;
+use sizes::enabled_sizes;
+
+#[path = "components_sizes.rs"]
+mod sizes;
 
 /// Bytes of the legacy region and the header.
 const LEGACY: u32 = 576;
@@ -92,6 +96,9 @@ pub(super) fn components(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     changes.extend(areas.overlaps(rule));
     changes.extend(areas.extended_disable(seen, rule));
     changes.extend(compacted(&areas, seen, rule));
+    if enabled(seen).is_none() {
+        changes.extend(enabled_sizes(&areas.offered, seen, rule));
+    }
     changes
 }
 

@@ -5,18 +5,33 @@ use std::collections::BTreeSet;
 use super::difference::{Difference, Group, Value};
 use super::identity;
 use super::side::SideCpu;
-use crate::check::place::{BitRange, Location, Place};
 use crate::check::bits as registers;
+use crate::check::place::{BitRange, Location, Place};
 use crate::cpuid::answers::Key;
 use crate::cpuid::table::{Field, Space, Subleaves, Table};
 use crate::input::{Known, Register};
 
 /// Leaves of caches, TLBs and topology (SDM vol. 2 "CPUID"; APM vol. 3 appendix E).
 const TOPOLOGY: [u32; 11] = [
-    2, 4, 0xB, 0x18, 0x1F, 0x8000_0005, 0x8000_0006, 0x8000_0019, 0x8000_001D, 0x8000_001E, 0x8000_0026,
+    2,
+    4,
+    0xB,
+    0x18,
+    0x1F,
+    0x8000_0005,
+    0x8000_0006,
+    0x8000_0019,
+    0x8000_001D,
+    0x8000_001E,
+    0x8000_0026,
 ];
 /// Fields of topology in leaves of something else.
-const TOPOLOGY_FIELDS: [&str; 4] = ["max-logical-ids", "initial-apic-id", "cores-minus-1", "apic-id-size"];
+const TOPOLOGY_FIELDS: [&str; 4] = [
+    "max-logical-ids",
+    "initial-apic-id",
+    "cores-minus-1",
+    "apic-id-size",
+];
 
 /// Every field, and every bit without a name, of which one of two processors says something.
 pub(super) fn fields(a: &SideCpu, b: &SideCpu, table: &Table) -> Vec<Difference> {
@@ -37,7 +52,9 @@ pub(super) fn fields(a: &SideCpu, b: &SideCpu, table: &Table) -> Vec<Difference>
 /// Registers of either, and those of fields that a file names with a value.
 fn registers_of(a: &SideCpu, b: &SideCpu, table: &Table) -> BTreeSet<Register> {
     let sides = [a, b].into_iter();
-    let known = sides.clone().flat_map(|side| side.known.words.keys().copied());
+    let known = sides
+        .clone()
+        .flat_map(|side| side.known.words.keys().copied());
     let worded = sides.flat_map(|side| side.cpu.fields.keys());
     let worded = worded.filter_map(|name| {
         let name = match name.as_str() {
@@ -145,7 +162,11 @@ fn place(register: Register, bit: u8) -> Place {
 fn faults(a: &Known, b: &Known) -> Vec<Difference> {
     let all: BTreeSet<u32> = a.refused.keys().chain(b.refused.keys()).copied().collect();
     let value = |side: &Known, index: u32| {
-        let read = || side.words.get(&Register::Msr(index)).map(|word| Value::Hex(word.value));
+        let read = || {
+            side.words
+                .get(&Register::Msr(index))
+                .map(|word| Value::Hex(word.value))
+        };
         let fault = side.refused.get(&index).map(|vector| Value::Fault(*vector));
         fault.or_else(read)
     };

@@ -6,7 +6,7 @@ use super::bits::fields;
 use super::difference::{Difference, Value};
 use super::identity::identity;
 use super::processors::{Variant, of_one_side, variants};
-use super::side::{Side, SideCpu};
+use super::side::SideCpu;
 use super::states::{FOLLOWS_CONTROL_STATE, together};
 use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
@@ -36,7 +36,9 @@ pub struct Comparison {
 impl Comparison {
     /// Whether anything differs.
     pub fn differs(&self) -> bool {
-        !(self.differences.is_empty() && self.processors_a.is_empty() && self.processors_b.is_empty())
+        !(self.differences.is_empty()
+            && self.processors_a.is_empty()
+            && self.processors_b.is_empty())
     }
 
     /// Whether there was something that both sides know: without it nothing was compared.

@@ -30,7 +30,9 @@ fn whole(rows: &[Row]) -> Input {
 
 fn named(present: &[&str], absent: &[&str], fields: &[(&str, &str)]) -> Input {
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-    let fields = fields.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    let fields = fields
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
     let cpu = Cpu {
         present: names(present),
         absent: names(absent),
@@ -66,7 +68,13 @@ fn an_input_does_not_differ_from_itself() {
     let input = whole(&[vendor(1, "GenuineIntel"), LEAF_1]);
     let comparison = compared(&input, &input);
     assert!(!comparison.differs() && comparison.compared_anything());
-    assert_eq!(comparison, Comparison { compared: comparison.compared, ..Comparison::default() });
+    assert_eq!(
+        comparison,
+        Comparison {
+            compared: comparison.compared,
+            ..Comparison::default()
+        }
+    );
 }
 
 #[test]
@@ -150,7 +158,11 @@ fn volatile_fields_are_no_difference_and_are_listed() {
 
 #[test]
 fn what_one_side_cannot_carry_is_unknown() {
-    let a = whole(&[vendor(7, "GenuineIntel"), (1, 0, [0x0008_06EA, 0, 1, 0]), (7, 0, [0, 1 << 5, 0, 0])]);
+    let a = whole(&[
+        vendor(7, "GenuineIntel"),
+        (1, 0, [0x0008_06EA, 0, 1, 0]),
+        (7, 0, [0, 1 << 5, 0, 0]),
+    ]);
     let b = named(&["pni"], &["avx2"], &[("family", "6"), ("phys-bits", "46")]);
     let comparison = compared(&a, &b);
     assert_eq!(
@@ -184,7 +196,12 @@ fn a_leaf_that_an_excerpt_lacks_is_unknown() {
 
 #[test]
 fn what_lies_past_a_limit_says_nothing() {
-    let a = whole(&[vendor(1, "GenuineIntel"), LEAF_1, (7, 0, [1, 2, 3, 4]), (0xC000_0000, 0, [9, 9, 9, 9])]);
+    let a = whole(&[
+        vendor(1, "GenuineIntel"),
+        LEAF_1,
+        (7, 0, [1, 2, 3, 4]),
+        (0xC000_0000, 0, [9, 9, 9, 9]),
+    ]);
     let b = whole(&[vendor(1, "GenuineIntel"), LEAF_1]);
     assert!(!compared(&a, &b).differs());
 }
@@ -193,8 +210,12 @@ fn what_lies_past_a_limit_says_nothing() {
 fn an_msr_that_only_one_side_can_read_is_a_difference() {
     let mut a = whole(&[vendor(1, "GenuineIntel")]);
     let mut b = a.clone();
-    a.cpus[0].msrs.insert(0x10A, crate::cpuid::dump::Reading::Value(1));
-    b.cpus[0].msrs.insert(0x10A, crate::cpuid::dump::Reading::Fault(13));
+    a.cpus[0]
+        .msrs
+        .insert(0x10A, crate::cpuid::dump::Reading::Value(1));
+    b.cpus[0]
+        .msrs
+        .insert(0x10A, crate::cpuid::dump::Reading::Fault(13));
     assert_eq!(
         lines(&compared(&a, &b).differences),
         ["Field readability MSR.10AH: 0x1 #GP"]
@@ -203,8 +224,14 @@ fn an_msr_that_only_one_side_can_read_is_a_difference() {
 
 #[test]
 fn kinds_of_processors_that_only_one_side_has_are_found() {
-    let big: [Row; 2] = [vendor(0x1A, "GenuineIntel"), (0x1A, 0, [0x4000_0001, 0, 0, 0])];
-    let small: [Row; 2] = [vendor(0x1A, "GenuineIntel"), (0x1A, 0, [0x2000_0001, 0, 0, 0])];
+    let big: [Row; 2] = [
+        vendor(0x1A, "GenuineIntel"),
+        (0x1A, 0, [0x4000_0001, 0, 0, 0]),
+    ];
+    let small: [Row; 2] = [
+        vendor(0x1A, "GenuineIntel"),
+        (0x1A, 0, [0x2000_0001, 0, 0, 0]),
+    ];
     let hybrid = of_rows(Coverage::Whole, State::Os, &[&big, &big, &small, &small]);
     let alike = of_rows(Coverage::Whole, State::Os, &[&big, &big]);
     assert!(!compared(&hybrid, &hybrid).differs());
@@ -219,13 +246,24 @@ fn kinds_of_processors_that_only_one_side_has_are_found() {
         lines(&variant.differences),
         ["Field core-type CPUID.1AH.00H:EAX[31:24]: 64 32"]
     );
-    assert_eq!(compared(&alike, &hybrid).processors_b, comparison.processors_a);
+    assert_eq!(
+        compared(&alike, &hybrid).processors_b,
+        comparison.processors_a
+    );
 }
 
 #[test]
 fn bits_of_the_same_leaf_of_two_hypervisors_have_no_names() {
-    let kvm: Row = (0x4000_0000, 0, [0x4000_0001, 0x4b4d_564b, 0x564b_4d56, 0x4d]);
-    let hyper_v: Row = (0x4000_0000, 0, [0x4000_0001, 0x7263_694d, 0x666f_736f, 0x7648_2074]);
+    let kvm: Row = (
+        0x4000_0000,
+        0,
+        [0x4000_0001, 0x4b4d_564b, 0x564b_4d56, 0x4d],
+    );
+    let hyper_v: Row = (
+        0x4000_0000,
+        0,
+        [0x4000_0001, 0x7263_694d, 0x666f_736f, 0x7648_2074],
+    );
     let a = whole(&[kvm, (0x4000_0001, 0, [1, 0, 0, 0])]);
     let b = whole(&[hyper_v, (0x4000_0001, 0, [2, 0, 0, 0])]);
     assert_eq!(

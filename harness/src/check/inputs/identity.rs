@@ -26,18 +26,32 @@ const PARTS: [&str; 13] = [
 type Reading = (&'static str, u32, fn(&SideCpu) -> Option<Value>);
 
 const READINGS: [Reading; 9] = [
-    ("vendor", 0, |cpu| letters(cpu, 0, [1, 3, 2]).or_else(|| worded(cpu, "vendor"))),
-    ("family", 1, |cpu| signature(cpu, 1, family).or_else(|| worded(cpu, "family"))),
-    ("model", 1, |cpu| signature(cpu, 1, model).or_else(|| worded(cpu, "model"))),
-    ("stepping", 1, |cpu| signature(cpu, 1, stepping).or_else(|| worded(cpu, "stepping"))),
-    ("model-id", 0x8000_0002, |cpu| brand(cpu).or_else(|| worded(cpu, "model-id"))),
+    ("vendor", 0, |cpu| {
+        letters(cpu, 0, [1, 3, 2]).or_else(|| worded(cpu, "vendor"))
+    }),
+    ("family", 1, |cpu| {
+        signature(cpu, 1, family).or_else(|| worded(cpu, "family"))
+    }),
+    ("model", 1, |cpu| {
+        signature(cpu, 1, model).or_else(|| worded(cpu, "model"))
+    }),
+    ("stepping", 1, |cpu| {
+        signature(cpu, 1, stepping).or_else(|| worded(cpu, "stepping"))
+    }),
+    ("model-id", 0x8000_0002, |cpu| {
+        brand(cpu).or_else(|| worded(cpu, "model-id"))
+    }),
     ("microcode", 0, |cpu| worded(cpu, "microcode")),
-    ("ext-vendor", 0x8000_0000, |cpu| letters(cpu, 0x8000_0000, [1, 3, 2])),
+    ("ext-vendor", 0x8000_0000, |cpu| {
+        letters(cpu, 0x8000_0000, [1, 3, 2])
+    }),
     ("ext-signature", 0x8000_0001, |cpu| {
         let [eax, ..] = cpu.registers(0x8000_0001)?;
         Some(Value::Hex(eax.into()))
     }),
-    ("hypervisor-vendor", 0x4000_0000, |cpu| letters(cpu, 0x4000_0000, [1, 2, 3])),
+    ("hypervisor-vendor", 0x4000_0000, |cpu| {
+        letters(cpu, 0x4000_0000, [1, 2, 3])
+    }),
 ];
 
 /// Whether a field of the table is part of a value here.
@@ -91,7 +105,10 @@ fn brand(cpu: &SideCpu) -> Option<Value> {
 /// Without NULs at its end and spaces at either.
 fn text(words: &[u32]) -> Value {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
     let text = bytes[..end].escape_ascii().to_string();
     Value::Text(text.trim().to_owned())
 }

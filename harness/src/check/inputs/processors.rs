@@ -30,7 +30,10 @@ pub(super) fn variants(side: &Side, leaving: &Leaving<'_>) -> Vec<Variant> {
         if differences.is_empty() {
             continue;
         }
-        match found.iter_mut().find(|kind| kind.differences == differences) {
+        match found
+            .iter_mut()
+            .find(|kind| kind.differences == differences)
+        {
             Some(kind) => kind.processors.push(other.number),
             None => found.push(Variant {
                 processors: vec![other.number],

@@ -49,9 +49,7 @@ impl SideCpu {
         SideCpu {
             number: cpu.number.unwrap_or(position),
             known: Known::new(input, &cpu, table),
-            hypervisor: Hypervisor::from_signature(
-                cpu.answers.get(&Key::new(BASE, 0)).copied(),
-            ),
+            hypervisor: Hypervisor::from_signature(cpu.answers.get(&Key::new(BASE, 0)).copied()),
             cpu,
         }
     }
@@ -71,7 +69,9 @@ impl SideCpu {
     pub(super) fn registers(&self, leaf: u32) -> Option<[u32; 4]> {
         let mut regs = [0; 4];
         for (index, register) in (0..).zip(&mut regs) {
-            let word = self.known.register(Register::Cpuid(Key::new(leaf, 0), index));
+            let word = self
+                .known
+                .register(Register::Cpuid(Key::new(leaf, 0), index));
             let all = word.known == u64::from(u32::MAX);
             *register = u32::try_from(word.value).ok().filter(|_| all)?;
         }

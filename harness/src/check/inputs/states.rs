@@ -29,7 +29,12 @@ pub(super) fn together(a: &Input, b: &Input, table: &Table) -> [Side; 2] {
     [side(a, of_a, wanted, table), side(b, of_b, wanted, table)]
 }
 
-fn side(input: &Input, states: Vec<(State, Vec<Cpu>)>, wanted: Option<State>, table: &Table) -> Side {
+fn side(
+    input: &Input,
+    states: Vec<(State, Vec<Cpu>)>,
+    wanted: Option<State>,
+    table: &Table,
+) -> Side {
     let found = states
         .iter()
         .find(|(state, _)| Some(*state) == wanted)

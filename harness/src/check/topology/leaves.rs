@@ -89,7 +89,7 @@ pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table)
 /// Leaf 1 and, by the package's core ids, leaf 4. Intel counts ids and lets the reader round up, AMD counts processors.
 fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
-    if shape.per_package > 1 && !view.has("ht") {
+    if shape.per_package > 1 && view.value("ht") == Some(0) {
         let expected = format!("set: {} logical processors a package", shape.per_package);
         changes.push(rule.field_differs("ht", 0, expected, "clear"));
     }
@@ -152,6 +152,8 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, rule: &Rule<'_>) -
         }
     }
     let (threads, package) = (shape.threads, shape.per_package);
+    // An excerpt may end before the list does.
+    let ends_there = view.at(levels.kind, last + 1) == Some(0) || shape.parts.is_some();
     let mut ends = vec![
         (levels.shift, 0, shape.thread_bits),
         (levels.count, 0, threads),
@@ -161,7 +163,7 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, rule: &Rule<'_>) -
     ends.dedup();
     for (name, level, due) in ends {
         // A list of the one level that a core has ends there.
-        if last > 0 || package == threads {
+        if (level < last || ends_there) && (last > 0 || package == threads) {
             changes.extend(rule.unless_equal(name, level, due, Some(at(name, level))));
         }
     }

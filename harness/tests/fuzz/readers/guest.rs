@@ -1,6 +1,5 @@
 //! What guests send: the agent's streams, and files of a Linux guest.
 
-use cpuid_fidelity::check::registry;
 use cpuid_fidelity::cpuid::etallen::etallen;
 use cpuid_fidelity::cpuid::{Dump, assemble, parse, render};
 use cpuid_fidelity::cpuid::{PhaseDump, Reading, Vcpu, Volatile};
@@ -204,7 +203,7 @@ fn look_at(dump: &Dump) {
     }
     let _ = render(dump, &TABLE, &VOLATILE);
     let _ = etallen(dump);
-    let _ = registry::of_dump(dump, &TABLE);
+    let _ = cpuid_fidelity::check::of_dump(dump, &TABLE);
     let report = LinuxReport::from_dump(dump);
     let _ = report.map(|report| linux(&report, &VOLATILE));
 }
