@@ -33,6 +33,7 @@ pub mod linux;
 pub mod migration;
 pub mod msrs;
 mod names;
+pub mod of_guest;
 mod of_input;
 pub mod place;
 mod place_text;

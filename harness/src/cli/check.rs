@@ -1,79 +1,82 @@
 //! `check`: any guest, or any file that holds what one showed, judged by every check whose inputs are there.
 
-use std::path::{Path, PathBuf};
+mod files;
 
-use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::case::{Lane, Qemu, Starter, Topology};
-use cpuid_fidelity::check::registry::of_dump;
-use cpuid_fidelity::check::waivers::Scope;
-use cpuid_fidelity::check::{Finding, Rules, checked};
-use cpuid_fidelity::cpuid::Dump;
-use cpuid_fidelity::evidence::Evidence;
-use cpuid_fidelity::report::changes::{account, sentence};
+use cpuid_fidelity::report::changes::account;
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
-use cpuid_fidelity::util::limits::RECORD;
-use cpuid_fidelity::util::open;
-use cpuid_fidelity::util::printable::line;
 
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
 use super::{Context, NotRun, print, print_json, print_line};
 
+/// The machine type where none is named.
+const MACHINE: &str = "q35";
+
 /// `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Instead of a guest: a record (as `record` writes it) or a dump (as `dump --format json` prints it)
-    #[arg(value_name = "FILE", conflicts_with_all = ["machine", "cpu", "lane", "smp", "kernel"])]
-    pub file: Option<PathBuf>,
-    /// Machine type
-    #[arg(long, value_name = "M", default_value = "q35")]
-    pub machine: String,
+    /// Instead of a guest: files of any format, FILE#2 for the second dump of one, - for standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<String>,
+    /// The files are of a guest of QEMU's, with the -cpu, -smp and -machine that are named: its identity, topology and promise too
+    #[arg(long, requires_all = ["files", "cpu"])]
+    pub guest: bool,
+    /// With --guest: the release of QEMU [default: the newest that is recorded]
+    #[arg(long, value_name = "R", requires = "guest")]
+    pub release: Option<String>,
+    /// Machine type [default: q35]
+    #[arg(long, value_name = "M")]
+    pub machine: Option<String>,
     /// `-cpu` argument: model and flags
-    #[arg(long, value_name = "C", required_unless_present = "file")]
+    #[arg(long, value_name = "C", required_unless_present = "files")]
     pub cpu: Option<String>,
-    /// How the guest is run
-    #[arg(long, value_enum, default_value_t = Lane::DEFINITION)]
-    pub lane: Lane,
-    /// `-smp` argument
-    #[arg(long, value_name = "S", default_value = "1")]
-    pub smp: Topology,
-    /// Print the result as one JSON object, as `run --json` writes it
-    #[arg(long, conflicts_with = "file")]
+    /// How the guest is run [default: definition]
+    #[arg(long, value_enum, conflicts_with = "files")]
+    pub lane: Option<Lane>,
+    /// `-smp` argument [default: 1]
+    #[arg(long, value_name = "S")]
+    pub smp: Option<Topology>,
+    /// Print the result as one JSON object, as `run --json` writes it; of files, a JSON line for each dump
+    #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub kernel: Kernel,
 }
 
-/// Judges the guest or the file; the exit status.
+/// Judges the guest or the files; the exit status.
 pub fn run(context: &Context, arguments: &Check) -> anyhow::Result<u8> {
-    match (&arguments.file, &arguments.cpu) {
-        (Some(file), _) => of_file(context, file),
-        (None, Some(cpu)) => of_guest(context, arguments, cpu),
-        (None, None) => anyhow::bail!("a FILE or --cpu wanted"),
+    match &arguments.cpu {
+        _ if !arguments.files.is_empty() => files::run(context, arguments),
+        Some(cpu) => of_guest(context, arguments, cpu),
+        None => anyhow::bail!("a FILE or --cpu wanted"),
     }
 }
 
 fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u8> {
-    let without_qemu = arguments.lane.run_as().starter == Starter::Harness && cpu == SUPPORTED;
+    let lane = arguments.lane.unwrap_or(Lane::DEFINITION);
+    let machine = arguments.machine.as_deref().unwrap_or(MACHINE);
+    let smp = arguments.smp.clone().unwrap_or_else(Topology::single);
+    let without_qemu = lane.run_as().starter == Starter::Harness && cpu == SUPPORTED;
     let qemu = if without_qemu {
         Qemu::none().into()
     } else {
         let qemu = one_qemu(&context.inventory()?)?;
-        offered(&qemu, cpu, &arguments.machine)?;
+        offered(&qemu, cpu, machine)?;
         qemu
     };
     // Waivers are about versioned names.
-    let machine = qemu.offers.versioned(&arguments.machine).to_owned();
+    let machine = qemu.offers.versioned(machine).to_owned();
     let guest = Guest {
         qemu,
-        lane: arguments.lane,
+        lane,
         machine: &machine,
         cpu,
-        smp: &arguments.smp,
+        smp: &smp,
         kernel: &arguments.kernel,
     };
     let case = place::case(context, &guest)?;
@@ -92,51 +95,4 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
         print(&account(row));
     }
     Ok(row.status.exit_status())
-}
-
-fn of_file(context: &Context, file: &Path) -> anyhow::Result<u8> {
-    let name = file.display();
-    let text = open::data_text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
-    let store = &context.store;
-    let found = if Evidence::is_record(&text) {
-        let record = Evidence::parse(file, &text)?;
-        let rules = Rules {
-            table: &store.table,
-            linux: Some(&store.linux),
-        };
-        let found = checked(&record, rules).with_context(|| name.to_string())?;
-        left(context, &record, found)
-    } else {
-        let dump: Dump = serde_json::from_str(&text)
-            .with_context(|| format!("{name} is neither a record nor a dump in JSON"))?;
-        if !dump.shows_anything() {
-            let reason = format!("nothing was compared: {name} has no answer of CPUID");
-            return Err(NotRun(reason).into());
-        }
-        of_dump(&dump, &store.table)
-    };
-    let lines = found
-        .iter()
-        .map(|finding| format!("FAIL {} (layer: {})", sentence(finding), finding.layer))
-        .map(|shown| format!("{}\n", line(&shown)));
-    print(&lines.collect::<String>());
-    if found.is_empty() {
-        print_line(&format!("PASS {name}"));
-    }
-    Ok(u8::from(!found.is_empty()))
-}
-
-/// What no waiver covers.
-fn left(context: &Context, record: &Evidence, found: Vec<Finding>) -> Vec<Finding> {
-    let case = &record.case;
-    let label = format!("qemu-{}", case.qemu);
-    let scope = Scope {
-        lane: case.lane.name(),
-        qemu: &label,
-        machine: &case.machine,
-        cpu: &case.cpu,
-        smp: &case.smp,
-        case: "",
-    };
-    context.store.waivers.cover(&scope, &found).left
 }

@@ -7,12 +7,14 @@ mod bits;
 mod compare;
 mod difference;
 mod identity;
+mod phases;
 mod processors;
 mod side;
 mod states;
 
 pub use compare::{Comparison, compare};
 pub use difference::{Difference, Group, Value};
+pub use phases::phases;
 pub use processors::Variant;
 pub use side::Side;
 pub use states::FOLLOWS_CONTROL_STATE;

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use cpuid_fidelity::case::guest::HOST;
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::cpuid::parse::parse_masked;
+use cpuid_fidelity::evidence::Promised;
 use cpuid_fidelity::expectation::store::snapshot_content;
 use cpuid_fidelity::expectation::whole::{Wanted, WantedError, resolved_release, whole};
 use cpuid_fidelity::input::{Format, Input, read};
@@ -200,6 +202,31 @@ pub fn wanted<'a>(model: &'a str, recorded: &Recorded<'a>) -> anyhow::Result<Wan
         machine: recorded.machine,
         tcg: lane == Lane::TCG,
     })
+}
+
+/// The release of QEMU that is meant, `11.1`, and what the model of a `-cpu` argument was promised there; `None` of `host` and `max`.
+///
+/// # Errors
+/// There is no such model, machine type or release, with the nearest names.
+pub fn promised(
+    context: &Context,
+    cpu: &str,
+    recorded: &Recorded<'_>,
+) -> anyhow::Result<(String, Option<Promised>)> {
+    let model = cpu.split(',').next().unwrap_or(cpu);
+    let folder = resolved_release(&context.store, &wanted(model, recorded)?)?;
+    let release = folder.trim_start_matches("qemu-").to_owned();
+    if [HOST, "max"].contains(&model) {
+        return Ok((release, None));
+    }
+    let of_model = Recorded {
+        machine: None,
+        ..*recorded
+    };
+    whole(&context.store, &wanted(model, &of_model)?)?;
+    let machine = recorded.machine.unwrap_or("q35");
+    let promised = context.store.promised(&folder, machine, model)?;
+    Ok((release, Some(promised)))
 }
 
 /// Where the model is what is unknown, it may have been meant as a file.
