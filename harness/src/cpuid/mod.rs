@@ -9,7 +9,6 @@ pub mod assemble;
 pub mod bit;
 pub mod delta;
 pub mod dump;
-pub mod etallen;
 pub mod hypervisor;
 pub mod line;
 pub mod linux_rules;

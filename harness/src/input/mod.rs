@@ -3,6 +3,7 @@
 //! [`read`] takes bytes of any of these and gives an [`Input`] for each dump in them. What a format cannot carry is unknown, not absent:
 //! [`Known`] holds, bit by bit, what an input says, and of which bits it says nothing.
 
+mod clean;
 mod coverage;
 mod cpu;
 mod error;
@@ -11,7 +12,9 @@ mod known;
 mod read;
 mod reader;
 mod readers;
+mod registers;
 mod text;
+pub mod writers;
 
 pub use coverage::Coverage;
 pub use cpu::{Cpu, Input, State};

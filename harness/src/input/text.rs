@@ -1,6 +1,10 @@
 //! Text as it comes out of mails, terminals and bug trackers, made plain.
 
+use std::borrow::Cow;
+
+use super::clean::clean;
 use super::error::InputError;
+use crate::util::limits::INPUT_LINES;
 
 /// Lines without what mailers, terminals and editors put around them; each knows where it stood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,25 +22,50 @@ pub struct Line {
     pub skipped: usize,
     /// The line, without white space at either end.
     pub text: String,
+    /// After how many characters how many were taken away.
+    removed: Box<[(usize, usize)]>,
+}
+
+impl Line {
+    /// A line of a file; `removed` says after how many characters of `text` how many were taken away.
+    pub fn new(number: usize, skipped: usize, text: String, removed: Vec<(usize, usize)>) -> Line {
+        Line {
+            number,
+            skipped,
+            text,
+            removed: removed.into(),
+        }
+    }
+
+    /// The column in the file, from 1 and in characters, of a byte of the text.
+    pub fn column(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or(&self.text).chars().count();
+        let removed = self.removed.iter().filter(|(after, _)| *after <= before);
+        let removed: usize = removed.map(|(_, count)| count).sum();
+        self.skipped + before + removed + 1
+    }
 }
 
 impl Text {
     /// Makes bytes plain: byte order mark, carriage returns, ANSI escapes, quotes of mails (`> `).
     ///
     /// # Errors
-    /// They are no text, or there is nothing in them.
+    /// They are no text, there is nothing in them, or there are too many lines.
     pub fn new(bytes: &[u8]) -> Result<Text, InputError> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-            return Err(InputError::Binary(at));
+        let whole = decode(bytes)?;
+        // A mark of XML or JSON at the beginning: there a `>` is no quote.
+        let quotes = !whole.trim_start().starts_with(['<', '{']);
+        let mut lines = Vec::new();
+        for (index, line) in whole.lines().enumerate() {
+            let line = clean(index + 1, line, quotes);
+            if line.text.is_empty() {
+                continue;
+            }
+            if lines.len() == INPUT_LINES {
+                return Err(InputError::TooLong(INPUT_LINES));
+            }
+            lines.push(line);
         }
-        let whole = String::from_utf8_lossy(bytes);
-        let lines: Vec<Line> = whole
-            .lines()
-            .enumerate()
-            .map(|(index, line)| plain(index + 1, line))
-            .filter(|line| !line.text.is_empty())
-            .collect();
         if lines.is_empty() {
             return Err(InputError::Empty);
         }
@@ -50,15 +79,58 @@ impl Text {
     }
 }
 
-fn plain(number: usize, line: &str) -> Line {
-    let mut rest = line.trim_start();
-    while let Some(unquoted) = rest.strip_prefix('>') {
-        rest = unquoted.trim_start();
+/// UTF-8, Latin-1 (bytes that are no UTF-8 become marks: registers have none), or UTF-16 as Windows writes it.
+fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, InputError> {
+    if let Some(units) = bytes.strip_prefix(b"\xff\xfe") {
+        let units: Vec<u16> = units
+            .chunks_exact(2)
+            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+            .collect();
+        return Ok(String::from_utf16_lossy(&units).into());
     }
-    let skipped = line.chars().count() - rest.chars().count();
-    Line {
-        number,
-        skipped,
-        text: rest.trim_end().to_owned(),
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match bytes.iter().position(|byte| is_binary(*byte)) {
+        Some(at) => Err(InputError::Binary(at)),
+        None => Ok(String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// Control characters that no terminal, editor or mailer writes: from the bell to the carriage return, shifts and ESC are text.
+fn is_binary(byte: u8) -> bool {
+    matches!(byte, 0..=6 | 0x10..=0x1a | 0x1c..=0x1f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Vec<String> {
+        let text = Text::new(bytes).expect("a text");
+        text.lines.into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn marks_of_windows_are_taken_away() {
+        assert_eq!(lines(b"\xef\xbb\xbfa\r\n\r\nb\r\n"), ["a", "b"]);
+        assert_eq!(lines(b"\xff\xfea\0\r\0\n\0b\0"), ["a", "b"]);
+    }
+
+    #[test]
+    fn quotes_are_taken_away_but_not_from_data() {
+        assert_eq!(lines(b"> > a\n>\n> b"), ["a", "b"]);
+        assert_eq!(lines(b"<cpu\n>\n"), ["<cpu", ">"]);
+        assert_eq!(lines(b"> <cpu/>\n"), ["<cpu/>"]);
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        assert_eq!(Text::new(b"ab\0c"), Err(InputError::Binary(2)));
+        assert_eq!(Text::new(b"\x7fELF\x02\x01"), Err(InputError::Binary(4)));
+        assert_eq!(Text::new(b"\xef\xbb\xbf \r\n\t\n"), Err(InputError::Empty));
+        let lines = "a\n".repeat(INPUT_LINES + 1);
+        assert_eq!(
+            Text::new(lines.as_bytes()),
+            Err(InputError::TooLong(INPUT_LINES))
+        );
     }
 }

@@ -6,13 +6,13 @@ use anyhow::Context as _;
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::case::{Accelerator, Case, Lane, Qemu, Starter};
 use cpuid_fidelity::cpuid::dump::Dump as Seen;
-use cpuid_fidelity::cpuid::etallen;
 use cpuid_fidelity::cpuid::line::Register;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
+use cpuid_fidelity::input::writers;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::run::verdict::text;
 use cpuid_fidelity::util::limits::RECORD;
@@ -189,8 +189,10 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
     match arguments.format {
         DumpFormat::Text if dump.mode == MODE_LINUX => linux_text(context, volatile, dump),
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
-        DumpFormat::Raw => etallen::etallen(dump),
-        DumpFormat::Json => format!("{}\n", json(&serde_json::json!(dump).to_string())),
+        DumpFormat::Raw => writers::raw(dump),
+        DumpFormat::InstLatx64 => writers::instlatx64(dump),
+        DumpFormat::Kcpuid => writers::kcpuid(dump),
+        DumpFormat::Json => format!("{}\n", json(&writers::json(dump))),
     }
 }
 

@@ -3,8 +3,22 @@
 use super::reader::Reader;
 
 mod etallen;
+mod instlatx64;
+mod kcpuid;
+mod libcpuid;
+mod lines;
+mod tycho;
+mod x86info;
+mod xen;
 
 /// Every reader.
 pub const READERS: &[Reader] = &[
-    etallen::READER, //
+    etallen::READER,
+    instlatx64::READER,
+    kcpuid::READER,
+    libcpuid::READER,
+    lines::READER,
+    tycho::READER,
+    x86info::READER,
+    xen::READER,
 ];
