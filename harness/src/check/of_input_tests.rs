@@ -79,7 +79,7 @@ fn a_processor_that_leaf_1fh_names_otherwise_is_found() {
 #[test]
 fn an_excerpt_of_what_is_right_gives_no_finding() {
     let lines = [
-        "0x00000000 0x00: eax=0x0000000d ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69",
+        "0x00000000 0x00: eax=0x00000016 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69",
         "0x00000001 0x00: eax=0x000806ea ebx=0x00100800 ecx=0x7ffafbbf edx=0xbfebfbff",
         "0x00000007 0x00: eax=0x00000000 ebx=0x029c67af ecx=0x00000000 edx=0x9c000000",
         "0x0000000b 0x00: eax=0x00000001 ebx=0x00000002 ecx=0x00000100 edx=0x00000000",

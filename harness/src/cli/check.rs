@@ -12,7 +12,7 @@ use cpuid_fidelity::run::check::check;
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, NotRun, print, print_json, print_line};
+use super::{Context, print, print_json, print_line};
 
 /// The machine type where none is named.
 const MACHINE: &str = "q35";

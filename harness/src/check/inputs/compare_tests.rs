@@ -118,8 +118,8 @@ fn what_follows_control_state_is_no_difference_between_two_states() {
     assert_eq!(
         lines(&compared(&reset, &os).differences),
         [
-            "Feature apic CPUID.01H.00H:EDX[9]: 1 0",
             "Feature osxsave CPUID.01H.00H:ECX[27]: 0 1",
+            "Feature apic CPUID.01H.00H:EDX[9]: 1 0",
         ]
     );
     reset.state = State::Reset;
@@ -244,7 +244,7 @@ fn kinds_of_processors_that_only_one_side_has_are_found() {
     assert_eq!(variant.processors, [2, 3]);
     assert_eq!(
         lines(&variant.differences),
-        ["Field core-type CPUID.1AH.00H:EAX[31:24]: 64 32"]
+        ["Field core-type CPUID.1AH.00H:EAX[31:24]: 0x40 0x20"]
     );
     assert_eq!(
         compared(&alike, &hybrid).processors_b,

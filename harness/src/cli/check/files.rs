@@ -30,7 +30,8 @@ struct Judged {
 /// Judges every dump of every file; 0 all as they must be, 1 findings, 3 where a file could not be read or compared.
 pub fn run(context: &Context, arguments: &Check) -> anyhow::Result<u8> {
     anyhow::ensure!(
-        arguments.guest || arguments.cpu.is_none() && arguments.smp.is_none() && arguments.machine.is_none(),
+        arguments.guest
+            || arguments.cpu.is_none() && arguments.smp.is_none() && arguments.machine.is_none(),
         "a FILE is compared with --cpu, --smp and --machine where --guest says that it is such a guest's"
     );
     let promise = promise(context, arguments)?;
@@ -140,7 +141,11 @@ fn left(context: &Context, record: &Evidence, found: Vec<Finding>) -> Vec<Findin
     context.store.waivers.cover(&scope, &found).left
 }
 
-fn shown(arguments: &Check, judged: Vec<Result<Judged, String>>, several: bool) -> anyhow::Result<u8> {
+fn shown(
+    arguments: &Check,
+    judged: Vec<Result<Judged, String>>,
+    several: bool,
+) -> anyhow::Result<u8> {
     let several = several || judged.len() > 1;
     let (mut failed, mut unread) = (false, false);
     for dump in judged {
@@ -172,7 +177,11 @@ fn print_dump(dump: &Judged, several: bool) {
         false => String::new(),
     };
     let lines = dump.findings.iter().map(|finding| {
-        let shown = format!("FAIL {of_file}{} (layer: {})", sentence(finding), finding.layer);
+        let shown = format!(
+            "FAIL {of_file}{} (layer: {})",
+            sentence(finding),
+            finding.layer
+        );
         format!("{}\n", line(&shown))
     });
     print(&lines.collect::<String>());

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use cpuid_fidelity::case::guest::HOST;
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
+use cpuid_fidelity::cpuid::Dump;
 use cpuid_fidelity::cpuid::parse::parse_masked;
-use cpuid_fidelity::evidence::Promised;
+use cpuid_fidelity::evidence::{Evidence, Promised};
 use cpuid_fidelity::expectation::store::snapshot_content;
 use cpuid_fidelity::expectation::whole::{Wanted, WantedError, resolved_release, whole};
 use cpuid_fidelity::input::{Format, Input, read};
@@ -142,12 +143,31 @@ fn file(context: &Context, name: &str) -> anyhow::Result<Vec<Input>> {
     let failed = || format!("failed to read {name}");
     let path = Path::new(name);
     let bytes = open::data(path, RECORD).with_context(failed)?;
+    if let Some(own) = own(path, &bytes).with_context(failed)? {
+        return Ok(vec![own]);
+    }
     let content = std::str::from_utf8(&bytes).ok().and_then(snapshot_content);
     let Some(content) = content else {
         return read(&bytes, &context.store.table).with_context(failed);
     };
     let text = context.store.files.expand(path, content)?;
     Ok(vec![of_lines(&text).with_context(failed)?])
+}
+
+/// A record or a dump of ours; `None` where it is neither.
+fn own(path: &Path, bytes: &[u8]) -> anyhow::Result<Option<Input>> {
+    let text = std::str::from_utf8(bytes).ok();
+    let Some(text) = text.filter(|text| text.trim_start().starts_with('{')) else {
+        return Ok(None);
+    };
+    if Evidence::is_record(text) {
+        let record = Evidence::parse(path, text)?;
+        let mut input = Input::of_dump(Format::Record, record.guest.clone());
+        input.record = Some(Box::new(record));
+        return Ok(Some(input));
+    }
+    let dump: Option<Dump> = serde_json::from_str(text).ok();
+    Ok(dump.map(|dump| Input::of_dump(Format::Dump, dump)))
 }
 
 fn of_lines(text: &str) -> anyhow::Result<Input> {

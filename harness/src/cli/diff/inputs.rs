@@ -110,8 +110,17 @@ mod tests {
         let machine = Some("pc-q35-9.2");
         assert_eq!(at("EPYC-v4"), ("EPYC-v4", None, None));
         assert_eq!(at("EPYC-v4@10.0"), ("EPYC-v4", Some("10.0"), None));
-        assert_eq!(at("EPYC-v4@qemu-10.0"), ("EPYC-v4", Some("qemu-10.0"), None));
-        assert_eq!(at("EPYC-v4@10.0@pc-q35-9.2"), ("EPYC-v4", Some("10.0"), machine));
-        assert_eq!(at("EPYC-v4@pc-q35-9.2@10.0"), ("EPYC-v4", Some("10.0"), machine));
+        assert_eq!(
+            at("EPYC-v4@qemu-10.0"),
+            ("EPYC-v4", Some("qemu-10.0"), None)
+        );
+        assert_eq!(
+            at("EPYC-v4@10.0@pc-q35-9.2"),
+            ("EPYC-v4", Some("10.0"), machine)
+        );
+        assert_eq!(
+            at("EPYC-v4@pc-q35-9.2@10.0"),
+            ("EPYC-v4", Some("10.0"), machine)
+        );
     }
 }

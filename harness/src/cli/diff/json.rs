@@ -44,7 +44,15 @@ pub fn lines(shown: &Shown<'_>) -> serde_json::Result<String> {
     let comparison = shown.comparison;
     let [a, b] = shown.titles;
     let mut text = String::new();
-    push(&mut text, &Head { what: "compared", a, b, compared: comparison.compared })?;
+    push(
+        &mut text,
+        &Head {
+            what: "compared",
+            a,
+            b,
+            compared: comparison.compared,
+        },
+    )?;
     for (what, entries) in [
         ("difference", &comparison.differences),
         ("volatile", &comparison.volatile),
@@ -56,13 +64,29 @@ pub fn lines(shown: &Shown<'_>) -> serde_json::Result<String> {
             push(&mut text, &Entry { what, difference })?;
         }
     }
-    for (side, kinds) in [("a", &comparison.processors_a), ("b", &comparison.processors_b)] {
+    for (side, kinds) in [
+        ("a", &comparison.processors_a),
+        ("b", &comparison.processors_b),
+    ] {
         for kind in kinds {
-            push(&mut text, &Processors { what: "processors", side, kind })?;
+            push(
+                &mut text,
+                &Processors {
+                    what: "processors",
+                    side,
+                    kind,
+                },
+            )?;
         }
     }
     for line in shown.lines {
-        push(&mut text, &Phase { what: "phase", line })?;
+        push(
+            &mut text,
+            &Phase {
+                what: "phase",
+                line,
+            },
+        )?;
     }
     Ok(text)
 }

@@ -26,11 +26,16 @@ pub fn report(shown: &Shown<'_>, all: bool) -> String {
     text.push_str(&grouped(&comparison.differences, ""));
     let variants = [&comparison.processors_a, &comparison.processors_b];
     for (side, variants) in SIDES.iter().zip(variants) {
-        variants.iter().for_each(|kind| text.push_str(&variant(side, kind)));
+        variants
+            .iter()
+            .for_each(|kind| text.push_str(&variant(side, kind)));
     }
     if !shown.lines.is_empty() {
         push(&mut text, "\nother phases");
-        shown.lines.iter().for_each(|line| push(&mut text, &format!("  {line}")));
+        shown
+            .lines
+            .iter()
+            .for_each(|line| push(&mut text, &format!("  {line}")));
     }
     if !comparison.differs() && shown.lines.is_empty() {
         push(&mut text, "no differences");
@@ -56,7 +61,9 @@ fn grouped(differences: &[Difference], indent: &str) -> String {
             continue;
         }
         push(&mut text, &format!("\n{indent}{title}"));
-        lines.iter().for_each(|line| push(&mut text, &format!("{indent}  {line}")));
+        lines
+            .iter()
+            .for_each(|line| push(&mut text, &format!("{indent}  {line}")));
     }
     text
 }
@@ -64,7 +71,10 @@ fn grouped(differences: &[Difference], indent: &str) -> String {
 /// `-avx2  CPUID.07H.00H:EBX[5]`, `phys-bits 40 → 39  CPUID.80000008H.00H:EAX[7:0]`.
 fn line(entry: &Difference) -> String {
     let place = entry.place.to_string();
-    let flags = matches!((&entry.a, &entry.b), (Some(Value::Flag(_)), _) | (_, Some(Value::Flag(_))));
+    let flags = matches!(
+        (&entry.a, &entry.b),
+        (Some(Value::Flag(_)), _) | (_, Some(Value::Flag(_)))
+    );
     let line = match (entry.group, flags) {
         (Group::Unnamed, _) => return format!("{}{place}", sign(entry)),
         (Group::Feature, true) => format!("{}{:<27}{place}", sign(entry), entry.name),
@@ -77,7 +87,9 @@ fn line(entry: &Difference) -> String {
 }
 
 fn shown(value: &Option<Value>) -> String {
-    value.as_ref().map_or("unknown".to_owned(), ToString::to_string)
+    value
+        .as_ref()
+        .map_or("unknown".to_owned(), ToString::to_string)
 }
 
 /// `+` where the second side alone has it, `-` where the first.
@@ -89,7 +101,10 @@ fn sign(entry: &Difference) -> char {
 fn variant(side: &str, kind: &Variant) -> String {
     let numbers: Vec<String> = kind.processors.iter().map(ToString::to_string).collect();
     let mut text = String::new();
-    let title = format!("\nprocessors {} of {side}, and not its first one", numbers.join(", "));
+    let title = format!(
+        "\nprocessors {} of {side}, and not its first one",
+        numbers.join(", ")
+    );
     push(&mut text, &title);
     text.push_str(grouped(&kind.differences, "  ").trim_start_matches('\n'));
     text
@@ -102,12 +117,25 @@ fn left_out(shown: &Shown<'_>, all: bool) -> String {
         format!("{side} says nothing of {count} features and fields that {other} has")
     };
     let volatile = "fields that differ are volatile";
-    let control = "fields that differ follow control state, and A and B were read in different states";
+    let control =
+        "fields that differ follow control state, and A and B were read in different states";
     let rows = [
-        (format!("{} {volatile}", comparison.volatile.len()), &comparison.volatile),
-        (format!("{} {control}", comparison.control_state.len()), &comparison.control_state),
-        (nothing("A", "B", comparison.unknown_a.len()), &comparison.unknown_a),
-        (nothing("B", "A", comparison.unknown_b.len()), &comparison.unknown_b),
+        (
+            format!("{} {volatile}", comparison.volatile.len()),
+            &comparison.volatile,
+        ),
+        (
+            format!("{} {control}", comparison.control_state.len()),
+            &comparison.control_state,
+        ),
+        (
+            nothing("A", "B", comparison.unknown_a.len()),
+            &comparison.unknown_a,
+        ),
+        (
+            nothing("B", "A", comparison.unknown_b.len()),
+            &comparison.unknown_b,
+        ),
     ];
     let mut text = String::new();
     for (title, entries) in rows.iter().filter(|(_, entries)| !entries.is_empty()) {
@@ -115,7 +143,9 @@ fn left_out(shown: &Shown<'_>, all: bool) -> String {
         let start = if text.is_empty() { "\n" } else { "" };
         push(&mut text, &format!("{start}{title}{more}"));
         if all {
-            entries.iter().for_each(|entry| push(&mut text, &format!("  {}", line(entry))));
+            entries
+                .iter()
+                .for_each(|entry| push(&mut text, &format!("  {}", line(entry))));
         }
     }
     text
