@@ -43,6 +43,7 @@ pub mod releases;
 pub mod repeated;
 pub mod self_consistency;
 pub mod signature;
+mod silicon;
 pub mod topology;
 pub mod user_space;
 pub mod vendor;

@@ -3,6 +3,7 @@
 use super::finding::{Finding, Layer};
 use super::repeated::repeated;
 use super::signature::signature;
+use super::silicon::unexplained;
 use super::topology::leaves::topology;
 use super::topology::vcpus;
 use super::vendor::vendor;
@@ -42,8 +43,12 @@ fn judged(dump: &Dump, architecture: Architecture, table: &Table) -> Vec<Finding
     findings.extend(topology(dump, None, layer.clone(), table));
     findings.extend(vcpus::named(dump, layer.clone(), table));
     findings.extend(vendor(dump, layer.clone(), table));
-    findings.extend(signature(dump, layer, table));
+    findings.extend(signature(dump, layer.clone(), table));
+    // Nobody says who made it, but for TCG, which is QEMU.
     findings
+        .iter_mut()
+        .for_each(|finding| finding.layer = layer.clone());
+    unexplained(findings, dump, table)
 }
 
 /// The first leaf of hypervisors.

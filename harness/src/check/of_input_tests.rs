@@ -110,3 +110,99 @@ fn names_without_registers_are_not_compared() {
     };
     assert_eq!(of_input(&input, &table), None);
 }
+
+/// Rows of dumps of hardware that a rule once took for contradictions.
+fn hardware(text: &str) -> Vec<String> {
+    found(Coverage::Excerpt, text).expect("registers")
+}
+
+#[test]
+fn a_package_of_two_dies_ends_in_leaf_1fh() {
+    // Xeon Platinum 9242.
+    let text = "\
+   0x00000000 0x00: eax=0x0000001f ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69
+   0x00000001 0x00: eax=0x00050657 ebx=0x00800800 ecx=0x7ffefbff edx=0xbfebfbff
+   0x0000000b 0x00: eax=0x00000001 ebx=0x00000002 ecx=0x00000100 edx=0x00000000
+   0x0000000b 0x01: eax=0x00000006 ebx=0x00000030 ecx=0x00000201 edx=0x00000000
+   0x0000000b 0x02: eax=0x00000000 ebx=0x00000000 ecx=0x00000002 edx=0x00000000
+   0x0000001f 0x00: eax=0x00000001 ebx=0x00000002 ecx=0x00000100 edx=0x00000000
+   0x0000001f 0x01: eax=0x00000006 ebx=0x00000030 ecx=0x00000201 edx=0x00000000
+   0x0000001f 0x02: eax=0x00000007 ebx=0x00000060 ecx=0x00000502 edx=0x00000000
+   0x0000001f 0x03: eax=0x00000000 ebx=0x00000000 ecx=0x00000003 edx=0x00000000
+";
+    assert_eq!(hardware(text), Vec::<String>::new());
+    let package = text.replace("ebx=0x00000060", "ebx=0x00000020");
+    let found = hardware(&package);
+    assert!(
+        found.contains(
+            &"topology: changed topo-logical-cpus-v2 CPUID.1FH.02H:EBX[15:0]: topo-logical-cpus-v2 above 48, \
+              the level before; topo-logical-cpus-v2 = 32"
+                .to_owned()
+        ),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn caches_of_a_core_without_threads_are_its_own_whatever_its_ids_leave_room_for() {
+    // Celeron J1900.
+    let text = "\
+   0x00000000 0x00: eax=0x0000000b ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69
+   0x00000004 0x00: eax=0x1c000121 ebx=0x0140003f ecx=0x0000003f edx=0x00000001
+   0x0000000b 0x00: eax=0x00000001 ebx=0x00000001 ecx=0x00000100 edx=0x00000000
+   0x0000000b 0x01: eax=0x00000004 ebx=0x00000004 ecx=0x00000201 edx=0x00000000
+";
+    assert_eq!(hardware(text), Vec::<String>::new());
+    let shared = text.replace(
+        "ebx=0x00000001 ecx=0x00000100",
+        "ebx=0x00000002 ecx=0x00000100",
+    );
+    assert_eq!(
+        hardware(&shared),
+        [
+            "topology: changed cache-sharing-ids CPUID.04H.00H:EAX[25:14]: cache-sharing-ids between 1 and 15; cache-sharing-ids = 0"
+        ]
+    );
+}
+
+#[test]
+fn what_intel_says_of_l2_in_80000006h_is_its_own_way() {
+    let vendor =
+        "   0x00000000 0x00: eax=0x00000004 ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69\n";
+    let l2 = |leaf_4: &str, ecx: &str| {
+        let list = format!("   0x00000004 0x00: eax=0x00000143 {leaf_4} edx=0x00000000\n");
+        hardware(&format!(
+            "{vendor}{list}   0x80000006 0x00: eax=0x00000000 ebx=0x00000000 ecx={ecx} edx=0x00000000\n"
+        ))
+    };
+    // Skylake-SP: 1 MB of 16 ways, and 256 KB of 8 ways as ever; Core 2: 6 MB of 24 ways, with the code of 16.
+    let nothing = Vec::<String>::new();
+    assert_eq!(l2("ebx=0x03c0003f ecx=0x000003ff", "0x01006040"), nothing);
+    assert_eq!(l2("ebx=0x05c0003f ecx=0x00000fff", "0x18008040"), nothing);
+    assert_eq!(
+        l2("ebx=0x05c0003f ecx=0x00000fff", "0x18006040"),
+        [
+            "geometry: changed l2-assoc CPUID.80000006H.00H:ECX[15:12]: 24 ways, as CPUID.04H.00H has it; 8 ways"
+        ]
+    );
+}
+
+#[test]
+fn amds_80000006h_has_the_l3_caches_of_a_package_together() {
+    let l3 = |edx: &str| {
+        hardware(&format!(
+            "   0x00000000 0x00: eax=0x00000010 ebx=0x68747541 ecx=0x444d4163 edx=0x69746e65\n   \
+             0x80000000 0x00: eax=0x80000020 ebx=0x68747541 ecx=0x444d4163 edx=0x69746e65\n   \
+             0x80000006 0x00: eax=0x00000000 ebx=0x00000000 ecx=0x00000000 edx={edx}\n   \
+             0x8000001d 0x00: eax=0x00014163 ebx=0x03c0003f ecx=0x00003fff edx=0x00000001\n"
+        ))
+    };
+    // Ryzen 9 3900X: 16 MB for each of four groups of cores.
+    assert_eq!(l3("0x02009140"), Vec::<String>::new());
+    assert_eq!(
+        l3("0x008c9140"),
+        [
+            "geometry: changed l3-size-512kb CPUID.80000006H.00H:EDX[31:18]: l3-size-512kb = 32, as CPUID.8000001DH.00H has it; l3-size-512kb = 35"
+        ]
+    );
+}

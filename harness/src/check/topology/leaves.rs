@@ -69,7 +69,11 @@ pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table)
     };
     let mut changes = logical_count(&view, shape, &rule);
     for levels in &LEVELS {
-        changes.extend(level_list(&view, levels, shape, &rule));
+        let of_list = match levels.kind {
+            "topo-type" => shape.of_first_list(&view),
+            _ => shape,
+        };
+        changes.extend(level_list(&view, levels, of_list, &rule));
     }
     // The ends of leaf 1FH are the core and the package of every list.
     let inner = between(&view, shape, &rule).into_iter();
@@ -233,7 +237,7 @@ fn sharing(
             .map(|(_, ids)| *ids)
             .max()
             .unwrap_or(0);
-        let least = nearer.max(1 << shape.thread_bits);
+        let least = nearer.max(shape.ids_of_core());
         let most = 1 << shape.package_bits.min(12);
         let rounded = ids.next_power_of_two();
         if rounded < least || rounded > most {

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use cpuid_fidelity::case::Topology;
 use cpuid_fidelity::check::of_guest::{Promise, of_guest};
 use cpuid_fidelity::check::waivers::Scope;
-use cpuid_fidelity::check::{Finding, Rules, checked, of_input};
+use cpuid_fidelity::check::{Finding, Layer, Rules, checked, of_input};
 use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::input::Input;
 use cpuid_fidelity::report::changes::sentence;
@@ -177,11 +177,11 @@ fn print_dump(dump: &Judged, several: bool) {
         false => String::new(),
     };
     let lines = dump.findings.iter().map(|finding| {
-        let shown = format!(
-            "FAIL {of_file}{} (layer: {})",
-            sentence(finding),
-            finding.layer
-        );
+        let layer = match finding.layer {
+            Layer::Unknown => String::new(),
+            _ => format!(" (layer: {})", finding.layer),
+        };
+        let shown = format!("FAIL {of_file}{}{layer}", sentence(finding));
         format!("{}\n", line(&shown))
     });
     print(&lines.collect::<String>());

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use cpuid_fidelity::case::guest::HOST;
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
-use cpuid_fidelity::cpuid::Dump;
 use cpuid_fidelity::cpuid::parse::parse_masked;
+use cpuid_fidelity::cpuid::{Dump, Line};
 use cpuid_fidelity::evidence::{Evidence, Promised};
 use cpuid_fidelity::expectation::store::snapshot_content;
 use cpuid_fidelity::expectation::whole::{Wanted, WantedError, resolved_release, whole};
@@ -148,10 +148,22 @@ fn file(context: &Context, name: &str) -> anyhow::Result<Vec<Input>> {
     }
     let content = std::str::from_utf8(&bytes).ok().and_then(snapshot_content);
     let Some(content) = content else {
+        if let Some(lines) = std::str::from_utf8(&bytes)
+            .ok()
+            .filter(|text| is_lines(text))
+        {
+            return Ok(vec![of_lines(lines).with_context(failed)?]);
+        }
         return read(&bytes, &context.store.table).with_context(failed);
     };
     let text = context.store.files.expand(path, content)?;
     Ok(vec![of_lines(&text).with_context(failed)?])
+}
+
+/// Whether a text begins as lines of a dump do.
+fn is_lines(text: &str) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    first.is_some_and(|line| Line::read(line).is_some())
 }
 
 /// A record or a dump of ours; `None` where it is neither.
