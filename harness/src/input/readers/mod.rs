@@ -11,6 +11,9 @@ mod tycho;
 mod x86info;
 mod xen;
 
+#[cfg(test)]
+mod tests;
+
 /// Every reader.
 pub const READERS: &[Reader] = &[
     etallen::READER,
