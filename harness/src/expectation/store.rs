@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::Datelike as _;
 
+pub use super::files::Expected;
 use super::files::{BuiltIn, FileError, Files};
-pub use super::files::{Expected, snapshot_content};
 use super::lineage::Bases;
 use crate::check::Waivers;
 use crate::check::groups::Sets;

@@ -6,6 +6,7 @@ use fidelity_protocol::frame::Phase;
 
 use super::coverage::Coverage;
 use super::format::Format;
+use super::word::{Register, Word};
 use crate::cpuid::answers::{Answers, Key, Regs};
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::evidence::Evidence;
@@ -38,6 +39,8 @@ pub struct Input {
     pub dump: Option<Dump>,
     /// Our own record, where the file is one.
     pub record: Option<Box<Evidence>>,
+    /// The content of an expectation that has a base, on its lines: whoever has the files it is based on can expand it.
+    pub based: Option<String>,
 }
 
 /// One processor of a dump.
@@ -53,6 +56,8 @@ pub struct Cpu {
     pub registers: BTreeMap<(Key, u8), u32>,
     /// MSRs by index.
     pub msrs: BTreeMap<u32, Reading>,
+    /// Registers of which the file gives some bits.
+    pub bits: BTreeMap<Register, Word>,
     /// Features that the file says it has, by their names in the feature table.
     pub present: BTreeSet<String>,
     /// Features that the file says it lacks.
@@ -64,17 +69,27 @@ pub struct Cpu {
 }
 
 impl Input {
+    /// An input without processors.
+    pub const fn new(format: Format, state: State, coverage: Coverage) -> Input {
+        Input {
+            format,
+            title: None,
+            state,
+            coverage,
+            cpus: Vec::new(),
+            dump: None,
+            record: None,
+            based: None,
+        }
+    }
+
     /// Our own dump, as a guest's agent reported it.
     pub fn of_dump(format: Format, dump: Dump) -> Input {
         let cpus = dump.vcpus.iter().map(Cpu::of_vcpu).collect();
         Input {
-            format,
-            title: None,
-            state: State::Reset,
-            coverage: Coverage::Whole,
             cpus,
             dump: Some(dump),
-            record: None,
+            ..Input::new(format, State::Reset, Coverage::Whole)
         }
     }
 

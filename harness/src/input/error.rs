@@ -30,6 +30,18 @@ pub enum InputError {
         /// What stands there, shortened.
         found: String,
     },
+    /// It is of a format, and breaks the rules of what that is written in.
+    #[error("line {line}, column {column}: {problem} (read as {format})")]
+    Form {
+        /// The format that its beginning has.
+        format: Format,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong there.
+        problem: String,
+    },
     /// A program printed names instead of registers.
     #[error(
         "this is decoded text of {program}, which does not carry every bit: `{command}` prints the registers"

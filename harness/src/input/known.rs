@@ -4,27 +4,10 @@ use std::collections::BTreeMap;
 
 use super::coverage::Coverage;
 use super::cpu::{Cpu, Input};
+use super::word::{Register, Word};
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::Reading;
 use crate::cpuid::table::{Field, Space, Subleaves, Table};
-
-/// A register that bits stand in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Register {
-    /// CPUID's, 0 to 3 for EAX to EDX.
-    Cpuid(Key, u8),
-    /// An MSR.
-    Msr(u32),
-}
-
-/// Bits of a register: those that are known, and their values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Word {
-    /// Values; 0 where unknown.
-    pub value: u64,
-    /// 1 where the value is known.
-    pub known: u64,
-}
 
 /// What is known of one processor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +47,9 @@ impl Known {
         }
         for (index, reading) in &cpu.msrs {
             known.msr(*index, *reading);
+        }
+        for (register, word) in &cpu.bits {
+            known.bits(*register, *word);
         }
         let names = cpu.present.iter().map(|name| (name, true));
         for (name, set) in names.chain(cpu.absent.iter().map(|name| (name, false))) {
@@ -138,6 +124,18 @@ impl Known {
         }
         if key.leaf & 0x3fff_ffff == 0 {
             self.limits.insert(key.leaf, regs[0]);
+        }
+    }
+
+    fn bits(&mut self, register: Register, word: Word) {
+        let whole = self.words.entry(register).or_default();
+        *whole = whole.with(word);
+        if let Register::Cpuid(Key { leaf, .. }, 0) = register
+            && leaf & 0x3fff_ffff == 0
+            && whole.known == u64::from(u32::MAX)
+            && let Ok(limit) = u32::try_from(whole.value)
+        {
+            self.limits.insert(leaf, limit);
         }
     }
 

@@ -1,9 +1,11 @@
 //! Text as it comes out of mails, terminals and bug trackers, made plain.
 
 use std::borrow::Cow;
+use std::iter::repeat_n;
 
 use super::clean::clean;
 use super::error::InputError;
+use super::shape::Shape;
 use crate::util::limits::INPUT_LINES;
 
 /// Lines without what mailers, terminals and editors put around them; each knows where it stood.
@@ -11,6 +13,10 @@ use crate::util::limits::INPUT_LINES;
 pub struct Text {
     /// The lines that are not empty.
     pub lines: Vec<Line>,
+    /// All of it as it was written, but for the byte order mark and carriage returns.
+    raw: String,
+    /// What it is made of.
+    pub shape: Shape,
 }
 
 /// One line.
@@ -69,14 +75,50 @@ impl Text {
         if lines.is_empty() {
             return Err(InputError::Empty);
         }
-        Ok(Text { lines })
+        let mut text = Text {
+            lines,
+            raw: whole.replace("\r\n", "\n"),
+            shape: Shape::Lines,
+        };
+        text.shape = Shape::new(&text.whole());
+        Ok(text)
     }
 
-    /// All lines, as one text again.
-    pub fn whole(&self) -> String {
-        let lines: Vec<&str> = self.lines.iter().map(|line| line.text.as_str()).collect();
-        lines.join("\n")
+    /// Of some lines of a text, which stay where they are.
+    pub fn of(lines: Vec<Line>) -> Text {
+        let raw = padded(&lines, true);
+        let shape = Shape::new(&raw);
+        Text { lines, raw, shape }
     }
+
+    /// The lines without white space at either end, each on the line that it has in the file.
+    pub fn plain(&self) -> String {
+        padded(&self.lines, false)
+    }
+
+    /// One text again, in which each character stands on the line and in the column that it has in the file: as it was written, or without
+    /// what a mail that quotes it put in front.
+    pub fn whole(&self) -> Cow<'_, str> {
+        if self.raw.trim_start().starts_with('>') {
+            return Cow::Owned(padded(&self.lines, true));
+        }
+        Cow::Borrowed(&self.raw)
+    }
+}
+
+/// Lines on the line that they have in the file, and in the column where that is wanted.
+fn padded(lines: &[Line], columns: bool) -> String {
+    let mut text = String::new();
+    let mut number = 1;
+    for line in lines {
+        text.extend(repeat_n('\n', line.number - number));
+        if columns {
+            text.extend(repeat_n(' ', line.skipped));
+        }
+        text.push_str(&line.text);
+        number = line.number;
+    }
+    text
 }
 
 /// UTF-8, Latin-1 (bytes that are no UTF-8 become marks: registers have none), or UTF-16 as Windows writes it.

@@ -15,7 +15,7 @@ use crate::input::text::Text;
 
 pub const READER: Reader = Reader {
     format: Format::Etallen,
-    knows: |text| knows(&GRAMMAR, text) || is_decoded(text),
+    knows: |text| (knows(&GRAMMAR, text) || is_decoded(text)) && !is_gathered(text),
     read,
 };
 
@@ -28,6 +28,16 @@ pub const GRAMMAR: Grammar = Grammar {
     state: State::Os,
     coverage: whole_or_excerpt,
 };
+
+/// What libvirt's scripts put below the name of the processor is a format of its own.
+pub fn is_gathered(text: &Text) -> bool {
+    let first = text
+        .lines
+        .first()
+        .and_then(|line| line.text.split_once(':'));
+    first.is_some_and(|(field, _)| field.trim() == "model name")
+        && text.lines.get(1).is_some_and(|line| line.text == "CPU:")
+}
 
 fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
     let inputs = collect(&GRAMMAR, text)?;

@@ -180,13 +180,9 @@ impl<'a> Dumps<'a> {
             (self.grammar.coverage)(&cpus)
         };
         self.finished.push(Input {
-            format: self.grammar.format,
             title,
-            state: self.grammar.state,
-            coverage,
             cpus,
-            dump: None,
-            record: None,
+            ..Input::new(self.grammar.format, self.grammar.state, coverage)
         });
     }
 

@@ -1,0 +1,102 @@
+//! The names that programs have for features → the feature table's.
+
+use std::collections::HashMap;
+
+use super::cpu::Cpu;
+use crate::cpuid::table::{Field, Format, Space, Table};
+
+/// Whose names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// QEMU's properties.
+    Qemu,
+    /// libvirt's cpu_map: a name that it has not of its own is QEMU's.
+    Libvirt,
+    /// `flags` of Linux's /proc/cpuinfo.
+    Linux,
+    /// `vmx flags` of it.
+    LinuxVmx,
+}
+
+/// Names of features in one spelling.
+pub struct Names<'a>(HashMap<&'a str, &'a Field>);
+
+/// The VMX capability MSRs, whose features Linux has on a line of their own.
+const VMX: std::ops::RangeInclusive<u32> = 0x480..=0x492;
+
+impl<'a> Names<'a> {
+    /// All of a spelling.
+    pub fn new(table: &'a Table, spelling: Spelling) -> Names<'a> {
+        let flags = table
+            .fields()
+            .iter()
+            .filter(|field| field.format == Format::Flag && field.space != Space::HyperV);
+        let mut names = HashMap::new();
+        for field in flags {
+            match spelling {
+                Spelling::Qemu | Spelling::Libvirt => {
+                    for alias in field.aliases_of("qemu") {
+                        names.entry(alias).or_insert(field);
+                    }
+                }
+                Spelling::Linux | Spelling::LinuxVmx => {
+                    let vmx = field.space == Space::Msr && VMX.contains(&field.leaf);
+                    if vmx == (spelling == Spelling::LinuxVmx) {
+                        names.extend(field.aliases_of("linux").map(|alias| (alias, field)));
+                    }
+                }
+            }
+        }
+        if matches!(spelling, Spelling::Qemu | Spelling::Libvirt) {
+            own(table, &mut names);
+        }
+        if spelling == Spelling::Libvirt {
+            let fields = table.fields().iter();
+            names.extend(fields.flat_map(|field| {
+                let aliases = field.aliases_of("libvirt");
+                aliases.map(move |alias| (alias, field))
+            }));
+        }
+        Names(names)
+    }
+
+    /// The feature of this name.
+    pub fn get(&self, name: &str) -> Option<&'a Field> {
+        self.0.get(name).copied()
+    }
+
+    /// Notes that a processor has a feature, or that it has not; a name that the table does not know is kept as it is.
+    pub fn note(&self, cpu: &mut Cpu, name: &str, has: bool) {
+        let Some(field) = self.get(name) else {
+            cpu.unnamed.insert(name.to_owned());
+            return;
+        };
+        let (to, from) = if has {
+            (&mut cpu.present, &mut cpu.absent)
+        } else {
+            (&mut cpu.absent, &mut cpu.present)
+        };
+        from.remove(&field.name);
+        to.insert(field.name.clone());
+    }
+}
+
+/// The table's own names, of which CPUID's come first, as in [`Table::named`].
+fn own<'a>(table: &'a Table, names: &mut HashMap<&'a str, &'a Field>) {
+    for space in [Space::Msr, Space::Cpuid] {
+        let fields = table.fields().iter();
+        let flags = fields.filter(|field| field.format == Format::Flag && field.space == space);
+        names.extend(flags.map(|field| (field.name.as_str(), field)));
+    }
+}
+
+/// Features that Linux would list and that a processor's /proc/cpuinfo has not: the processor lacks them, or the kernel hides them
+/// (`nosmap`, a bug that it works around, a feature that it was built without, a name that it has not yet). That is all that such a file says of them.
+pub fn unlisted<'a>(cpu: &Cpu, table: &'a Table) -> Vec<&'a str> {
+    let names = Names::new(table, Spelling::Linux);
+    let mut fields: Vec<&str> = names.0.values().map(|field| field.name.as_str()).collect();
+    fields.retain(|name| !cpu.present.contains(*name));
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
