@@ -99,15 +99,24 @@ fn differences_are_typed_in_json() {
         "what": "difference", "group": "feature", "where": "CPUID.07H.00H:EBX[5]", "name": "avx2", "a": true, "b": false
     });
     assert_eq!(of("avx2"), &avx2);
-    assert_eq!((&of("phys-bits")["a"], &of("phys-bits")["b"]), (&39.into(), &40.into()));
+    assert_eq!(
+        (&of("phys-bits")["a"], &of("phys-bits")["b"]),
+        (&39.into(), &40.into())
+    );
     assert_eq!(of("initial-apic-id")["what"], "volatile");
 }
 
 #[test]
 fn nothing_in_common_is_no_comparison() {
     let world = or_skip!(world());
-    world.write("one.txt", "0x00000007 0x00: eax=0x0 ebx=0x0 ecx=0x0 edx=0x0\n");
-    world.write("other.txt", "0x00000001 0x00: eax=0x0 ebx=0x0 ecx=0x0 edx=0x0\n");
+    world.write(
+        "one.txt",
+        "0x00000007 0x00: eax=0x0 ebx=0x0 ecx=0x0 edx=0x0\n",
+    );
+    world.write(
+        "other.txt",
+        "0x00000001 0x00: eax=0x0 ebx=0x0 ecx=0x0 edx=0x0\n",
+    );
     world
         .run(&["diff", "one.txt", "other.txt"])
         .expect(3)
@@ -121,7 +130,9 @@ fn a_guest_as_another_program_prints_it_is_its_recorded_model() {
     let qemu = qemu.display().to_string();
     world.copy_expectation("qemu-10.0/models/EPYC-v4.snap");
     let raw = world
-        .run(&["--qemu", &qemu, "dump", "--cpu", "EPYC-v4", "--format", "raw"])
+        .run(&[
+            "--qemu", &qemu, "dump", "--cpu", "EPYC-v4", "--format", "raw",
+        ])
         .expect(0);
     world.write("guest.txt", &raw.stdout);
     let input = std::fs::File::open(world.path("guest.txt")).expect("the file");
@@ -135,10 +146,17 @@ fn a_guest_as_another_program_prints_it_is_its_recorded_model() {
         .run(&["diff", "guest.txt", "EPYC-v4@10.0"])
         .expect(0)
         .prints("+++ CPU model EPYC-v4, recorded of qemu-10.0, lane definition\n");
-    let lacking = raw.stdout.replacen("0x00000007 0x00: eax=0x00000000 ebx=0x2", "0x00000007 0x00: eax=0x00000000 ebx=0x0", 1);
+    let lacking = raw.stdout.replacen(
+        "0x00000007 0x00: eax=0x00000000 ebx=0x2",
+        "0x00000007 0x00: eax=0x00000000 ebx=0x0",
+        1,
+    );
     assert_ne!(lacking, raw.stdout);
     world.write("lacking.txt", &lacking);
-    world.run(&["diff", "lacking.txt", "EPYC-v4"]).expect(1).prints("  +sha-ni ");
+    world
+        .run(&["diff", "lacking.txt", "EPYC-v4"])
+        .expect(1)
+        .prints("  +sha-ni ");
     let promise = ["--guest", "--cpu", "EPYC-v4", "--smp", "1"];
     world
         .run(&[&["check", "lacking.txt"], &promise[..]].concat())
@@ -165,9 +183,15 @@ fn several_files_are_checked_at_once_and_each_has_its_line() {
     ] {
         assert!(lines.contains(&line), "{}", ended.stdout);
     }
-    let json = world.run(&["check", "before.txt", "after.txt", "--json"]).expect(1);
-    let first: Value = serde_json::from_str(json.stdout.lines().next().expect("a line")).expect("JSON");
-    assert_eq!(first, serde_json::json!({"file": "before.txt", "status": "pass", "findings": []}));
+    let json = world
+        .run(&["check", "before.txt", "after.txt", "--json"])
+        .expect(1);
+    let first: Value =
+        serde_json::from_str(json.stdout.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        first,
+        serde_json::json!({"file": "before.txt", "status": "pass", "findings": []})
+    );
     let unread = world.run(&["check", "before.txt", "nothing.txt"]).expect(3);
     assert_eq!(unread.stdout, "PASS before.txt\n");
     unread.prints("ERROR failed to read nothing.txt: no such file");

@@ -3,8 +3,9 @@
 use fidelity_protocol::frame::Phase;
 
 use super::side::Side;
+use crate::cpuid::answers::Answers;
 use crate::cpuid::table::Table;
-use crate::input::{Cpu, Input, State};
+use crate::input::{Cpu, Input, Register, State};
 
 /// What follows control registers (SDM vol. 2 "CPUID"): CR4.OSXSAVE, CR4.PKE, CR4.KL, XCR0 and IA32_XSS, the enable bit of IA32_APIC_BASE.
 /// An operating system sets these; what else it may change (TSX_CTRL, MISC_ENABLE) is a loss that a reader wants to see.
@@ -55,14 +56,38 @@ fn states(input: &Input) -> Vec<(State, Vec<Cpu>)> {
         let vcpus = dump.vcpus.iter().zip(&input.cpus);
         let cpus: Vec<Cpu> = vcpus
             .filter_map(|(vcpu, cpu)| {
-                let answers = vcpu.phase(phase)?.cpuid.clone();
-                (!answers.is_empty()).then(|| Cpu {
-                    answers,
-                    ..cpu.clone()
+                let answers = &vcpu.phase(phase)?.cpuid;
+                let shown = !answers.is_empty();
+                shown.then(|| match phase {
+                    Phase::Reset => cpu.clone(),
+                    _ => with(cpu, answers),
                 })
             })
             .collect();
         (!cpus.is_empty()).then_some((state, cpus))
     });
     shown.collect()
+}
+
+/// The processor with other answers; what a placeholder hides is unknown in these too.
+fn with(cpu: &Cpu, answers: &Answers) -> Cpu {
+    let mut cpu = Cpu {
+        answers: answers.clone(),
+        ..cpu.clone()
+    };
+    for (register, word) in &mut cpu.bits {
+        let Register::Cpuid(key, index) = register else {
+            continue;
+        };
+        let regs = answers.get(key).copied().unwrap_or_default();
+        word.value = u64::from(regs[usize::from(*index)]) & word.known;
+    }
+    let hidden = cpu.bits.keys().filter_map(|register| match register {
+        Register::Cpuid(key, _) => Some(*key),
+        Register::Msr(_) => None,
+    });
+    for key in hidden.collect::<Vec<_>>() {
+        cpu.answers.remove(&key);
+    }
+    cpu
 }

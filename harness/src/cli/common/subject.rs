@@ -8,10 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use cpuid_fidelity::case::guest::HOST;
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
-use cpuid_fidelity::cpuid::parse::parse_masked;
-use cpuid_fidelity::cpuid::{Dump, Line};
-use cpuid_fidelity::evidence::{Evidence, Promised};
-use cpuid_fidelity::expectation::store::snapshot_content;
+use cpuid_fidelity::cpuid::Table;
+use cpuid_fidelity::evidence::Promised;
 use cpuid_fidelity::expectation::whole::{Wanted, WantedError, resolved_release, whole};
 use cpuid_fidelity::input::{Format, Input, read};
 use cpuid_fidelity::util::limits::RECORD;
@@ -143,51 +141,22 @@ fn file(context: &Context, name: &str) -> anyhow::Result<Vec<Input>> {
     let failed = || format!("failed to read {name}");
     let path = Path::new(name);
     let bytes = open::data(path, RECORD).with_context(failed)?;
-    if let Some(own) = own(path, &bytes).with_context(failed)? {
-        return Ok(vec![own]);
-    }
-    let content = std::str::from_utf8(&bytes).ok().and_then(snapshot_content);
-    let Some(content) = content else {
-        if let Some(lines) = std::str::from_utf8(&bytes)
-            .ok()
-            .filter(|text| is_lines(text))
-        {
-            return Ok(vec![of_lines(lines).with_context(failed)?]);
+    let inputs = read(&bytes, &context.store.table).with_context(failed)?;
+    let expanded = inputs.into_iter().map(|input| match &input.based {
+        Some(content) => {
+            let text = context.store.files.expand(path, content.clone())?;
+            of_lines(&text, &context.store.table).with_context(failed)
         }
-        return read(&bytes, &context.store.table).with_context(failed);
-    };
-    let text = context.store.files.expand(path, content)?;
-    Ok(vec![of_lines(&text).with_context(failed)?])
+        None => Ok(input),
+    });
+    expanded.collect()
 }
 
-/// Whether a text begins as lines of a dump do.
-fn is_lines(text: &str) -> bool {
-    let first = text.lines().find(|line| !line.trim().is_empty());
-    first.is_some_and(|line| Line::read(line).is_some())
-}
-
-/// A record or a dump of ours; `None` where it is neither.
-fn own(path: &Path, bytes: &[u8]) -> anyhow::Result<Option<Input>> {
-    let text = std::str::from_utf8(bytes).ok();
-    let Some(text) = text.filter(|text| text.trim_start().starts_with('{')) else {
-        return Ok(None);
-    };
-    if Evidence::is_record(text) {
-        let record = Evidence::parse(path, text)?;
-        let mut input = Input::of_dump(Format::Record, record.guest.clone());
-        input.record = Some(Box::new(record));
-        return Ok(Some(input));
-    }
-    let dump: Option<Dump> = serde_json::from_str(text).ok();
-    Ok(dump.map(|dump| Input::of_dump(Format::Dump, dump)))
-}
-
-fn of_lines(text: &str) -> anyhow::Result<Input> {
-    let dump = parse_masked(text)?;
-    if !dump.shows_anything() {
-        bail!("it has no CPUID of a whole processor: only changes, or words of a kernel");
-    }
-    Ok(Input::of_dump(Format::Lines, dump))
+/// What lines of an expectation say, placeholders aside.
+fn of_lines(text: &str, table: &Table) -> anyhow::Result<Input> {
+    let shown = |input: &Input| input.dump().is_some_and(|dump| dump.shows_anything());
+    let input = read(text.as_bytes(), table)?.pop().filter(shown);
+    input.context("it has no CPUID of a whole processor: only changes, or words of a kernel")
 }
 
 fn near_files(name: &str) -> String {
@@ -212,7 +181,8 @@ pub fn model(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::
     let machine = recorded.machine.map(|machine| format!(" on {machine}"));
     let machine = machine.unwrap_or_default();
     let title = format!("CPU model {name}{machine}, recorded of {release}, lane {lane}");
-    let mut input = of_lines(&text).with_context(|| format!("failed to read {title}"))?;
+    let mut input =
+        of_lines(&text, &context.store.table).with_context(|| format!("failed to read {title}"))?;
     input.title = Some(title.clone());
     Ok(Subject::of_one(title, input))
 }
