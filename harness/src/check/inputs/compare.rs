@@ -1,5 +1,7 @@
 //! The comparison: boot processors first, then what differs between processors of one side.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::bits::fields;
@@ -8,7 +10,7 @@ use super::identity::identity;
 use super::processors::{Variant, of_one_side, variants};
 use super::side::SideCpu;
 use super::states::{FOLLOWS_CONTROL_STATE, together};
-use crate::cpuid::table::Table;
+use crate::cpuid::table::{Field, Table};
 use crate::cpuid::volatile::Volatile;
 use crate::input::Input;
 
@@ -31,6 +33,9 @@ pub struct Comparison {
     pub processors_a: Vec<Variant>,
     /// The same of the second side.
     pub processors_b: Vec<Variant>,
+    /// Names of what was compared.
+    #[serde(skip)]
+    names: BTreeSet<String>,
 }
 
 impl Comparison {
@@ -96,6 +101,29 @@ pub(super) fn everything(a: &SideCpu, b: &SideCpu, table: &Table) -> Vec<Differe
 }
 
 impl Comparison {
+    /// Leaves what is about these fields alone.
+    pub fn keep(&mut self, fields: &[&Field]) {
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let about = |entry: &Difference| names.contains(&entry.name.as_str());
+        self.names.retain(|name| names.contains(&name.as_str()));
+        self.compared = self.names.len();
+        for entries in [
+            &mut self.differences,
+            &mut self.unknown_a,
+            &mut self.unknown_b,
+            &mut self.volatile,
+            &mut self.control_state,
+        ] {
+            entries.retain(about);
+        }
+        for kinds in [&mut self.processors_a, &mut self.processors_b] {
+            kinds
+                .iter_mut()
+                .for_each(|kind| kind.differences.retain(about));
+            kinds.retain(|kind| !kind.differences.is_empty());
+        }
+    }
+
     fn add(&mut self, entry: Difference, leaving: &Leaving<'_>) {
         let said = |value: &Option<Value>| value.as_ref().is_some_and(|value| !value.is_nothing());
         match (&entry.a, &entry.b) {
@@ -104,7 +132,10 @@ impl Comparison {
             (Some(of_a), Some(of_b)) => {
                 let differs = of_a != of_b;
                 let left_out = leaving.is_volatile(&entry) || leaving.follows_state(&entry);
-                self.compared += usize::from(!left_out);
+                if !left_out {
+                    self.compared += 1;
+                    self.names.insert(entry.name.clone());
+                }
                 if differs && leaving.is_volatile(&entry) {
                     self.volatile.push(entry);
                 } else if differs && left_out {

@@ -68,13 +68,7 @@ fn an_input_does_not_differ_from_itself() {
     let input = whole(&[vendor(1, "GenuineIntel"), LEAF_1]);
     let comparison = compared(&input, &input);
     assert!(!comparison.differs() && comparison.compared_anything());
-    assert_eq!(
-        comparison,
-        Comparison {
-            compared: comparison.compared,
-            ..Comparison::default()
-        }
-    );
+    assert!(comparison.unknown_a.is_empty() && comparison.volatile.is_empty());
 }
 
 #[test]
@@ -274,4 +268,21 @@ fn bits_of_the_same_leaf_of_two_hypervisors_have_no_names() {
             "Unnamed reserved CPUID.40000001H.00H:EAX[1]: 0 1",
         ]
     );
+}
+
+#[test]
+fn a_comparison_may_be_kept_to_some_features() {
+    let table = table();
+    let a = whole(&[vendor(7, "GenuineIntel"), LEAF_1, (7, 0, [0, 1 << 5, 0, 0])]);
+    let b = whole(&[vendor(7, "GenuineIntel"), (1, 0, [0; 4]), (7, 0, [0; 4])]);
+    let mut comparison = compared(&a, &b);
+    comparison.keep(&[table.named("avx2").expect("a field")]);
+    assert_eq!(
+        lines(&comparison.differences),
+        ["Feature avx2 CPUID.07H.00H:EBX[5]: 1 0"]
+    );
+    assert_eq!(comparison.compared, 1);
+    let mut excerpt = compared(&of_rows(Coverage::Excerpt, State::Os, &[&[LEAF_1]]), &b);
+    excerpt.keep(&[table.named("avx2").expect("a field")]);
+    assert!(!excerpt.compared_anything());
 }

@@ -32,6 +32,9 @@ pub struct Diff {
     /// `-smp` argument
     #[arg(long, value_name = "S", default_value = "1")]
     pub smp: Topology,
+    /// Only this feature, or those of a file that names one a line
+    #[arg(long, value_name = "F")]
+    pub feature: Option<String>,
     /// List volatile fields, what follows control state, and what only one side can say
     #[arg(long)]
     pub all: bool,

@@ -7,6 +7,7 @@ use cpuid_fidelity::input::Input;
 use super::arguments::Diff;
 use super::{json, text};
 use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::feature::features;
 use crate::cli::common::subject::{self, Recorded, named};
 use crate::cli::context::Context;
 
@@ -18,15 +19,22 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
         None => Side::of_host()?,
     };
     let store = &context.store;
-    let comparison = compare(&a.input, &b.input, &store.table, &store.volatile);
+    let mut comparison = compare(&a.input, &b.input, &store.table, &store.volatile);
+    let mut lines = phases(&a.input, &b.input, &store.table, &store.volatile);
+    if let Some(feature) = &arguments.feature {
+        let wanted = features(&store.table, feature)?;
+        comparison.keep(&wanted.fields);
+        lines.clear();
+    }
     if !comparison.compared_anything() {
+        let about = arguments.feature.as_ref();
+        let about = about.map(|name| format!(" of {name}")).unwrap_or_default();
         let reason = format!(
-            "nothing was compared: {} and {} say nothing of the same bit",
+            "nothing was compared: {} and {} say nothing of the same bit{about}",
             a.title, b.title
         );
         return Err(NotRun(reason).into());
     }
-    let lines = phases(&a.input, &b.input, &store.table, &store.volatile);
     let shown = Shown {
         titles: [&a.title, &b.title],
         comparison: &comparison,

@@ -33,13 +33,16 @@ fn is_path(name: &str) -> bool {
 /// Whether models are meant as they were recorded, of a release each, and not as one QEMU has them.
 fn recorded(arguments: &Diff, b: &str) -> bool {
     let at = [&arguments.a, b].iter().any(|name| name.contains('@'));
-    at || arguments.release.is_some()
+    at || arguments.release.is_some() || arguments.feature.is_some()
 }
 
 /// Two names of something that the newest QEMU offers.
 fn offered(context: &Context, arguments: &Diff, b: &str) -> anyhow::Result<u8> {
     if !arguments.lane.boots_agent_under_qemu() {
         anyhow::bail!("CPU models and machine types are compared in lanes definition, tcg and kvm");
+    }
+    if arguments.json || arguments.all {
+        anyhow::bail!("--json and --all are of files, recorded models (MODEL@RELEASE) and --host");
     }
     let inventory = context.inventory()?;
     let qemu = one_qemu(&inventory)?;

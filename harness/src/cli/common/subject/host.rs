@@ -38,6 +38,7 @@ pub fn input() -> Input {
             .collect(),
         dump: None,
         record: None,
+        based: None,
     }
 }
 
