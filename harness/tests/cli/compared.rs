@@ -64,12 +64,12 @@ features
 fields
   phys-bits            39 → 40                      CPUID.80000008H.00H:EAX[7:0]
 
-1 fields that differ are volatile (--all lists them)
+volatile fields that differ: 1 (--all lists them)
 "
     );
     let all = world.run(&["diff", "before.txt", "after.txt", "--all"]);
     all.expect(1).prints(
-        "1 fields that differ are volatile:\n  initial-apic-id      1 → 0                        CPUID.01H.00H:EBX[31:24]\n",
+        "volatile fields that differ: 1\n  initial-apic-id      1 → 0                        CPUID.01H.00H:EBX[31:24]\n",
     );
     let same = world.run(&["diff", "after.txt", "after.txt"]).expect(0);
     assert_eq!(

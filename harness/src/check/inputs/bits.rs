@@ -113,9 +113,10 @@ fn group(field: &Field) -> Group {
     if topology || TOPOLOGY_FIELDS.contains(&field.name.as_str()) {
         return Group::Topology;
     }
-    match field.low == field.high {
-        true => Group::Feature,
-        false => Group::Field,
+    if field.low == field.high {
+        Group::Feature
+    } else {
+        Group::Field
     }
 }
 

@@ -120,7 +120,10 @@ fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding>
     for index in (0..64).take_while(there) {
         let ids = view.at("cache-core-ids", index).unwrap_or(0) + 1;
         let due = shape.package_bits.saturating_sub(shape.thread_bits);
-        if width(ids) != due.min(6) {
+        // A package of two dies may count the cores of one (Xeon Platinum 9242), as leaf 0BH does.
+        let of_die = shape.of_first_list(view).package_bits;
+        let of_die = of_die.saturating_sub(shape.thread_bits);
+        if ![due.min(6), of_die.min(6)].contains(&width(ids)) {
             let due = (1 << due.min(6)) - 1;
             changes.extend(rule.unless_equal("cache-core-ids", index, due, Some(ids - 1)));
         }

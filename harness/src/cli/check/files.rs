@@ -172,9 +172,10 @@ fn print_dump(dump: &Judged, several: bool) {
     if dump.findings.is_empty() {
         return print_line(&format!("PASS {}", dump.file));
     }
-    let of_file = match several {
-        true => format!("{}: ", dump.file),
-        false => String::new(),
+    let of_file = if several {
+        format!("{}: ", dump.file)
+    } else {
+        String::new()
     };
     let lines = dump.findings.iter().map(|finding| {
         let layer = match finding.layer {

@@ -75,9 +75,10 @@ impl Side {
         let of_file = subject.title == name;
         let title = subject.title.clone();
         let input = subject.only()?;
-        let title = match of_file {
-            true => format!("{title} ({})", input.format),
-            false => title,
+        let title = if of_file {
+            format!("{title} ({})", input.format)
+        } else {
+            title
         };
         Ok(Side { title, input })
     }

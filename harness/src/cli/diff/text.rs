@@ -114,18 +114,18 @@ fn variant(side: &str, kind: &Variant) -> String {
 fn left_out(shown: &Shown<'_>, all: bool) -> String {
     let comparison = shown.comparison;
     let nothing = |side: &str, other: &str, count: usize| {
-        format!("{side} says nothing of {count} features and fields that {other} has")
+        format!("features and fields of {other} that {side} says nothing of: {count}")
     };
-    let volatile = "fields that differ are volatile";
+    let volatile = "volatile fields that differ";
     let control =
-        "fields that differ follow control state, and A and B were read in different states";
+        "fields that follow control state and differ, for A and B were read in two states";
     let rows = [
         (
-            format!("{} {volatile}", comparison.volatile.len()),
+            format!("{volatile}: {}", comparison.volatile.len()),
             &comparison.volatile,
         ),
         (
-            format!("{} {control}", comparison.control_state.len()),
+            format!("{control}: {}", comparison.control_state.len()),
             &comparison.control_state,
         ),
         (
@@ -139,7 +139,7 @@ fn left_out(shown: &Shown<'_>, all: bool) -> String {
     ];
     let mut text = String::new();
     for (title, entries) in rows.iter().filter(|(_, entries)| !entries.is_empty()) {
-        let more = if all { ":" } else { " (--all lists them)" };
+        let more = if all { "" } else { " (--all lists them)" };
         let start = if text.is_empty() { "\n" } else { "" };
         push(&mut text, &format!("{start}{title}{more}"));
         if all {
