@@ -1,52 +1,20 @@
 //! `check`: any guest, or any file that holds what one showed, judged by every check whose inputs are there.
 
+mod arguments;
 mod files;
 
-use clap::Args;
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::case::{Lane, Qemu, Starter, Topology};
 use cpuid_fidelity::report::changes::account;
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
 
-use super::common::kernel::Kernel;
+pub use arguments::Check;
+use arguments::MACHINE;
+
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
 use super::{Context, print, print_json, print_line};
-
-/// The machine type where none is named.
-const MACHINE: &str = "q35";
-
-/// `check`.
-#[derive(Debug, Args)]
-pub struct Check {
-    /// Instead of a guest: files of any format, FILE#2 for the second dump of one, - for standard input
-    #[arg(value_name = "FILE")]
-    pub files: Vec<String>,
-    /// The files are of a guest of QEMU's, with the -cpu, -smp and -machine that are named: its identity, topology and promise too
-    #[arg(long, requires_all = ["files", "cpu"])]
-    pub guest: bool,
-    /// With --guest: the release of QEMU [default: the newest that is recorded]
-    #[arg(long, value_name = "R", requires = "guest")]
-    pub release: Option<String>,
-    /// Machine type [default: q35]
-    #[arg(long, value_name = "M")]
-    pub machine: Option<String>,
-    /// `-cpu` argument: model and flags
-    #[arg(long, value_name = "C", required_unless_present = "files")]
-    pub cpu: Option<String>,
-    /// How the guest is run [default: definition]
-    #[arg(long, value_enum, conflicts_with = "files")]
-    pub lane: Option<Lane>,
-    /// `-smp` argument [default: 1]
-    #[arg(long, value_name = "S")]
-    pub smp: Option<Topology>,
-    /// Print the result as one JSON object, as `run --json` writes it; of files, a JSON line for each dump
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub kernel: Kernel,
-}
 
 /// Judges the guest or the files; the exit status.
 pub fn run(context: &Context, arguments: &Check) -> anyhow::Result<u8> {

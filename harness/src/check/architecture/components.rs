@@ -17,18 +17,14 @@ use crate::check::finding::{Finding, Kind};
 use crate::check::view::Rule;
 use crate::cpuid::answers::Regs;
 use crate::cpuid::dump::Reading;
-use sizes::enabled_sizes;
+use sizes::{ALIGNED, LEGACY, SUPERVISOR, enabled_sizes, join};
 
 #[path = "components_sizes.rs"]
 mod sizes;
 
-/// Bytes of the legacy region and the header.
-const LEGACY: u32 = 576;
 /// What a compacted size is called where nothing is compacted.
 const NOT_COMPACTED: &str = "size without xsavec and xsaves";
-/// Leaf 0DH, subleaves 2 and later, ECX: of the supervisor, aligned to 64 bytes, with extended feature disable.
-const SUPERVISOR: u32 = 1;
-const ALIGNED: u32 = 2;
+/// Leaf 0DH, subleaves 2 and later, ECX: with extended feature disable.
 const XFD: u32 = 4;
 
 /// Whether a feature demands its component.
@@ -238,10 +234,6 @@ impl Areas {
             start.saturating_add(*size)
         })
     }
-}
-
-fn join(high: u32, low: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
 }
 
 /// 0DH.1 EBX: nothing without the compacted format, else the size of what is enabled. The two have names of their own, since KVM repairs the

@@ -5,11 +5,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{ALIGNED, LEGACY, SUPERVISOR, join};
 use crate::check::architecture::seen::Seen;
 use crate::check::finding::Finding;
 use crate::check::view::Rule;
 use crate::cpuid::answers::Regs;
+
+/// Bytes of the legacy region and the header.
+pub const LEGACY: u32 = 576;
+/// Leaf 0DH, subleaves 2 and later, ECX: of the supervisor, aligned to 64 bytes.
+pub const SUPERVISOR: u32 = 1;
+pub const ALIGNED: u32 = 2;
+
+/// The bits of components, which stand in two registers.
+pub fn join(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
 
 /// Sizes that no choice of the offered components has. Nothing where one of them was not read.
 pub fn enabled_sizes(areas: &[(u32, Regs)], seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::bits::fields;
 use super::difference::{Difference, Value};
-use super::identity::identity;
+use super::leaving::{Leaving, everything};
 use super::processors::{Variant, of_one_side, variants};
-use super::side::SideCpu;
-use super::states::{FOLLOWS_CONTROL_STATE, together};
+use super::states::together;
 use crate::cpuid::table::{Field, Table};
 use crate::cpuid::volatile::Volatile;
 use crate::input::Input;
@@ -52,23 +50,6 @@ impl Comparison {
     }
 }
 
-/// What is left out of a comparison.
-pub(super) struct Leaving<'a> {
-    pub table: &'a Table,
-    volatile: &'a Volatile,
-    states_differ: bool,
-}
-
-impl Leaving<'_> {
-    pub(super) fn is_volatile(&self, entry: &Difference) -> bool {
-        self.volatile.placeholder(&entry.name).is_some()
-    }
-
-    fn follows_state(&self, entry: &Difference) -> bool {
-        self.states_differ && FOLLOWS_CONTROL_STATE.contains(&entry.name.as_str())
-    }
-}
-
 /// Compares what two inputs say.
 pub fn compare(a: &Input, b: &Input, table: &Table, volatile: &Volatile) -> Comparison {
     let [a, b] = together(a, b, table);
@@ -91,13 +72,6 @@ pub fn compare(a: &Input, b: &Input, table: &Table, volatile: &Volatile) -> Comp
     }
     comparison.differences.sort();
     comparison
-}
-
-/// Everything of which one of two processors says something.
-pub(super) fn everything(a: &SideCpu, b: &SideCpu, table: &Table) -> Vec<Difference> {
-    let mut entries = identity(a, b);
-    entries.extend(fields(a, b, table));
-    entries
 }
 
 impl Comparison {

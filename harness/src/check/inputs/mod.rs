@@ -7,6 +7,7 @@ mod bits;
 mod compare;
 mod difference;
 mod identity;
+mod leaving;
 mod phases;
 mod processors;
 mod side;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::compare::{Leaving, everything};
 use super::difference::Difference;
+use super::leaving::{Leaving, everything};
 use super::side::Side;
 
 /// Processors that differ from the boot processor in the same way.

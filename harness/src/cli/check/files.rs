@@ -12,7 +12,7 @@ use cpuid_fidelity::util::printable::line;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Check, MACHINE};
+use super::arguments::{Check, MACHINE};
 use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_json, print_line};
 use crate::cli::common::subject::{Recorded, named, promised};
 use crate::cli::context::Context;

@@ -1,10 +1,11 @@
 //! `diff` of two inputs of any format: files, recorded CPU models, this host.
 
 use anyhow::Context as _;
-use cpuid_fidelity::check::inputs::{Comparison, compare, phases};
+use cpuid_fidelity::check::inputs::{compare, phases};
 use cpuid_fidelity::input::Input;
 
 use super::arguments::Diff;
+use super::shown::Shown;
 use super::{json, text};
 use crate::cli::common::exit::{NotRun, print};
 use crate::cli::common::feature::features;
@@ -46,16 +47,6 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
         text::report(&shown, arguments.all)
     });
     Ok(u8::from(comparison.differs() || !lines.is_empty()))
-}
-
-/// What is printed.
-pub struct Shown<'a> {
-    /// What the sides are.
-    pub titles: [&'a str; 2],
-    /// What differs.
-    pub comparison: &'a Comparison,
-    /// Lines of further phases of two dumps of ours, `-` and `+`.
-    pub lines: &'a [String],
 }
 
 struct Side {

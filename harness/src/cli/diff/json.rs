@@ -4,7 +4,7 @@ use cpuid_fidelity::check::inputs::{Difference, Variant};
 use cpuid_fidelity::util::printable;
 use serde::Serialize;
 
-use super::inputs::Shown;
+use super::shown::Shown;
 
 /// The first line.
 #[derive(Serialize)]

@@ -5,6 +5,7 @@ mod inputs;
 mod json;
 mod machines;
 mod models;
+mod shown;
 mod text;
 mod verb;
 

@@ -3,7 +3,7 @@
 use cpuid_fidelity::check::inputs::{Difference, Group, Value, Variant};
 use cpuid_fidelity::util::printable;
 
-use super::inputs::Shown;
+use super::shown::Shown;
 
 const GROUPS: [(Group, &str); 5] = [
     (Group::Identity, "identity"),
