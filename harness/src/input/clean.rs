@@ -1,6 +1,6 @@
 //! One line without what terminals and mailers put into it.
 
-use super::text::Line;
+use super::line::Line;
 
 /// `line`, plain. Quotes of mails (`> `) are taken away where `quotes` is set: data may begin with `>` as well.
 pub fn clean(number: usize, line: &str, quotes: bool) -> Line {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fidelity_protocol::frame::Phase;
+use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
 use super::coverage::Coverage;
 use super::format::Format;
@@ -86,10 +86,14 @@ impl Input {
     /// Our own dump, as a guest's agent reported it.
     pub fn of_dump(format: Format, dump: Dump) -> Input {
         let cpus = dump.vcpus.iter().map(Cpu::of_vcpu).collect();
+        let state = match dump.mode {
+            MODE_LINUX => State::Os,
+            _ => State::Reset,
+        };
         Input {
             cpus,
             dump: Some(dump),
-            ..Input::new(format, State::Reset, Coverage::Whole)
+            ..Input::new(format, state, Coverage::Whole)
         }
     }
 
@@ -114,8 +118,13 @@ impl Input {
 impl Cpu {
     fn of_vcpu(vcpu: &Vcpu) -> Cpu {
         let phase = |phase| vcpu.phase(phase).cloned().unwrap_or_default();
+        let mut answers = phase(Phase::Reset).cpuid;
+        if answers.is_empty() {
+            // A Linux guest has no other phase.
+            answers = phase(Phase::Enabled).cpuid;
+        }
         Cpu {
-            answers: phase(Phase::Reset).cpuid,
+            answers,
             msrs: phase(Phase::Msrs).msrs,
             ..Cpu::default()
         }

@@ -10,6 +10,7 @@ mod error;
 mod format;
 mod known;
 mod libvirt;
+mod line;
 mod malformed;
 mod names;
 mod qmp_answers;

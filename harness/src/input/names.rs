@@ -60,6 +60,13 @@ impl<'a> Names<'a> {
         Names(names)
     }
 
+    /// Without the features of a leaf: where that leaf is not there, their names are those of other features.
+    pub fn without(mut self, leaf: u32) -> Names<'a> {
+        self.0
+            .retain(|_, field| field.space != Space::Cpuid || field.leaf != leaf);
+        self
+    }
+
     /// The feature of this name.
     pub fn get(&self, name: &str) -> Option<&'a Field> {
         self.0.get(name).copied()

@@ -82,7 +82,7 @@ pub fn answers(format: Format, answer: &Value, names: &Names<'_>) -> Result<Vec<
             .iter()
             .any(|item| item.get("cpuid-register").is_some())
         {
-            return Ok(vec![words(format, answer)?]);
+            return Ok(vec![read_feature_words(format, answer)?]);
         }
         let all: Result<Vec<_>, String> = items
             .iter()
@@ -185,7 +185,7 @@ fn definition(format: Format, item: &Value, names: &Names<'_>) -> Result<Input, 
 }
 
 /// Registers that QEMU composes from features, whole (X86CPUFeatureWordInfo).
-fn words(format: Format, answer: &Value) -> Result<Input, String> {
+fn read_feature_words(format: Format, answer: &Value) -> Result<Input, String> {
     let words = read_words(answer).ok_or(
         "expected feature words (cpuid-input-eax, cpuid-register, features), found another form",
     )?;

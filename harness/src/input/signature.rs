@@ -117,7 +117,7 @@ mod tests {
         pairs.iter().map(own).collect()
     }
 
-    fn word(words: &Words, leaf: u32, register: u8) -> Option<(u64, u64)> {
+    fn known(words: &Words, leaf: u32, register: u8) -> Option<(u64, u64)> {
         let word = words.get(&Register::Cpuid(Key::new(leaf, 0), register))?;
         Some((word.value, word.known))
     }
@@ -126,7 +126,7 @@ mod tests {
     fn family_and_model_are_split_as_they_were_added() {
         let leaf1 = |family, model, stepping| {
             let own = [("family", family), ("model", model), ("stepping", stepping)];
-            word(&identity(&fields(&own)), 1, EAX)
+            known(&identity(&fields(&own)), 1, EAX)
         };
         assert_eq!(leaf1("25", "17", "1"), Some((0x00a1_0f11, 0x0fff_0fff)));
         assert_eq!(leaf1("6", "207", "2"), Some((0x000c_06f2, 0x0fff_0fff)));
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn a_vendor_is_three_registers() {
         let words = identity(&fields(&[("vendor", "AuthenticAMD")]));
-        assert_eq!(word(&words, 0, EBX), Some((0x6874_7541, 0xffff_ffff)));
-        assert_eq!(word(&words, 0, EDX), Some((0x6974_6e65, 0xffff_ffff)));
-        assert_eq!(word(&words, 0, ECX), Some((0x444d_4163, 0xffff_ffff)));
+        assert_eq!(known(&words, 0, EBX), Some((0x6874_7541, 0xffff_ffff)));
+        assert_eq!(known(&words, 0, EDX), Some((0x6974_6e65, 0xffff_ffff)));
+        assert_eq!(known(&words, 0, ECX), Some((0x444d_4163, 0xffff_ffff)));
         assert_eq!(identity(&fields(&[("vendor", "AMD")])), Words::new());
     }
 
@@ -151,9 +151,9 @@ mod tests {
             ("xlevel", "2147483682"),
             ("xlevel2", "0"),
         ]));
-        assert_eq!(word(&words, 0, EAX), Some((16, 0xffff_ffff)));
+        assert_eq!(known(&words, 0, EAX), Some((16, 0xffff_ffff)));
         assert_eq!(
-            word(&words, 0x8000_0000, EAX),
+            known(&words, 0x8000_0000, EAX),
             Some((0x8000_0022, 0xffff_ffff))
         );
         assert_eq!(words.len(), 2);
@@ -164,11 +164,11 @@ mod tests {
         let words = qemu(&fields(&[("model-id", "AMD EPYC"), ("phys-bits", "0")]));
         assert_eq!(words.len(), 12);
         assert_eq!(
-            word(&words, 0x8000_0002, EBX),
+            known(&words, 0x8000_0002, EBX),
             Some((0x4359_5045, 0xffff_ffff))
         );
-        assert_eq!(word(&words, 0x8000_0004, EDX), Some((0, 0xffff_ffff)));
+        assert_eq!(known(&words, 0x8000_0004, EDX), Some((0, 0xffff_ffff)));
         let words = qemu(&fields(&[("phys-bits", "48")]));
-        assert_eq!(word(&words, 0x8000_0008, EAX), Some((48, 0xff)));
+        assert_eq!(known(&words, 0x8000_0008, EAX), Some((48, 0xff)));
     }
 }

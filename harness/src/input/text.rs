@@ -5,6 +5,7 @@ use std::iter::repeat_n;
 
 use super::clean::clean;
 use super::error::InputError;
+pub use super::line::Line;
 use super::shape::Shape;
 use crate::util::limits::INPUT_LINES;
 
@@ -17,39 +18,6 @@ pub struct Text {
     raw: String,
     /// What it is made of.
     pub shape: Shape,
-}
-
-/// One line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Its number in the file, from 1.
-    pub number: usize,
-    /// Characters in front of it that were taken away.
-    pub skipped: usize,
-    /// The line, without white space at either end.
-    pub text: String,
-    /// After how many characters how many were taken away.
-    removed: Box<[(usize, usize)]>,
-}
-
-impl Line {
-    /// A line of a file; `removed` says after how many characters of `text` how many were taken away.
-    pub fn new(number: usize, skipped: usize, text: String, removed: Vec<(usize, usize)>) -> Line {
-        Line {
-            number,
-            skipped,
-            text,
-            removed: removed.into(),
-        }
-    }
-
-    /// The column in the file, from 1 and in characters, of a byte of the text.
-    pub fn column(&self, at: usize) -> usize {
-        let before = self.text.get(..at).unwrap_or(&self.text).chars().count();
-        let removed = self.removed.iter().filter(|(after, _)| *after <= before);
-        let removed: usize = removed.map(|(_, count)| count).sum();
-        self.skipped + before + removed + 1
-    }
 }
 
 impl Text {
@@ -85,7 +53,7 @@ impl Text {
     }
 
     /// Of some lines of a text, which stay where they are.
-    pub fn of(lines: Vec<Line>) -> Text {
+    pub fn from_lines(lines: Vec<Line>) -> Text {
         let raw = padded(&lines, true);
         let shape = Shape::new(&raw);
         Text { lines, raw, shape }
@@ -111,7 +79,7 @@ fn padded(lines: &[Line], columns: bool) -> String {
     let mut text = String::new();
     let mut number = 1;
     for line in lines {
-        text.extend(repeat_n('\n', line.number - number));
+        text.extend(repeat_n('\n', line.number.saturating_sub(number)));
         if columns {
             text.extend(repeat_n(' ', line.skipped));
         }

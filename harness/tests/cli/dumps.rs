@@ -260,6 +260,27 @@ fn what_other_programs_read_is_read_back() {
 }
 
 #[test]
+fn cpudata_of_libvirt_has_the_boot_processor_and_says_whose_it_is() {
+    let world = or_skip!(World::new(&[], &[]));
+    let table = include_str!("../../../expectations/features.tsv");
+    let table = cpuid_fidelity::cpuid::Table::parse("features.tsv", table).expect("a table");
+    for (cpu, more) in RAW {
+        let shown = |format| {
+            let ended = dump(&world, cpu, &[more, &["--format", format]].concat());
+            ended.expect(0).stdout
+        };
+        let text = shown("cpudata");
+        let inputs = cpuid_fidelity::input::read(text.as_bytes(), &table).expect("an input");
+        let title = inputs[0].title.as_deref().unwrap_or_default();
+        assert!(title.starts_with(&format!("-cpu {cpu} on ")), "{title}");
+        let rows = inputs[0].cpus[0].answers.iter();
+        let rows = rows.map(|(key, regs)| ((key.leaf, key.subleaf), *regs));
+        let expected = leaves_of_json(&shown("json"));
+        assert_eq!(rows.collect::<BTreeMap<_, _>>(), expected[0], "{cpu}");
+    }
+}
+
+#[test]
 fn what_the_program_cpuid_prints_is_read_and_written_alike() {
     let program = or_skip!(require(Capability::CpuidProgram));
     let table = include_str!("../../../expectations/features.tsv");

@@ -75,6 +75,8 @@ pub enum DumpFormat {
     InstLatx64,
     /// The text of `kcpuid -r`, of the boot processor.
     Kcpuid,
+    /// libvirt's `<cpudata>`, of the boot processor, with MSRs.
+    Cpudata,
 }
 
 fn range(text: &str) -> Result<(u32, u32), String> {

@@ -85,10 +85,15 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
 
 /// Which guest it is: lanes show different CPUs, and defaults of verbs differ. A comment, so that the dump can be read back.
 fn header(arguments: &Dump, case: &Case) -> String {
-    let Case { lane, cpu, .. } = case;
-    if arguments.format != DumpFormat::Text {
-        return String::new();
+    match arguments.format {
+        DumpFormat::Text => format!("# {}\n", described(case)),
+        DumpFormat::Cpudata => writers::comment(&described(case)),
+        _ => String::new(),
     }
+}
+
+fn described(case: &Case) -> String {
+    let Case { lane, cpu, .. } = case;
     let machine = match case.run_as.starter {
         Starter::Harness => String::new(),
         _ => format!(
@@ -97,7 +102,7 @@ fn header(arguments: &Dump, case: &Case) -> String {
         ),
     };
     format!(
-        "# -cpu {cpu}{machine}, lane {lane}, -smp {}\n",
+        "-cpu {cpu}{machine}, lane {lane}, -smp {}",
         case.smp.as_str()
     )
 }
@@ -192,6 +197,7 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
         DumpFormat::Raw => writers::raw(dump),
         DumpFormat::InstLatx64 => writers::instlatx64(dump),
         DumpFormat::Kcpuid => writers::kcpuid(dump),
+        DumpFormat::Cpudata => writers::cpudata(dump),
         DumpFormat::Json => format!("{}\n", json(&writers::json(dump))),
     }
 }

@@ -25,14 +25,14 @@ impl Capabilities {
     /// # Errors
     /// It is no XML, or has no `<cpu>`.
     pub fn read(text: &str) -> Result<Capabilities, XmlError> {
-        Capabilities::of(xml::parse(text)?.root_element())
+        Capabilities::read_element(xml::parse(text)?.root_element())
     }
 
     /// Reads the outermost element of the answer.
     ///
     /// # Errors
     /// It has no `<cpu>`.
-    pub fn of(root: Node<'_, '_>) -> Result<Capabilities, XmlError> {
+    pub fn read_element(root: Node<'_, '_>) -> Result<Capabilities, XmlError> {
         let machine = root.children().find(|node| node.has_tag_name("machine"));
         let cpu = root.children().find(|node| node.has_tag_name("cpu"));
         let missing = || xml::form(root, "domcapabilities without <cpu>".to_owned());

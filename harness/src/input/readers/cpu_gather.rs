@@ -35,7 +35,10 @@ fn read(text: &Text, table: &Table) -> Result<Vec<Input>, InputError> {
     };
     let answers = begins("{");
     let msrs = begins("MSR").min(answers);
-    let mut inputs = collect(&etallen::GRAMMAR, &Text::of(lines[1..msrs].to_vec()))?;
+    let mut inputs = collect(
+        &etallen::GRAMMAR,
+        &Text::from_lines(lines[1..msrs].to_vec()),
+    )?;
     for input in &mut inputs {
         let name = lines[0].text.split_once(':');
         input.title = name.map(|(_, name)| name.trim().to_owned());
@@ -46,7 +49,7 @@ fn read(text: &Text, table: &Table) -> Result<Vec<Input>, InputError> {
     }
     if answers < lines.len() {
         inputs.extend((qmp::READER.read)(
-            &Text::of(lines[answers..].to_vec()),
+            &Text::from_lines(lines[answers..].to_vec()),
             table,
         )?);
     }

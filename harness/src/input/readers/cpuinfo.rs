@@ -69,8 +69,9 @@ fn read(text: &Text, table: &Table) -> Result<Vec<Input>, InputError> {
         let place = (line.number, line.skipped + 1);
         return Err(malformed::form(Format::Cpuinfo, place, problem));
     }
-    let names = [Spelling::Linux, Spelling::LinuxVmx].map(|own| Names::new(table, own));
-    let cpus: Vec<Cpu> = blocks(&text.plain())
+    let whole = text.plain();
+    let names = [flags(table, &whole), Names::new(table, Spelling::LinuxVmx)];
+    let cpus: Vec<Cpu> = blocks(&whole)
         .filter(|block| OWN.iter().any(|field| block.contains_key(field)))
         .map(|block| cpu(&block, &names))
         .collect();
@@ -80,6 +81,15 @@ fn read(text: &Text, table: &Table) -> Result<Vec<Input>, InputError> {
         cpus,
         ..Input::new(Format::Cpuinfo, State::Os, Coverage::Names)
     }])
+}
+
+/// `vnmi` is a feature of SVM where there is SVM, and elsewhere one of VMX (arch/x86/include/asm/cpufeatures.h).
+pub fn flags<'a>(table: &'a Table, text: &str) -> Names<'a> {
+    let names = Names::new(table, Spelling::Linux);
+    if text.contains("AuthenticAMD") || text.contains("HygonGenuine") {
+        return names;
+    }
+    names.without(0x8000_000a)
 }
 
 fn cpu(block: &BTreeMap<&str, &str>, [flags, vmx]: &[Names<'_>; 2]) -> Cpu {

@@ -36,7 +36,7 @@ fn read(text: &Text, table: &Table) -> Result<Vec<Input>, InputError> {
 
 fn inputs(root: Node<'_, '_>, names: &Names<'_>) -> Result<Vec<Input>, XmlError> {
     is_x86(root, child_text(root, "arch"))?;
-    let answer = Capabilities::of(root)?;
+    let answer = Capabilities::read_element(root)?;
     let modes = child(root, "cpu")
         .into_iter()
         .flat_map(|cpu| cpu.children());

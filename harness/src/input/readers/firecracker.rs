@@ -36,7 +36,7 @@ fn knows(text: &Text) -> bool {
     KEYS.into_iter().any(|key| text.shape.has_key(key))
 }
 
-/// A fingerprint; a template stands in `rest`.
+/// A fingerprint: a template that says everything, and where it was taken.
 #[derive(Deserialize)]
 #[serde(expecting = "a fingerprint or a CPU template")]
 struct Fingerprint {
@@ -106,7 +106,7 @@ fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
         )
     } else {
         let guest_cpu_config = serde_json::from_str(&whole).map_err(malformed)?;
-        (Fingerprint::of(guest_cpu_config), Coverage::Excerpt)
+        (Fingerprint::new(guest_cpu_config), Coverage::Excerpt)
     };
     let Template {
         cpuid_modifiers,
@@ -129,7 +129,7 @@ fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
 }
 
 impl Fingerprint {
-    fn of(guest_cpu_config: Template) -> Fingerprint {
+    fn new(guest_cpu_config: Template) -> Fingerprint {
         Fingerprint {
             firecracker_version: None,
             kernel_version: None,

@@ -39,8 +39,8 @@ fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
 
 /// What `kcpuid` prints without `-r`.
 fn is_decoded(text: &Text) -> bool {
-    let mut lines = text.lines.iter();
-    lines.any(|line| line.text == "CPU features:" || line.text.starts_with("CPUID_0x"))
+    let mut pairs = text.lines.windows(2);
+    pairs.any(|pair| pair[0].text == "CPU features:" && pair[1].text.starts_with("===="))
 }
 
 fn leaf(scan: &mut Scan<'_>, context: &mut Context) -> Result<Item, Miss> {

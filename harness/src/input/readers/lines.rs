@@ -66,6 +66,10 @@ fn is_of_log(line: &str) -> bool {
 
 fn answer(scan: &mut Scan<'_>, _: &mut Context) -> Result<Item, Miss> {
     let line = scan.rest();
+    // libvirt's cpu data and JSON have readers of their own.
+    if line.starts_with(['<', '{', '"']) {
+        return Err(scan.miss("CPUID"));
+    }
     let registers = registers_at(line).ok_or_else(|| scan.miss("eax=…"))?;
     let place = place(&line[..registers]);
     let (leaf, subleaf) = place.ok_or_else(|| scan.miss("CPUID and a leaf before eax"))?;

@@ -1,13 +1,13 @@
 //! `lscpu` of util-linux: /proc/cpuinfo of the first processor under other names, and as weak (see `cpuinfo`).
 
-use super::cpuinfo::address_sizes;
+use super::cpuinfo::{address_sizes, flags};
 use crate::cpuid::Table;
 use crate::input::coverage::Coverage;
 use crate::input::cpu::{Cpu, Input, State};
 use crate::input::error::InputError;
 use crate::input::format::Format;
 use crate::input::malformed;
-use crate::input::names::{Names, Spelling};
+use crate::input::names::Names;
 use crate::input::reader::Reader;
 use crate::input::shape::Shape;
 use crate::input::signature;
@@ -35,7 +35,7 @@ fn knows(text: &Text) -> bool {
 }
 
 fn read(text: &Text, table: &Table) -> Result<Vec<Input>, InputError> {
-    let names = Names::new(table, Spelling::Linux);
+    let names = flags(table, &text.plain());
     let mut cpu = Cpu::default();
     for line in &text.lines {
         let Some((name, value)) = line.text.split_once(':') else {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cpuid::Table;
+use crate::evidence::record::VERSION;
 use crate::evidence::{Evidence, RecordError, RecordedCase};
 use crate::input::cpu::Input;
 use crate::input::error::InputError;
@@ -45,8 +46,12 @@ fn title(case: &RecordedCase) -> String {
 fn problem(error: &RecordError) -> InputError {
     match error {
         RecordError::Form { source, .. } => malformed::json(Format::Record, source),
-        RecordError::Read { .. } | RecordError::Version { .. } => {
-            malformed::form(Format::Record, (1, 1), error.to_string())
+        RecordError::Version { found, .. } => {
+            let problem = format!("the record has format {found}, expected {VERSION}");
+            malformed::form(Format::Record, (1, 1), problem)
+        }
+        RecordError::Read { source, .. } => {
+            malformed::form(Format::Record, (1, 1), source.to_string())
         }
     }
 }

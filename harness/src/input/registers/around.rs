@@ -12,9 +12,7 @@ const PROGRAMS: [&str; 7] = [
 ];
 
 /// Lines that leave something out, without brackets, dashes and stars.
-const ELISIONS: [&str; 9] = [
-    "...", "…", "..", "....", ".....", "snip", "snipped", "8<", "cut",
-];
+const ELISIONS: [&str; 8] = ["...", "…", "..", "....", ".....", "snip", "snipped", "cut"];
 
 /// Longest line that is a heading and not a sentence.
 const HEADING: usize = 80;
@@ -65,7 +63,9 @@ pub fn is_elision(line: &str) -> bool {
         character.is_whitespace() || "[](){}<>*-=_".contains(character)
     });
     let bare = bare.to_ascii_lowercase();
-    ELISIONS.contains(&bare.as_str())
+    let scissors = bare == "8" && line.contains(['<', '>']);
+    scissors
+        || ELISIONS.contains(&bare.as_str())
         || (line.starts_with(['[', '(', '<', '{']) && bare.starts_with("snip"))
 }
 

@@ -10,6 +10,7 @@ use crate::input::text::Line;
 const PIECES: usize = 4;
 
 /// A line that was read, and how many lines of the file it was.
+#[derive(Clone)]
 pub struct Piece {
     /// What it is.
     pub item: Result<Item, Miss>,
@@ -31,16 +32,23 @@ pub fn piece(grammar: &Grammar, lines: &[Line], index: usize, context: &mut Cont
     };
     match &item {
         Ok(Item::Answer(..) | Item::Msr(..)) => {
-            let Some(next) = lines.get(index + 1).filter(|next| continues(&next.text)) else {
+            let Some(next) = lines
+                .get(index + 1)
+                .filter(|next| continues(first, &next.text))
+            else {
                 return alone(item);
             };
-            let apart = if is_hex(&next.text) { "" } else { " " };
+            let apart = if completes(first, &next.text) {
+                ""
+            } else {
+                " "
+            };
             let longer = format!("{first}{apart}{}", next.text);
             let mut again = before;
             match grammar.parse(&longer, &mut again) {
                 Ok(item) => Piece {
                     item: Ok(item),
-                    lines: vec![(0, index), (first.len(), index + 1)],
+                    lines: vec![(0, index), (first.len() + apart.len(), index + 1)],
                     text: longer,
                 },
                 Err(_) => alone(item),
@@ -53,16 +61,24 @@ pub fn piece(grammar: &Grammar, lines: &[Line], index: usize, context: &mut Cont
     }
 }
 
-/// A line that can only be the rest of the one before: a remark in brackets, a column of text, some last digits.
-fn continues(line: &str) -> bool {
-    (line.starts_with(['[', '|']) && !is_elision(line)) || is_hex(line)
+/// Whether `next` can only be the rest of `line`: a remark in brackets, a column of text, the last digits of eight.
+fn continues(line: &str, next: &str) -> bool {
+    (next.starts_with(['[', '|']) && !is_elision(next)) || completes(line, next)
 }
 
-fn is_hex(line: &str) -> bool {
-    line.len() < 8 && line.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Whether `next` is the digits that the last of eight hexadecimal digits of `line` lack.
+fn completes(line: &str, next: &str) -> bool {
+    let whole = next.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let begun = line.bytes().rev();
+    let begun = begun.take_while(u8::is_ascii_hexdigit).count();
+    let prefixed = next
+        .strip_prefix(['x', 'X'])
+        .is_some_and(|digits| digits.len() == 8 && line.ends_with("=0"));
+    prefixed || (whole && begun + next.len() == 8)
 }
 
-/// The line that ends too early with lines behind it, as soon as they are one. Mailers break at spaces, terminals anywhere.
+/// The line that ends too early with lines behind it, as soon as they are one; or where what goes on is damaged. Mailers break at spaces,
+/// terminals anywhere.
 fn joined(
     grammar: &Grammar,
     lines: &[Line],
@@ -70,29 +86,35 @@ fn joined(
     before: &Context,
     context: &mut Context,
 ) -> Option<Piece> {
+    let mut furthest = None;
+    let mut reached = 0;
     for apart in [" ", ""] {
-        let mut text = lines[index].text.clone();
-        let mut places = vec![(0, index)];
+        let mut piece = Piece {
+            item: Ok(Item::Nothing),
+            lines: vec![(0, index)],
+            text: lines[index].text.clone(),
+        };
         for (place, next) in lines.iter().enumerate().skip(index + 1).take(PIECES - 1) {
-            let end = text.len();
-            text = text + apart + &next.text;
-            places.push((end, place));
+            let end = piece.text.len();
+            piece.lines.push((end + apart.len(), place));
+            piece.text = piece.text + apart + &next.text;
             let mut again = before.clone();
-            match grammar.parse(&text, &mut again) {
-                Ok(item) => {
+            piece.item = grammar.parse(&piece.text, &mut again);
+            match &piece.item {
+                Ok(_) => {
                     *context = again;
-                    return Some(Piece {
-                        item: Ok(item),
-                        lines: places,
-                        text,
-                    });
+                    return Some(piece);
                 }
                 Err(miss) if miss.at <= end + apart.len() => break,
+                Err(miss) if miss.damaged && miss.at > reached => {
+                    reached = miss.at;
+                    furthest = Some(piece.clone());
+                }
                 Err(_) => {}
             }
         }
     }
-    None
+    furthest
 }
 
 impl Piece {

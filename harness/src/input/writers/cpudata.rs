@@ -1,31 +1,37 @@
-//! A dump → libvirt's `<cpudata>`, in the form that its tests keep (tests/cputestdata/cpu-data.py): one processor.
+//! libvirt's `<cpudata>`, in the form that its tests keep (tests/cputestdata/cpu-data.py).
 
 use std::fmt::Write as _;
 
 use fidelity_protocol::frame::Phase;
 
-use crate::cpuid::answers::{Answers, Key};
-use crate::cpuid::render::settled;
-use crate::cpuid::{Dump, Reading, Vcpu};
-use crate::vmm::libvirt::domain::escaped;
+use super::answers::answers;
+use crate::cpuid::answers::Key;
+use crate::cpuid::dump::{Dump, Reading, Vcpu};
 
-/// The boot processor's CPUID, with control state set where the guest got that far, and the MSRs that it could read. `title` is a comment.
-pub fn cpudata(dump: &Dump, title: &str) -> String {
-    let mut text = String::new();
-    if !title.is_empty() {
-        // Two hyphens end a comment.
-        let _ = writeln!(text, "<!-- {} -->", escaped(title).replace("--", "- -"));
-    }
-    text.push_str("<cpudata arch='x86'>\n");
+/// The boot processor's CPUID, and the MSRs that it could read.
+pub fn cpudata(dump: &Dump) -> String {
+    let mut text = String::from("<cpudata arch='x86'>\n");
     if let Some(vcpu) = dump.boot_processor() {
-        leaves(&mut text, settled(vcpu).unwrap_or(&Answers::new()));
+        leaves(&mut text, vcpu);
         msrs(&mut text, vcpu);
     }
     text + "</cpudata>\n"
 }
 
-fn leaves(text: &mut String, answers: &Answers) {
-    for (Key { leaf, subleaf }, [eax, ebx, ecx, edx]) in answers {
+/// A comment for the line above. Two hyphens would end it, and control characters have no place in XML.
+pub fn comment(title: &str) -> String {
+    let mut text = String::new();
+    for letter in title.trim().chars() {
+        if letter == '-' && text.ends_with('-') {
+            text.push(' ');
+        }
+        text.push(if letter.is_control() { ' ' } else { letter });
+    }
+    format!("<!-- {text} -->\n")
+}
+
+fn leaves(text: &mut String, vcpu: &Vcpu) {
+    for (Key { leaf, subleaf }, [eax, ebx, ecx, edx]) in answers(vcpu) {
         let _ = writeln!(
             text,
             "  <cpuid eax_in='{leaf:#010x}' ecx_in='{subleaf:#04x}' eax='{eax:#010x}' ebx='{ebx:#010x}' ecx='{ecx:#010x}' edx='{edx:#010x}'/>"

@@ -10,7 +10,7 @@ mod json;
 mod kcpuid;
 mod raw;
 
-pub use cpudata::cpudata;
+pub use cpudata::{comment, cpudata};
 pub use instlatx64::instlatx64;
 pub use json::json;
 pub use kcpuid::kcpuid;

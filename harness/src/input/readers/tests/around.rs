@@ -48,10 +48,12 @@ fn lines_that_a_mailer_broke_are_joined() {
         0..60 => format!("{line}\n"),
         _ => format!("{}\n{}\n", &line[..60], &line[60..]),
     });
-    reads_alike(|line| match line.len() {
-        0..78 => format!("{line}\n"),
-        _ => format!("{}\n{}\n", &line[..76], &line[76..]),
-    });
+    for width in 61..80 {
+        reads_alike(|line| match line.split_at_checked(width) {
+            Some((first, rest)) => format!("{first}\n{rest}\n"),
+            None => format!("{line}\n"),
+        });
+    }
     let plain = file!("hygon.instlatx64.txt");
     assert_eq!(cpu(plain.replace(" [SL", "\n[SL")), cpu(plain));
 }
@@ -65,6 +67,12 @@ fn prose_around_a_dump_is_passed_over() {
         (input.title.clone(), input.coverage),
         (None, Coverage::Excerpt)
     );
+}
+
+#[test]
+fn a_word_below_a_dump_is_no_digits_of_it() {
+    let cpu = cpu("0x00000000 0x00: eax=0x1 ebx=0x2 ecx=0x3 edx=0x4\nbad\nadded\n");
+    assert_eq!(cpu.answers.values().next(), Some(&[1, 2, 3, 4]));
 }
 
 #[test]

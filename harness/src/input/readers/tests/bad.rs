@@ -34,7 +34,7 @@ fn the_column_is_that_of_the_file() {
     for (damaged, at, expected, found) in [
         (
             "> > 0x00000001 0x00: eax=0x0 ebx=0xzz ecx=0x0 edx=0x0",
-            34,
+            36,
             "one to eight hexadecimal digits",
             "zz ecx=0x0 edx=0x0",
         ),
@@ -64,7 +64,7 @@ fn the_column_is_that_of_the_file() {
         ),
         (
             "> > 0x00000001 0x00: eax=0x1 ebx=0x2 ecx=0x3 edx=0x4 and so on",
-            55,
+            54,
             "the end of the line",
             "and so on",
         ),

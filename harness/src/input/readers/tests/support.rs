@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use crate::cpuid::Table;
 use crate::cpuid::answers::{Key, Regs};
-use crate::input::{Cpu, Input, read};
+use crate::input::{Cpu, Input, Known, Presence, Register, read};
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+pub static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let text = include_str!("../../../../../expectations/features.tsv");
     Table::parse("features.tsv", text).expect("the table that is shipped")
 });
@@ -19,6 +19,36 @@ macro_rules! file {
 }
 
 pub(super) use file;
+
+/// What a processor has, lacks, and has that nobody knows.
+pub fn names(cpu: &Cpu) -> [String; 3] {
+    [&cpu.present, &cpu.absent, &cpu.unnamed].map(|names| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.join(" ")
+    })
+}
+
+/// The value of a field.
+pub fn field<'a>(cpu: &'a Cpu, name: &str) -> Option<&'a str> {
+    cpu.fields.get(name).map(String::as_str)
+}
+
+/// Whether a feature of the only processor of the only dump is there.
+pub fn presence(input: &Input, name: &str) -> Presence {
+    let field = TABLE.named(name).expect("a feature");
+    Known::new(input, &input.cpus[0], &TABLE).presence(field)
+}
+
+/// What is known of a register: its value, and the bits that are known.
+pub fn known(input: &Input, register: Register) -> (u64, u64) {
+    let word = Known::new(input, &input.cpus[0], &TABLE).register(register);
+    (word.value, word.known)
+}
+
+/// A register of CPUID.
+pub fn cpuid(leaf: u32, subleaf: u32, register: u8) -> Register {
+    Register::Cpuid(Key::new(leaf, subleaf), register)
+}
 
 /// Every dump of a text.
 pub fn all(text: impl AsRef<[u8]>) -> Vec<Input> {

@@ -95,6 +95,19 @@ proptest! {
     }
 
     #[test]
+    fn cpudata(dump in dump(), title in "[ -~]{0,40}") {
+        let input = only(writers::comment(&title) + &writers::cpudata(&dump));
+        prop_assert_eq!(input.format, Format::Cpudata);
+        let own = |text: &str| text.replace([' ', '-'], "");
+        prop_assert_eq!(own(&input.title.unwrap_or_default()), own(&title));
+        prop_assert_eq!(&input.cpus[0].answers, written(&dump)[0]);
+        let mut expected = dump.vcpus[0].phases[&Phase::Msrs].msrs.clone();
+        expected.retain(|_, reading| matches!(reading, Reading::Value(_)));
+        prop_assert_eq!(&input.cpus[0].msrs, &expected);
+        prop_assert_eq!(input.cpus.len(), 1);
+    }
+
+    #[test]
     fn json(dump in dump()) {
         let read: Dump = serde_json::from_str(&writers::json(&dump)).expect("a dump");
         prop_assert_eq!(read, dump);
