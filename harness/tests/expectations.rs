@@ -2,9 +2,10 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test expectations` writes them anew; what they expect does not change by that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use cpuid_fidelity::case::glob::Glob;
 use cpuid_fidelity::check::groups::{Groups, Models, Sets};
 use cpuid_fidelity::expectation::lineage::{Bases, Known};
 use cpuid_fidelity::expectation::whole::compared_models;
@@ -118,6 +119,47 @@ fn every_old_name_is_in_the_sets_of_the_version_that_it_stands_for() {
             );
         }
     }
+}
+
+/// Globs of a key of the default selection of lane `definition`.
+fn selected(key: &str) -> Vec<Glob> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fidelity.toml");
+    let text = std::fs::read_to_string(path).expect("fidelity.toml");
+    let table: toml::Table = text.parse().expect("a TOML table");
+    let value = table["default"]["definition"][key].clone();
+    value.try_into().expect("globs")
+}
+
+#[test]
+fn every_known_change_of_a_default_machine_type_shows_on_a_model_that_stands_for_the_others() {
+    let files = Files::new(&folder());
+    let sets = Sets::parse(&table("sets.toml")).expect("sets");
+    let (machines, standing) = (selected("machines"), selected("machine-models"));
+    let mut unseen = Vec::new();
+    for (path, text) in expanded(&files) {
+        let parts: Vec<&str> = path.split('/').collect();
+        let [release, "machines", file] = parts[..] else {
+            continue;
+        };
+        if !Glob::matches(&machines, file.trim_end_matches(".snap")) {
+            continue;
+        }
+        let names = compared_models(release, files.known());
+        let models = Models::new(names.clone(), &sets);
+        let groups =
+            Groups::parse(&text, &models).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let changes = |name: &String| groups.changes(name);
+        let stands = |name: &&String| Glob::matches(&standing, name);
+        let seen: BTreeSet<_> = names.iter().filter(stands).flat_map(changes).collect();
+        let missed = |name: &&String| !changes(name).is_subset(&seen);
+        unseen.extend(
+            names
+                .iter()
+                .filter(missed)
+                .map(|name| format!("{path}: {name}")),
+        );
+    }
+    assert_eq!(unseen, Vec::<String>::new());
 }
 
 #[test]

@@ -139,6 +139,12 @@ impl Case {
         emulated && self.run_as.starter != Starter::Libvirt
     }
 
+    /// The kernel that is booted for it: of the emulated host, or of the guest.
+    pub fn kernel(&self) -> Option<&LabKernel> {
+        let host = self.host.as_ref().map(|host| &host.kernel);
+        host.or(self.linux.as_deref())
+    }
+
     /// What executes the guest's instructions.
     pub fn accelerator(&self) -> Accelerator {
         self.run_as.accelerator

@@ -1,6 +1,6 @@
 //! A kernel that is booted: as the host of a lab, or as a guest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A kernel that labs are made of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,17 +20,28 @@ pub struct LabKernel {
 }
 
 impl LabKernel {
-    /// The words of this program's command line that name it.
+    /// Whether it is the same kernel, with the same modules and parameters, whatever it is called.
+    pub fn is_same(&self, other: &LabKernel) -> bool {
+        self.arguments() == other.arguments()
+    }
+
+    /// The arguments of this program's command line that name it, in any folder.
     pub fn arguments(&self) -> Vec<String> {
-        let mut words = vec!["--kernel".to_owned(), self.path.display().to_string()];
+        let mut words = vec!["--kernel".to_owned(), whole(&self.path)];
         if let Some(modules) = &self.modules {
-            words.extend(["--modules".to_owned(), modules.display().to_string()]);
+            words.extend(["--modules".to_owned(), whole(modules)]);
         }
         if !self.parameters.is_empty() {
             words.extend(["--cmdline".to_owned(), self.parameters.join(" ")]);
         }
         words
     }
+}
+
+/// A path from the root.
+fn whole(path: &Path) -> String {
+    let whole = std::path::absolute(path);
+    whole.as_deref().unwrap_or(path).display().to_string()
 }
 
 /// `linux-6.12+clearcpuid=avx2`: the words of a kernel's command line are part of its name.

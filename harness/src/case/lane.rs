@@ -218,6 +218,11 @@ impl Lane {
         self.0
     }
 
+    /// How it runs a guest, in a sentence.
+    pub fn about(self) -> &'static str {
+        self.row().map_or("", |row| row.about)
+    }
+
     fn row(self) -> Option<&'static Row> {
         ROWS.iter().find(|row| row.lane == self)
     }

@@ -1,6 +1,7 @@
 //! The command line of this program that shows again what a trial found of a case, on another day and in another folder.
 
 use super::guest::Case;
+use super::lane::{Lane, Starter};
 use super::migration::{Migration, Way};
 use super::pair::Pair;
 use super::trial::{Subject, Trial};
@@ -13,6 +14,8 @@ const NO_MACHINE: &str = "-";
 pub struct Given {
     /// Options of every verb, as `--config FILE`.
     pub always: Vec<String>,
+    /// Options of what boots a kernel: the configuration that names the QEMU of emulated hosts.
+    pub with_kernel: Vec<String>,
     /// Options of `run`, as `--profile nightly`.
     pub to_run: Vec<String>,
 }
@@ -37,12 +40,16 @@ pub fn with(mut command: Vec<String>, given: &Given) -> Vec<String> {
     let Some(verb) = command.get(1) else {
         return command;
     };
-    let to_run = if verb == "run" {
-        given.to_run.as_slice()
+    let none = Vec::new();
+    let to_run = if verb == "run" { &given.to_run } else { &none };
+    let has_kernel = command.iter().any(|argument| argument == "--kernel");
+    let with_kernel = if has_kernel {
+        &given.with_kernel
     } else {
-        &[]
+        &none
     };
-    command.extend(given.always.iter().chain(to_run).cloned());
+    let options = [&given.always, with_kernel, to_run];
+    command.extend(options.into_iter().flatten().cloned());
     command
 }
 
@@ -53,7 +60,7 @@ fn compares_whole(case: &Case) -> bool {
 fn check(case: &Case) -> Vec<String> {
     let guest = [
         ("--qemu", path(&case.qemu.path)),
-        ("--lane", case.lane.name().to_owned()),
+        ("--lane", lane_of_check(case).name().to_owned()),
         ("--machine", case.machine.clone()),
         ("--cpu", case.cpu.clone()),
         ("--smp", case.smp.as_str().to_owned()),
@@ -61,17 +68,35 @@ fn check(case: &Case) -> Vec<String> {
     build("check", guest).chain(kernels(case)).collect()
 }
 
+/// In a lab a guest without QEMU is one of lane `kvm-direct`, with a kernel.
+fn lane_of_check(case: &Case) -> Lane {
+    match case.run_as.starter {
+        Starter::Harness => Lane::KVM_DIRECT,
+        _ => case.lane,
+    }
+}
+
 fn run(trial: &Trial, case: &Case) -> Vec<String> {
-    let named = trial.name.split('/').any(|part| part == case.machine);
-    let machine = (named && case.machine != NO_MACHINE).then(|| case.machine.clone());
+    // What KVM of a kernel offers is a case of its own, without machine type and model.
+    let no_guest = case.host.is_some() && case.run_as.starter == Starter::Nobody;
+    let named = no_guest || trial.name.split('/').any(|part| part == case.machine);
+    let machine = (named && (no_guest || case.machine != NO_MACHINE)).then(|| case.machine.clone());
     let qemu = path(&case.qemu.path);
     let options = [
         (!qemu.is_empty()).then_some(("--qemu", qemu)),
         Some(("--lane", case.lane.name().to_owned())),
         machine.map(|machine| ("--machine", machine)),
-        Some(("--cpu", case.cpu.clone())),
+        (!no_guest).then(|| ("--cpu", case.cpu.clone())),
+        accelerator(case),
     ];
-    build("run", options.into_iter().flatten()).collect()
+    let options = options.into_iter().flatten();
+    build("run", options).chain(kernels(case)).collect()
+}
+
+/// Where its lane can run on either accelerator, and this guest runs on the one that is not the lane's first.
+fn accelerator(case: &Case) -> Option<(&'static str, String)> {
+    let other = case.host.is_none() && case.accelerator() != case.lane.run_as().accelerator;
+    other.then(|| ("--accel", case.accelerator().name().to_owned()))
 }
 
 fn releases(pair: &Pair, case: &Case) -> Vec<String> {
@@ -86,7 +111,10 @@ fn releases(pair: &Pair, case: &Case) -> Vec<String> {
         path(&pair.old.path),
         path(&pair.new.path),
     ];
-    build("run", options).chain(compared).collect()
+    build("run", options)
+        .chain(kernels(case))
+        .chain(compared)
+        .collect()
 }
 
 fn migrate(migration: &Migration, case: &Case) -> Vec<String> {
@@ -123,14 +151,13 @@ fn build(
         .chain(options)
 }
 
-/// The kernel of the emulated host, or of the guest.
+/// The kernel of the emulated host, with what else makes that host, or of the guest.
 fn kernels(case: &Case) -> impl Iterator<Item = String> {
-    let host = case.host.iter().map(|host| &host.kernel);
-    let kernels = host.chain(case.linux.as_deref());
-    kernels
-        .flat_map(super::LabKernel::arguments)
-        .collect::<Vec<_>>()
-        .into_iter()
+    let memory = case.host.as_ref().and_then(|host| host.megabytes);
+    let memory = memory.map(|megabytes| ["--memory".to_owned(), megabytes.to_string()]);
+    let kernel = case.kernel().map(super::LabKernel::arguments);
+    let kernel = kernel.into_iter().flatten();
+    kernel.chain(memory.into_iter().flatten())
 }
 
 /// From the root, so that it is the same in any folder; a name that is looked for in PATH stays one.
@@ -141,80 +168,5 @@ fn path(path: &std::path::Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::case::{Lane, Qemu, Topology};
-    use std::path::PathBuf;
-    use std::sync::Arc;
-
-    fn trial(subject: Subject, lane: Lane, smp: &str) -> Trial {
-        let mut qemu = Qemu::none();
-        qemu.path = PathBuf::from("/opt/qemu with a space");
-        let case = Case {
-            smp: smp.parse::<Topology>().expect("a topology"),
-            ..Case::new(&Arc::new(qemu), lane, "pc-q35-8.2", "EPYC-v4")
-        };
-        Trial::single("x/y/-/EPYC-v4".to_owned(), subject, PathBuf::new(), case)
-    }
-
-    fn render(trial: &Trial) -> String {
-        let given = Given {
-            always: vec!["--config".to_owned(), "f.toml".to_owned()],
-            to_run: vec!["--profile".to_owned(), "nightly".to_owned()],
-        };
-        let command = with(command(trial, &trial.cases[0]), &given);
-        crate::util::shell::pasteable(&command)
-    }
-
-    #[test]
-    fn a_reproducer_has_all_that_its_guest_needs() {
-        let qemu = "--qemu '/opt/qemu with a space'";
-        for (subject, lane, smp, wanted) in [
-            (
-                Subject::Whole,
-                Lane::DEFINITION,
-                "1",
-                format!(
-                    "check {qemu} --lane definition --machine pc-q35-8.2 --cpu EPYC-v4 --smp 1"
-                ),
-            ),
-            (
-                Subject::Layers,
-                Lane::TCG,
-                "4,cores=2",
-                format!(
-                    "check {qemu} --lane tcg --machine pc-q35-8.2 --cpu EPYC-v4 --smp 4,cores=2"
-                ),
-            ),
-            (
-                Subject::Whole,
-                Lane::TCG,
-                "1",
-                format!("run {qemu} --lane tcg --cpu EPYC-v4"),
-            ),
-        ] {
-            let profile = if wanted.starts_with("run") {
-                " --profile nightly"
-            } else {
-                ""
-            };
-            let wanted = format!("cpuid-fidelity {wanted} --config f.toml{profile}");
-            assert_eq!(render(&trial(subject, lane, smp)), wanted);
-        }
-    }
-
-    #[test]
-    fn a_migration_is_migrated_again() {
-        let mut to = Qemu::none();
-        to.path = PathBuf::from("/to");
-        let mut migration = Migration {
-            to: Arc::new(to),
-            journey: Default::default(),
-        };
-        migration.journey.way = Way::File;
-        let trial = trial(Subject::Migration(migration), Lane::TCG, "1");
-        let command = crate::util::shell::pasteable(&command(&trial, &trial.cases[0]));
-        let wanted = "cpuid-fidelity migrate --from '/opt/qemu with a space' --to /to --lane tcg --machine pc-q35-8.2 --cpu EPYC-v4 --smp 1 --save";
-        assert_eq!(command, wanted);
-    }
-}
+#[path = "reproduce_tests.rs"]
+mod tests;

@@ -76,6 +76,10 @@ pub struct Filter {
     pub accelerator: Option<Accelerator>,
     /// Further parameters of the command lines of guests' kernels.
     pub kernel_parameters: Vec<String>,
+    /// Whether the command line names the kernel: it then counts whether or not the selection has it.
+    pub names_kernel: bool,
+    /// MiB of emulated hosts' RAM; `None` for what their initramfs needs.
+    pub megabytes: Option<u64>,
 }
 
 impl Filter {

@@ -48,7 +48,7 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
         kernel: &arguments.kernel,
     };
     let case = place::case(context, &guest)?;
-    let engine = context.engine()?;
+    let engine = context.engine_for(usize::MAX, arguments.no_waivers)?;
     let checked = check(&engine, &case);
     let row = &checked.row;
     if arguments.json {

@@ -15,7 +15,7 @@ use cpuid_fidelity::plan::compat::CompatSet;
 use cpuid_fidelity::util::near::hint;
 
 use super::common::choice::Choice;
-use super::common::place::emulator;
+use super::common::place::{emulator, with_kernels};
 use super::common::qemu::binary;
 use super::{Context, NotRun};
 
@@ -23,7 +23,7 @@ use super::{Context, NotRun};
 #[derive(Debug, Default, Args)]
 pub struct Compat {
     /// Compare releases with one another instead, each with every later one: what guests of the machine types and CPU models that both
-    /// have see. A release (10.0, 10.0.2) or a binary
+    /// have see, whatever `--profile` selects. A release (10.0, 10.0.2) or a binary
     #[arg(long = "compat", id = "compat", value_name = "RELEASE", num_args = 2.., conflicts_with_all = ["shard", "host_baseline"])]
     pub releases: Vec<String>,
     /// With `--compat`: this `-smp` argument instead of one vCPU; repeatable
@@ -42,7 +42,9 @@ pub fn planned(
 ) -> anyhow::Result<(Inventory, Vec<Trial>, Vec<Trial>)> {
     let qemus = releases(context, &arguments.releases)?;
     let filter = choice.filter(context.accel);
-    let lanes = if filter.lanes.is_empty() {
+    let lanes = if filter.lanes.is_empty() && filter.names_kernel {
+        vec![Lane::LAB]
+    } else if filter.lanes.is_empty() {
         vec![Lane::DEFINITION]
     } else {
         filter.lanes.clone()
@@ -51,7 +53,8 @@ pub fn planned(
         qemus,
         ..Inventory::default()
     };
-    let inventory = inventory.with_kernels(&context.config, emulator(context));
+    let emulator = emulator(context);
+    let inventory = with_kernels(context, inventory, emulator, &choice.kernel)?;
     let scope = inventory.scope(&context.config, choice.profile, &filter);
     let mut trials = Vec::new();
     for lane in lanes {

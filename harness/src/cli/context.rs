@@ -65,10 +65,10 @@ impl Context {
             jobs: jobs(global.jobs.unwrap_or(config.jobs)),
             manner: global.manner(),
             accel: global.accel,
+            given: collect_given(global, &config),
             config,
             store,
             cancel,
-            given: collect_given(global),
         })
     }
 
@@ -116,7 +116,7 @@ impl Context {
         let mut engine = Engine::new(store, self.options.clone(), jobs, self.cancel.clone())?;
         engine.given = self.given.clone();
         if without_waivers {
-            engine.given.to_run.push("--no-waivers".to_owned());
+            engine.given.always.push("--no-waivers".to_owned());
         }
         Ok(engine)
     }
@@ -133,19 +133,18 @@ fn user_cache() -> anyhow::Result<PathBuf> {
     Ok(folders.cache_dir().to_owned())
 }
 
-/// The options of every verb that decide what is found.
-fn collect_given(global: &Global) -> Given {
-    let whole = |file: &Path| std::path::absolute(file).unwrap_or(file.to_owned());
-    let config = global.config.as_deref().map(whole);
-    let config = config.map(|file| ("--config", file.display().to_string()));
-    let timeout = global
-        .timeout
-        .map(|seconds| ("--timeout", seconds.to_string()));
-    let options = config.into_iter().chain(timeout);
+/// The options of every verb that decide what is found. In another folder the built-in configuration counts and not the file of this one,
+/// which is named where it says something else, or where it names the QEMU that emulates a host.
+fn collect_given(global: &Global, config: &Config) -> Given {
+    let file = config.file().map(|file| file.display().to_string());
+    let file = file.map(|file| ["--config".to_owned(), file]);
+    let always = global.config.is_some() || !config.says_what_is_built_in();
+    let (everywhere, with_kernel) = if always { (file, None) } else { (None, file) };
+    let timeout = global.timeout;
+    let timeout = timeout.map(|seconds| ["--timeout".to_owned(), seconds.to_string()]);
     Given {
-        always: options
-            .flat_map(|(name, value)| [name.to_owned(), value])
-            .collect(),
+        always: everywhere.into_iter().chain(timeout).flatten().collect(),
+        with_kernel: with_kernel.into_iter().flatten().collect(),
         to_run: Vec::new(),
     }
 }

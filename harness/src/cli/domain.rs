@@ -18,6 +18,7 @@ use cpuid_fidelity::lanes::Observation;
 use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, lane, maps};
 use cpuid_fidelity::util::open;
 
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::limits::TEXT;
 use cpuid_fidelity::util::printable::line;
@@ -153,6 +154,7 @@ fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<
             return Ok(NOT_RUN);
         }
     };
+    print(&heading::comments(&heading::guest(&case), case.lane));
     let changes = findings(&engine, &case, &seen)?;
     for change in &changes {
         let (kind, name, place) = (change.kind.name(), &change.name, &change.place);

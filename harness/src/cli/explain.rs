@@ -27,7 +27,8 @@ pub struct Explain {
     /// Machine type
     #[arg(long, value_name = "M", default_value = "q35")]
     pub machine: String,
-    /// How the guest is run
+    /// How the guest is run. `explain`, `record` and `migrate` take `tcg` by themselves, because a lane that forces features filters none; `dump`, `check`,
+    /// `diff` and `show` take the model's whole definition
     #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
     /// Print one JSON object; of several features, one a line

@@ -94,7 +94,7 @@ fn holders(context: &Context) -> anyhow::Result<(String, BTreeMap<String, Vec<St
             tcg: false,
         };
         let text = whole(&context.store, &wanted)?;
-        for line in parse::lines(&text)? {
+        for line in parse::lines(&text.text)? {
             let held = holders.entry(line.name().to_owned()).or_default();
             if held.last().is_none_or(|last| last != model) {
                 held.push(model.to_owned());

@@ -48,14 +48,14 @@ pub struct Lab {
 
 /// Runs all checks in the lab of one kernel; the exit status.
 pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
-    let Some(path) = &arguments.kernel.kernel else {
+    let Some(path) = &arguments.kernel.booted.kernel else {
         anyhow::bail!(
             "which kernel? --kernel 6.12 of .cache/kernels (scripts/fetch-kernel 6.12), or a path"
         );
     };
     arguments.outputs.writable(arguments.json.as_ref())?;
     let inside = inside(context)?;
-    let Some(host) = emulated_host(context, &arguments.kernel)? else {
+    let Some(host) = emulated_host(context, &arguments.kernel.booted)? else {
         anyhow::bail!("--kernel names the kernel of the lab");
     };
     let trials = trials(context, arguments, &host, &inside)?;

@@ -29,7 +29,7 @@ pub enum ListFormat {
 
 /// Prints the planned cases; the exit status.
 pub fn run(context: &Context, arguments: &List) -> anyhow::Result<u8> {
-    let inventory = place::inventory(context)?;
+    let inventory = place::inventory(context, &arguments.choice.kernel)?;
     for unusable in &inventory.unusable {
         note!("ERROR {}", unusable.reason);
     }

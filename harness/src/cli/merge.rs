@@ -28,11 +28,8 @@ pub fn run(arguments: &Merge, manner: &Manner) -> anyhow::Result<u8> {
     let mut files = Vec::new();
     for path in &arguments.files {
         let file = RunFile::read(path)?;
-        if file.cut {
-            note!(
-                "{}: cut off in the middle of a line, which is left out",
-                path.display()
-            );
+        if let Some(why) = file.why_not_whole() {
+            note!("{why}, where no other file has one");
         }
         files.push(file);
     }

@@ -9,6 +9,8 @@ use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::planner::plan;
+use cpuid_fidelity::report::heading;
+use cpuid_fidelity::report::styled::Detail;
 use cpuid_fidelity::run::record::record;
 use cpuid_fidelity::run::record_host;
 
@@ -27,7 +29,8 @@ pub struct Record {
     /// Machine type
     #[arg(long, value_name = "M", default_value = "q35")]
     pub machine: String,
-    /// How the guest is run
+    /// How the guest is run. `record`, `explain` and `migrate` take `tcg` by themselves, because a lane that forces features filters none; `dump`, `check`,
+    /// `diff` and `show` take the model's whole definition
     #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
     /// `-smp` argument
@@ -78,6 +81,10 @@ pub fn run(context: &Context, arguments: &Record) -> anyhow::Result<u8> {
     };
     let text = serde_json::to_string(&record)? + "\n";
     write_result(out, &text)?;
+    if context.manner.detail != Detail::Quiet {
+        note!("recorded {}", heading::recorded(&record.case));
+        note!("{}", heading::lane(record.case.lane));
+    }
     Ok(0)
 }
 

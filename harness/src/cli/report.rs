@@ -7,6 +7,7 @@ use cpuid_fidelity::report::styled::Manner;
 use cpuid_fidelity::results::RunFile;
 use cpuid_fidelity::results::row::exit_status;
 
+use super::NOT_RUN;
 use super::common::outputs::{Outputs, history};
 
 /// `report`.
@@ -23,16 +24,16 @@ pub struct Report {
 pub fn run(arguments: &Report, manner: &Manner) -> anyhow::Result<u8> {
     arguments.outputs.writable(None)?;
     let file = RunFile::read(&arguments.file)?;
-    if file.cut {
-        note!(
-            "{}: cut off in the middle of a line, which is left out",
-            file.name
-        );
+    if let Some(why) = file.why_not_whole() {
+        note!("{why}");
     }
+    let file = file.filled();
+    let lacking = file.lacking();
     let earlier = history(arguments.outputs.history.as_deref())?;
     let took = file.head.took();
     let reports = arguments.outputs.with_json(None);
     reports.print(&file, took, &earlier, &[], manner);
     arguments.outputs.write(None, &file, &earlier)?;
-    Ok(exit_status(&file.rows))
+    let cut = if lacking > 0 { NOT_RUN } else { 0 };
+    Ok(exit_status(&file.rows).max(cut))
 }

@@ -1,7 +1,9 @@
 //! `show`: the whole expectation of a CPU model.
 
 use clap::{Args, ValueEnum};
+use cpuid_fidelity::case::Lane;
 use cpuid_fidelity::expectation::whole::{Wanted, whole};
+use cpuid_fidelity::report::heading;
 
 use super::{Context, print};
 
@@ -16,7 +18,8 @@ pub struct Show {
     /// The model on this machine type, instead of the newest
     #[arg(long)]
     machine: Option<String>,
-    /// The whole definition, or what TCG leaves of it
+    /// Of which lane: the whole definition, or what TCG leaves of it. `show`, `dump`, `check` and `diff` take `definition` by themselves;
+    /// `explain`, `record` and `migrate` take `tcg`, because a lane that forces features filters none
     #[arg(long, value_enum, default_value_t = Recorded::Definition)]
     lane: Recorded,
 }
@@ -30,6 +33,15 @@ enum Recorded {
     Tcg,
 }
 
+impl Recorded {
+    fn lane(self) -> Lane {
+        match self {
+            Recorded::Definition => Lane::DEFINITION,
+            Recorded::Tcg => Lane::TCG,
+        }
+    }
+}
+
 /// Prints all lines, with the base and the changes of the machine type applied; the exit status.
 pub fn run(context: &Context, arguments: &Show) -> anyhow::Result<u8> {
     let wanted = Wanted {
@@ -38,7 +50,14 @@ pub fn run(context: &Context, arguments: &Show) -> anyhow::Result<u8> {
         machine: arguments.machine.as_deref(),
         tcg: arguments.lane == Recorded::Tcg,
     };
-    let text = whole(&context.store, &wanted)?;
-    print(&format!("{text}\n"));
+    let whole = whole(&context.store, &wanted)?;
+    let machine = wanted.machine.unwrap_or("the newest q35 machine type");
+    let lane = arguments.lane.lane();
+    let guest = format!(
+        "-cpu {} on {machine}, {}, lane {lane}, -smp 1",
+        wanted.model, whole.release
+    );
+    print(&heading::comments(&guest, lane));
+    print(&format!("{}\n", whole.text));
     Ok(0)
 }

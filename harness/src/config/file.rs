@@ -163,6 +163,9 @@ const DEFAULT_CACHE: &str = ".cache/";
 /// Where QEMU is looked for when the file does not say.
 const QEMU: [&str; 2] = ["qemu-system-x86_64", ".cache/qemu/*/qemu-system-x86_64"];
 
+/// The project's own file, as it was when the program was built.
+const BUILT_IN: &str = include_str!("../../../fidelity.toml");
+
 fn unread(path: &Path) -> impl Fn(std::io::Error) -> ConfigError {
     move |error| ConfigError::Read {
         path: path.to_owned(),
@@ -206,14 +209,25 @@ impl Config {
     /// # Errors
     /// None that a test would have let pass.
     pub fn built_in(folder: &Path, cache: &Path) -> Result<Config, ConfigError> {
-        let text = include_str!("../../../fidelity.toml");
-        let config = Self::parse(text, Path::new("built-in fidelity.toml"), folder)?;
+        let config = Self::parse(BUILT_IN, Path::new("built-in fidelity.toml"), folder)?;
         Ok(Config {
             cache: cache.to_owned(),
             is_built_in: true,
             names_expectations: false,
             ..config
         })
+    }
+
+    /// The file, from the root; `None` where there is none.
+    pub fn file(&self) -> Option<PathBuf> {
+        let file = Path::new(&self.name);
+        let whole = || std::path::absolute(file).unwrap_or(file.to_owned());
+        (!self.is_built_in).then(whole)
+    }
+
+    /// Whether it has the text of the built-in file, so that a folder without a file plans the same.
+    pub fn says_what_is_built_in(&self) -> bool {
+        *self.text == *BUILT_IN
     }
 
     fn parse(text: &str, path: &Path, folder: &Path) -> Result<Config, ConfigError> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::delta::{self, DeltaError, Text};
+use super::kept::Kept;
 use super::lineage::{Known, SUFFIX};
 use super::paths::{below, is_about, release_of, slashed};
 use crate::cpuid::line::Line;
@@ -106,6 +107,7 @@ pub struct Files {
     hidden_from: Option<String>,
     expanded: Arc<Mutex<HashMap<String, Lines>>>,
     known: Arc<OnceLock<Known>>,
+    pub(super) kept: Arc<Kept>,
 }
 
 impl Files {
@@ -117,6 +119,7 @@ impl Files {
             hidden_from: None,
             expanded: Arc::default(),
             known: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
@@ -135,6 +138,7 @@ impl Files {
             hidden_from: Some(release.to_owned()),
             expanded: Arc::default(),
             known: Arc::default(),
+            kept: Arc::default(),
             ..self.clone()
         }
     }

@@ -5,6 +5,7 @@
 //! recorded one of its family.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::content::ContentError;
 use super::files::Expected;
@@ -77,14 +78,29 @@ pub struct Release {
 
 /// The release in whose folder the expectations of `folder` are: itself, else the nearest one before it.
 pub fn release(known: &Known, folder: &str) -> Option<Release> {
-    let folders = known.iter().filter_map(|path| path.split('/').next());
-    let releases = folders.filter(|name| name.starts_with("qemu-"));
+    let releases = folders(known).filter(|name| name.starts_with("qemu-"));
     let before = releases.filter(|name| natural(name) <= natural(folder));
     let nearest = before.max_by_key(|name| natural(name))?;
     Some(Release {
         folder: nearest.to_owned(),
         nearest: nearest != folder,
     })
+}
+
+/// The folders that files lie in, each once. Every case asks for them, and there are a thousand files: none is looked at but the first
+/// of each folder.
+fn folders(known: &Known) -> impl Iterator<Item = &str> {
+    let folder = |path: &'_ String| {
+        path.split_once('/')
+            .map_or(path.len(), |(name, _)| name.len())
+    };
+    let first = known.first();
+    let paths = std::iter::successors(first, move |path| {
+        // `0` is what follows `/`.
+        let behind = format!("{}0", &path[..folder(path)]);
+        known.range(behind..).next()
+    });
+    paths.map(move |path| &path[..folder(path)])
 }
 
 impl Store {
@@ -157,7 +173,7 @@ impl Store {
             return Ok(Promised {
                 source: file,
                 nearest,
-                lines,
+                lines: lines.to_vec(),
             });
         };
         let groups = self.groups_of(known, &release.folder, &changes)?;
@@ -182,25 +198,33 @@ impl Store {
         known: &Known,
         file: &str,
         nearest: &Option<String>,
-    ) -> Result<Vec<Line>, Unrecorded> {
+    ) -> Result<Arc<Vec<Line>>, Unrecorded> {
         let path = format!("{file}{SUFFIX}");
-        let text = known
-            .contains(&path)
-            .then(|| self.text(&path))
-            .transpose()?;
-        let text = text.ok_or_else(|| Unrecorded::Model {
-            file: path,
-            nearest: nearest.clone(),
-        })?;
-        let lines = parse::lines(&text);
-        Ok(lines.map_err(|error| ContentError::Line(format!("{file}{SUFFIX}"), error))?)
+        if !known.contains(&path) {
+            return Err(Unrecorded::Model {
+                file: path,
+                nearest: nearest.clone(),
+            });
+        }
+        let read = || {
+            let lines = parse::lines(&self.text(&path)?);
+            lines.map_err(|error| ContentError::Line(path.clone(), error))
+        };
+        Ok(self.files.kept.lines(&path, read)?)
     }
 
-    fn groups_of(&self, known: &Known, release: &str, file: &str) -> Result<Groups, ContentError> {
-        let models = Models::new(compared_models(release, known), &self.sets);
-        let text = self.text(&format!("{file}{SUFFIX}"))?;
-        Groups::parse(&text, &models)
-            .map_err(|error| ContentError::Group(format!("{file}{SUFFIX}"), error))
+    fn groups_of(
+        &self,
+        known: &Known,
+        release: &str,
+        file: &str,
+    ) -> Result<Arc<Groups>, ContentError> {
+        let path = format!("{file}{SUFFIX}");
+        self.files.kept.groups(&path, || {
+            let models = Models::new(compared_models(release, known), &self.sets);
+            let groups = Groups::parse(&self.text(&path)?, &models);
+            groups.map_err(|error| ContentError::Group(path.clone(), error))
+        })
     }
 
     fn text(&self, path: &str) -> Result<String, ContentError> {

@@ -28,6 +28,20 @@ fn a_release_that_is_recorded_stands_for_itself() {
 }
 
 #[test]
+fn each_folder_is_looked_at_once() {
+    let known = known(&[
+        "a/1",
+        "a/2/3",
+        "a-b/1",
+        "b.toml",
+        "qemu-7.2/x/a.snap",
+        "qemu-7.2/x/b.snap",
+    ]);
+    let found: Vec<&str> = folders(&known).collect();
+    assert_eq!(found, ["a-b", "a", "b.toml", "qemu-7.2"]);
+}
+
+#[test]
 fn a_machine_type_changes_the_definition_of_its_models() {
     let store = store();
     let newest = store.promised("qemu-11.1", "pc-q35-11.1", "Skylake-Server-v1");

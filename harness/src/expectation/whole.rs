@@ -66,11 +66,26 @@ pub fn compared_models(release: &str, known: &Known) -> BTreeSet<String> {
     models.map(str::to_owned).collect()
 }
 
+/// An expectation with all its lines.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// The release that it is of, as `qemu-11.1`.
+    pub release: String,
+    /// The lines.
+    pub text: String,
+}
+
 /// All lines of the expectation that is wanted, as a file without a base would have them.
 ///
 /// # Errors
 /// There is none, with the nearest names; or a file cannot be read.
-pub fn whole(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> {
+pub fn whole(store: &Store, wanted: &Wanted<'_>) -> Result<Whole, WantedError> {
+    let text = lines(store, wanted)?;
+    let release = release(wanted.release, store.files.known(), store)?;
+    Ok(Whole { release, text })
+}
+
+fn lines(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> {
     if wanted.tcg && wanted.machine.is_some() {
         return Err(WantedError::MachineUnderTcg);
     }

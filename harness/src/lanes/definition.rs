@@ -25,6 +25,9 @@ struct Set {
     models: Vec<Glob>,
     /// Globs over versioned machine types, each compared over those models.
     machines: Vec<Glob>,
+    /// Globs over those of the models that stand for all of them on these machine types, where the command line names neither; left out, all.
+    #[serde(rename = "machine-models")]
+    machine_models: Vec<Glob>,
     /// Guests with several vCPUs.
     smp: Vec<SmpSet>,
 }
@@ -34,6 +37,7 @@ impl Default for Set {
         Set {
             models: vec![Glob::any()],
             machines: vec![Glob::any()],
+            machine_models: vec![Glob::any()],
             smp: Vec::new(),
         }
     }
@@ -63,6 +67,9 @@ impl Backend for Definition {
             let filter = scope.filter;
             let versioned = qemu.offers.versioned_models();
             let chosen = |name: &&str| Glob::matches(&set.models, name) && filter.model(name);
+            // Who names a machine type or a model asks about just that.
+            let is_narrowed = !(filter.machines.is_empty() && filter.models.is_empty());
+            let stands = |name: &&str| is_narrowed || Glob::matches(&set.machine_models, name);
             if filter.machine(newest) {
                 trials.extend(versioned.filter(chosen).map(|model| {
                     let case = scope.case(qemu, self.lane(), newest, model);
@@ -72,7 +79,7 @@ impl Backend for Definition {
             let older = qemu.offers.versioned_machines();
             let older = older.filter(|name| *name != newest && Glob::matches(&set.machines, name));
             for machine in older.filter(|name| filter.machine(name)) {
-                let models = qemu.offers.compared_models().filter(chosen);
+                let models = qemu.offers.compared_models().filter(chosen).filter(stands);
                 trials.push(Trial {
                     name: format!("{}/{}/{machine}", self.lane(), qemu.label),
                     subject: Subject::Machine,
@@ -106,5 +113,58 @@ impl Backend for Definition {
             definition: Some(seen.dump.clone()),
             ..gather::of_guest(case, seen)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Filter;
+    use crate::case::fixture::qemu;
+    use crate::config::{Config, Profile};
+    use crate::plan::Inventory;
+
+    const SECTION: &str =
+        "[default.definition]\nmachines = [\"pc-q35-7.2\"]\nmachine-models = [\"486-v1\"]\n";
+
+    fn on_the_older_machine_type(filter: &Filter) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fidelity.toml");
+        std::fs::write(&path, SECTION).expect("a file");
+        let config = Config::read(&path).expect("a configuration");
+        let inventory = Inventory {
+            qemus: vec![qemu(
+                "11.1",
+                &["pc-q35-7.2", "pc-q35-11.1"],
+                &["486-v1", "EPYC-v1"],
+            )],
+            ..Inventory::default()
+        };
+        let scope = inventory.scope(&config, Profile::Default, filter);
+        let trials = Definition.plan(&scope).expect("a plan");
+        let machine = |trial: &&Trial| matches!(trial.subject, Subject::Machine);
+        let cases = trials.iter().filter(machine).flat_map(|trial| &trial.cases);
+        cases.map(|case| case.cpu.clone()).collect()
+    }
+
+    #[test]
+    fn some_models_stand_for_all_on_an_older_machine_type_until_somebody_names_one() {
+        let names = |globs: &[&str]| {
+            let parsed = globs.iter().map(|glob| glob.parse().expect("a glob"));
+            parsed.collect::<Vec<Glob>>()
+        };
+        let filter = |machines, models| Filter {
+            machines: names(machines),
+            models: names(models),
+            ..Filter::default()
+        };
+        for (machines, models, expected) in [
+            (&[][..], &[][..], &["486-v1"][..]),
+            (&[], &["EPYC*"], &["EPYC-v1"]),
+            (&["pc-q35-7.2"], &[], &["486-v1", "EPYC-v1"]),
+        ] {
+            let filter = filter(machines, models);
+            assert_eq!(on_the_older_machine_type(&filter), expected);
+        }
     }
 }

@@ -142,10 +142,15 @@ impl Scope<'_> {
                 emulator: crate::host::lab::DEFAULT_EMULATOR.to_owned(),
                 qemu: Arc::clone(qemu),
                 kernel: kernel.clone(),
-                megabytes: None,
+                megabytes: self.filter.megabytes,
             })
         };
         self.kernels.iter().map(host).collect()
+    }
+
+    /// Whether a kernel of this label is one of a selection's; a kernel that the command line names always is.
+    pub fn takes_kernel(&self, selected: &[Glob], label: &str) -> bool {
+        self.filter.names_kernel || Glob::matches(selected, label)
     }
 
     /// A case on this host, with the phases that the configuration skips.

@@ -145,7 +145,7 @@ pub fn places(
     })?;
     let wanted = |place: &Place| {
         let host = place.host.as_ref();
-        host.is_none_or(|host| Glob::matches(&set.kernels, host.label()))
+        host.is_none_or(|host| scope.takes_kernel(&set.kernels, host.label()))
     };
     Ok(places.into_iter().filter(wanted).collect())
 }

@@ -60,6 +60,19 @@ impl Inventory {
         }
     }
 
+    /// With this kernel alone, as the configuration has it, where it does: its expectations are then those that the configuration means.
+    #[must_use]
+    pub fn with_kernel(self, named: LabKernel) -> Inventory {
+        let planned = self.kernels.iter().find(|kernel| kernel.is_same(&named));
+        let kernel = planned.cloned().unwrap_or(named);
+        Inventory {
+            kernels: vec![kernel.clone()],
+            guest_kernels: vec![kernel],
+            unusable_kernels: Vec::new(),
+            ..self
+        }
+    }
+
     /// What lanes plan from.
     pub fn scope<'a>(
         &'a self,

@@ -114,6 +114,19 @@ pub fn skipped_phases(
     skipped
 }
 
+/// Machine types with a version in their name that both have, in natural order.
+fn shared<'q>(from: &'q Qemu, to: &Qemu) -> Vec<&'q str> {
+    let there: Vec<&str> = to.offers.versioned_machines().collect();
+    let shared = from.offers.versioned_machines();
+    shared.filter(|name| there.contains(name)).collect()
+}
+
+/// The newest q35 machine type that both have: the one on which guests are migrated where none is named.
+pub fn newest_shared<'q>(from: &'q Qemu, to: &Qemu) -> Option<&'q str> {
+    let mut shared = shared(from, to).into_iter();
+    shared.rfind(|name| name.starts_with("pc-q35-"))
+}
+
 struct Planner<'a> {
     set: &'a MigrationSet,
     models: &'a [Glob],
@@ -138,16 +151,12 @@ impl Planner<'_> {
 
     /// Machine types that both have and that are wanted.
     fn machines<'q>(&self, from: &'q Qemu, to: &Qemu) -> Vec<&'q str> {
-        let there: Vec<&str> = to.offers.versioned_machines().collect();
-        let shared = from.offers.versioned_machines();
-        let shared = shared.filter(|name| there.contains(name));
         let mut shared: Vec<&str> = match &self.set.machines {
-            Some(globs) => shared.filter(|name| Glob::matches(globs, name)).collect(),
-            // They come in natural order.
-            None => {
-                let newest = shared.filter(|name| name.starts_with("pc-q35-")).last();
-                newest.into_iter().collect()
+            Some(globs) => {
+                let shared = shared(from, to).into_iter();
+                shared.filter(|name| Glob::matches(globs, name)).collect()
             }
+            None => newest_shared(from, to).into_iter().collect(),
         };
         shared.retain(|name| self.scope.filter.machine(name));
         shared

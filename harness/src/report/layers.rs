@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::heading;
 use crate::case::guest::Case;
 use crate::explain::{LayerRow, State, verdict};
 use crate::util::printable::line;
@@ -27,18 +28,10 @@ pub fn text(asked: Asked<'_>, rows: &[LayerRow]) -> String {
         case,
         feature,
         place,
-        lab,
+        ..
     } = asked;
-    let asked = format!(
-        "{feature} ({place}) of -cpu {} on {}, {}, lane {}{}",
-        case.cpu,
-        case.machine,
-        case.qemu.label,
-        case.lane,
-        lab.map(|lab| format!(" in the lab of {lab}"))
-            .unwrap_or_default()
-    );
-    let mut text = format!("{}\n\n", line(&asked));
+    let asked = format!("{feature} ({place}) of {}", heading::guest(case));
+    let mut text = format!("{}\n{}\n\n", line(&asked), heading::lane(case.lane));
     for row in rows {
         let (layer, state) = (row.layer.name(), row.state.name());
         let evidence = row.evidence.replace('\n', " / ");

@@ -36,7 +36,9 @@ pub fn describe(row: &Row) -> String {
     row.changes
         .iter()
         .for_each(|finding| text.push_str(&finding.diff()));
-    if row.status != Status::Pass && !row.command.is_empty() {
+    // It says the same as the reproducer, where there is one.
+    let bare = row.reproduce.is_empty() && !row.command.is_empty();
+    if row.status != Status::Pass && bare {
         text.push_str(&format!("  {}\n", pasteable(&row.command)));
     }
     text + &again(row)

@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod compat;
+pub mod heading;
 #[cfg(test)]
 mod hostile_tests;
 pub mod html;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::heading;
 use crate::case::guest::Case;
 use crate::cpuid::table::Table;
 use crate::evidence::qemu::QemuLayer;
@@ -11,14 +12,8 @@ use crate::util::printable::line;
 
 /// Sections with a heading each; features as expectation lines.
 pub fn text(case: &Case, layer: &QemuLayer, table: &Table) -> String {
-    let heading = format!(
-        "# -cpu {} on {}, {}, lane {}",
-        case.cpu_argument(),
-        case.machine,
-        case.qemu.label,
-        case.lane
-    );
-    let mut text = format!("{}\n", line(&heading));
+    let asked = case.with_cpu(case.cpu_argument());
+    let mut text = heading::comments(&heading::guest(&asked), case.lane);
     let mut section = |name: &str, lines: Vec<String>| {
         text.push_str(&format!("\n# {name}: {}\n", lines.len()));
         lines

@@ -1,11 +1,12 @@
 //! A file of JSON lines, as somebody hands it over: cut off, foreign or garbled for all we know.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::head::{Head, RUN, VERSION};
-use super::row::Row;
+use super::row::{Key, Row};
 use crate::util::limits::{RESULTS, RESULTS_LINE};
 use crate::util::open;
 
@@ -108,6 +109,44 @@ impl RunFile {
             rows: lines.map(row).collect::<Result<_, _>>()?,
             cut: !rest.trim().is_empty(),
         })
+    }
+
+    /// How many cases were planned and have no line: the run is not over, or the file was cut, at the end of a line at the best.
+    pub fn lacking(&self) -> usize {
+        let there: BTreeSet<Key> = self.rows.iter().map(Row::key).collect();
+        self.head.planned.saturating_sub(there.len())
+    }
+
+    /// With a row for each of them, which was not run, where the head names them: it has the names of the whole plan, and so not those of
+    /// one part of it, nor of the failures that were run again.
+    #[must_use]
+    pub fn filled(mut self) -> RunFile {
+        let planned: Vec<Key> = self.head.expected().collect();
+        if self.lacking() > 0 && planned.len() == self.head.planned {
+            let there: BTreeSet<Key> = self.rows.iter().map(Row::key).collect();
+            let missing = planned.into_iter().filter(|key| !there.contains(key));
+            self.rows.extend(missing.filter_map(Row::missing));
+        }
+        self
+    }
+
+    /// What a reader has to know of a file that is not whole, in a sentence; `None` of one that is.
+    pub fn why_not_whole(&self) -> Option<String> {
+        let (name, planned, lacking) = (&self.name, self.head.planned, self.lacking());
+        let cut = if self.cut {
+            ", and the file ends in the middle of a line, which is left out"
+        } else {
+            ""
+        };
+        match (lacking, self.cut) {
+            (0, false) => None,
+            (0, true) => Some(format!(
+                "{name} ends in the middle of a line, which is left out"
+            )),
+            _ => Some(format!(
+                "{name} has no result of {lacking} of the {planned} cases that were planned{cut}: they count as not run"
+            )),
+        }
     }
 
     /// The text of the file.

@@ -34,9 +34,11 @@ pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> 
     engine.prepare(trials.iter().copied());
     // First in, first out, so that they start in this order.
     engine.bench.pool().scope_fifo(|scope| {
-        for index in order(trials) {
+        for job in order(trials) {
             let each = &each;
-            scope.spawn_fifo(move |_| each(index, trials[index]));
+            scope.spawn_fifo(move |_| {
+                job.into_iter().for_each(|index| each(index, trials[index]));
+            });
         }
     });
     let mut ended = ended.into_inner().unwrap_or_default();

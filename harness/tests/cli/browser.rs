@@ -37,8 +37,13 @@ fn page_of(rows: Vec<Row>) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// A page of `count` cases, every seventh of which lost a feature, in a folder of its own.
+/// A page of so many of these rows, in a folder of its own.
 fn page(count: usize) -> (tempfile::TempDir, PathBuf) {
+    page_of(rows(count))
+}
+
+/// So many cases, every seventh of which lost a feature.
+pub fn rows(count: usize) -> Vec<Row> {
     let row = |number: usize| {
         let name = format!(
             "tcg/qemu-11.1/pc-q35-{}.0/Model{}-v1",
@@ -77,7 +82,7 @@ fn page(count: usize) -> (tempfile::TempDir, PathBuf) {
         }
         row
     };
-    page_of((0..count).map(row).collect())
+    (0..count).map(row).collect()
 }
 
 /// What `script`, run in the page after its own script, returns. `options` are the browser's.

@@ -23,16 +23,16 @@ fn run_without_avx2() -> Option<(World, Ended)> {
     Some((world, ended))
 }
 
-/// The first line of `text` that is a reproducer.
+/// The first line of `text` that is a reproducer, which begins with `program`.
 #[track_caller]
-fn reproducer(text: &str) -> &str {
+pub fn reproducer<'a>(text: &'a str, program: &str) -> &'a str {
     let mut lines = text.lines().map(str::trim_start);
-    let found = lines.find(|line| line.starts_with(PROGRAM));
+    let found = lines.find(|line| line.starts_with(program));
     found.unwrap_or_else(|| panic!("no reproducer in\n{text}"))
 }
 
 /// Pastes `line` where no configuration is, with this program in PATH.
-fn paste(world: &World, line: &str) -> Ended {
+pub fn paste(world: &World, line: &str) -> Ended {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
     let folder = program.parent().expect("its folder").display();
     let elsewhere = world.path("elsewhere");
@@ -67,7 +67,7 @@ fn the_terminals_reproducer_shows_the_same_loss() {
         ),
         "{printed}"
     );
-    assert_reproduces(&world, reproducer(&printed));
+    assert_reproduces(&world, reproducer(&printed, PROGRAM));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn the_pages_reproducer_shows_the_same_loss() {
 fn the_comments_reproducer_shows_the_same_loss() {
     let (world, _) = or_skip!(run_without_avx2());
     let comment = std::fs::read_to_string(world.path("report.md")).expect("the comment");
-    assert_reproduces(&world, reproducer(&comment));
+    assert_reproduces(&world, reproducer(&comment, PROGRAM));
 }
 
 #[test]
@@ -115,14 +115,14 @@ fn a_bug_drafts_reproducer_shows_the_same_loss() {
     ];
     world.run(&bisect).expect(0);
     let draft = std::fs::read_to_string(world.path("draft.txt")).expect("the draft");
-    assert_reproduces(&world, reproducer(&draft));
+    assert_reproduces(&world, reproducer(&draft, PROGRAM));
 }
 
 #[test]
 fn a_case_of_a_healthy_qemu_is_not_reproduced() {
     let (world, ended) = or_skip!(run_without_avx2());
     let printed = ended.stdout + &ended.stderr;
-    let line = reproducer(&printed);
+    let line = reproducer(&printed, PROGRAM);
     let (_, rest) = line.split_once(" --lane ").expect("a lane");
     let healthy = format!("{PROGRAM}'{}' --lane {rest}", world.real.display());
     paste(&world, &healthy).expect(0);

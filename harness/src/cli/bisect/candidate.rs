@@ -11,7 +11,7 @@ use cpuid_fidelity::plan::inventory;
 use cpuid_fidelity::run::look::{case, look};
 
 use super::arguments::LabArguments;
-use crate::cli::common::kernel::Kernel;
+use crate::cli::common::kernel::Booted;
 use crate::cli::common::place::emulated_host;
 use crate::cli::{Context, NotRun};
 
@@ -82,11 +82,10 @@ impl<'a> Candidates<'a> {
         path: &Path,
         modules: Option<PathBuf>,
     ) -> anyhow::Result<Option<Outcome>> {
-        let kernel = Kernel {
+        let kernel = Booted {
             kernel: Some(path.to_owned()),
             modules,
             cmdline: self.lab.cmdline.clone(),
-            append: None,
             module_param: self.lab.module_param.clone(),
             memory: self.lab.memory,
         };

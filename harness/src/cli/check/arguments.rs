@@ -26,7 +26,8 @@ pub struct Check {
     /// `-cpu` argument: model and flags
     #[arg(long, value_name = "C", required_unless_present = "files")]
     pub cpu: Option<String>,
-    /// How the guest is run [default: definition]
+    /// How the guest is run [default: definition]. `check`, `dump`, `diff` and `show` take the model's whole definition by themselves; `explain`,
+    /// `record` and `migrate` take `tcg`, because a lane that forces features filters none
     #[arg(long, value_enum, conflicts_with = "files")]
     pub lane: Option<Lane>,
     /// `-smp` argument [default: 1]
@@ -35,6 +36,9 @@ pub struct Check {
     /// Print the result as one JSON object, as `run --json` writes it; of files, a JSON line for each dump
     #[arg(long)]
     pub json: bool,
+    /// Let no waiver count
+    #[arg(long)]
+    pub no_waivers: bool,
     #[command(flatten)]
     pub kernel: Kernel,
 }

@@ -8,6 +8,7 @@ use cpuid_fidelity::check::{Finding, Layer, Rules, checked, of_input};
 use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::input::Input;
 use cpuid_fidelity::report::changes::sentence;
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::util::printable::line;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -25,6 +26,9 @@ struct Judged {
     /// `pass` or `fail`.
     status: &'static str,
     findings: Vec<Finding>,
+    /// Of a record: which guest it is.
+    #[serde(skip)]
+    heading: String,
 }
 
 /// Judges every dump of every file; 0 all as they must be, 1 findings, 3 where a file could not be read or compared.
@@ -35,7 +39,7 @@ pub fn run(context: &Context, arguments: &Check) -> anyhow::Result<u8> {
         "a FILE is compared with --cpu, --smp and --machine where --guest says that it is such a guest's"
     );
     let promise = promise(context, arguments)?;
-    let judge = |file: &String| of_file(context, file, promise.as_ref());
+    let judge = |file: &String| of_file(context, arguments.no_waivers, file, promise.as_ref());
     if let [file] = arguments.files.as_slice() {
         let judged = judge(file)?;
         let nothing = judged.iter().any(Result::is_err);
@@ -80,6 +84,7 @@ fn promise(context: &Context, arguments: &Check) -> anyhow::Result<Option<Promis
 /// Of each dump of a file what was found, or why nothing was compared.
 fn of_file(
     context: &Context,
+    no_waivers: bool,
     file: &str,
     promise: Option<&Promise>,
 ) -> anyhow::Result<Vec<Result<Judged, String>>> {
@@ -91,13 +96,14 @@ fn of_file(
         } else {
             file.to_owned()
         };
-        let found = findings(context, input, promise).with_context(|| name.clone())?;
+        let found = findings(context, no_waivers, input, promise).with_context(|| name.clone())?;
         let nothing = format!("nothing was compared: {name} has no answer of CPUID");
         let found = found.ok_or(nothing);
         Ok(found.map(|findings| Judged {
             file: name,
             status: if findings.is_empty() { "pass" } else { "fail" },
             findings,
+            heading: heading(input),
         }))
     };
     (1..).zip(&inputs).map(judge).collect()
@@ -105,6 +111,7 @@ fn of_file(
 
 fn findings(
     context: &Context,
+    no_waivers: bool,
     input: &Input,
     promise: Option<&Promise>,
 ) -> anyhow::Result<Option<Vec<Finding>>> {
@@ -115,7 +122,11 @@ fn findings(
             linux: Some(&store.linux),
         };
         let found = checked(record, rules)?;
-        return Ok(Some(left(context, record, found)));
+        return Ok(Some(if no_waivers {
+            found
+        } else {
+            left(context, record, found)
+        }));
     }
     let Some(mut found) = of_input(input, &store.table) else {
         return Ok(None);
@@ -124,6 +135,13 @@ fn findings(
         found.extend(of_guest(input, promise, &store.table));
     }
     Ok(Some(found))
+}
+
+/// Which guest a record is of.
+fn heading(input: &Input) -> String {
+    let record = input.record.as_ref().map(|record| &record.case);
+    let comments = record.map(|case| heading::comments(&heading::recorded(case), case.lane));
+    comments.unwrap_or_default()
 }
 
 /// What no waiver covers.
@@ -169,6 +187,7 @@ fn shown(
 
 /// A line a finding, with the file's name where there are several; or that there is none.
 fn print_dump(dump: &Judged, several: bool) {
+    print(&dump.heading);
     if dump.findings.is_empty() {
         return print_line(&format!("PASS {}", dump.file));
     }

@@ -11,6 +11,7 @@ use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::util::near::near;
 
+use super::kernel::Booted;
 use super::qemu::nearest;
 
 /// Which of the planned cases.
@@ -28,6 +29,8 @@ pub struct Choice {
     /// Which selection of the configuration
     #[arg(long, value_enum, default_value_t, env = "CPUID_FIDELITY_PROFILE")]
     pub profile: Profile,
+    #[command(flatten)]
+    pub kernel: Booted,
     /// Lane `linux`: further words of the guests' kernel command lines, as clearcpuid=avx2
     #[arg(long, value_name = "TEXT")]
     pub append: Option<String>,
@@ -37,15 +40,11 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// What of it decides which cases a plan has, and what they show; a reproducer of `run` needs it again.
+    /// What of it decides which cases a plan has, and no case has by itself; a reproducer of `run` needs it again.
     pub fn plan_options(&self) -> Vec<String> {
         let profile = Some(self.profile).filter(|profile| *profile != Profile::default());
-        let profile = profile.map(|profile| ("--profile", profile.name().to_owned()));
-        let append = self.append.clone().map(|words| ("--append", words));
-        let options = profile.into_iter().chain(append);
-        options
-            .flat_map(|(name, value)| [name.to_owned(), value])
-            .collect()
+        let words = profile.map(|profile| ["--profile".to_owned(), profile.name().to_owned()]);
+        words.into_iter().flatten().collect()
     }
 
     /// Whether nothing is left out of the selection.
@@ -54,6 +53,7 @@ impl Choice {
             && self.machines.is_empty()
             && self.models.is_empty()
             && self.append.is_none()
+            && self.kernel.kernel.is_none()
             && self.shard.is_none()
     }
 
@@ -79,6 +79,8 @@ impl Choice {
             models: self.models.clone(),
             accelerator: accel,
             kernel_parameters: append.map(str::to_owned).collect(),
+            names_kernel: self.kernel.kernel.is_some(),
+            megabytes: self.kernel.memory,
         }
     }
 }

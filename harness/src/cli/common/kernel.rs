@@ -9,9 +9,19 @@ use cpuid_fidelity::lanes::kernels::kernel;
 use cpuid_fidelity::lanes::linux::with_parameters;
 use cpuid_fidelity::plan::named;
 
-/// A kernel for a lab, or for a Linux guest.
+/// A kernel for a lab, or for a Linux guest, and what the guest's is given beside.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Kernel {
+    #[command(flatten)]
+    pub booted: Booted,
+    /// Lane `linux`: further words of the guest's kernel command line, as clearcpuid=avx2
+    #[arg(long, value_name = "TEXT")]
+    pub append: Option<String>,
+}
+
+/// A kernel for a lab, or for a Linux guest.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Booted {
     /// Lanes `lab` and `linux`: a kernel by its release (6.12), a folder (an unpacked package, a build tree) or an image
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<PathBuf>,
@@ -21,9 +31,6 @@ pub struct Kernel {
     /// Further words of the kernel's command line, as clearcpuid=avx2
     #[arg(long, value_name = "TEXT", requires = "kernel")]
     pub cmdline: Option<String>,
-    /// Lane `linux`: further words of the guest's kernel command line, as clearcpuid=avx2
-    #[arg(long, value_name = "TEXT")]
-    pub append: Option<String>,
     /// Parameter of a module, as kvm_amd.nested=0; repeatable
     #[arg(long, value_name = "MODULE.NAME=VALUE", requires = "kernel", value_parser = parameter)]
     pub module_param: Vec<String>,
@@ -32,7 +39,7 @@ pub struct Kernel {
     pub memory: Option<u64>,
 }
 
-impl Kernel {
+impl Booted {
     /// The kernel that the command line describes, with its parameters; `None` where it names none. Its expectations are those of its
     /// version, whatever parameters it is given.
     ///

@@ -10,7 +10,7 @@ use cpuid_fidelity::lanes::{PlacingError, Registry, Wanted, scope};
 use cpuid_fidelity::plan::Inventory;
 
 use super::exit::NotRun;
-use super::kernel::Kernel;
+use super::kernel::{Booted, Kernel};
 use super::qemu::installed;
 use crate::cli::context::Context;
 
@@ -54,14 +54,14 @@ pub fn case(context: &Context, guest: &Guest<'_>) -> anyhow::Result<Case> {
 }
 
 fn wanted(context: &Context, arguments: &Kernel) -> anyhow::Result<Wanted> {
-    let kernel = arguments.named(&context.config)?;
+    let kernel = arguments.booted.named(&context.config)?;
     let append = arguments.append.iter();
     let append = append.flat_map(|line| line.split_whitespace());
     Ok(Wanted {
         emulator: kernel.is_some().then(|| emulator(context)).flatten(),
         guest_kernel: guest_kernels(&context.config).0.pop(),
         append: append.map(str::to_owned).collect(),
-        megabytes: arguments.memory,
+        megabytes: arguments.booted.memory,
         accelerator: context.accel,
         kernel,
     })
@@ -78,7 +78,7 @@ pub fn emulator(context: &Context) -> Option<Arc<Qemu>> {
 /// There is no such kernel, or no emulator.
 pub fn emulated_host(
     context: &Context,
-    arguments: &Kernel,
+    arguments: &Booted,
 ) -> anyhow::Result<Option<Arc<EmulatedHost>>> {
     let Some(kernel) = arguments.named(&context.config)? else {
         return Ok(None);
@@ -93,16 +93,33 @@ pub fn emulated_host(
     })))
 }
 
-/// Everything that a plan is made from: QEMUs, kernels, and the QEMU that emulates hosts.
+/// Everything that a plan is made from: QEMUs, kernels, and the QEMU that emulates hosts; of kernels the one that is named, if any.
 ///
 /// # Errors
-/// There is no QEMU.
-pub fn inventory(context: &Context) -> anyhow::Result<Inventory> {
+/// There is no QEMU, or no such kernel.
+pub fn inventory(context: &Context, kernel: &Booted) -> anyhow::Result<Inventory> {
     let inventory = context.inventory()?;
     let emulator = if context.named.is_empty() {
         None
     } else {
         emulator(context)
     };
-    Ok(inventory.with_kernels(&context.config, emulator))
+    with_kernels(context, inventory, emulator, kernel)
+}
+
+/// Adds the kernels of the configuration, or the one that is named.
+///
+/// # Errors
+/// There is no such kernel.
+pub fn with_kernels(
+    context: &Context,
+    inventory: Inventory,
+    emulator: Option<Arc<Qemu>>,
+    kernel: &Booted,
+) -> anyhow::Result<Inventory> {
+    let inventory = inventory.with_kernels(&context.config, emulator);
+    Ok(match kernel.named(&context.config)? {
+        None => inventory,
+        Some(named) => inventory.with_kernel(named),
+    })
 }

@@ -26,7 +26,8 @@ pub struct Diff {
     /// Of two machine types: only CPU models that match; repeatable
     #[arg(long, value_name = "GLOB")]
     pub cpu: Vec<Glob>,
-    /// How guests are run
+    /// How the guest is run. `diff`, `check`, `dump` and `show` take the model's whole definition by themselves; `explain`, `record` and `migrate` take `tcg`,
+    /// because a lane that forces features filters none
     #[arg(long, value_enum, default_value_t = Lane::DEFINITION)]
     pub lane: Lane,
     /// `-smp` argument

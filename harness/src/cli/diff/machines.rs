@@ -8,6 +8,7 @@ use cpuid_fidelity::case::glob::Glob;
 use cpuid_fidelity::case::guest::Case;
 use cpuid_fidelity::check::Shift;
 use cpuid_fidelity::check::groups::listed;
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::causes::{Caused, between, caused};
 use cpuid_fidelity::util::near::hint;
 use cpuid_fidelity::util::printable;
@@ -63,9 +64,13 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>, b: &str) -> an
         }
     }
     print_line(&format!(
-        "{} of {}, compared with {other}",
-        machine, qemu.label
+        "{machine} of {}, compared with {other}: {} CPU models, lane {}, -smp {}",
+        qemu.label,
+        models.len(),
+        arguments.lane,
+        arguments.smp.as_str()
     ));
+    print_line(&heading::lane(arguments.lane));
     print(&shown(&groups, &source, &all));
     Ok(if broken {
         NOT_RUN

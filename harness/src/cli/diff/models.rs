@@ -7,12 +7,13 @@ use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::case::guest::Case;
 use cpuid_fidelity::check::releases::machines::fold;
 use cpuid_fidelity::report::changes::sentence;
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::versions::{Resolved, Step, resolved, steps, way};
 use cpuid_fidelity::util::printable;
 
 use super::arguments::Diff;
-use crate::cli::common::exit::{NotRun, print, print_line};
+use crate::cli::common::exit::{NotRun, print};
 use crate::cli::common::qemu::offered;
 use crate::cli::context::Context;
 
@@ -35,7 +36,8 @@ pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>, b: &str) -> an
         ..Case::new(qemu, lane, &machine, "")
     };
     let steps = steps(&engine, &case, &way).map_err(NotRun)?;
-    print_line(&format!("{} on {machine}, {}", qemu.label, arguments.lane));
+    let guests = case.with_cpu(format!("{}..{}", ends[0], ends[1]));
+    print(&heading::comments(&heading::guest(&guests), lane));
     steps.iter().for_each(|step| print(&describe(step)));
     let same = |step: &Step| step.changes.is_empty() && step.properties.is_empty();
     Ok(u8::from(!steps.iter().all(same)))

@@ -19,7 +19,8 @@ pub struct Dump {
     /// Lane `kvm-direct`: give KVM the CPUID of this dump (as `dump --format json` printed it)
     #[arg(long, value_name = "FILE", conflicts_with = "cpu")]
     pub table: Option<PathBuf>,
-    /// How the guest is run
+    /// How the guest is run. `dump`, `check`, `diff` and `show` take the model's whole definition by themselves; `explain`, `record` and `migrate` take `tcg`,
+    /// because a lane that forces features filters none
     #[arg(long, value_enum, default_value_t = Lane::DEFINITION)]
     pub lane: Lane,
     /// `-smp` argument

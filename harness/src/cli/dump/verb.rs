@@ -14,6 +14,7 @@ use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::input::writers;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
+use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::verdict::text;
 use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::near::hint;
@@ -34,6 +35,9 @@ use crate::cli::context::Context;
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
 pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     if arguments.host {
+        if arguments.format == DumpFormat::Text {
+            print("# this host, without a guest: CPUID of one of its processors\n");
+        }
         print(&shown(context, arguments, &native::this_processor()));
         return Ok(0);
     }
@@ -83,28 +87,13 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     }
 }
 
-/// Which guest it is: lanes show different CPUs, and defaults of verbs differ. A comment, so that the dump can be read back.
+/// Which guest it is, in comments, so that the dump can be read back. The other formats are other programs' own.
 fn header(arguments: &Dump, case: &Case) -> String {
     match arguments.format {
-        DumpFormat::Text => format!("# {}\n", described(case)),
-        DumpFormat::Cpudata => writers::comment(&described(case)),
+        DumpFormat::Text => heading::comments(&heading::guest(case), case.lane),
+        DumpFormat::Cpudata => writers::comment(&heading::guest(case)),
         _ => String::new(),
     }
-}
-
-fn described(case: &Case) -> String {
-    let Case { lane, cpu, .. } = case;
-    let machine = match case.run_as.starter {
-        Starter::Harness => String::new(),
-        _ => format!(
-            " on {}, {} ({})",
-            case.machine, case.qemu.label, case.qemu.offers.version
-        ),
-    };
-    format!(
-        "-cpu {cpu}{machine}, lane {lane}, -smp {}",
-        case.smp.as_str()
-    )
 }
 
 /// The CPUID of a dump, as a table for KVM.

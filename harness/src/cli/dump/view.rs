@@ -54,6 +54,14 @@ pub fn kvm(engine: &Engine, case: &Case, format: DumpFormat) -> anyhow::Result<u
     match format {
         DumpFormat::Text => {
             let lines = kvm_lines(&engine.bench, case).map_err(NotRun)?;
+            let place = case
+                .kernel()
+                .map(|kernel| format!("of {} in its lab", kernel.label));
+            let place = place.unwrap_or("of this host".to_owned());
+            print_line(&format!(
+                "# KVM {place}, lane {}: what it says that it supports; no guest runs",
+                case.lane
+            ));
             lines.iter().for_each(|line| print_line(&line.to_string()));
         }
         DumpFormat::Json => {

@@ -44,9 +44,20 @@ impl Failed {
             anyhow::bail!("no run was kept here: name its JSON lines, `run --failed FILE`");
         }
         let run = RunFile::read(path)?;
+        // What is kept of the last run are its failures alone.
+        let why = file.and_then(|_| run.why_not_whole());
+        if let Some(why) = &why {
+            note!("{why}");
+        }
+        let run = if file.is_some() { run.filled() } else { run };
         let rows: Vec<Row> = run.rows.into_iter().filter(is_open).collect();
         if rows.is_empty() {
-            let reason = format!("nothing failed in the run of {}", run.head.started);
+            let part = if why.is_some() {
+                " as far as its results go"
+            } else {
+                ""
+            };
+            let reason = format!("nothing failed in the run of {}{part}", run.head.started);
             return Err(NotRun(reason).into());
         }
         let name = path.display().to_string();
@@ -55,15 +66,12 @@ impl Failed {
 
     /// Keeps what failed for [`Failed::read`]. A cache that cannot be written to costs no run.
     pub fn keep(context: &Context, file: &RunFile) {
-        let failed = RunFile {
-            rows: file
-                .rows
-                .iter()
-                .filter(|row| is_open(row))
-                .cloned()
-                .collect(),
+        let rows = file.rows.iter().filter(|row| is_open(row));
+        let mut failed = RunFile {
+            rows: rows.cloned().collect(),
             ..file.clone()
         };
+        failed.head.planned = failed.rows.len();
         if let Ok(folder) = writable_folder(&context.config.cache) {
             let _ = write_whole(&folder.join(LAST), failed.text().as_bytes());
         }

@@ -80,7 +80,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let baseline = arguments.host_baseline.as_deref().map(Baseline::read);
     let baseline = baseline.transpose()?;
     let (inventory, whole, trials) = if arguments.compat.releases.is_empty() {
-        let inventory = place::inventory(context)?;
+        let inventory = place::inventory(context, &arguments.choice.kernel)?;
         let (whole, trials) = chosen(context, &inventory, &arguments.choice)?;
         (inventory, whole, trials)
     } else {
@@ -103,6 +103,13 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let mut engine = context.engine_for(planned, arguments.no_waivers)?;
     engine.baseline = baseline;
     engine.given.to_run.extend(arguments.choice.plan_options());
+    if let Some(baseline) = &arguments.host_baseline {
+        let folder = std::path::absolute(baseline)?.display().to_string();
+        engine
+            .given
+            .to_run
+            .extend(["--host-baseline".to_owned(), folder]);
+    }
     let started = Instant::now();
     let show = Show {
         manner: context.manner,
@@ -165,14 +172,13 @@ pub fn chosen(
 ) -> anyhow::Result<(Vec<Trial>, Vec<Trial>)> {
     let filter = choice.filter(context.accel);
     let registry = Registry::default();
-    let plan = |filter| {
-        plan::plan(
-            &registry,
-            inventory,
-            &context.config,
-            choice.profile,
-            filter,
-        )
+    let plan = |filter: &Filter| {
+        let config = &context.config;
+        let mut trials = plan::plan(&registry, inventory, config, choice.profile, filter)?;
+        if filter.names_kernel {
+            trials.retain(|trial| trial.cases.iter().any(|case| case.kernel().is_some()));
+        }
+        anyhow::Ok(trials)
     };
     let trials = plan(&filter)?;
     if !(filter.models.is_empty() && filter.machines.is_empty()) {

@@ -26,7 +26,11 @@ pub struct Plan {
 }
 
 /// Parameters that the lab itself gives the kernel. Whatever goes wrong shall end the machine: a panic and an oops are reboots.
-const OWN_PARAMETERS: &str = "console=ttyS0 loglevel=4 panic=-1 oops=panic rdinit=/init nokaslr";
+///
+/// From `no_timer_check` on as Linux guests get them (`vmm/linux/guest.rs`): a busy host is no dead timer, and what takes a sixth of the
+/// boot and has no say in what KVM offers is left out (measured, 3.5 s → 3.0 s of processor time).
+const OWN_PARAMETERS: &str = "console=ttyS0 loglevel=4 panic=-1 oops=panic rdinit=/init nokaslr no_timer_check nowatchdog \
+     cryptomgr.notests random.trust_cpu=on rcupdate.rcu_expedited=1 initcall_blacklist=jent_mod_init";
 
 /// MiB that a kernel and its guests need beside the initramfs.
 const BESIDE: u64 = 384;

@@ -86,7 +86,7 @@ impl Backend for Lab {
         let hosts = scope.emulated_hosts();
         let hosts = hosts
             .iter()
-            .filter(|host| Glob::matches(&set.kernels, host.label()));
+            .filter(|host| scope.takes_kernel(&set.kernels, host.label()));
         let trials: Vec<Trial> = hosts.flat_map(|host| of_host(scope, &set, host)).collect();
         if scope.filter.lanes.contains(&self.lane()) {
             refuse_wrappers(&trials)?;
@@ -112,7 +112,7 @@ impl Backend for Lab {
     ) -> Result<crate::lanes::backend::Migrated, ConfigError> {
         let set: Set = scope.section(self.lane())?;
         let label = place.host.as_ref().map_or("", |host| host.label());
-        let here = Glob::matches(&set.kernels, label);
+        let here = scope.takes_kernel(&set.kernels, label);
         Ok(crate::lanes::backend::Migrated {
             models: if here { set.migration } else { Vec::new() },
             qemus: set.qemus,
@@ -225,7 +225,7 @@ fn of_host(scope: &Scope<'_>, set: &Set, host: &Arc<EmulatedHost>) -> Vec<Trial>
     let filter = scope.filter;
     let chosen = |globs: &[Glob], name: &str| Glob::matches(globs, name) && filter.model(name);
     let mut trials = Vec::new();
-    if filter.machines.is_empty() && filter.models.is_empty() {
+    if filter.machine(offer::MACHINE) && filter.models.is_empty() {
         trials.push(of_kvm(host));
     }
     // QEMU's own `host` is no table that was recorded, and `max` none that is the same everywhere.

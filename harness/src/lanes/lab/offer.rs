@@ -24,9 +24,12 @@ const EMULATED_HOST: &str = "emulated-host";
 /// The layer that is responsible where KVM offers something else, and no layer below it shows that it is.
 pub const LAYER: Layer = Layer::Kvm;
 
+/// The machine type of the case in which no guest runs: none.
+pub const MACHINE: &str = "-";
+
 /// The case in which the KVM of an emulated host is asked; no guest runs.
 pub fn case(host: &Arc<EmulatedHost>) -> Case {
-    let mut case = Case::new(&Qemu::none().into(), Lane::LAB, "-", SUPPORTED);
+    let mut case = Case::new(&Qemu::none().into(), Lane::LAB, MACHINE, SUPPORTED);
     case.run_as.starter = Starter::Nobody;
     case.host = Some(Arc::clone(host));
     case

@@ -97,7 +97,7 @@ impl Backend for Linux {
         let mut trials = Vec::new();
         for kernel in scope.guest_kernels {
             let kernel = with_parameters(kernel, &scope.filter.kernel_parameters);
-            if !Glob::matches(&set.kernels, plain(&kernel.label)) {
+            if !scope.takes_kernel(&set.kernels, plain(&kernel.label)) {
                 continue;
             }
             let kernel = Arc::new(kernel);

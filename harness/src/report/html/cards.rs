@@ -33,6 +33,8 @@ pub struct Card {
     pub what: Vec<Fact>,
     /// Since when.
     pub since: String,
+    /// The option that it takes to know; empty where it is known.
+    pub since_option: &'static str,
     /// The difference, a line each.
     pub lines: Vec<DiffLine>,
     /// Lines that are left out.
@@ -41,7 +43,7 @@ pub struct Card {
     pub reason: String,
     /// The case that stands for all: the one with the difference and the command.
     pub example: String,
-    /// The command of ours that shows it, an argument each, quoted for a shell.
+    /// The command of ours that shows it, quoted for a shell: an argument each, or an option with its values, which stay on one line.
     pub reproduce: Vec<String>,
     /// How its result is read.
     pub reading: &'static str,
@@ -104,6 +106,11 @@ pub fn card(
         who: who(cause, head, since.last_good),
         what: what(cause),
         since: spoken(&since, head, nights),
+        since_option: if nights.is_empty() {
+            "(--history DIR)"
+        } else {
+            ""
+        },
         lines: all.into_iter().take(LINES).collect(),
         more_lines,
         reason: if cause.findings.is_empty() {
@@ -112,11 +119,7 @@ pub fn card(
             String::new()
         },
         example: example.case.clone(),
-        reproduce: example
-            .reproduce
-            .iter()
-            .map(|word| quoted(word).into_owned())
-            .collect(),
+        reproduce: phrases(&example.reproduce),
         reading: reproducer::reading(cause.status),
         count: cause.rows.len(),
         cases: cause
@@ -231,10 +234,25 @@ fn what(cause: &Cluster<'_>) -> Vec<Fact> {
     facts.filter(|fact| !fact.value.is_empty()).collect()
 }
 
+/// Arguments, quoted for a shell, each option together with what follows it. A `-` alone is a value.
+fn phrases(arguments: &[String]) -> Vec<String> {
+    let is_option = |argument: &str| argument.len() > 1 && argument.starts_with('-');
+    let mut phrases: Vec<String> = Vec::new();
+    for argument in arguments {
+        let word = quoted(argument);
+        let last = phrases.last_mut().filter(|last| is_option(last));
+        match last.filter(|_| !is_option(argument)) {
+            Some(option) => option.extend([" ", &word]),
+            None => phrases.push(word.into_owned()),
+        }
+    }
+    phrases
+}
+
 /// `2026-11-22 (3 nights); last good 2026-11-21`.
 fn spoken(since: &Since<'_>, head: &Head, nights: &Nights<'_>) -> String {
     if nights.is_empty() {
-        return "not known: no earlier nights (--history DIR)".to_owned();
+        return "not known: no earlier nights".to_owned();
     }
     let first = day(&since.first.unwrap_or(head).started);
     let count = match since.nights {

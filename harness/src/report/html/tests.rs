@@ -39,7 +39,7 @@ fn a_cause_stands_in_the_page_without_a_script() {
         "<span class=\"badge FAIL\">FAIL</span> <span>avx2 lost at CPUID.07H.00H:EBX[4]</span>",
         "<span class=\"key\">layer</span> qemu",
         "<del>-cpuid 0x00000007.00 ebx[ 4]     avx2</del>",
-        "<span>cpuid-fidelity</span> <span>check</span> <span>--cpu</span> <span>max</span></pre>",
+        "<span>cpuid-fidelity</span> <span>check</span> <span>--cpu max</span></pre>",
     ] {
         assert!(page.contains(wanted), "{wanted}");
     }

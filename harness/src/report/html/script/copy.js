@@ -22,7 +22,12 @@ document.addEventListener("click", (event) => {
   navigator.clipboard.writeText(source.textContent).then(() => copied(button, true), () => copied(button, selectAndCopy(source)));
 });
 
-// Lines break between arguments.
-const words = (list) => list.map((word) => `<span>${escape(word)}</span>`).join(" ");
+// Lines break between arguments, and not between an option and its value; a `-` alone is a value.
+const isOption = (word) => word.length > 1 && word.startsWith("-");
+const phrases = (list) => list.reduce((all, word) => {
+  const goesOn = all.length > 0 && isOption(all.at(-1)) && !isOption(word);
+  return goesOn ? [...all.slice(0, -1), `${all.at(-1)} ${word}`] : [...all, word];
+}, []);
+const words = (list) => phrases(list).map((phrase) => `<span>${escape(phrase)}</span>`).join(" ");
 const commandBlock = (title, list, id) => `<h3>${title}</h3><div class="command"><pre tabindex="0" id="${id}">${words(list)}</pre>`
   + `<button type="button" data-copy>copy</button></div>`;
