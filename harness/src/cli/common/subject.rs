@@ -10,7 +10,7 @@ use cpuid_fidelity::case::guest::HOST;
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::cpuid::Table;
 use cpuid_fidelity::evidence::Promised;
-use cpuid_fidelity::expectation::whole::{Wanted, WantedError, resolved_release, whole};
+use cpuid_fidelity::expectation::whole::{Wanted, WantedError, Whole, resolved_release, whole};
 use cpuid_fidelity::input::{Format, Input, read};
 use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::near::hint;
@@ -175,8 +175,8 @@ fn near_files(name: &str) -> String {
 /// There is none, with the nearest names.
 pub fn model(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::Result<Subject> {
     let wanted = wanted(name, recorded)?;
-    let text = whole(&context.store, &wanted).map_err(|error| explained(name, error))?;
-    let release = resolved_release(&context.store, &wanted)?;
+    let Whole { release, text } =
+        whole(&context.store, &wanted).map_err(|error| explained(name, error))?;
     let lane = recorded.lane.unwrap_or(Lane::DEFINITION);
     let machine = recorded.machine.map(|machine| format!(" on {machine}"));
     let machine = machine.unwrap_or_default();
