@@ -88,7 +88,7 @@ pub enum Verb {
     Report(Report),
     /// Print the whole expectation of a CPU model, with its base and a machine type applied
     Show(Show),
-    /// Compare two dumps, records, expectations, CPU models or machine types, in expectation lines
+    /// Compare two files of any format, recorded CPU models, CPU models or machine types
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
     Catalogue(Catalogue),

@@ -166,7 +166,7 @@ fn a_guest_as_another_program_prints_it_is_its_recorded_model() {
     world
         .run(&[&["check", "guest.txt"], &smp[..]].concat())
         .expect(1)
-        .prints("topology");
+        .prints("FAIL changed topo-shift 2 → 0 at CPUID.0BH.01H:EAX[4:0] (layer: qemu)\n");
 }
 
 #[test]

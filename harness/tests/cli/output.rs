@@ -186,7 +186,10 @@ fn help_names_every_option() {
                 "--skip-phase <PHASE>",
             ],
         ),
-        ("diff", vec!["<A>", "<B>"]),
+        (
+            "diff",
+            vec!["<A>", "[B]", "--host", "--release <R>", "--feature <F>"],
+        ),
         ("catalogue", vec!["--check", "--write"]),
     ] {
         let help = world.run(&[verb, "--help"]).expect(0).stdout;
