@@ -53,9 +53,11 @@ pub fn sizes(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
         return Vec::new();
     };
     let all_read = View::of_phase(boot, Phase::Reset, table).is_some_and(|view| all_read(&view));
-    all_read
-        .then(|| components(boot, &rule))
-        .unwrap_or_default()
+    if all_read {
+        components(boot, &rule)
+    } else {
+        Vec::new()
+    }
 }
 
 fn all_read(view: &View<'_>) -> bool {
