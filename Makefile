@@ -3,6 +3,8 @@
 # On a terminal cargo shows how far a build is; a log has the warnings and errors of it.
 quiet := $(shell test -t 2 || echo --quiet)
 run: setup-run ; cargo run $(quiet) -- run
+# Two tests a core: those that wait for a guest or a timeout run beside those that compute.
+test: export RUST_TEST_THREADS ?= $(shell echo $$(($$(nproc) * 2)))
 test: setup ; cargo test $(quiet) --workspace
 nightly: setup ; scripts/nightly $(PARTS)
 mutants: setup ; cargo test --quiet --bench mutants

@@ -30,6 +30,11 @@ fn main() -> ExitCode {
         }
     };
     let filtered = arguments.filter.is_some() && !arguments.list;
+    let threads = arguments.test_threads.unwrap_or_else(threads);
+    let arguments = Arguments {
+        test_threads: Some(threads),
+        ..arguments
+    };
     let conclusion = libtest_mimic::run(&arguments, trials);
     let ran = conclusion.num_passed + conclusion.num_failed;
     if filtered && ran == 0 && conclusion.num_ignored > 0 {
@@ -43,4 +48,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Trials at once: two a core. Guests run on the engine's pool, one a core; a trial that waits for a lab, or for a guest that another one
+/// boots, keeps none busy.
+fn threads() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -101,6 +101,15 @@ impl Bench {
         &self.pool
     }
 
+    /// Calls what starts a guest of `case` on the thread that it may be started on. A guest of an emulated host is not started here:
+    /// L1 has a thread of its own and takes one request after the other, and whoever waits for it keeps no thread of the pool.
+    pub fn on_its_thread<T: Send>(&self, case: &Case, start: impl FnOnce() -> T + Send) -> T {
+        match &case.host {
+            Some(_) => start(),
+            None => self.pool.install(start),
+        }
+    }
+
     /// The switch that ends every wait.
     pub fn cancel(&self) -> &Cancel {
         &self.cancel
@@ -215,9 +224,8 @@ impl Bench {
         let (options, journey) = (&self.options, &migration.journey);
         let pair = [case, &destination];
         let site = self.site(case)?;
-        let migrated = self
-            .pool
-            .install(|| site.migrate(pair, &self.rom, options, journey, &self.cancel));
+        let migrate = || site.migrate(pair, &self.rom, options, journey, &self.cancel);
+        let migrated = self.on_its_thread(case, migrate);
         migrated.map_err(|error| error.to_string())
     }
 

@@ -97,8 +97,8 @@ impl Engine {
     pub fn boot(&self, case: &Case, options: &Options) -> Observed {
         let lane = self.lane(case)?;
         let before = self.before(lane.before_boot(&self.bench, case));
-        let pool = self.bench.pool();
-        pool.install(|| lane.boot(&self.bench, case, options, &before))
+        let boot = || lane.boot(&self.bench, case, options, &before);
+        self.bench.on_its_thread(case, boot)
     }
 
     fn before(&self, wanted: Vec<Prerequisite>) -> Before {

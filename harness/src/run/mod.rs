@@ -19,7 +19,7 @@ pub mod judge;
 pub mod libvirt;
 pub mod look;
 pub mod migrate;
-mod order;
+pub mod order;
 pub mod record;
 pub mod record_host;
 pub mod recording;

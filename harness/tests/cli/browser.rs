@@ -94,7 +94,8 @@ fn evaluate(browser: &Path, page: &Path, options: &[&str], script: &str) -> Stri
 /// The page with `script` behind its own; the result is left at the outermost document.
 fn with_script(page: &str, script: &str) -> String {
     let tail = format!(
-        "<script>{{ const leave = (result) => {{ parent.document.documentElement.dataset.result = result; }};
+        "<script>{{ const name = frameElement?.id || 'result';
+         const leave = (result) => {{ parent.document.documentElement.dataset[name] = result; }};
          try {{ leave((() => {{ {script} }})()); }} catch (error) {{ leave(String(error)); }} }}</script></body>"
     );
     page.replace("</body>", &tail)
@@ -102,6 +103,18 @@ fn with_script(page: &str, script: &str) -> String {
 
 /// The result that a page leaves.
 fn dataset(browser: &Path, page: &str, options: &[&str]) -> String {
+    left(&dom(browser, page, options), "result")
+}
+
+/// The result that a script left under this name.
+fn left(dom: &str, name: &str) -> String {
+    let start = format!("data-{name}=\"");
+    let (_, rest) = dom.split_once(&start).expect("the script ran");
+    rest.split('"').next().unwrap_or_default().to_owned()
+}
+
+/// The page's elements once its scripts ran.
+fn dom(browser: &Path, page: &str, options: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("page.html");
     std::fs::write(&copy, page).expect("the page");
@@ -116,9 +129,7 @@ fn dataset(browser: &Path, page: &str, options: &[&str]) -> String {
         .expect("a browser");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
-    let dom = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (_, rest) = dom.split_once("data-result=\"").expect("the script ran");
-    rest.split('"').next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// In a page of `count` cases, `script` returns `expected`.

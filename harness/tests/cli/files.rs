@@ -172,6 +172,7 @@ fn a_cache_of_another_user_is_read_and_what_it_lacks_goes_elsewhere() {
     let (world, kernel) = or_skip!(World::with_kernel());
     let toml = format!("qemu = [{:?}]\n[[kernel]]\npath = {kernel:?}\n", world.qemu);
     world.configure(&toml);
+    world.forget_all();
     let dump = ["dump", "--lane", "linux", "--cpu", "EPYC-v4"];
     let other = ["dump", "--lane", "tcg", "--cpu", "486-v1"];
     // What a killed run left a month ago is gone with the next.

@@ -47,10 +47,10 @@ fn changes(case: &Value) -> Vec<String> {
 
 #[test]
 fn one_lost_feature_fails_one_model_of_all() {
-    let mut world = or_skip!(World::new(&["*"], &[]));
+    let mut world = or_skip!(World::new(&["*-v1", MODEL], &[]));
     world.skip_os_enabled(&["Opteron_G4*", "Opteron_G5*"]);
     let trials: Vec<Trial> = world.record_expectations();
-    assert!(trials.len() > 50, "{} models", trials.len());
+    assert!(trials.len() > 40, "{} models", trials.len());
     world.add_arguments(&global("avx2=off"));
     let (ended, failed) = failed(&world);
     let ended = ended.expect(1);

@@ -14,6 +14,7 @@ const CAUSE: &str = "avx2 lost at CPUID.07H.00H:EBX[5] (layer qemu): EPYC-v4 · 
 fn bare(world: &World) {
     std::fs::remove_file(world.path("fidelity.toml")).expect("the configuration");
     std::fs::remove_dir(world.path("expectations")).expect("the folder");
+    world.forget_all();
 }
 
 fn run_bare(world: &World, arguments: &[&str]) -> Ended {

@@ -1,10 +1,11 @@
 //! What a test works in: a folder with a configuration, and the binary run there.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use cpuid_fidelity::case::trial::Filter;
@@ -91,7 +92,32 @@ impl World {
         std::fs::create_dir(world.path("expectations")).expect("a folder");
         events::make_pipe(&world.path(events::NEVER));
         world.select(models, machines, &[]);
+        world.keep_offers();
         Some(world)
+    }
+
+    /// Keeps in the cache here what the newest QEMU offers, which is asked once, in the first world.
+    fn keep_offers(&self) {
+        static OFFERS: OnceLock<Vec<(OsString, Vec<u8>)>> = OnceLock::new();
+        let folder = self.path(".cache/offers");
+        let ask = || {
+            self.offers();
+            let files = std::fs::read_dir(&folder).expect("a cache").flatten();
+            let whole = |path: &Path| std::fs::read(path).expect("a file");
+            files
+                .map(|file| (file.file_name(), whole(&file.path())))
+                .collect()
+        };
+        let kept = OFFERS.get_or_init(ask);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (name, text) in kept {
+            std::fs::write(folder.join(name), text).expect("a file");
+        }
+    }
+
+    /// Empties the cache: nothing ran here before.
+    pub fn forget_all(&self) {
+        std::fs::remove_dir_all(self.path(".cache")).expect("a cache");
     }
 
     /// With QEMU 10.0, on which expectations of emulated hosts and Linux guests are recorded, and with kernel 6.12: its folder.

@@ -20,6 +20,7 @@ use cpuid_fidelity::results::class::HostClass;
 use cpuid_fidelity::results::file;
 use cpuid_fidelity::results::{Row, Status};
 use cpuid_fidelity::run::judge::judge;
+use cpuid_fidelity::run::order::order;
 use cpuid_fidelity::run::recording::noted;
 use cpuid_fidelity::run::verdict::result;
 use cpuid_fidelity::run::{Engine, catalogue, causes, vanished};
@@ -67,14 +68,12 @@ pub fn trials(arguments: &Arguments, registry: Registry) -> anyhow::Result<(Vec<
     let engine = Arc::new(engine);
     let ability = Ability::of_this_host();
     let mut trials: Vec<Trial> = lanes_without_trials(arguments, &engine, &planned, &inventory);
-    trials.extend(
-        planned
-            .into_iter()
-            .map(|trial| compared(arguments, &ability, &engine, trial)),
-    );
+    // They start in this order: what takes long comes first.
     trials.extend(measured_beside(
         arguments, &config, &engine, &ability, &inventory,
     )?);
+    let planned = in_order(planned).into_iter();
+    trials.extend(planned.map(|trial| compared(arguments, &ability, &engine, trial)));
     // A binary that is named and cannot be used is a failure with a name, not a shorter list.
     let unusable = [
         ("qemu", inventory.unusable),
@@ -92,6 +91,15 @@ pub fn trials(arguments: &Arguments, registry: Registry) -> anyhow::Result<(Vec<
     Ok((trials, engine.bench.store.files.clone()))
 }
 
+/// The trials in the order in which a run starts them.
+fn in_order(planned: Vec<Planned>) -> Vec<Planned> {
+    let references: Vec<&Planned> = planned.iter().collect();
+    let places = order(&references).concat();
+    let mut planned: Vec<Option<Planned>> = planned.into_iter().map(Some).collect();
+    let taken = places.into_iter().map(|place| planned[place].take());
+    taken.flatten().collect()
+}
+
 /// What is measured of each QEMU and kernel beside the planned trials.
 fn measured_beside(
     arguments: &Arguments,
@@ -104,7 +112,7 @@ fn measured_beside(
     let libvirt = libvirt_here(ability, engine);
     for qemu in &inventory.qemus {
         trials.push(offered(engine, qemu));
-        trials.push(measured(engine, qemu));
+        trials.push(measured(engine, qemu, stride(qemu, &inventory.qemus)?));
         trials.push(mapped(arguments, libvirt.clone(), engine, qemu));
         // 200 guests: too many for every run.
         if profile()? == Profile::Nightly {
@@ -217,11 +225,21 @@ fn offered(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
     })
 }
 
+/// How many properties of an older release there are for each that is measured. A guest is booted for each.
+const OLDER: usize = 8;
+
+/// Every how manieth property of a QEMU is measured: all of the newest one's, and of every one's in the nightly selection.
+fn stride(qemu: &Qemu, all: &[Arc<Qemu>]) -> anyhow::Result<usize> {
+    let newest = all.last().is_some_and(|newest| newest.path == qemu.path);
+    let whole = newest || profile()? == Profile::Nightly;
+    Ok(if whole { 1 } else { OLDER })
+}
+
 /// The feature table agrees with what the properties of this QEMU move in a guest.
-fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>) -> Trial {
+fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>, stride: usize) -> Trial {
     let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
     Trial::test(format!("catalogue/{}", qemu.label), move || {
-        let measured = catalogue::measure(&engine, &qemu)?;
+        let measured = catalogue::measure_every(&engine, &qemu, stride)?;
         let wrong =
             catalogue::disagreements(&measured, &engine.bench.store.table, qemu.offers.release());
         if wrong.is_empty() {

@@ -5,28 +5,46 @@ use std::path::Path;
 use cpuid_fidelity::results::history::History;
 use cpuid_fidelity::results::{Head, Row, RunFile, Status};
 
-use super::{DARK, LIGHT, dataset, html, page, page_of, with_script};
+use super::{DARK, LIGHT, dom, html, left, page, page_of, with_script};
 use crate::require::{Capability, require};
 use cpuid_fidelity::report::shown::Shown;
 
 /// Width and height of a screen: of a desk, a tablet, a telephone.
 const SCREENS: [(u32, u32); 3] = [(1400, 900), (800, 1000), (390, 844)];
 
-/// What `script` returns in a page on a screen of that size. Browsers have no window that is as narrow as a telephone's: it is a frame.
+/// What `script` returns in a page on a screen of that size.
 fn on_screen(
     browser: &Path,
     page: &str,
-    (width, height): (u32, u32),
+    screen: (u32, u32),
     options: &[&str],
     script: &str,
 ) -> String {
+    let [result] = on_screens(browser, page, [screen], options, script);
+    result
+}
+
+/// What `script` returns in a page on each of these screens, all in one browser. Browsers have no window that is as narrow as a
+/// telephone's: each screen is a frame.
+fn on_screens<const N: usize>(
+    browser: &Path,
+    page: &str,
+    screens: [(u32, u32); N],
+    options: &[&str],
+    script: &str,
+) -> [String; N] {
     let inner = with_script(page, script)
         .replace('&', "&amp;")
         .replace('"', "&quot;");
-    let frame = format!(
-        "<!DOCTYPE html><body><iframe width={width} height={height} style=\"border:0\" srcdoc=\"{inner}\"></iframe></body>"
-    );
-    dataset(browser, &frame, options)
+    let name = |(width, height)| format!("screen{width}x{height}");
+    let frames = screens.map(|screen| {
+        let (width, height) = screen;
+        let id = name(screen);
+        format!("<iframe id={id} width={width} height={height} style=\"border:0\" srcdoc=\"{inner}\"></iframe>")
+    });
+    let page = format!("<!DOCTYPE html><body>{}</body>", frames.concat());
+    let dom = dom(browser, &page, options);
+    screens.map(|screen| left(&dom, &name(screen)))
 }
 
 /// On each screen, `script` returns `expected` in a page of `count` cases.
@@ -34,13 +52,8 @@ fn assert_on_screens(count: usize, script: &str, expected: &str) {
     let browser = or_skip!(require(Capability::Browser));
     let (_folder, path) = page(count);
     let page = std::fs::read_to_string(path).expect("the page");
-    for screen in SCREENS {
-        assert_eq!(
-            on_screen(&browser, &page, screen, &[LIGHT], script),
-            expected,
-            "{screen:?}"
-        );
-    }
+    let results = on_screens(&browser, &page, SCREENS, &[LIGHT], script);
+    assert_eq!(results, [expected; SCREENS.len()], "{SCREENS:?}");
 }
 
 /// What reaches out of the screen, and what scrolls sideways in itself; with the map on all models, and with a case open.
@@ -189,10 +202,9 @@ fn two_of_431_are_seen_in_the_trend() {
     let script = "const last = document.querySelector('.nights .now'), bar = last.querySelector('i').getBoundingClientRect();
         const number = last.querySelector('b'); return [number.textContent, number.checkVisibility(), bar.height >= 5, bar.width >= 5,
         getComputedStyle(last.querySelector('i')).backgroundColor].join(' ');";
-    for screen in SCREENS {
-        let seen = on_screen(&browser, &page, screen, &[LIGHT], script);
-        assert_eq!(seen, "2 true true true rgb(198, 40, 40)", "{screen:?}");
-    }
+    let seen = on_screens(&browser, &page, SCREENS, &[LIGHT], script);
+    let expected = "2 true true true rgb(198, 40, 40)";
+    assert_eq!(seen, [expected; SCREENS.len()], "{SCREENS:?}");
 }
 
 #[test]
