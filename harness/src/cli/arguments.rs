@@ -88,7 +88,7 @@ pub enum Verb {
     Report(Report),
     /// Show a CPU as a person reads it: of a file, a recorded CPU model, this host or a guest
     Show(Show),
-    /// Compare two dumps, records, expectations, CPU models or machine types, in expectation lines
+    /// Compare two files of any format, recorded CPU models, CPU models or machine types
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
     Catalogue(Catalogue),

@@ -1,13 +1,14 @@
 //! `explain`: where a feature is at each layer, and which one lost it.
 
 use clap::Args;
-use cpuid_fidelity::case::{Lane, Topology};
+use cpuid_fidelity::case::{Case, Lane, Topology};
 use cpuid_fidelity::explain::layers;
-use cpuid_fidelity::report::layers::{Asked, object, text};
+use cpuid_fidelity::report::layers::{Asked, object, set, text};
+use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::explain;
 use cpuid_fidelity::run::explain::gather;
 
-use super::common::feature::feature;
+use super::common::feature::{Features, features};
 use super::common::kernel::Kernel;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
@@ -19,7 +20,8 @@ pub struct Explain {
     /// `-cpu` argument: model and flags
     #[arg(long, value_name = "C")]
     pub cpu: String,
-    /// The feature, as QEMU spells it; Linux's and libvirt's spellings are understood
+    /// The feature, as QEMU spells it; Linux's and libvirt's spellings are understood. Or a file of features, one a line: the missing
+    /// ones by what each is missing for
     #[arg(long, value_name = "F")]
     pub feature: String,
     /// Machine type
@@ -29,7 +31,7 @@ pub struct Explain {
     /// `diff` and `show` take the model's whole definition
     #[arg(long, value_enum, default_value_t = Lane::TCG)]
     pub lane: Lane,
-    /// Print one JSON object
+    /// Print one JSON object; of several features, one a line
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -38,7 +40,7 @@ pub struct Explain {
 
 /// Prints what each layer makes of the feature; returns the exit status.
 pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
-    let field = feature(&context.store.table, &arguments.feature)?;
+    let wanted = features(&context.store.table, &arguments.feature)?;
     let qemu = one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
     let guest = Guest {
@@ -51,6 +53,9 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     };
     let case = place::case(context, &guest)?;
     let engine = context.engine()?;
+    let [field] = wanted.fields[..] else {
+        return of_set(&engine, &case, &wanted, arguments.json);
+    };
     let (evidence, broken) = gather(&engine, &case, field);
     let rows = layers(&evidence);
     let bit = explain::place(field);
@@ -70,4 +75,41 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
         return Ok(NOT_RUN);
     }
     Ok(0)
+}
+
+/// Prints what the guest lacks of a set, by the cause.
+fn of_set(engine: &Engine, case: &Case, wanted: &Features<'_>, json: bool) -> anyhow::Result<u8> {
+    let mut answers = Vec::new();
+    let mut status = 0;
+    for field in &wanted.fields {
+        let (evidence, broken) = gather(engine, case, field);
+        if let Some(reason) = broken {
+            note!("ERROR {}: {reason}", field.name);
+            status = NOT_RUN;
+        }
+        answers.push((field.name.as_str(), layers(&evidence)));
+    }
+    let lab = case.host.as_ref().map(|host| host.label());
+    if json {
+        for ((feature, rows), field) in answers.iter().zip(&wanted.fields) {
+            let place = &explain::place(field);
+            let asked = Asked {
+                case,
+                feature,
+                place,
+                lab,
+            };
+            print_json(&object(asked, rows).to_string());
+        }
+        return Ok(status);
+    }
+    let name = wanted.set.as_deref().unwrap_or_default();
+    let asked = Asked {
+        case,
+        feature: name,
+        place: "",
+        lab,
+    };
+    print(&set(asked, &answers));
+    Ok(status)
 }

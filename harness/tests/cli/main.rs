@@ -14,6 +14,7 @@ mod bisect;
 mod broken_qemu;
 mod broken_qmp;
 mod browser;
+mod compared;
 mod compat;
 mod cut_results;
 mod described;

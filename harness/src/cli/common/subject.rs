@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use cpuid_fidelity::case::guest::HOST;
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
-use cpuid_fidelity::cpuid::dump::Dump;
-use cpuid_fidelity::cpuid::parse::parse_masked;
-use cpuid_fidelity::expectation::store::snapshot_content;
-use cpuid_fidelity::expectation::whole::{Wanted, WantedError, Whole, whole};
+use cpuid_fidelity::cpuid::{Dump, Table};
+use cpuid_fidelity::evidence::Promised;
+use cpuid_fidelity::expectation::whole::{Wanted, WantedError, Whole, resolved_release, whole};
 use cpuid_fidelity::input::{Format, Input, read};
 use cpuid_fidelity::report::heading;
 use cpuid_fidelity::util::limits::RECORD;
@@ -165,20 +165,22 @@ fn file(context: &Context, name: &str) -> anyhow::Result<Vec<Input>> {
     let failed = || format!("failed to read {name}");
     let path = Path::new(name);
     let bytes = open::data(path, RECORD).with_context(failed)?;
-    let content = std::str::from_utf8(&bytes).ok().and_then(snapshot_content);
-    let Some(content) = content else {
-        return read(&bytes, &context.store.table).with_context(failed);
-    };
-    let text = context.store.files.expand(path, content)?;
-    Ok(vec![of_lines(&text).with_context(failed)?])
+    let inputs = read(&bytes, &context.store.table).with_context(failed)?;
+    let expanded = inputs.into_iter().map(|input| match &input.based {
+        Some(content) => {
+            let text = context.store.files.expand(path, content.clone())?;
+            of_lines(&text, &context.store.table).with_context(failed)
+        }
+        None => Ok(input),
+    });
+    expanded.collect()
 }
 
-fn of_lines(text: &str) -> anyhow::Result<Input> {
-    let dump = parse_masked(text)?;
-    if !dump.shows_anything() {
-        bail!("it has no CPUID of a whole processor: only changes, or words of a kernel");
-    }
-    Ok(Input::of_dump(Format::Lines, dump))
+/// What lines of an expectation say, placeholders aside.
+fn of_lines(text: &str, table: &Table) -> anyhow::Result<Input> {
+    let shown = |input: &Input| input.dump().is_some_and(|dump| dump.shows_anything());
+    let input = read(text.as_bytes(), table)?.pop().filter(shown);
+    input.context("it has no CPUID of a whole processor: only changes, or words of a kernel")
 }
 
 fn near_files(name: &str) -> String {
@@ -201,7 +203,8 @@ pub fn model(context: &Context, name: &str, recorded: &Recorded<'_>) -> anyhow::
     let machine = recorded.machine.map(|machine| format!(" on {machine}"));
     let machine = machine.unwrap_or_default();
     let title = format!("CPU model {name}{machine}, recorded of {release}, {lane}");
-    let mut input = of_lines(&text).with_context(|| format!("failed to read {title}"))?;
+    let mut input =
+        of_lines(&text, &context.store.table).with_context(|| format!("failed to read {title}"))?;
     input.title = Some(title.clone());
     Ok(Subject::of_one(title, input))
 }
@@ -229,6 +232,31 @@ fn wanted<'a>(model: &'a str, recorded: &Recorded<'a>) -> anyhow::Result<Wanted<
         machine: recorded.machine,
         tcg: lane == Lane::TCG,
     })
+}
+
+/// The release of QEMU that is meant, `11.1`, and what the model of a `-cpu` argument was promised there; `None` of `host` and `max`.
+///
+/// # Errors
+/// There is no such model, machine type or release, with the nearest names.
+pub fn promised(
+    context: &Context,
+    cpu: &str,
+    recorded: &Recorded<'_>,
+) -> anyhow::Result<(String, Option<Promised>)> {
+    let model = cpu.split(',').next().unwrap_or(cpu);
+    let folder = resolved_release(&context.store, &wanted(model, recorded)?)?;
+    let release = folder.trim_start_matches("qemu-").to_owned();
+    if [HOST, "max"].contains(&model) {
+        return Ok((release, None));
+    }
+    let of_model = Recorded {
+        machine: None,
+        ..*recorded
+    };
+    whole(&context.store, &wanted(model, &of_model)?)?;
+    let machine = recorded.machine.unwrap_or("q35");
+    let promised = context.store.promised(&folder, machine, model)?;
+    Ok((release, Some(promised)))
 }
 
 /// Where the model is what is unknown, it may have been meant as a file.

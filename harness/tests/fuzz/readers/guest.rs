@@ -1,6 +1,5 @@
 //! What guests send: the agent's streams, and files of a Linux guest.
 
-use cpuid_fidelity::check::registry;
 use cpuid_fidelity::cpuid::{Dump, assemble, parse, render};
 use cpuid_fidelity::cpuid::{PhaseDump, Reading, Vcpu, Volatile};
 use cpuid_fidelity::evidence::LinuxReport;
@@ -206,7 +205,7 @@ fn look_at(dump: &Dump) {
     let _ = writers::raw(dump);
     let _ = writers::instlatx64(dump);
     let _ = writers::kcpuid(dump);
-    let _ = registry::of_dump(dump, &TABLE);
+    let _ = cpuid_fidelity::check::of_dump(dump, &TABLE);
     let report = LinuxReport::from_dump(dump);
     let _ = report.map(|report| linux(&report, &VOLATILE));
 }

@@ -40,6 +40,7 @@ pub fn input() -> Input {
             .collect(),
         dump: None,
         record: None,
+        based: None,
     }
 }
 
