@@ -21,7 +21,7 @@ struct Quirk {
 const INTEL: &[&str] = &["GenuineIntel"];
 const AMD: &[&str] = &["AuthenticAMD", "HygonGenuine"];
 
-const QUIRKS: [Quirk; 12] = [
+const QUIRKS: [Quirk; 15] = [
     Quirk {
         check: CheckId::Leaves,
         names: &["sgx1", "sgx-xfrm-x87"],
@@ -80,10 +80,31 @@ const QUIRKS: [Quirk; 12] = [
     },
     Quirk {
         check: CheckId::Dependencies,
-        names: &["ibrs-preferred", "ibrs-same-mode"],
+        names: &["ibrs-preferred", "ibrs-same-mode", "stibp-always-on"],
         leaf: 0x8000_0008,
         vendors: AMD,
         reason: "Zen 2 for desktops says how IBRS behaves and does not offer it",
+    },
+    Quirk {
+        check: CheckId::Leaves,
+        names: &["leaf"],
+        leaf: 5,
+        vendors: &["GenuineIntel", "CentaurHauls", "  Shanghai  "],
+        reason: "MONITOR that firmware turns off in IA32_MISC_ENABLE takes its bit along, the leaf stays",
+    },
+    Quirk {
+        check: CheckId::Leaves,
+        names: &["leaf"],
+        leaf: 0x8000_001E,
+        vendors: AMD,
+        reason: "firmware of Kaveri hides the topology extensions: the bit goes, the leaf stays",
+    },
+    Quirk {
+        check: CheckId::Geometry,
+        names: &["l3-size-512kb"],
+        leaf: 0x8000_0006,
+        vendors: AMD,
+        reason: "Zen 4 for notebooks has its L3 in 8000001DH alone",
     },
     Quirk {
         check: CheckId::Geometry,
@@ -178,7 +199,7 @@ mod tests {
                 assert_eq!(left(&finding, name, 1 << 31), 1, "{finding:?}");
             }
             if finding.check != CheckId::Vcpus {
-                assert_eq!(left(&finding, "  Shanghai  ", 0), 1, "{finding:?}");
+                assert_eq!(left(&finding, "GenuineTMx86", 0), 1, "{finding:?}");
             }
         }
     }
