@@ -20,8 +20,8 @@ pub struct Explain {
     /// `-cpu` argument: model and flags
     #[arg(long, value_name = "C")]
     pub cpu: String,
-    /// The feature, as QEMU spells it; Linux's and libvirt's spellings are understood. Or a file of features, one a line: the missing
-    /// ones by what each is missing for
+    /// The feature, as QEMU spells it; Linux's and libvirt's spellings are understood. Or a level of the x86-64 psABI (`x86-64-v3`), or
+    /// a file of features, one a line: the missing ones by what each is missing for
     #[arg(long, value_name = "F")]
     pub feature: String,
     /// Machine type
@@ -40,7 +40,7 @@ pub struct Explain {
 
 /// Prints what each layer makes of the feature; returns the exit status.
 pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
-    let wanted = features(&context.store.table, &arguments.feature)?;
+    let wanted = features(&context.store, &arguments.feature)?;
     let qemu = one_qemu(&context.inventory()?)?;
     offered(&qemu, &arguments.cpu, &arguments.machine)?;
     let guest = Guest {

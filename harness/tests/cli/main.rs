@@ -31,6 +31,7 @@ mod interrupt;
 mod lab;
 mod large;
 mod layers;
+mod levels;
 mod libvirt;
 mod linux;
 mod lost_output;
