@@ -1,5 +1,7 @@
 //! What each layer makes of a feature, as people and programs read it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::heading;
@@ -55,6 +57,38 @@ pub fn text(asked: Asked<'_>, answer: Answer<'_>) -> String {
     text.push_str(&format!("\n{}\n", one(answer.verdict)));
     if let Some(proof) = answer.proof {
         text.push_str(&format!("proof: {}\n", one(&proof.describe())));
+    }
+    text
+}
+
+/// Of a set of features: how many the guest has, and the others by what each was lost for.
+pub fn set(asked: Asked<'_>, answers: &[(&str, Vec<LayerRow>, String)]) -> String {
+    let Asked { case, feature, .. } = asked;
+    let has = |rows: &[LayerRow]| rows.last().is_some_and(|row| row.state == State::Present);
+    let (there, missing): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, rows, _)| has(rows));
+    let lab = asked.lab.map(|lab| format!(" in the lab of {lab}"));
+    let title = format!(
+        "{feature}: {} of {} features, of -cpu {} on {}, {}, lane {}{}",
+        there.len(),
+        answers.len(),
+        case.cpu,
+        case.machine,
+        case.qemu.label,
+        case.lane,
+        lab.unwrap_or_default()
+    );
+    let mut by_cause: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, _, verdict) in missing {
+        by_cause.entry(verdict.clone()).or_default().push(name);
+    }
+    let mut text = format!("{}\n", line(&title));
+    for (cause, names) in by_cause {
+        let cause = cause.replace('\n', " / ");
+        text.push_str(&format!(
+            "\n{}\n  {}\n",
+            line(&cause),
+            line(&names.join(" "))
+        ));
     }
     text
 }

@@ -3,7 +3,7 @@
 use roxmltree::Node;
 
 use super::passed::left_out;
-use super::xml;
+use super::xml::{self, XmlError};
 use crate::case::Parts;
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 
@@ -33,13 +33,18 @@ impl DomainXml {
     ///
     /// # Errors
     /// It is no XML, or no domain; with line and column.
-    pub fn read(text: &str) -> Result<DomainXml, String> {
-        let document = xml::parse(text).map_err(|error| error.to_string())?;
+    pub fn read(text: &str) -> Result<DomainXml, XmlError> {
+        let document = xml::parse(text)?;
         let root = document.root_element();
         let (cpu, left_out) = match root.tag_name().name() {
             "cpu" => (Some(root), Vec::new()),
             "domain" => (child(root, "cpu"), left_out(root)),
-            other => return Err(format!("1:1: <{other}> where <domain> or <cpu> is due")),
+            other => {
+                return Err(xml::form(
+                    root,
+                    format!("<{other}> where <domain> or <cpu> is due"),
+                ));
+            }
         };
         let os = child(root, "os").and_then(|os| child(os, "type"));
         let vcpu = child(root, "vcpu");
@@ -94,7 +99,10 @@ fn child<'a, 'i>(node: Node<'a, 'i>, tag: &str) -> Option<Node<'a, 'i>> {
 }
 
 /// A `<cpu>` of a domain, or a `<mode>` of `domcapabilities`.
-pub(super) fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, String> {
+///
+/// # Errors
+/// A feature without a name, or with a policy that there is not.
+pub fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, XmlError> {
     let own = |name: &str| node.attribute(name).map(str::to_owned);
     let model = child(node, "model");
     let mut cpu = GuestCpu {
@@ -109,14 +117,14 @@ pub(super) fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, String> {
         features: Vec::new(),
     };
     for feature in node.children().filter(|node| node.has_tag_name("feature")) {
-        let place = feature.document().text_pos_at(feature.range().start);
         let name = feature
             .attribute("name")
-            .ok_or(format!("{place}: a feature without a name"))?;
+            .ok_or_else(|| xml::form(feature, "a feature without a name".to_owned()))?;
         let policy = Policy::read(feature.attribute("policy"));
-        let policy = policy.ok_or(format!(
-            "{place}: {name} has a policy that libvirt does not know"
-        ))?;
+        let policy = policy.ok_or_else(|| {
+            let problem = format!("{name} has a policy that libvirt does not know");
+            xml::form(feature, problem)
+        })?;
         cpu.features.push((name.to_owned(), policy));
     }
     Ok(cpu)
@@ -190,7 +198,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error_with_its_place() {
-        let error = |text: &str| DomainXml::read(text).expect_err("nonsense");
+        let error = |text: &str| DomainXml::read(text).expect_err("nonsense").to_string();
         assert_eq!(
             error("<network/>"),
             "1:1: <network> where <domain> or <cpu> is due"

@@ -116,7 +116,7 @@ pub fn capabilities(bench: &Bench, case: &Case) -> Result<String, String> {
 /// # Errors
 /// As [`capabilities`], and an answer that cannot be read.
 pub fn read_capabilities(bench: &Bench, case: &Case) -> Result<Capabilities, String> {
-    Capabilities::read(&capabilities(bench, case)?)
+    Ok(Capabilities::read(&capabilities(bench, case)?)?)
 }
 
 /// A command of virsh's.
