@@ -99,19 +99,25 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
         let check = CheckId::LibvirtCommand;
         Finding::new(check, kind, name, expected, actual, Layer::Libvirt)
     };
-    let Some(argument) = layer.cpu_argument() else {
+    let Some(argument) = layer.made_argument() else {
         return vec![finding(Kind::Lost, "-cpu", "an argument of QEMU", "none")];
     };
     let mut words = argument.split(',');
     let model = words.next().unwrap_or_default();
     let mut changes = Vec::new();
+    let taken = layer.cpu_argument().filter(|taken| *taken != argument);
+    if let Some(taken) = taken {
+        let expected = format!("{argument} by <cpu>");
+        let actual = format!("overridden by -cpu {taken} in <qemu:commandline>");
+        changes.push(finding(Kind::Changed, "-cpu", &expected, &actual));
+    }
     if let Some(wanted) = &layer.model
         && wanted != model
     {
         changes.push(finding(Kind::Changed, "model", wanted, model));
     }
     let words: BTreeSet<(&str, &str)> = words
-        .map(|word| word.split_once('=').unwrap_or((word, "")))
+        .map(|word| word.split_once('=').unwrap_or((word, "on")))
         .collect();
     for request in &layer.requests {
         let Some(on) = request.policy.gives() else {
@@ -130,6 +136,12 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
             changes.push(finding(Kind::Lost, &request.feature, &expected, argument));
         }
     }
+    for (name, value) in &layer.properties {
+        if !words.contains(&(name.as_str(), value.as_str())) {
+            let wanted = format!("{name}={value} by the XML");
+            changes.push(finding(Kind::Lost, name, &wanted, argument));
+        }
+    }
     // Without a model in the XML (`host-model`) all that follows is libvirt's choice.
     if layer.model.is_some() {
         let unasked = words.iter().filter(|(name, value)| {
@@ -137,6 +149,7 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
             let removed = *value == "off" && layer.removed.iter().any(|own| own == name);
             !removed
                 && !ADDED.contains(name)
+                && !layer.properties.iter().any(|(own, _)| own == name)
                 && !requests.any(|request| request.names.iter().any(|own| own == name))
         });
         changes.extend(unasked.map(|(name, value)| {
@@ -179,6 +192,7 @@ mod tests {
             capabilities: None,
             model: Some("EPYC".to_owned()),
             removed: vec!["monitor".to_owned()],
+            properties: Vec::new(),
             requests: vec![
                 Request {
                     feature: "pni".to_owned(),

@@ -1,7 +1,9 @@
 //! What libvirt answers to those who choose hosts and models: `domcapabilities`, baselines.
 
+use roxmltree::Node;
+
 use super::domain::read_cpu;
-use super::xml;
+use super::xml::{self, XmlError};
 use crate::vmm::libvirt::domain::GuestCpu;
 
 /// What `domcapabilities` reports of CPUs.
@@ -22,12 +24,19 @@ impl Capabilities {
     ///
     /// # Errors
     /// It is no XML, or has no `<cpu>`.
-    pub fn read(text: &str) -> Result<Capabilities, String> {
-        let document = xml::parse(text).map_err(|error| error.to_string())?;
-        let root = document.root_element();
+    pub fn read(text: &str) -> Result<Capabilities, XmlError> {
+        Capabilities::read_element(xml::parse(text)?.root_element())
+    }
+
+    /// Reads the outermost element of the answer.
+    ///
+    /// # Errors
+    /// It has no `<cpu>`.
+    pub fn read_element(root: Node<'_, '_>) -> Result<Capabilities, XmlError> {
         let machine = root.children().find(|node| node.has_tag_name("machine"));
         let cpu = root.children().find(|node| node.has_tag_name("cpu"));
-        let cpu = cpu.ok_or("domcapabilities without <cpu>")?;
+        let missing = || xml::form(root, "domcapabilities without <cpu>".to_owned());
+        let cpu = cpu.ok_or_else(missing)?;
         let mut answer = Capabilities {
             machine: machine
                 .and_then(|node| node.text())

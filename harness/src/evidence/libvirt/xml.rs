@@ -1,6 +1,6 @@
 //! XML texts from outside, parsed within limits.
 
-use roxmltree::{Document, ParsingOptions};
+use roxmltree::{Document, Node, ParsingOptions, TextPos};
 
 use crate::util::limits::{XML, XML_ATTRIBUTES, XML_NODES};
 
@@ -16,6 +16,32 @@ pub enum XmlError {
     /// A parser compares the attributes of an element with one another.
     #[error("1:1: an element with more than {XML_ATTRIBUTES} attributes")]
     Attributes,
+    /// XML, but not what is expected.
+    #[error("{line}:{column}: {problem}")]
+    Form {
+        /// From 1.
+        line: u32,
+        /// From 1, in characters.
+        column: u32,
+        /// What is wrong there.
+        problem: String,
+    },
+}
+
+impl From<XmlError> for String {
+    fn from(error: XmlError) -> String {
+        error.to_string()
+    }
+}
+
+/// What is wrong with an element.
+pub fn form(node: Node<'_, '_>, problem: String) -> XmlError {
+    let TextPos { row, col } = node.document().text_pos_at(node.range().start);
+    XmlError::Form {
+        line: row,
+        column: col,
+        problem,
+    }
 }
 
 /// Parses a text.
