@@ -17,6 +17,7 @@ mod browser;
 mod compat;
 mod cut_results;
 mod docs;
+mod domain;
 mod dumps;
 mod events;
 mod files;

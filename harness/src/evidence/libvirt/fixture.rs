@@ -123,8 +123,8 @@ fn machine(dice: &mut Dice) -> &'static str {
         "pc-q35-7.2",
         "pc-q35-6.2",
         "pc-i440fx-7.1",
-        "pc-q35-5.1",
-        "pc-i440fx-4.2",
+        "pc-q35-7.0",
+        "pc-i440fx-7.2",
     ])
 }
 

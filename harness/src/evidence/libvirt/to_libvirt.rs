@@ -157,6 +157,7 @@ impl Reading {
     fn is_default(&self, row: &Row, part: &Part<'_>) -> bool {
         match (row.rule, part.on()) {
             (Rule::Hides, on) => on == Some(true),
+            (Rule::Number, _) => part.number() == Some(0),
             (Rule::Off, on) => on == Some(true) && self.asked.cpu.is_of_host(),
             (Rule::On, _) if row.path.starts_with("features/kvm/poll") => {
                 !self.asked.cpu.is_of_host()
@@ -273,8 +274,7 @@ const VENDOR_LENGTH: usize = 12;
 
 /// Whether leaving a property out is what it says, of those that XML has no value for.
 fn is_default(row: &Row, part: &Part<'_>) -> bool {
-    let named = matches!(row.rule, Rule::Named(_)) && part.on() == Some(false);
-    named || matches!(row.rule, Rule::Number) && part.number() == Some(0)
+    matches!(row.rule, Rule::Named(_)) && part.on() == Some(false)
 }
 
 fn of_model(name: &str, map: &CpuMap, lost: &mut Vec<String>) -> GuestCpu {

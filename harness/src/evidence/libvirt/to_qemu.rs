@@ -10,6 +10,30 @@ use crate::vmm::libvirt::setting::{Property, Settings, Target};
 /// Features that libvirt passes to no QEMU (virQEMUCapsCPUFilterFeatures).
 const NEVER_PASSED: [&str; 5] = ["cmt", "mbm_total", "mbm_local", "osxsave", "ospke"];
 
+/// Names that libvirt translates; it passes all others on as they are (virQEMUCapsCPUFeaturesX86).
+const TRANSLATED: [(&str, &str); 11] = [
+    ("cmp_legacy", "cmp-legacy"),
+    ("ds_cpl", "ds-cpl"),
+    ("fxsr_opt", "fxsr-opt"),
+    ("kvm_pv_eoi", "kvm-pv-eoi"),
+    ("kvm_pv_unhalt", "kvm-pv-unhalt"),
+    ("lahf_lm", "lahf-lm"),
+    ("nodeid_msr", "nodeid-msr"),
+    ("pclmuldq", "pclmulqdq"),
+    ("perfctr_core", "perfctr-core"),
+    ("perfctr_nb", "perfctr-nb"),
+    ("tsc_adjust", "tsc-adjust"),
+];
+
+/// Spellings of a feature, libvirt's own for QEMU first.
+fn spellings(name: &str, map: &CpuMap) -> Vec<String> {
+    let own = TRANSLATED.iter().find(|(libvirt, _)| *libvirt == name);
+    let own = own.map(|(_, qemu)| (*qemu).to_owned());
+    own.into_iter()
+        .chain(names(map.feature(name), name))
+        .collect()
+}
+
 /// The `-cpu` argument for a domain's CPU. `known` decides whether QEMU has a name.
 pub fn to_qemu(
     domain: &DomainXml,
@@ -98,7 +122,7 @@ fn features(
                 .push(format!("{name}: libvirt passes it to no QEMU"));
             continue;
         }
-        let spellings = names(map.feature(name), name);
+        let spellings = spellings(name, map);
         let Some(own) = spellings.iter().find(|spelling| known(spelling)) else {
             made.lost.push(format!("{name}: QEMU has no such feature"));
             continue;
