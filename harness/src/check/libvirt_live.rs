@@ -282,4 +282,31 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn what_was_asked_for_beside_features_is_no_gain_and_missed_where_it_is_not_there() {
+        let mut layer = layer("EPYC,sse3=on,avx=off,l3-cache=on,hv-crash");
+        let property = |name: &str| (name.to_owned(), "on".to_owned());
+        layer.properties = vec![property("l3-cache"), property("hv-crash")];
+        assert!(command(&layer).is_empty());
+        layer.properties.push(property("pmu"));
+        assert_eq!(
+            sentences(&command(&layer)),
+            ["lost pmu : pmu=on by the XML / EPYC,sse3=on,avx=off,l3-cache=on,hv-crash"]
+        );
+    }
+
+    #[test]
+    fn a_later_cpu_argument_overrides_the_xml() {
+        let mut layer = layer("EPYC,sse3=on,avx=off");
+        let further = ["-cpu", "Skylake-Server"].map(str::to_owned);
+        layer.command.extend(further);
+        assert_eq!(
+            sentences(&command(&layer)),
+            [
+                "changed -cpu : EPYC,sse3=on,avx=off by <cpu> / overridden by -cpu Skylake-Server in <qemu:commandline>"
+            ]
+        );
+        assert_eq!(layer.cpu_argument(), Some("Skylake-Server"));
+    }
 }

@@ -25,7 +25,8 @@ use crate::cli::{Context, NotRun, print};
 /// `domain`.
 #[derive(Debug, Args)]
 pub struct Domain {
-    /// `-cpu` argument: print libvirt's `<cpu>` for it, or a `<domain>` where `<features>` or `<clock>` belong to it, and to standard error what cannot be expressed; exit status 1 where there is any
+    /// `-cpu` argument: print libvirt's `<cpu>` for it, or a `<domain>` where `<features>` or `<clock>` belong to it, and to standard error
+    /// what cannot be expressed; exit status 1 where there is any
     #[arg(
         long,
         value_name = "C",
@@ -45,7 +46,8 @@ pub struct Domain {
     /// Ask the installed libvirt which command line it makes of the XML, and name every difference; exit status 1 where one has no known reason
     #[arg(long, requires = "xml", conflicts_with = "run")]
     libvirt: bool,
-    /// Have libvirt start a guest with the CPU, `<features>`, timers, machine type and `<qemu:commandline>` of the XML, and compare its live XML with the guest
+    /// Have libvirt start a guest with the CPU, `<features>`, timers, machine type and `<qemu:commandline>` of the XML, and compare its
+    /// live XML with the guest
     #[arg(long, requires = "xml")]
     run: bool,
     /// Pass arguments of `<qemu:commandline>` to QEMU that are not about the CPU too: they can name files and programs of this machine

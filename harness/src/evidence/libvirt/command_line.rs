@@ -246,7 +246,7 @@ fn reason(option: &str, part: &str, removed: &[String]) -> Reason {
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Vec<String> {
+    fn split(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
     }
 
@@ -255,7 +255,7 @@ mod tests {
     fn text(xml: &str, cpu: &str) -> Vec<(String, bool)> {
         let domain = DomainXml::read(xml).expect("a domain");
         let ours = command_line(&domain, cpu);
-        let found = differences(&ours, &words(THEIRS), &["monitor".to_owned()]);
+        let found = differences(&ours, &split(THEIRS), &["monitor".to_owned()]);
         found
             .into_iter()
             .map(|found| (found.text, found.explained))
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn of_several_arguments_qemu_takes_the_last_cpu_and_merges_smp() {
-        let own = words("-cpu A -smp 2 --cpu B -smp cores=2");
+        let own = split("-cpu A -smp 2 --cpu B -smp cores=2");
         assert_eq!(overriding("A", &own), Some("B"));
         assert_eq!(overriding("B", &own), None);
         assert_eq!(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::command_line::last;
 use super::cpu_map::{CpuMap, Feature, Spot};
 use super::domain::DomainXml;
-use super::to_qemu::{after_features, before_features};
+use super::to_qemu::{after_features, before_features, names};
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 use crate::vmm::libvirt::setting::{Property, Settings};
 
@@ -128,13 +128,6 @@ fn requests(map: &CpuMap, cpu: &GuestCpu) -> Vec<Request> {
         policy: *policy,
     };
     cpu.features.iter().map(request).collect()
-}
-
-/// Spellings of a feature on QEMU's command line.
-pub(super) fn names(feature: Option<&Feature>, name: &str) -> Vec<String> {
-    let aliases = feature.into_iter().flat_map(|feature| &feature.qemu);
-    let all = [name.to_owned()].into_iter().chain(aliases.cloned());
-    all.collect()
 }
 
 /// What a `<cpu>` asks of each feature: a feature by its policy where it has one, else by the model; of what neither names, that the guest

@@ -1,8 +1,7 @@
 //! libvirt's elements as a QEMU `-cpu` argument, as libvirt itself makes it (qemuBuildCpuCommandLine in src/qemu/qemu_command.c).
 
-use super::cpu_map::CpuMap;
+use super::cpu_map::{CpuMap, Feature};
 use super::domain::DomainXml;
-use super::layer::names;
 use super::translate::Translated;
 use crate::vmm::libvirt::domain::GuestCpu;
 use crate::vmm::libvirt::setting::{Property, Settings, Target};
@@ -24,6 +23,13 @@ const TRANSLATED: [(&str, &str); 11] = [
     ("perfctr_nb", "perfctr-nb"),
     ("tsc_adjust", "tsc-adjust"),
 ];
+
+/// Spellings of a feature on QEMU's command line.
+pub(super) fn names(feature: Option<&Feature>, name: &str) -> Vec<String> {
+    let aliases = feature.into_iter().flat_map(|feature| &feature.qemu);
+    let all = [name.to_owned()].into_iter().chain(aliases.cloned());
+    all.collect()
+}
 
 /// Spellings of a feature, libvirt's own for QEMU first.
 fn spellings(name: &str, map: &CpuMap) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::domain::escaped;
+use super::escape::escaped;
 use super::setting::Property;
 
 /// `<cache>`.

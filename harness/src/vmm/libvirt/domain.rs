@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cpu_parts::{AddressBits, Cache};
+use super::escape::escaped;
 use super::setting::{Cell, Settings};
 use crate::case::Parts;
 
@@ -358,22 +359,6 @@ fn own_arguments(wiring: &Wiring<'_>) -> Vec<String> {
 
 fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy())
-}
-
-/// Text as XML holds it, in an attribute too.
-pub fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '\'' => escaped.push_str("&apos;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod cpu_parts;
 pub mod domain;
+mod escape;
 pub mod guest;
 mod root;
 pub mod session;

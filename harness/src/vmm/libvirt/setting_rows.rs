@@ -85,7 +85,7 @@ impl Row {
         Row { needs, ..self }
     }
 
-    const fn of(self, target: Target) -> Row {
+    const fn in_argument(self, target: Target) -> Row {
         Row { target, ..self }
     }
 }
@@ -162,18 +162,18 @@ pub static ROWS: [Row; 40] = [
     state("features/kvm/poll-control", "kvm-poll-control"),
     row("features/kvm/pv-ipi", "state", "kvm-pv-ipi", Rule::Off),
     row("features/pmu", "state", "pmu", Rule::Both),
-    row("features/vmport", "state", "vmport", Rule::Both).of(Target::Machine),
-    row("features/smm", "state", "smm", Rule::Both).of(Target::Machine),
+    row("features/vmport", "state", "vmport", Rule::Both).in_argument(Target::Machine),
+    row("features/smm", "state", "smm", Rule::Both).in_argument(Target::Machine),
     row(
         "features/ioapic",
         "driver",
         "kernel_irqchip",
         Rule::Words(&[("qemu", "split"), ("kvm", "on")]),
     )
-    .of(Target::Machine),
-    row("clock/timer[name=hpet]", "present", "hpet", Rule::Both).of(Target::Machine),
+    .in_argument(Target::Machine),
+    row("clock/timer[name=hpet]", "present", "hpet", Rule::Both).in_argument(Target::Machine),
     gate(DIRTY_RING),
     row(DIRTY_RING, "size", "dirty-ring-size", Rule::Number)
         .needs(DIRTY_RING)
-        .of(Target::Accel),
+        .in_argument(Target::Accel),
 ];

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::domain::escaped;
+use super::escape::escaped;
 
 /// Elements in one another; those of one path are one element.
 #[derive(Clone, Debug, Default)]
