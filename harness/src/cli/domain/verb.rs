@@ -96,6 +96,12 @@ fn elements(context: &Context, map: &CpuMap, cpu: &str, smp: Option<&Topology>) 
     }
     made.value.cpu.topology =
         parts.filter(|parts| parts.sockets.is_some() && parts.cores.is_some());
+    if let Some(smp) = smp.filter(|smp| smp.room() > 1 && made.value.cpu.topology.is_none()) {
+        let smp = smp.as_str();
+        made.notes.push(format!(
+            "-smp {smp}: the machine type places these vCPUs, and libvirt makes a socket of each"
+        ));
+    }
     let vcpus = smp.map(|smp| (smp.vcpus(), smp.room()));
     print_translated(&made.value.xml(vcpus), &made)
 }

@@ -2,7 +2,7 @@
 
 use roxmltree::Node;
 
-use crate::vmm::libvirt::setting::{ROWS, Setting, Settings};
+use crate::vmm::libvirt::setting::{ROWS, Row, Setting, Settings};
 
 /// The settings of a `<domain>`, and a sentence for each whose value libvirt does not take.
 pub(super) fn read(domain: Node<'_, '_>) -> (Settings, Vec<String>) {
@@ -12,10 +12,14 @@ pub(super) fn read(domain: Node<'_, '_>) -> (Settings, Vec<String>) {
         let Some(element) = find(domain, row.path) else {
             continue;
         };
-        let Some(value) = element.attribute(row.attribute) else {
-            continue;
+        let value = match element.attribute(row.attribute) {
+            Some(value) => value.to_owned(),
+            None if is_on_alone(row) => "on".to_owned(),
+            None => {
+                refused.extend(missing(row, element));
+                continue;
+            }
         };
-        let value = value.to_owned();
         if row.accepts(&value) {
             found.push((element.range().start, Setting { row, value }));
         } else {
@@ -30,6 +34,23 @@ pub(super) fn read(domain: Node<'_, '_>) -> (Settings, Vec<String>) {
     settings.sort();
     refused.extend(without_effect(&settings));
     (settings, refused)
+}
+
+/// Whether an element without the attribute is on (virDomainFeaturesDefParse): `<pmu/>`.
+fn is_on_alone(row: &Row) -> bool {
+    row.attribute == "state" && row.path.split('/').count() == 2
+}
+
+/// What libvirt says of an element without an attribute that it has to have.
+fn missing(row: &Row, element: Node<'_, '_>) -> Option<String> {
+    let counts = row.needs == row.path && element.attribute("state") == Some("on");
+    let wanted = row.attribute == "state" || counts;
+    wanted.then(|| {
+        format!(
+            "{} without {}: libvirt does not take it",
+            row.path, row.attribute
+        )
+    })
 }
 
 /// What is asked for and passed to QEMU by no libvirt: an enlightenment that is off where all others are passed through.

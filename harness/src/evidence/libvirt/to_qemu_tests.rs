@@ -114,6 +114,7 @@ fn a_vendor_stands_behind_the_model_and_no_model_is_the_default_of_the_architect
     assert_eq!(argument(vendor), "EPYC,vendor=GenuineIntel,sse3=on");
     let pmu = "<os><type arch='i686'>hvm</type></os><features><pmu state='on'/></features>";
     assert_eq!(argument(pmu), "qemu32,pmu=on");
+    assert_eq!(argument(&pmu.replace(" state='on'", "")), "qemu32,pmu=on");
 }
 
 #[test]
@@ -127,6 +128,14 @@ fn what_libvirt_does_not_take_is_a_sentence() {
         (
             "<features><hyperv><spinlocks state='on' retries='7'/></hyperv></features>",
             "features/hyperv/spinlocks retries='7': libvirt does not take it",
+        ),
+        (
+            "<features><hyperv><spinlocks state='on'/></hyperv></features>",
+            "features/hyperv/spinlocks without retries: libvirt does not take it",
+        ),
+        (
+            "<features><kvm><hidden/></kvm></features>",
+            "features/kvm/hidden without state: libvirt does not take it",
         ),
         (
             "<features><hyperv mode='passthrough'><ipi state='off'/></hyperv></features>",
