@@ -29,6 +29,11 @@ pub fn compared(
             return Ok(NOT_RUN);
         }
     };
+    // What is left out is asked for as it is taken for a guest.
+    let domain = &DomainXml {
+        machine: Some(case.machine.clone()),
+        ..domain.clone()
+    };
     let removed = domain
         .cpu
         .as_ref()
