@@ -50,6 +50,7 @@ pub mod case;
 pub mod check;
 pub mod config;
 pub mod cpuid;
+pub mod describe;
 pub mod evidence;
 pub mod expectation;
 pub mod explain;

@@ -19,6 +19,40 @@ fn key(field: &Field) -> Key {
     Key::new(field.leaf, subleaf)
 }
 
+/// What a table has that was put together from two processors: another vendor in the extended range, another signature there, Intel's
+/// counters on AMD.
+pub fn of_signature(record: &Dump) -> Vec<Mutant<'_>> {
+    let Some(boot) = record.boot_processor() else {
+        return Vec::new();
+    };
+    let answer = |leaf| Some((Key::new(leaf, 0), boot.cpuid(leaf, 0)?));
+    let mut mutants = Vec::new();
+    if let Some((key, [limit, ebx, ecx, edx])) = answer(0x8000_0000)
+        && limit >= 0x8000_0000
+    {
+        mutants.push(set_leaf("ext-vendor", key, [limit, ebx ^ 1, ecx, edx]));
+    }
+    let is_amd = boot.cpuid(0, 0).is_some_and(|regs| regs[2] == AMD_ECX);
+    let extended = boot
+        .cpuid(1, 0)
+        .is_some_and(|regs| regs[0] >> 8 & 0xF == 0xF);
+    if let Some((key, [eax, ebx, ecx, edx])) = answer(0x8000_0001)
+        && is_amd
+        && extended
+    {
+        mutants.push(set_leaf("ext-signature", key, [eax ^ 1, ebx, ecx, edx]));
+    }
+    if let Some((key, _)) = answer(0xA)
+        && is_amd
+    {
+        mutants.push(set_leaf("pmu-version", key, [2, 0, 0, 0]));
+    }
+    mutants
+}
+
+/// `cAMD`, the end of `AuthenticAMD`.
+const AMD_ECX: u32 = 0x444d_4163;
+
 /// A field's value as reset leaves it; `None` where its leaf or MSR was not read.
 fn value(field: &Field, record: &Dump) -> Option<u64> {
     let boot = record.boot_processor()?;

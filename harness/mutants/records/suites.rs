@@ -7,7 +7,7 @@ use cpuid_fidelity::case::{Accelerator, Lane, Topology};
 use cpuid_fidelity::check::identity::identity;
 use cpuid_fidelity::check::topology::{Asked, as_asked};
 use cpuid_fidelity::check::{
-    CheckId, Finding, Kind, Layer, Rules, architecture, compare, self_consistency,
+    CheckId, Finding, Kind, Layer, Rules, architecture, compare, self_consistency, signature,
 };
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::parse;
@@ -206,6 +206,7 @@ fn consistency(
             &tables.names,
         ));
         found.extend(architecture::all(dump, Accelerator::Tcg, &tables.names));
+        found.extend(signature::signature(dump, Layer::Qemu, &tables.names));
         found
     };
     let suite = |check, mutants| {
@@ -238,5 +239,6 @@ fn consistency(
         suite("msr-values", rules::of_msr_values(table, record)),
         suite("msrs", of_msrs(table, record, Accelerator::Tcg)),
         suite("vendor", of_vendor(table, record)),
+        suite("signature", rules::of_signature(record)),
     ])
 }

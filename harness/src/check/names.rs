@@ -124,6 +124,10 @@ names! {
         Msrs = "msrs",
         /// The guest has what its model's reviewed definition has, but for what is reported as filtered.
         Promise = "promise",
+        /// One processor gives one answer to one question.
+        Repeated = "repeated",
+        /// Vendor, signature and brand string are of one CPU.
+        Signature = "signature",
         /// Topology leaves agree with `-smp` and with one another.
         Topology = "topology",
         /// `unavailable-features` of `query-cpu-definitions` are what was filtered.

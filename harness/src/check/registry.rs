@@ -7,15 +7,13 @@ use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::linux::{Guest, linux};
 use super::promise::promise;
-use super::topology::leaves::topology;
 use super::topology::linux::linux_topology;
 use super::topology::{Asked, as_asked};
 use super::user_space::user_space_and_agent;
-use super::vendor::vendor;
 use super::{architecture, host_cpus, libvirt_live, self_consistency};
 use crate::case::guest::{HOST, SUPPORTED};
 use crate::case::{Accelerator, Starter};
-use crate::cpuid::{Dump, LinuxRules, Table};
+use crate::cpuid::{LinuxRules, Table};
 use crate::evidence::Evidence;
 
 /// The tables that rules are about.
@@ -193,28 +191,6 @@ fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     }
     changes
 }
-
-/// Everything in which a dump of an unknown guest, or of a host, contradicts the architecture and itself.
-pub fn of_dump(dump: &Dump, table: &Table) -> Vec<Finding> {
-    let tcg = dump.boot_processor().is_some_and(|boot| {
-        let leaf = boot.cpuid(HYPERVISOR, 0);
-        leaf.is_some_and(|regs| regs[1..] == TCG)
-    });
-    let (accelerator, layer) = if tcg {
-        (Accelerator::Tcg, Layer::Qemu)
-    } else {
-        (Accelerator::Kvm, Layer::Unknown)
-    };
-    let mut findings = architecture::all(dump, accelerator, table);
-    findings.extend(topology(dump, None, layer.clone(), table));
-    findings.extend(vendor(dump, layer, table));
-    findings
-}
-
-/// The first leaf of hypervisors.
-const HYPERVISOR: u32 = 0x4000_0000;
-/// `TCGTCGTCGTCG` in EBX, ECX and EDX of that leaf (cpu_x86_cpuid in QEMU's target/i386/cpu.c).
-const TCG: [u32; 3] = [0x5447_4354, 0x4354_4743, 0x4743_5447];
 
 /// Everything that the layers of a record contradict one another in.
 ///

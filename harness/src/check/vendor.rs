@@ -104,7 +104,6 @@ const GROUPS: [Group; 7] = [
             "perfctr-core",
             "perfctr-nb",
             "mwaitx",
-            "fxsr-opt",
             "clzero",
             "xsaveerptr",
             "rdpru",
@@ -122,6 +121,8 @@ const GROUPS: [Group; 7] = [
             "mmxext",
             "3dnow",
             "3dnowext",
+            // VIA Nano has it (measured in libcpuid's dumps).
+            "fxsr-opt",
             "fpu-amd-copy",
             "tsc-amd-copy",
             "mmx-amd-copy",

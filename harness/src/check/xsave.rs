@@ -42,6 +42,32 @@ pub fn xsave(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
     changes
 }
 
+/// Sizes of components that do not add up in a dump of anybody's; nothing where a component that is offered was not read.
+pub fn sizes(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Xsave,
+        layer,
+        table,
+    };
+    let Some(boot) = dump.boot_processor() else {
+        return Vec::new();
+    };
+    let all_read = View::of_phase(boot, Phase::Reset, table).is_some_and(|view| all_read(&view));
+    if all_read {
+        components(boot, &rule)
+    } else {
+        Vec::new()
+    }
+}
+
+fn all_read(view: &View<'_>) -> bool {
+    let supervisor = view.regs(0xD, 1).is_some();
+    offered(view).is_some_and(|(user, supervised)| {
+        let mut offered = (2..63).filter(|number| (user | supervised) >> number & 1 == 1);
+        supervisor && offered.all(|number| view.regs(0xD, number).is_some())
+    })
+}
+
 /// The bits of the components that users and supervisors are offered.
 fn offered(view: &View<'_>) -> Option<(u64, u64)> {
     let [user, _, _, user_high] = view.regs(0xD, 0)?;
@@ -223,6 +249,21 @@ mod tests {
             [
                 "xsave: changed cr4 state.os-enabled.cr4: cr4 = 0x40200, as CPUID offers; cr4 = 0x40000",
                 "xsave: changed xcr0 state.os-enabled.xcr0: xcr0 = 0x7, as CPUID offers; exception 13",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_dump_without_all_components_has_no_sizes_to_add_up() {
+        let rows = [(0xD, 0, [7, 0x340, 0x988, 0]), (0xD, 1, [1, 0, 0, 0])];
+        let found =
+            |rows: &[Row]| sentences(&sizes(&dump(vec![vcpu(0, rows)]), Layer::Unknown, &table()));
+        assert_eq!(found(&rows), Vec::<String>::new());
+        let [first, second] = rows;
+        assert_eq!(
+            found(&[first, second, (0xD, 2, [0x100, 0x240, 0, 0])]),
+            [
+                "xsave: changed xsave-size-max CPUID.0DH.00H:ECX[31:0]: xsave-size-max = 832; xsave-size-max = 2440"
             ]
         );
     }

@@ -86,9 +86,9 @@ pub enum Verb {
     Merge(Merge),
     /// Show the results of a run again, in every format
     Report(Report),
-    /// Print the whole expectation of a CPU model, with its base and a machine type applied
+    /// Show a CPU as a person reads it: of a file, a recorded CPU model, this host or a guest
     Show(Show),
-    /// Compare two dumps, records, expectations, CPU models or machine types, in expectation lines
+    /// Compare two files of any format, recorded CPU models, CPU models or machine types
     Diff(Diff),
     /// Measure which CPUID bit each boolean CPU property of a QEMU moves
     Catalogue(Catalogue),

@@ -27,7 +27,8 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
         &[
             "check --cpu EPYC-v4 --smp 8,sockets=2,cores=2,threads=2",
             "check --lane kvm --cpu EPYC-Genoa,-svm",
-            "check record.json",
+            "check record.json host.txt",
+            "check guest.txt --guest --cpu EPYC-v4 --smp 4 --release 10.0",
         ],
     ),
     (
@@ -124,12 +125,18 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
     ),
     (
         "show",
-        &["show EPYC-v4", "show EPYC-v4 --release 10.0 --lane tcg"],
+        &[
+            "show EPYC-v4",
+            "show EPYC-v4 --release 10.0 --lane tcg --format lines",
+            "show host.txt --format markdown",
+            "show --host",
+        ],
     ),
     ("catalogue", &["catalogue --qemu 11.1", "catalogue --check"]),
     (
         "diff",
         &[
+            "diff guest.txt EPYC-v4 --release 10.0",
             "diff Skylake-Server Skylake-Server-v5",
             "diff pc-q35-8.2 pc-q35-11.1 --cpu 'EPYC-*'",
         ],

@@ -113,7 +113,7 @@ impl QemuLayer {
 }
 
 /// `[{"cpuid-input-eax", "cpuid-input-ecx"?, "cpuid-register", "features"}]` (X86CPUFeatureWordInfo in qapi).
-fn read_words(answer: &Value) -> Option<Words> {
+pub fn read_words(answer: &Value) -> Option<Words> {
     let registers = ["EAX", "EBX", "ECX", "EDX"];
     let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
     let word = |item: &Value| {

@@ -13,6 +13,7 @@ use crate::cpuid::line::Line;
 use crate::util::limits::TEXT;
 use crate::util::open;
 use crate::util::path::leads_down;
+use crate::util::snapshot;
 
 /// What was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +192,7 @@ impl Files {
         let Some(text) = self.read(path)? else {
             return Ok(None);
         };
-        match snapshot_content(&text) {
+        match snapshot::content(&text) {
             Some(content) => Ok(Some(content)),
             None => Err(FileError::Header(self.folder.join(path))),
         }
@@ -366,15 +367,6 @@ fn collect_built_in(folder: &BuiltIn, known: &mut Known) {
     folder
         .dirs()
         .for_each(|folder| collect_built_in(folder, known));
-}
-
-/// What stands behind the header of an insta snapshot (`---`, metadata, `---`), with an empty line for each line of the header: all
-/// readers of expectations pass over them, and what they count are the lines of the file.
-pub fn snapshot_content(text: &str) -> Option<String> {
-    let rest = text.strip_prefix("---\n")?;
-    let (header, content) = rest.split_once("\n---\n")?;
-    let lines = header.lines().count() + 2;
-    Some("\n".repeat(lines) + content.trim_end_matches('\n'))
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use chrono::Datelike as _;
 
+pub use super::files::Expected;
 use super::files::{BuiltIn, FileError, Files};
-pub use super::files::{Expected, snapshot_content};
 use super::lineage::Bases;
 use crate::check::Waivers;
 use crate::check::groups::Sets;
 use crate::check::waivers::patterns::{Known, judge};
 use crate::config::Config;
 use crate::cpuid::Dump;
+use crate::cpuid::levels::Levels;
 use crate::cpuid::linux_rules::LinuxRules;
 use crate::cpuid::parse::parse_masked;
 use crate::cpuid::table::Table;
@@ -28,6 +29,8 @@ pub struct Store {
     pub volatile: Volatile,
     /// `expectations/linux.tsv`.
     pub linux: LinuxRules,
+    /// `expectations/levels.tsv`.
+    pub levels: Levels,
     /// `expectations/waivers.toml`, as far as it holds on this host today.
     pub waivers: Waivers,
     /// `expectations/sets.toml`; no set where there is no such file.
@@ -68,7 +71,7 @@ fn recorded_models(files: &Files) -> BTreeSet<String> {
 }
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     (
         "features.tsv",
         include_str!("../../../expectations/features.tsv"),
@@ -82,6 +85,10 @@ const BUILT_IN: [(&str, &str); 4] = [
         include_str!("../../../expectations/waivers.toml"),
     ),
     ("linux.tsv", include_str!("../../../expectations/linux.tsv")),
+    (
+        "levels.tsv",
+        include_str!("../../../expectations/levels.tsv"),
+    ),
 ];
 
 impl Store {
@@ -127,6 +134,9 @@ impl Store {
         let (rules, lines) = table_text(&files, BUILT_IN[3])?;
         let linux = LinuxRules::parse(&rules, &lines, |name| table.named(name).is_some())
             .map_err(|error| StoreError::Table(error.to_string()))?;
+        let (file_of_levels, rows) = table_text(&files, BUILT_IN[4])?;
+        let levels = Levels::parse(&rows, &table)
+            .map_err(|error| StoreError::Table(format!("{file_of_levels}: {error}")))?;
         // The built-in waivers are about models that this folder need not have, and so may a copy of them be.
         let models = match files.table(BUILT_IN[2].0)? {
             Some(_) => {
@@ -153,6 +163,7 @@ impl Store {
         };
         Ok(Store {
             linux,
+            levels,
             sets,
             bases,
             waivers,

@@ -137,6 +137,14 @@ fn lines(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> {
     Ok(lines.join("\n"))
 }
 
+/// The folder of the release that is wanted: `qemu-11.1`.
+///
+/// # Errors
+/// There is none, with the nearest names.
+pub fn resolved_release(store: &Store, wanted: &Wanted<'_>) -> Result<String, WantedError> {
+    release(wanted.release, store.files.known(), store)
+}
+
 fn text(store: &Store, path: &str) -> Result<String, ContentError> {
     Ok(match store.expectation(Path::new(path))? {
         Expected::Text(text) => text.trim_start_matches('\n').to_owned(),

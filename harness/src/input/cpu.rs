@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fidelity_protocol::frame::Phase;
+use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
 use super::coverage::Coverage;
 use super::format::Format;
-use crate::cpuid::answers::Answers;
+use super::word::{Register, Word};
+use crate::cpuid::answers::{Answers, Key, Regs};
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::evidence::Evidence;
 
@@ -38,6 +39,8 @@ pub struct Input {
     pub dump: Option<Dump>,
     /// Our own record, where the file is one.
     pub record: Option<Box<Evidence>>,
+    /// The content of an expectation that has a base, on its lines: whoever has the files it is based on can expand it.
+    pub based: Option<String>,
 }
 
 /// One processor of a dump.
@@ -47,8 +50,14 @@ pub struct Cpu {
     pub number: Option<u32>,
     /// CPUID, where the format carries registers.
     pub answers: Answers,
+    /// Answers that the file has once more with other values, in its order: one processor gives one answer.
+    pub repeated: Vec<(Key, Regs)>,
+    /// Registers (0 to 3 for EAX to EDX) of leaves of which the format does not carry all four.
+    pub registers: BTreeMap<(Key, u8), u32>,
     /// MSRs by index.
     pub msrs: BTreeMap<u32, Reading>,
+    /// Registers of which the file gives some bits.
+    pub bits: BTreeMap<Register, Word>,
     /// Features that the file says it has, by their names in the feature table.
     pub present: BTreeSet<String>,
     /// Features that the file says it lacks.
@@ -60,17 +69,31 @@ pub struct Cpu {
 }
 
 impl Input {
-    /// Our own dump, as a guest's agent reported it.
-    pub fn of_dump(format: Format, dump: Dump) -> Input {
-        let cpus = dump.vcpus.iter().map(Cpu::of_vcpu).collect();
+    /// An input without processors.
+    pub const fn new(format: Format, state: State, coverage: Coverage) -> Input {
         Input {
             format,
             title: None,
-            state: State::Reset,
-            coverage: Coverage::Whole,
+            state,
+            coverage,
+            cpus: Vec::new(),
+            dump: None,
+            record: None,
+            based: None,
+        }
+    }
+
+    /// Our own dump, as a guest's agent reported it.
+    pub fn of_dump(format: Format, dump: Dump) -> Input {
+        let cpus = dump.vcpus.iter().map(Cpu::of_vcpu).collect();
+        let state = match dump.mode {
+            MODE_LINUX => State::Os,
+            _ => State::Reset,
+        };
+        Input {
             cpus,
             dump: Some(dump),
-            record: None,
+            ..Input::new(format, state, Coverage::Whole)
         }
     }
 
@@ -95,8 +118,13 @@ impl Input {
 impl Cpu {
     fn of_vcpu(vcpu: &Vcpu) -> Cpu {
         let phase = |phase| vcpu.phase(phase).cloned().unwrap_or_default();
+        let mut answers = phase(Phase::Reset).cpuid;
+        if answers.is_empty() {
+            // A Linux guest has no other phase.
+            answers = phase(Phase::Enabled).cpuid;
+        }
         Cpu {
-            answers: phase(Phase::Reset).cpuid,
+            answers,
             msrs: phase(Phase::Msrs).msrs,
             ..Cpu::default()
         }

@@ -30,6 +30,31 @@ pub enum InputError {
         /// What stands there, shortened.
         found: String,
     },
+    /// It is of a format, and breaks the rules of what that is written in.
+    #[error("line {line}, column {column}: {problem} (read as {format})")]
+    Form {
+        /// The format that its beginning has.
+        format: Format,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A program printed names instead of registers.
+    #[error(
+        "this is decoded text of {program}, which does not carry every bit: `{command}` prints the registers"
+    )]
+    Decoded {
+        /// The program.
+        program: &'static str,
+        /// What prints its registers.
+        command: &'static str,
+    },
+    /// It has more lines than any dump.
+    #[error("it has more than {0} lines, and no dump is that long")]
+    TooLong(usize),
     /// It is binary.
     #[error("byte {0} is none of a text in UTF-8 or Latin-1")]
     Binary(usize),

@@ -4,27 +4,10 @@ use std::collections::BTreeMap;
 
 use super::coverage::Coverage;
 use super::cpu::{Cpu, Input};
+use super::word::{Register, Word};
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::Reading;
 use crate::cpuid::table::{Field, Space, Subleaves, Table};
-
-/// A register that bits stand in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Register {
-    /// CPUID's, 0 to 3 for EAX to EDX.
-    Cpuid(Key, u8),
-    /// An MSR.
-    Msr(u32),
-}
-
-/// Bits of a register: those that are known, and their values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Word {
-    /// Values; 0 where unknown.
-    pub value: u64,
-    /// 1 where the value is known.
-    pub known: u64,
-}
 
 /// What is known of one processor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,8 +42,14 @@ impl Known {
         for (key, regs) in &cpu.answers {
             known.answer(*key, *regs);
         }
+        for ((key, register), value) in &cpu.registers {
+            known.read_register(*key, *register, *value);
+        }
         for (index, reading) in &cpu.msrs {
             known.msr(*index, *reading);
+        }
+        for (register, word) in &cpu.bits {
+            known.bits(*register, *word);
         }
         let names = cpu.present.iter().map(|name| (name, true));
         for (name, set) in names.chain(cpu.absent.iter().map(|name| (name, false))) {
@@ -114,25 +103,58 @@ impl Known {
 
     /// Whether a leaf that was not read is known to be 0: beyond the limit of its range, or left out by a program that leaves out zeroes.
     fn is_zero(&self, key: Key) -> bool {
+        if self.is_past_subleaves(key) {
+            return true;
+        }
         let limit = self.limits.get(&(key.leaf & 0xc000_0000));
         match limit {
             Some(limit) if key.leaf > *limit => true,
             Some(_) => self.absent_is_zero,
+            None if self.hypervisor() && key.leaf & 0xc000_0000 == 0x4000_0000 => false,
             None => self.absent_is_zero && key.leaf & 0xc000_0000 != 0,
         }
     }
 
+    /// CPUID.7.0:EAX is the highest subleaf of leaf 7; those past it are 0 (SDM vol. 2, CPUID).
+    fn is_past_subleaves(&self, key: Key) -> bool {
+        let first = self.words.get(&Register::Cpuid(Key::new(7, 0), 0));
+        let whole = first.filter(|word| key.leaf == 7 && word.known & 0xffff_ffff == 0xffff_ffff);
+        whole.is_some_and(|word| u64::from(key.subleaf) > word.value)
+    }
+
+    /// CPUID.1:ECX[31]: there is a range at 40000000H, which programs that know hardware alone do not read.
+    fn hypervisor(&self) -> bool {
+        let word = self.words.get(&Register::Cpuid(Key::new(1, 0), 2));
+        word.is_some_and(|word| word.value & 1 << 31 != 0)
+    }
+
     fn answer(&mut self, key: Key, regs: Regs) {
         for (register, value) in (0..).zip(regs) {
-            let word = Word {
-                value: value.into(),
-                known: u32::MAX.into(),
-            };
-            self.words.insert(Register::Cpuid(key, register), word);
+            self.read_register(key, register, value);
         }
         if key.leaf & 0x3fff_ffff == 0 {
             self.limits.insert(key.leaf, regs[0]);
         }
+    }
+
+    fn bits(&mut self, register: Register, word: Word) {
+        let whole = self.words.entry(register).or_default();
+        *whole = whole.with(word);
+        if let Register::Cpuid(Key { leaf, .. }, 0) = register
+            && leaf & 0x3fff_ffff == 0
+            && whole.known == u64::from(u32::MAX)
+            && let Ok(limit) = u32::try_from(whole.value)
+        {
+            self.limits.insert(leaf, limit);
+        }
+    }
+
+    fn read_register(&mut self, key: Key, register: u8, value: u32) {
+        let word = Word {
+            value: value.into(),
+            known: u32::MAX.into(),
+        };
+        self.words.insert(Register::Cpuid(key, register), word);
     }
 
     fn msr(&mut self, index: u32, reading: Reading) {

@@ -11,7 +11,7 @@ pub mod kcidb;
 pub mod ktap;
 pub mod layers;
 pub mod markdown;
-mod markup;
+pub mod markup;
 pub mod migration;
 pub mod progress;
 pub mod release_notes;

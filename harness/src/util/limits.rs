@@ -30,6 +30,8 @@ pub const OUTPUT_LINE: usize = 64 << 10;
 pub const TEXT: u64 = 8 * MIB;
 /// Bytes of a record or dump: 60 KB, and 4 KB for each further vCPU.
 pub const RECORD: u64 = 64 * MIB;
+/// Lines of a text with dumps: 4096 processors of 100 lines each have fewer.
+pub const INPUT_LINES: usize = 500_000;
 /// Bytes of the results of a run, or of its journal: 5 KB a case.
 pub const RESULTS: u64 = 128 * MIB;
 /// Bytes of a line of them.

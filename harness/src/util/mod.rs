@@ -21,6 +21,7 @@ pub mod printable;
 pub mod process;
 pub mod shell;
 pub mod signals;
+pub mod snapshot;
 pub mod spawn;
 pub mod supervise;
 pub mod terminal;

@@ -223,7 +223,11 @@ fn names_of_nothing_and_of_two_kinds_are_told() {
             "EPIC-v1",
             "failed to read EPIC-v1: no such file, and qemu-",
         ),
-        ("EPYC-v1", "nothing.txt", "failed to read EPYC-v1"),
+        (
+            "nothing.txt",
+            "EPYC-v1",
+            "failed to read nothing.txt: no such file",
+        ),
     ] {
         world.run(&["diff", a, b]).expect(2).prints(message);
     }

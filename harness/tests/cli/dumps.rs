@@ -234,3 +234,60 @@ fn this_host_can_be_dumped_without_a_qemu() {
         ended.stdout
     );
 }
+
+#[test]
+fn what_other_programs_read_is_read_back() {
+    let world = or_skip!(World::new(&[], &[]));
+    let table = include_str!("../../../expectations/features.tsv");
+    let table = cpuid_fidelity::cpuid::Table::parse("features.tsv", table).expect("a table");
+    for (cpu, more) in RAW {
+        let shown = |format| {
+            let ended = dump(&world, cpu, &[more, &["--format", format]].concat());
+            ended.expect(0).stdout
+        };
+        let expected = leaves_of_json(&shown("json"));
+        for format in ["raw", "instlatx64"] {
+            let inputs = cpuid_fidelity::input::read(shown(format).as_bytes(), &table);
+            let inputs = inputs.expect("an input");
+            let cpus = inputs[0].cpus.iter().map(|cpu| {
+                let rows = cpu.answers.iter();
+                rows.map(|(key, regs)| ((key.leaf, key.subleaf), *regs))
+                    .collect()
+            });
+            assert_eq!(cpus.collect::<Leaves>(), expected, "{cpu} {format}");
+        }
+    }
+}
+
+#[test]
+fn cpudata_of_libvirt_has_the_boot_processor_and_says_whose_it_is() {
+    let world = or_skip!(World::new(&[], &[]));
+    let table = include_str!("../../../expectations/features.tsv");
+    let table = cpuid_fidelity::cpuid::Table::parse("features.tsv", table).expect("a table");
+    for (cpu, more) in RAW {
+        let shown = |format| {
+            let ended = dump(&world, cpu, &[more, &["--format", format]].concat());
+            ended.expect(0).stdout
+        };
+        let text = shown("cpudata");
+        let inputs = cpuid_fidelity::input::read(text.as_bytes(), &table).expect("an input");
+        let title = inputs[0].title.as_deref().unwrap_or_default();
+        assert!(title.starts_with(&format!("-cpu {cpu} on ")), "{title}");
+        let rows = inputs[0].cpus[0].answers.iter();
+        let rows = rows.map(|(key, regs)| ((key.leaf, key.subleaf), *regs));
+        let expected = leaves_of_json(&shown("json"));
+        assert_eq!(rows.collect::<BTreeMap<_, _>>(), expected[0], "{cpu}");
+    }
+}
+
+#[test]
+fn what_the_program_cpuid_prints_is_read_and_written_alike() {
+    let program = or_skip!(require(Capability::CpuidProgram));
+    let table = include_str!("../../../expectations/features.tsv");
+    let table = cpuid_fidelity::cpuid::Table::parse("features.tsv", table).expect("a table");
+    let output = Command::new(&program).arg("-r").output().expect("cpuid");
+    let inputs = cpuid_fidelity::input::read(&output.stdout, &table).expect("an input");
+    let dump = inputs[0].dump().expect("registers");
+    let written = cpuid_fidelity::input::writers::raw(&dump);
+    assert_eq!(written, String::from_utf8_lossy(&output.stdout));
+}

@@ -95,9 +95,13 @@ fn every_output_that_shows_a_guest_names_it_whole() {
 fn what_show_prints_begins_with_what_it_is_of() {
     let world = or_skip!(World::new(&[], &[]));
     world.copy_expectation("qemu-11.1/models/EPYC-v4.snap");
-    let ended = world.run(&["show", "EPYC-v4", "--release", "11.1"]);
+    let lines = ["show", "EPYC-v4", "--release", "11.1", "--format", "lines"];
+    let ended = world.run(&lines);
     let head = "# -cpu EPYC-v4 on the newest q35 machine type, qemu-11.1, lane definition, -smp 1\n\
                 # lane definition: TCG with x-force-features=on: the model's whole definition, on any host\n";
     let ended = ended.expect(0);
     assert!(ended.stdout.starts_with(head), "{}", ended.stdout);
+    let ended = world.run(&lines[..4]).expect(0);
+    let title = "CPU model EPYC-v4, recorded of qemu-11.1, lane definition: TCG with\n";
+    assert!(ended.stdout.starts_with(title), "{}", ended.stdout);
 }

@@ -41,16 +41,15 @@ fn shell(world: &World, script: &str) -> Command {
 #[test]
 fn data_is_read_from_a_shells_substitution_and_from_standard_input() {
     let world = or_skip!(World::new(&[], &[]));
-    world.write("a", "agent mode                      mode = 32\n");
-    world.write("b", "agent mode                      mode = 64\n");
+    world.write("a", "0x00000000 0x00: eax=0x1 ebx=0x2 ecx=0x3 edx=0x4\n");
+    world.write("b", "0x00000000 0x00: eax=0x2 ebx=0x2 ecx=0x3 edx=0x4\n");
     for script in [
         "\"$1\" diff <(cat a) <(cat b)",
         "cat a | \"$1\" diff /dev/stdin b",
         "\"$1\" diff /dev/stdin b < a",
     ] {
         let ended = ended(&mut shell(&world, script)).expect(1);
-        ended.prints("mode = 32");
-        ended.prints("mode = 64");
+        ended.prints("max-leaf             0x1 → 0x2");
     }
 }
 

@@ -170,7 +170,7 @@ fn a_dash_is_standard_input_for_every_verb_that_reads_a_file() {
         .expect(0)
         .prints("PASS -");
     let differs = with_input(&world, &["diff", "-", "./n270-v1"], "486-v1").expect(1);
-    differs.prints("+cpuid 0x00000001.00 ecx[ 0]     pni");
+    differs.prints("+pni ");
     let twice = with_input(&world, &["diff", "-", "-"], "486-v1").expect(2);
     twice.prints("standard input was read already: one file can be `-`");
 }

@@ -1,4 +1,4 @@
-//! `show` on a small folder of expectations; no QEMU is needed.
+//! `show --format lines` on a small folder of expectations; no QEMU is needed.
 
 use std::fs;
 use std::path::Path;
@@ -47,6 +47,7 @@ fn show(arguments: &[&str]) -> Output {
     fs::write(folder.path().join("fidelity.toml"), "").expect("a file");
     Command::new(Path::new(env!("CARGO_BIN_EXE_cpuid-fidelity")))
         .arg("show")
+        .args(["--format", "lines"])
         .args(arguments)
         .current_dir(folder.path())
         .output()
@@ -109,7 +110,7 @@ fn lanes_and_machine_types_are_applied() {
 fn wrong_names_are_refused_with_the_nearest() {
     refuses(
         &["EPYC-v2"],
-        "no CPU model EPYC-v2 in qemu-11.1/models; near to it: EPYC-v1",
+        "no file EPYC-v2, and no CPU model EPYC-v2 in qemu-11.1/models; near to it: EPYC-v1",
     );
     refuses(&["EPYC-v1", "--release", "11.2"], "near to it: qemu-11.1");
     let machine = ["EPYC-v1", "--machine", "pc-q35-9.1"];
@@ -122,7 +123,11 @@ fn wrong_names_are_refused_with_the_nearest() {
         &under_tcg,
         "machine types are recorded in lane definition alone",
     );
-    refuses(&["EPYC-v1", "--lane", "kvm"], "invalid value 'kvm'");
+    refuses(
+        &["EPYC-v1", "--lane", "kvm"],
+        "CPU models are recorded in lanes definition and tcg, and not in kvm: boot a guest with --cpu EPYC-v1 --lane kvm",
+    );
+    refuses(&["EPYC-v2.txt"], "failed to read EPYC-v2.txt: no such file");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod configuration;
 mod expectations;
 mod guest;
 mod images;
+mod inputs;
 mod kernels;
 mod libvirt;
 mod names;
@@ -27,6 +28,7 @@ pub fn all() -> impl Iterator<Item = Reader> {
         libvirt::READERS,
         qemu::READERS,
         kernels::READERS,
+        inputs::READERS,
         names::READERS,
     ];
     rooms.into_iter().flatten().copied()

@@ -53,11 +53,13 @@ pub enum Capability {
     Shellcheck,
     /// The program `systemd-analyze`.
     SystemdAnalyze,
+    /// A program that reports this host's processors, as lscpu and x86info do.
+    Reporter(&'static str),
 }
 
 use Capability::{
     Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt,
-    Lint, OtherUser, Qemu, QemuRelease, Shellcheck, SystemdAnalyze, UserNamespaces,
+    Lint, OtherUser, Qemu, QemuRelease, Reporter, Shellcheck, SystemdAnalyze, UserNamespaces,
 };
 
 impl Capability {
@@ -71,6 +73,7 @@ impl Capability {
             UserNamespaces => "the kernel's switches for them",
             OtherUser => "being root, in a checkout that everybody may read",
             SystemdAnalyze => "systemd",
+            Reporter(_) => "the distribution's package of it",
             Qemu | Libvirt | CpuMap | Browser | CpuidProgram | Cpio | Kcidb | CargoDeny
             | Lint(_) | Shellcheck => "scripts/setup",
         }
@@ -84,6 +87,9 @@ impl Capability {
             OtherUser => Some("runners may be ordinary users"),
             UserNamespaces => Some("a container's host can forbid them"),
             SystemdAnalyze => Some("containers often have no systemd"),
+            Reporter(_) => {
+                Some("x86info is in few distributions, and a slim image lacks util-linux")
+            }
             Qemu | QemuRelease(_) | Kernel(_) | Libvirt | CpuMap | Browser | CpuidProgram
             | Cpio | Kcidb | CargoDeny | Lint(_) | Shellcheck => None,
         }
@@ -124,6 +130,7 @@ impl Capability {
             Lint(tool) => cached(&format!("lint/bin/{tool}")),
             Shellcheck => program(&["shellcheck"]),
             SystemdAnalyze => program(&["systemd-analyze"]),
+            Reporter(name) => program(&[name]),
         }
     }
 }

@@ -31,9 +31,19 @@ const JUDGES: [(CheckId, Chosen, Judge); 5] = [
 
 /// Everything in which the boot processor contradicts the architecture; nothing where it showed no CPUID.
 pub fn all(dump: &Dump, accelerator: Accelerator, table: &Table) -> Vec<Finding> {
-    let Some(seen) = Seen::of_dump(dump, accelerator, table) else {
-        return Vec::new();
-    };
+    let seen = Seen::of_dump(dump, accelerator, table);
+    seen.map(|seen| judged(&seen)).unwrap_or_default()
+}
+
+/// The same of an excerpt, in which what is not there is unknown.
+pub fn of_excerpt(dump: &Dump, accelerator: Accelerator, table: &Table) -> Vec<Finding> {
+    let seen = Seen::of_dump(dump, accelerator, table);
+    seen.map(|seen| judged(&seen.of_excerpt()))
+        .unwrap_or_default()
+}
+
+fn judged(seen: &Seen<'_>) -> Vec<Finding> {
+    let (accelerator, table) = (seen.accelerator, seen.view.table);
     let found = |(check, chosen, judge): &(CheckId, Chosen, Judge)| {
         let layer = match (chosen, accelerator) {
             (Chosen::ByAccelerator, Accelerator::Kvm) => Layer::Kvm,
@@ -41,7 +51,7 @@ pub fn all(dump: &Dump, accelerator: Accelerator, table: &Table) -> Vec<Finding>
         };
         let check = check.clone();
         judge(
-            &seen,
+            seen,
             &Rule {
                 check,
                 layer,

@@ -17,14 +17,14 @@ use crate::check::finding::{Finding, Kind};
 use crate::check::view::Rule;
 use crate::cpuid::answers::Regs;
 use crate::cpuid::dump::Reading;
+use sizes::{ALIGNED, LEGACY, SUPERVISOR, enabled_sizes, join};
 
-/// Bytes of the legacy region and the header.
-const LEGACY: u32 = 576;
+#[path = "components_sizes.rs"]
+mod sizes;
+
 /// What a compacted size is called where nothing is compacted.
 const NOT_COMPACTED: &str = "size without xsavec and xsaves";
-/// Leaf 0DH, subleaves 2 and later, ECX: of the supervisor, aligned to 64 bytes, with extended feature disable.
-const SUPERVISOR: u32 = 1;
-const ALIGNED: u32 = 2;
+/// Leaf 0DH, subleaves 2 and later, ECX: with extended feature disable.
 const XFD: u32 = 4;
 
 /// Whether a feature demands its component.
@@ -92,6 +92,9 @@ pub(super) fn components(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     changes.extend(areas.overlaps(rule));
     changes.extend(areas.extended_disable(seen, rule));
     changes.extend(compacted(&areas, seen, rule));
+    if enabled(seen).is_none() {
+        changes.extend(enabled_sizes(&areas.offered, seen, rule));
+    }
     changes
 }
 
@@ -231,10 +234,6 @@ impl Areas {
             start.saturating_add(*size)
         })
     }
-}
-
-fn join(high: u32, low: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
 }
 
 /// 0DH.1 EBX: nothing without the compacted format, else the size of what is enabled. The two have names of their own, since KVM repairs the

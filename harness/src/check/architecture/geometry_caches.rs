@@ -140,6 +140,9 @@ fn differences(
     let defined = row.level == 2 || seen.view.vendor() != "GenuineIntel";
     let demanded = seen.is_amd() && leaf == 0x8000_001D;
     let size = seen.value(row.size);
+    if frozen(row, seen) {
+        return Vec::new();
+    }
     let size = size.filter(|size| defined && (*size != 0 || demanded));
     let Some(size) = size else {
         return Vec::new();
@@ -150,8 +153,13 @@ fn differences(
         (due != actual).then(|| rule.field_differs(name, 0, expected, format!("{name} = {actual}")))
     };
     let mut changes = Vec::new();
-    // The size of L3 is rounded down to its unit.
-    changes.extend(differs(row.size, cache.bytes() / 1024 / row.unit, size));
+    // The size of L3 is rounded down to its unit. AMD counts all L3 caches of a package there, and then no ways of one.
+    let due = cache.bytes() / 1024 / row.unit;
+    let several = row.level == 3 && seen.is_amd() && due > 0 && size > due && size % due == 0;
+    if several {
+        return changes;
+    }
+    changes.extend(differs(row.size, due, size));
     if size == 0 {
         return changes;
     }
@@ -163,8 +171,21 @@ fn differences(
         .value(row.ways)
         .and_then(|ways| if row.coded { decoded(ways) } else { Some(ways) });
     let ways = ways.filter(|ways| row.coded || *ways != 0xFF);
+    let ways = ways.filter(|ways| !is_next_below(*ways, cache, seen));
     changes.extend(ways.and_then(|ways| differs_in_ways(row, cache, &place, ways, rule)));
     changes
+}
+
+/// Intel's processors since Skylake say 256 KB of 8 ways, whatever L2 is (measured in dumps of hardware); leaf 04H is right.
+fn frozen(row: &Summary, seen: &Seen<'_>) -> bool {
+    let values = [row.size, row.ways].map(|name| seen.value(name));
+    row.level == 2 && seen.view.vendor() == "GenuineIntel" && values == [Some(256), Some(6)]
+}
+
+/// Intel has codes for powers of two alone, and gives the one below (SDM vol. 2 "CPUID", leaf 80000006H).
+fn is_next_below(ways: u64, cache: &Cache, seen: &Seen<'_>) -> bool {
+    let below = 1 << cache.ways.max(1).ilog2();
+    seen.view.vendor() == "GenuineIntel" && !cache.ways.is_power_of_two() && ways == below
 }
 
 fn differs_in_ways(

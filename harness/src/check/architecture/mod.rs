@@ -8,4 +8,4 @@ pub mod leaves;
 pub mod msr_values;
 mod seen;
 
-pub use all::all;
+pub use all::{all, of_excerpt};

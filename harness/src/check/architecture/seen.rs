@@ -22,6 +22,8 @@ pub(super) type Judge = fn(&Seen<'_>, &Rule<'_>) -> Vec<Finding>;
 pub(super) struct Seen<'a> {
     pub view: View<'a>,
     pub accelerator: Accelerator,
+    /// Whether a subleaf that is not there is past the last one, and a range that is not there is none.
+    whole: bool,
     phase: &'a PhaseDump,
     msrs: Option<&'a PhaseDump>,
 }
@@ -43,9 +45,19 @@ impl<'a> Seen<'a> {
         Some(Seen {
             view,
             accelerator,
+            whole: true,
             phase,
             msrs,
         })
+    }
+
+    /// The same of an excerpt: what is not there is unknown.
+    #[must_use]
+    pub fn of_excerpt(self) -> Seen<'a> {
+        Seen {
+            whole: false,
+            ..self
+        }
     }
 
     /// The phase that CPUID is taken from.
@@ -59,9 +71,10 @@ impl<'a> Seen<'a> {
             return Some(regs);
         }
         let base = leaf & 0xFFFF_0000;
-        let last = self.view.regs(base, 0).map_or(base, |regs| regs[0]);
-        let absent = subleaf > 0 && self.view.regs(leaf, 0).is_some() || last < leaf;
-        absent.then_some([0; 4])
+        let last = self.view.regs(base, 0).map(|regs| regs[0]);
+        let last = last.or(self.whole.then_some(base));
+        let past = subleaf > 0 && self.whole && self.view.regs(leaf, 0).is_some();
+        (past || last.is_some_and(|last| last < leaf)).then_some([0; 4])
     }
 
     /// A field's value in that subleaf of its leaf.
@@ -161,6 +174,19 @@ mod tests {
         assert_eq!(has(&[limit], "avx2"), None);
         assert_eq!(has(&[limit], "intel-pt-topa"), Some(false));
         assert_eq!(has(&[limit], "rdctl-no"), None);
+    }
+
+    #[test]
+    fn what_an_excerpt_lacks_is_unknown() {
+        let (dump, table) = (dump(vec![vcpu(0, &[(7, 0, [0; 4])])]), table());
+        let has = |seen: Option<Seen<'_>>, name: &str| seen.expect("a phase").has(name);
+        let seen = Seen::of_dump(&dump, Accelerator::Kvm, &table);
+        assert_eq!(has(seen, "lm"), Some(false));
+        assert_eq!(has(seen, "sha512"), Some(false));
+        let excerpt = seen.map(Seen::of_excerpt);
+        assert_eq!(has(excerpt, "lm"), None);
+        assert_eq!(has(excerpt, "sha512"), None);
+        assert_eq!(has(excerpt, "avx2"), Some(false));
     }
 
     #[test]

@@ -69,7 +69,11 @@ pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table)
     };
     let mut changes = logical_count(&view, shape, &rule);
     for levels in &LEVELS {
-        changes.extend(level_list(&view, levels, shape, &rule));
+        let of_list = match levels.kind {
+            "topo-type" => shape.of_first_list(&view),
+            _ => shape,
+        };
+        changes.extend(level_list(&view, levels, of_list, &rule));
     }
     // The ends of leaf 1FH are the core and the package of every list.
     let inner = between(&view, shape, &rule).into_iter();
@@ -89,7 +93,7 @@ pub fn topology(dump: &Dump, parts: Option<&Parts>, layer: Layer, table: &Table)
 /// Leaf 1 and, by the package's core ids, leaf 4. Intel counts ids and lets the reader round up, AMD counts processors.
 fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding> {
     let mut changes = Vec::new();
-    if shape.per_package > 1 && !view.has("ht") {
+    if shape.per_package > 1 && view.value("ht") == Some(0) {
         let expected = format!("set: {} logical processors a package", shape.per_package);
         changes.push(rule.field_differs("ht", 0, expected, "clear"));
     }
@@ -116,7 +120,10 @@ fn logical_count(view: &View<'_>, shape: Shape, rule: &Rule<'_>) -> Vec<Finding>
     for index in (0..64).take_while(there) {
         let ids = view.at("cache-core-ids", index).unwrap_or(0) + 1;
         let due = shape.package_bits.saturating_sub(shape.thread_bits);
-        if width(ids) != due.min(6) {
+        // A package of two dies may count the cores of one (Xeon Platinum 9242), as leaf 0BH does.
+        let of_die = shape.of_first_list(view).package_bits;
+        let of_die = of_die.saturating_sub(shape.thread_bits);
+        if ![due.min(6), of_die.min(6)].contains(&width(ids)) {
             let due = (1 << due.min(6)) - 1;
             changes.extend(rule.unless_equal("cache-core-ids", index, due, Some(ids - 1)));
         }
@@ -152,6 +159,8 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, rule: &Rule<'_>) -
         }
     }
     let (threads, package) = (shape.threads, shape.per_package);
+    // An excerpt may end before the list does.
+    let ends_there = view.at(levels.kind, last + 1) == Some(0) || shape.parts.is_some();
     let mut ends = vec![
         (levels.shift, 0, shape.thread_bits),
         (levels.count, 0, threads),
@@ -161,7 +170,7 @@ fn level_list(view: &View<'_>, levels: &Levels, shape: Shape, rule: &Rule<'_>) -
     ends.dedup();
     for (name, level, due) in ends {
         // A list of the one level that a core has ends there.
-        if last > 0 || package == threads {
+        if (level < last || ends_there) && (last > 0 || package == threads) {
             changes.extend(rule.unless_equal(name, level, due, Some(at(name, level))));
         }
     }
@@ -231,7 +240,7 @@ fn sharing(
             .map(|(_, ids)| *ids)
             .max()
             .unwrap_or(0);
-        let least = nearer.max(1 << shape.thread_bits);
+        let least = nearer.max(shape.ids_of_core());
         let most = 1 << shape.package_bits.min(12);
         let rounded = ids.next_power_of_two();
         if rounded < least || rounded > most {

@@ -36,8 +36,37 @@ impl Shape {
         Some(ids)
     }
 
-    /// Of what leaf 0BH says.
+    /// How many APIC ids a core's threads fill. Atoms without threads leave a bit for one in leaf 0BH all the same.
+    pub fn ids_of_core(&self) -> u32 {
+        match self.parts {
+            Some(_) => 1 << self.thread_bits,
+            None => (1 << self.thread_bits).min(self.threads.max(1).next_power_of_two()),
+        }
+    }
+
+    /// What the list of leaf 0BH, which has no levels beyond cores, ends with: less than the package where that has dies.
+    pub fn of_first_list(self, view: &View<'_>) -> Shape {
+        let first = Shape::of_cores(view).filter(|_| self.parts.is_none());
+        first.unwrap_or(self)
+    }
+
+    /// Of what leaf 0BH says; where leaf 1FH has more levels, the package is its last one (SDM vol. 3 §10.9.1).
     pub fn of_leaf_b(view: &View<'_>) -> Option<Shape> {
+        let cores = Shape::of_cores(view)?;
+        let at = |name, level| view.at(name, level);
+        let there = |level: &u32| at("topo-type-v2", *level).is_some_and(|kind| kind != 0);
+        let last = (0..64).take_while(there).last().filter(|last| *last > 1);
+        let dies = last.and_then(|last| {
+            Some(Shape {
+                per_package: at("topo-logical-cpus-v2", last)?,
+                package_bits: at("topo-shift-v2", last)?,
+                ..cores
+            })
+        });
+        Some(dies.unwrap_or(cores))
+    }
+
+    fn of_cores(view: &View<'_>) -> Option<Shape> {
         let at = |name, level| view.at(name, level);
         at("topo-type", 1).filter(|kind| *kind != 0)?;
         Some(Shape {

@@ -82,6 +82,21 @@ pub fn vcpus(dump: &Dump, vcpus: u32, layer: Layer, table: &Table) -> Vec<Findin
     changes
 }
 
+/// Where leaves of one vCPU name it differently, or two have one name: what needs no `-smp`.
+pub fn named(dump: &Dump, layer: Layer, table: &Table) -> Vec<Finding> {
+    let rule = Rule {
+        check: CheckId::Vcpus,
+        layer,
+        table,
+    };
+    let mut changes = unique(dump, &rule);
+    for (index, vcpu) in dump.vcpus.iter().enumerate() {
+        let found = names_agree(vcpu, &rule).into_iter();
+        changes.extend(found.map(|change| change.on(Side::Vcpu(index))));
+    }
+    changes
+}
+
 fn count(dump: &Dump, wanted: u32, rule: &Rule<'_>) -> Option<Finding> {
     let seen = dump.vcpus.len();
     let differ = usize::try_from(wanted) != Ok(seen);

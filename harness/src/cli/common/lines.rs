@@ -9,9 +9,8 @@ use cpuid_fidelity::cpuid::parse;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::evidence::Evidence;
-use cpuid_fidelity::expectation::store::snapshot_content;
 use cpuid_fidelity::util::limits::RECORD;
-use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::{open, snapshot};
 
 use crate::cli::context::Context;
 
@@ -28,7 +27,7 @@ pub fn lines(context: &Context, path: &Path, volatile: &Volatile) -> anyhow::Res
             .with_context(|| format!("failed to read the dump in {name}"))?;
         return Ok(render(&dump, &context.store.table, volatile));
     }
-    let text = match snapshot_content(&text) {
+    let text = match snapshot::content(&text) {
         Some(content) => context.store.files.expand(path, content)?,
         None => text,
     };

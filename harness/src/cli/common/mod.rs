@@ -4,6 +4,7 @@
 mod message;
 
 pub mod choice;
+pub mod described;
 pub mod exit;
 pub mod feature;
 pub mod global;
@@ -15,4 +16,5 @@ pub mod outputs;
 pub mod place;
 pub mod qemu;
 pub mod screen;
+pub mod subject;
 pub mod table;

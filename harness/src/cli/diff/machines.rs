@@ -20,9 +20,9 @@ use crate::cli::common::qemu::installed;
 use crate::cli::context::Context;
 
 /// Prints the changes from the second machine type to the first as the first's expectations have them, by cause; 1 where there are any.
-pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Result<u8> {
+pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>, b: &str) -> anyhow::Result<u8> {
     let engine = context.engine()?;
-    let (machine, other) = (arguments.a.as_str(), arguments.b.as_str());
+    let (machine, other) = (arguments.a.as_str(), b);
     // A later release explains the machine types of the one that `--qemu` names.
     let sources = installed(context).qemus;
     let explained = between(&engine, qemu, &sources, (machine, other));

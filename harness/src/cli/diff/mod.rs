@@ -1,8 +1,12 @@
-//! `diff`: two dumps or records, two CPU models, or two machine types.
+//! `diff`: two inputs of any format, two CPU models, or two machine types.
 
 mod arguments;
+mod inputs;
+mod json;
 mod machines;
 mod models;
+mod shown;
+mod text;
 mod verb;
 
 pub use arguments::Diff;

@@ -18,11 +18,11 @@ use crate::cli::common::qemu::offered;
 use crate::cli::context::Context;
 
 /// Prints what names without a version stand for, and what each step from one model to the other changes; 1 where there is anything.
-pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>) -> anyhow::Result<u8> {
+pub fn run(context: &Context, arguments: &Diff, qemu: &Arc<Qemu>, b: &str) -> anyhow::Result<u8> {
     let engine = context.engine()?;
     let machine = machine(arguments, qemu)?;
     let mut ends = Vec::new();
-    for name in [&arguments.a, &arguments.b] {
+    for name in [arguments.a.as_str(), b] {
         ends.push(versioned(&engine, qemu, name, &machine)?);
     }
     let way = way(qemu, &ends[0], &ends[1]);

@@ -1,57 +1,62 @@
-//! `diff`: two dumps or records, in expectation lines; two CPU models; two machine types.
+//! `diff`: two inputs of any format; two CPU models of one QEMU, step by step; two machine types.
 
 use std::path::Path;
 
-use cpuid_fidelity::check::{Finding, Layer, compare};
-use cpuid_fidelity::cpuid::volatile::Volatile;
 use cpuid_fidelity::util::near::hint;
 
 use super::arguments::Diff;
-use super::{machines, models};
-use crate::cli::common::exit::print;
-use crate::cli::common::lines::lines;
+use super::{inputs, machines, models};
 use crate::cli::common::qemu::one_qemu;
 use crate::cli::context::Context;
 
-/// Prints the differences as `git diff` would; 1 where there are any.
+/// Prints the differences; 1 where there are any.
 pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
-    let names = [&arguments.a, &arguments.b];
     // A file goes first: it is there, whatever it is called. A path is no name of QEMU's.
-    let a_file =
-        |name: &String| name == "-" || name.contains(['/', '.']) && !name.starts_with("pc-");
-    if !names
-        .iter()
-        .any(|name| Path::new(name).exists() || a_file(name))
-    {
-        return offered(context, arguments);
+    let a_file = |name: &str| {
+        let path = name.rsplit_once('#').map_or(name, |(path, _)| path);
+        Path::new(name).exists() || Path::new(path).exists() || name == "-" || is_path(name)
+    };
+    match arguments.b.as_deref() {
+        Some(b) if !(a_file(&arguments.a) || a_file(b) || recorded(arguments, b)) => {
+            offered(context, arguments, b)
+        }
+        _ => inputs::run(context, arguments),
     }
-    let unmasked = Volatile::default();
-    let a = lines(context, Path::new(&arguments.a), &unmasked)?;
-    let b = lines(context, Path::new(&arguments.b), &unmasked)?;
-    let changes = compare(&a, &b, Layer::Unknown);
-    let text: String = changes.iter().map(Finding::diff).collect();
-    print(&text);
-    Ok(u8::from(!changes.is_empty()))
+}
+
+/// `./dump`, `dump.json`; neither `pc-q35-8.2` nor `EPYC-v4@10.0`.
+fn is_path(name: &str) -> bool {
+    let (name, _, _) = inputs::at(name);
+    name.contains(['/', '.']) && !name.starts_with("pc-")
+}
+
+/// Whether models are meant as they were recorded, of a release each, and not as one QEMU has them.
+fn recorded(arguments: &Diff, b: &str) -> bool {
+    let at = [&arguments.a, b].iter().any(|name| name.contains('@'));
+    at || arguments.release.is_some() || arguments.feature.is_some()
 }
 
 /// Two names of something that the newest QEMU offers.
-fn offered(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
+fn offered(context: &Context, arguments: &Diff, b: &str) -> anyhow::Result<u8> {
     if !arguments.lane.boots_agent_under_qemu() {
         anyhow::bail!("CPU models and machine types are compared in lanes definition, tcg and kvm");
     }
+    if arguments.json || arguments.all {
+        anyhow::bail!("--json and --all are of files, recorded models (MODEL@RELEASE) and --host");
+    }
     let inventory = context.inventory()?;
     let qemu = one_qemu(&inventory)?;
-    let (a, b) = (arguments.a.as_str(), arguments.b.as_str());
+    let a = arguments.a.as_str();
     let has_model = |name: &str| qemu.offers.models.iter().any(|model| model.name == name);
     let has_machine = |name: &str| {
         let mut machines = qemu.offers.machines.iter();
         machines.any(|machine| machine.name == name)
     };
     if has_model(a) && has_model(b) {
-        return models::run(context, arguments, &qemu);
+        return models::run(context, arguments, &qemu, b);
     }
     if has_machine(a) && has_machine(b) {
-        return machines::run(context, arguments, &qemu);
+        return machines::run(context, arguments, &qemu, b);
     }
     let unknown = |name: &&&str| !has_model(name) && !has_machine(name);
     let unknown: Vec<&str> = [a, b].iter().filter(unknown).copied().collect();

@@ -26,9 +26,12 @@ pub struct Dump {
     /// `-smp` argument
     #[arg(long, value_name = "S", default_value = "1")]
     pub smp: Topology,
-    /// How to print it; `raw` is the text of `cpuid -r`
+    /// How to print it; `raw` is the text of `cpuid -r`, which `cpuid -f` reads
     #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
     pub format: DumpFormat,
+    /// For people, as `show` prints it
+    #[arg(long, conflicts_with_all = ["format", "masked", "view"])]
+    pub human: bool,
     /// `guest`: what the guest sees; `qemu`: what QEMU says of the CPU; `kvm`: what KVM says that it supports
     #[arg(long, value_enum, default_value_t = View::Guest)]
     pub view: View,
@@ -71,6 +74,13 @@ pub enum DumpFormat {
     Json,
     /// The text of `cpuid -r`.
     Raw,
+    /// InstLatx64's text, with MSRs.
+    #[value(name = "instlatx64")]
+    InstLatx64,
+    /// The text of `kcpuid -r`, of the boot processor.
+    Kcpuid,
+    /// libvirt's `<cpudata>`, of the boot processor, with MSRs.
+    Cpudata,
 }
 
 fn range(text: &str) -> Result<(u32, u32), String> {

@@ -6,13 +6,14 @@ use anyhow::Context as _;
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::case::{Accelerator, Case, Lane, Qemu, Starter};
 use cpuid_fidelity::cpuid::dump::Dump as Seen;
-use cpuid_fidelity::cpuid::etallen;
 use cpuid_fidelity::cpuid::line::Register;
 use cpuid_fidelity::cpuid::render::render;
 use cpuid_fidelity::cpuid::volatile::Volatile;
+use cpuid_fidelity::describe;
 use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
+use cpuid_fidelity::input::writers;
 use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::verdict::text;
@@ -27,13 +28,19 @@ use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
 use super::arguments::{Dump, DumpFormat, View};
 use super::view;
+use crate::cli::common::described::descriptions;
 use crate::cli::common::exit::{NOT_RUN, print};
 use crate::cli::common::place::{self, Guest};
 use crate::cli::common::qemu::one_qemu;
+use crate::cli::common::subject::{self, Subject};
 use crate::cli::context::Context;
 
 /// Boots the guest and prints its dump, as far as it goes; the exit status.
 pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
+    if arguments.host && arguments.human {
+        print(&human(context, &subject::host()?));
+        return Ok(0);
+    }
     if arguments.host {
         if arguments.format == DumpFormat::Text {
             print("# this host, without a guest: CPUID of one of its processors\n");
@@ -61,14 +68,12 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     };
     match observed {
         Ok(observation) => {
-            print(&header(arguments, &case));
-            print(&shown(context, arguments, &observation.dump));
+            print_seen(context, arguments, &case, &observation.dump);
             Ok(0)
         }
         Err(broken) => {
             if !broken.partial.vcpus.is_empty() {
-                print(&header(arguments, &case));
-                print(&shown(context, arguments, &broken.partial));
+                print_seen(context, arguments, &case, &broken.partial);
             }
             let Case {
                 qemu,
@@ -87,11 +92,25 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     }
 }
 
+fn print_seen(context: &Context, arguments: &Dump, case: &Case, dump: &Seen) {
+    if arguments.human {
+        print(&human(context, &subject::of_guest(case, dump)));
+    } else {
+        print(&header(arguments, case));
+        print(&shown(context, arguments, dump));
+    }
+}
+
+fn human(context: &Context, subject: &Subject) -> String {
+    describe::text(&descriptions(context, subject))
+}
+
 /// Which guest it is, in comments, so that the dump can be read back. The other formats are other programs' own.
 fn header(arguments: &Dump, case: &Case) -> String {
     match arguments.format {
         DumpFormat::Text => heading::comments(&heading::guest(case), case.lane),
-        DumpFormat::Json | DumpFormat::Raw => String::new(),
+        DumpFormat::Cpudata => writers::comment(&heading::guest(case)),
+        _ => String::new(),
     }
 }
 
@@ -182,8 +201,11 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
     match arguments.format {
         DumpFormat::Text if dump.mode == MODE_LINUX => linux_text(context, volatile, dump),
         DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
-        DumpFormat::Raw => etallen::etallen(dump),
-        DumpFormat::Json => format!("{}\n", json(&serde_json::json!(dump).to_string())),
+        DumpFormat::Raw => writers::raw(dump),
+        DumpFormat::InstLatx64 => writers::instlatx64(dump),
+        DumpFormat::Kcpuid => writers::kcpuid(dump),
+        DumpFormat::Cpudata => writers::cpudata(dump),
+        DumpFormat::Json => format!("{}\n", json(&writers::json(dump))),
     }
 }
 

@@ -29,10 +29,10 @@ fn refused(files: &[(&str, &str)], path: &str) -> String {
 fn the_content_stands_behind_the_header() {
     let text = "---\nsource: x\nexpression: y\n---\nfirst\nsecond\n";
     assert_eq!(
-        snapshot_content(text).as_deref(),
+        snapshot::content(text).as_deref(),
         Some("\n\n\n\nfirst\nsecond")
     );
-    assert_eq!(snapshot_content("first\n"), None, "no header");
+    assert_eq!(snapshot::content("first\n"), None, "no header");
 }
 
 #[test]

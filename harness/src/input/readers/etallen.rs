@@ -1,82 +1,100 @@
-//! `cpuid -r` of Todd Allen's cpuid: `0x00000007 0x00: eax=0x00000002 ebx=0x219c97a9 …`, below `CPU 0:` where several processors are shown.
+//! `cpuid -r` of Todd Allen's cpuid: `0x00000007 0x00: eax=0x00000002 ebx=0x219c97a9 …`, below `CPU 0:`, or `CPU:` where one processor is shown.
+//!
+//! Source: etallen.com/cpuid, `print_reg_raw` of its cpuid.c. Versions before 2006 print no subleaf; other programs that print this form add
+//! a column of text.
 
 use crate::cpuid::Table;
-use crate::cpuid::answers::{Key, Regs};
-use crate::input::coverage::Coverage;
-use crate::input::cpu::{Cpu, Input, State};
+use crate::cpuid::answers::Key;
+use crate::input::cpu::{Input, State};
 use crate::input::error::InputError;
 use crate::input::format::Format;
 use crate::input::reader::Reader;
-use crate::input::text::{Line, Text};
+use crate::input::registers::{
+    Context, Grammar, Item, Miss, Scan, collect, knows, whole_or_excerpt,
+};
+use crate::input::text::Text;
 
 pub const READER: Reader = Reader {
     format: Format::Etallen,
-    knows,
+    knows: |text| (knows(&GRAMMAR, text) || is_decoded(text)) && !is_gathered(text),
     read,
 };
 
-fn knows(text: &Text) -> bool {
-    text.lines.iter().any(|line| answer(line).is_some())
+pub const GRAMMAR: Grammar = Grammar {
+    format: Format::Etallen,
+    lines: &[processor, answer],
+    expected: "CPU N: or 0xLEAF 0xSUBLEAF: eax=… ebx=… ecx=… edx=…",
+    talks: false,
+    again: false,
+    state: State::Os,
+    coverage: whole_or_excerpt,
+};
+
+/// What libvirt's scripts put below the name of the processor is a format of its own.
+pub fn is_gathered(text: &Text) -> bool {
+    let first = text
+        .lines
+        .first()
+        .and_then(|line| line.text.split_once(':'));
+    first.is_some_and(|(field, _)| field.trim() == "model name")
+        && text.lines.get(1).is_some_and(|line| line.text == "CPU:")
 }
 
 fn read(text: &Text, _: &Table) -> Result<Vec<Input>, InputError> {
-    let mut cpus: Vec<Cpu> = Vec::new();
-    for line in &text.lines {
-        if let Some(number) = heading(&line.text) {
-            cpus.push(Cpu {
-                number,
-                ..Cpu::default()
-            });
-        } else if let Some((key, regs)) = answer(line) {
-            if cpus.is_empty() {
-                cpus.push(Cpu::default());
-            }
-            if let Some(cpu) = cpus.last_mut() {
-                cpu.answers.insert(key, regs);
-            }
-        } else {
-            return Err(InputError::Malformed {
-                format: Format::Etallen,
-                line: line.number,
-                column: line.skipped + 1,
-                expected: "CPU N: or 0xLEAF 0xSUBLEAF: eax=… ebx=… ecx=… edx=…".to_owned(),
-                found: line.text.chars().take(60).collect(),
-            });
-        }
+    let inputs = collect(&GRAMMAR, text);
+    // Among what it decodes stand registers of leaves that it has no names for.
+    let has_vendor = |input: &Input| {
+        let mut cpus = input.cpus.iter();
+        cpus.any(|cpu| cpu.answers.contains_key(&Key::new(0, 0)))
+    };
+    let is_dump = inputs.as_ref().is_ok_and(|all| all.iter().any(has_vendor));
+    if !is_dump && is_decoded(text) {
+        return Err(InputError::Decoded {
+            program: "cpuid",
+            command: "cpuid -r",
+        });
     }
-    Ok(vec![Input {
-        format: Format::Etallen,
-        title: None,
-        state: State::Unknown,
-        coverage: Coverage::Whole,
-        cpus,
-        dump: None,
-        record: None,
-    }])
+    inputs
 }
 
-fn heading(line: &str) -> Option<Option<u32>> {
-    match line.strip_suffix(':')? {
-        "CPU" => Some(None),
-        numbered => numbered.strip_prefix("CPU ")?.parse().ok().map(Some),
-    }
+/// What `cpuid` prints without `-r`.
+fn is_decoded(text: &Text) -> bool {
+    let begins = |beginning: &str| {
+        let mut lines = text.lines.iter();
+        lines.any(|line| line.text.starts_with(beginning))
+    };
+    begins("version information (1/eax)") || begins("feature information (1/edx)")
 }
 
-fn answer(line: &Line) -> Option<(Key, Regs)> {
-    let (place, registers) = line.text.split_once(':')?;
-    let mut place = place.split_whitespace();
-    let (leaf, subleaf) = (hex(place.next()?)?, place.next().map_or(Some(0), hex)?);
+fn processor(scan: &mut Scan<'_>, _: &mut Context) -> Result<Item, Miss> {
+    scan.needs("CPU")?;
+    if scan.has(":") {
+        scan.ends()?;
+        return Ok(Item::Processor(None));
+    }
+    let number = scan.decimal()?;
+    scan.needs(":")?;
+    scan.ends()?;
+    Ok(Item::Processor(Some(number)))
+}
+
+fn answer(scan: &mut Scan<'_>, _: &mut Context) -> Result<Item, Miss> {
+    if !scan.rest().starts_with("0x") && !scan.rest().starts_with("0X") {
+        return Err(scan.miss("0xLEAF"));
+    }
+    let leaf = scan.hex()?;
+    let mut subleaf = None;
+    if !scan.has(":") {
+        subleaf = Some(scan.hex()?);
+        scan.needs(":")?;
+        scan.certain();
+    }
     let mut regs = [0; 4];
-    let mut fields = registers.split_whitespace();
     for (register, name) in regs.iter_mut().zip(["eax=", "ebx=", "ecx=", "edx="]) {
-        *register = hex(fields.next()?.strip_prefix(name)?)?;
+        scan.needs(name)?;
+        *register = scan.hex()?;
+        scan.certain();
     }
-    fields
-        .next()
-        .is_none()
-        .then_some((Key::new(leaf, subleaf), regs))
-}
-
-fn hex(text: &str) -> Option<u32> {
-    u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+    scan.ends_or_comment()?;
+    Ok(Item::Answer(leaf, subleaf, regs))
 }

@@ -9,8 +9,8 @@ use cpuid_fidelity::cpuid::parse::{lines, parse_masked};
 use cpuid_fidelity::cpuid::{Line, Volatile, parse, render};
 use cpuid_fidelity::expectation::Files;
 use cpuid_fidelity::expectation::delta::{base_of, collapse, expand};
-use cpuid_fidelity::expectation::files::snapshot_content;
 use cpuid_fidelity::expectation::whole::compared_models;
+use cpuid_fidelity::util::snapshot;
 
 use super::seeds::{TABLE, contents, files, lossy, path, text, whole};
 use crate::execute::Reader;
@@ -36,7 +36,7 @@ pub const READERS: &[Reader] = &[
         shape: Shape::Text,
         seeds: || files("expectations/qemu-11.1/models", ".snap"),
         executions: 1000,
-        read: |bytes| snapshot_content(&lossy(bytes)).is_some(),
+        read: |bytes| snapshot::content(&lossy(bytes)).is_some(),
     },
     Reader {
         name: "machine-type",
@@ -82,7 +82,7 @@ fn recorded() -> Vec<Vec<u8>> {
     let all = files("harness/tests/records", ".snap");
     let whole = all
         .into_iter()
-        .filter_map(|file| snapshot_content(&lossy(&file)));
+        .filter_map(|file| snapshot::content(&lossy(&file)));
     whole.map(String::into_bytes).collect()
 }
 

@@ -1,12 +1,11 @@
 //! What guests send: the agent's streams, and files of a Linux guest.
 
-use cpuid_fidelity::check::registry;
-use cpuid_fidelity::cpuid::etallen::etallen;
 use cpuid_fidelity::cpuid::{Dump, assemble, parse, render};
 use cpuid_fidelity::cpuid::{PhaseDump, Reading, Vcpu, Volatile};
 use cpuid_fidelity::evidence::LinuxReport;
 use cpuid_fidelity::evidence::linux_lines::linux;
 use cpuid_fidelity::host::cpuinfo;
+use cpuid_fidelity::input::writers;
 use fidelity_protocol::entry::{Cpuid, End, Entry, Hello, Register, status};
 use fidelity_protocol::frame::{Frame, HEADER, Kind, Phase};
 use fidelity_protocol::slot;
@@ -203,8 +202,10 @@ fn look_at(dump: &Dump) {
         assert_eq!(again, lines, "what is read from lines has the same lines");
     }
     let _ = render(dump, &TABLE, &VOLATILE);
-    let _ = etallen(dump);
-    let _ = registry::of_dump(dump, &TABLE);
+    let _ = writers::raw(dump);
+    let _ = writers::instlatx64(dump);
+    let _ = writers::kcpuid(dump);
+    let _ = cpuid_fidelity::check::of_dump(dump, &TABLE);
     let report = LinuxReport::from_dump(dump);
     let _ = report.map(|report| linux(&report, &VOLATILE));
 }

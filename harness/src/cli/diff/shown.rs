@@ -1,0 +1,13 @@
+//! Two inputs compared, as both forms of output take it.
+
+use cpuid_fidelity::check::inputs::Comparison;
+
+/// What is printed.
+pub struct Shown<'a> {
+    /// What the sides are.
+    pub titles: [&'a str; 2],
+    /// What differs.
+    pub comparison: &'a Comparison,
+    /// Lines of further phases of two dumps of ours, `-` and `+`.
+    pub lines: &'a [String],
+}
