@@ -19,6 +19,7 @@ mod compat;
 mod cut_results;
 mod described;
 mod docs;
+mod domain;
 mod dumps;
 mod events;
 mod explain;
