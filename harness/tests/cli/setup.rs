@@ -7,8 +7,8 @@ use std::process::Command;
 use super::require::root;
 
 /// What the script itself uses.
-const TOOLS: [&str; 10] = [
-    "cat", "dirname", "env", "find", "id", "mkdir", "paste", "rm", "sh", "sort",
+const TOOLS: [&str; 11] = [
+    "cat", "dirname", "env", "find", "grep", "id", "mkdir", "paste", "rm", "sh", "sort",
 ];
 
 /// Programs that are there and do nothing.
@@ -34,7 +34,7 @@ fn machine(folder: &Path) {
     let log = folder.join("asked").display().to_string();
     script(&bin.join("apt-get"), &format!("echo \"$*\" >>'{log}'"));
     script(&bin.join("sudo"), "\"$@\"");
-    for fetch in ["fetch-qemu", "fetch-kernel"] {
+    for fetch in ["fetch-qemu", "fetch-kernel", "fetch-dumps"] {
         let line = format!("echo \"{fetch} $*\" >>'{log}'");
         script(&folder.join("scripts").join(fetch), &line);
     }
@@ -63,7 +63,10 @@ fn to_run_needs_no_browser_no_libvirt_and_no_lint() {
         asked.contains("fetch-qemu ") && asked.contains("fetch-kernel "),
         "{asked}"
     );
-    assert!(!asked.contains("install"), "{asked}");
+    assert!(
+        !asked.contains("install") && !asked.contains("fetch-dumps"),
+        "{asked}"
+    );
     assert!(said.ends_with("setup: ready: make run\n"), "{said}");
 }
 
@@ -72,9 +75,18 @@ fn to_test_needs_what_tests_compare_with_and_it_is_said_before_it_is_brought() {
     for arguments in [&["test"][..], &[]] {
         let (status, asked, said) = setup(arguments);
         assert_eq!(status, Some(0), "{said}");
-        for package in ["chromium", "libvirt-clients", "cpuid", "cpio", "shellcheck"] {
+        let packages = [
+            "chromium",
+            "libvirt-clients",
+            "cpuid",
+            "x86info",
+            "cpio",
+            "shellcheck",
+        ];
+        for package in packages {
             assert!(asked.contains(package), "{package}: {asked}");
         }
+        assert!(asked.contains("fetch-dumps libcpuid libvirt"), "{asked}");
         assert!(said.contains("setup: installing: chromium"), "{said}");
         assert!(said.ends_with("setup: ready: make test\n"), "{said}");
     }
