@@ -43,8 +43,15 @@ fn machine(folder: &Path) {
 
 /// The exit status, what was installed and fetched, and what was said.
 fn setup(arguments: &[&str]) -> (Option<i32>, String, String) {
+    setup_with("apt-get", arguments)
+}
+
+/// The same, with another package manager.
+fn setup_with(manager: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().expect("a folder");
     machine(folder.path());
+    let bin = folder.path().join("bin");
+    std::fs::rename(bin.join("apt-get"), bin.join(manager)).expect("a package manager");
     let mut command = Command::new(folder.path().join("scripts/setup"));
     let command = command
         .args(arguments)
@@ -89,6 +96,19 @@ fn to_test_needs_what_tests_compare_with_and_it_is_said_before_it_is_brought() {
         assert!(asked.contains("fetch-dumps libcpuid libvirt"), "{asked}");
         assert!(said.contains("setup: installing: chromium"), "{said}");
         assert!(said.ends_with("setup: ready: make test\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_package_that_a_distribution_does_not_have_is_not_asked_for() {
+    for manager in ["dnf", "pacman", "zypper"] {
+        let (status, asked, said) = setup_with(manager, &["test"]);
+        assert_eq!(status, Some(0), "{said}");
+        let asked: Vec<&str> = asked.split_whitespace().collect();
+        assert!(asked.contains(&"cpuid"), "{manager}: {asked:?}");
+        for other in ["x86info", "-", "fetch-dumps"] {
+            assert!(!asked.contains(&other), "{manager}: {asked:?}");
+        }
     }
 }
 

@@ -10,3 +10,4 @@ mod findings;
 mod held;
 mod rows;
 mod shown;
+mod signatures;

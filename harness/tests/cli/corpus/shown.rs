@@ -64,6 +64,7 @@ pub fn shown(input: &Input, table: &Table, levels: &Levels) -> Shown {
     let value: Value = serde_json::from_str(&json(&[description]).expect("JSON")).expect("JSON");
     let mut fields = identity(&value);
     fields.extend(caches(&value));
+    fields.extend(counts(&value["topology"]["announced"]));
     let groups = value["features"].as_array().into_iter().flatten();
     let names = |list: &Value| -> Vec<String> {
         let list = list.as_array().into_iter().flatten();
@@ -110,6 +111,21 @@ fn identity(value: &Value) -> BTreeMap<String, String> {
         .collect();
     fields.insert("feature-level".to_owned(), level.to_owned());
     fields
+}
+
+/// Cores and threads of a package, as leaves announce them.
+fn counts(announced: &Value) -> BTreeMap<String, String> {
+    let threads = |unit: &str| {
+        let mut units = announced.as_array().into_iter().flatten();
+        units.find(|own| own["unit"] == unit)?["threads"].as_u64()
+    };
+    let Some(logical) = threads("package") else {
+        return BTreeMap::new();
+    };
+    let cores = logical / threads("core").unwrap_or(1).max(1);
+    let counts = [("cores", cores), ("logical", logical)];
+    let counts = counts.map(|(name, count)| (name.to_owned(), count.to_string()));
+    counts.into()
 }
 
 fn caches(value: &Value) -> BTreeMap<String, String> {
