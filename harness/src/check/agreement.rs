@@ -146,8 +146,15 @@ fn warnings_are_filtered(layers: &Layers<'_>) -> Vec<Finding> {
     let warned = &layers.qemu.warnings.features;
     let mut changes = Vec::new();
     for bit in layers.qemu.filtered_bits() {
-        // What needs a feature that is not there is warned of in other words, and marked as filtered too.
-        let mut named = warned.iter().chain(&layers.qemu.warnings.dependent);
+        // What needs a feature that is not there, or goes with none that is, is warned of in other words, and marked as filtered too.
+        let conflicts = layers
+            .qemu
+            .warnings
+            .conflicts
+            .iter()
+            .map(|(warned, _)| warned);
+        let others = layers.qemu.warnings.dependent.iter().chain(conflicts);
+        let mut named = warned.iter().chain(others);
         if !named.any(|warned| speaks_of(warned, bit)) {
             let (expected, actual) = ("a warning on stderr: QMP says it is filtered", "no warning");
             changes.push(Finding::about_bit(

@@ -6,6 +6,7 @@
 //! warning: TCG doesn't support requested feature: CPUID[eax=07h,ecx=00h].EBX.avx512f [bit 16]
 //! warning: host doesn't support requested feature: MSR(48EH).vmx-mtf [bit 27]
 //! warning: TCG doesn't support requested feature: avx10.2.
+//! warning: this feature conflicts with APX: CPUID[eax=07h,ecx=00h].EBX.mpx [bit 14]
 //! ```
 
 use std::collections::BTreeSet;
@@ -41,12 +42,17 @@ pub struct Warnings {
     /// Features that the user asked for and that need others that are not there (`feature_dependencies`).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub dependent: BTreeSet<Warned>,
+    /// Features that go with no guest that has another one, and what QEMU calls that one: `APX` (QEMU 11.1 and later).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub conflicts: BTreeSet<(Warned, String)>,
     /// Lines that are nothing known: reported, never dropped.
     pub unknown: Vec<String>,
 }
 
 const MARK: &str = "requested feature: ";
 const DEPENDENT: &str = "depends on other features that were not requested: ";
+
+const CONFLICT: &str = "this feature conflicts with ";
 
 /// Lines that say something, but not of one feature.
 const KNOWN: [&str; 5] = [
@@ -70,6 +76,10 @@ impl Warnings {
             let behind = |mark| line.split_once(mark).map(|(_, feature)| feature);
             if let Some(feature) = behind(DEPENDENT).and_then(Warned::read) {
                 warnings.dependent.insert(feature);
+                continue;
+            }
+            if let Some(conflict) = behind(CONFLICT).and_then(conflict) {
+                warnings.conflicts.insert(conflict);
                 continue;
             }
             let feature = behind(MARK);
@@ -130,6 +140,12 @@ impl Warned {
     }
 }
 
+/// `APX: CPUID[eax=07h,ecx=00h].EBX.mpx [bit 14]`.
+fn conflict(text: &str) -> Option<(Warned, String)> {
+    let (with, feature) = text.split_once(": ")?;
+    Some((Warned::read(feature)?, with.to_owned()))
+}
+
 /// `avx10.2.`: a name with a version, and no bit.
 fn capability(text: &str) -> Option<String> {
     let name = text.trim().strip_suffix('.')?;
@@ -173,6 +189,20 @@ mod tests {
             .map(|warned| &warned.name)
             .collect();
         assert_eq!(names, ["npt"]);
+    }
+
+    #[test]
+    fn a_feature_that_conflicts_with_another_is_no_lack_of_support() {
+        let line =
+            "warning: this feature conflicts with APX: CPUID[eax=07h,ecx=00h].EBX.mpx [bit 14]";
+        let warnings = Warnings::read(line);
+        assert!(warnings.features.is_empty() && warnings.unknown.is_empty());
+        let mut conflicts = warnings.conflicts.iter();
+        let (warned, with) = conflicts.next().expect("a conflict");
+        assert_eq!(
+            (warned.name.as_str(), warned.bit, with.as_str()),
+            ("mpx", 14, "APX")
+        );
     }
 
     #[test]

@@ -86,6 +86,36 @@ pub enum Cause {
         #[serde(rename = "words")]
         message: String,
     },
+    /// QEMU says that it goes with no guest that has another feature.
+    Conflicts {
+        /// The other one, as QEMU calls it: `APX`.
+        with: String,
+    },
+    /// TCG runs the guest, and reads every feature MSR as 0.
+    NoFeatureMsrs,
+    /// KVM's own feature, or one of Hyper-V as KVM makes it, and TCG runs the guest.
+    OnlyUnderKvm,
+    /// No flag asks for it, and nothing has it without one.
+    NotAsked {
+        /// The flag that does: `hv-relaxed=on`.
+        flag: String,
+    },
+    /// The guest's CPUID ends before its leaf.
+    BeyondLevel {
+        /// The leaf that says so: 0, 80000000H.
+        base: u32,
+        /// The last leaf.
+        last: u32,
+    },
+    /// The recorded definition that KVM was given lacks what no guest under TCG shows.
+    NotInGivenDefinition,
+    /// Hyper-V's leaves stand where KVM's would be, and KVM's 100H higher. No loss.
+    MovedByHyperV {
+        /// Where it is then.
+        leaf: u32,
+    },
+    /// It is where KVM's leaves are if Hyper-V has moved them, and Hyper-V is not there.
+    NotMoved,
     /// QEMU filtered it.
     Filtered {
         /// Who cannot do it: `TCG`, `KVM`.
@@ -159,6 +189,23 @@ impl fmt::Display for Cause {
             Cause::LibvirtRefused { message } => {
                 write!(f, "libvirt did not start the guest: {message}")
             }
+            Cause::Conflicts { with } => write!(f, "QEMU: conflicts with {with}"),
+            Cause::NoFeatureMsrs => f.write_str("TCG has no feature MSRs: --lane kvm or lab"),
+            Cause::OnlyUnderKvm => f.write_str("only KVM has it: --lane kvm or lab"),
+            Cause::NotAsked { flag } => write!(f, "off unless a flag asks for it: {flag}"),
+            Cause::BeyondLevel { base, last } => {
+                write!(
+                    f,
+                    "beyond the last leaf: CPUID.{base:02X}H:EAX is {last:X}H"
+                )
+            }
+            Cause::NotInGivenDefinition => {
+                f.write_str("not in the recorded definition that KVM was given")
+            }
+            Cause::MovedByHyperV { leaf } => {
+                write!(f, "at {leaf:X}H (Hyper-V moves KVM's leaves)")
+            }
+            Cause::NotMoved => f.write_str("KVM's leaves are not moved: Hyper-V is not there"),
             Cause::Filtered { by } => write!(f, "filtered by QEMU: {by} does not support it"),
             Cause::GuestKernel { loss } => write!(f, "{loss}"),
             Cause::NoLinuxFlag => f.write_str("Linux shows no flag for it"),

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
-use crate::case::Lane;
+use super::place::At;
 use crate::case::flags::Flag;
+use crate::case::{Lane, RunAs};
 
 /// Whether a layer has the feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,43 +85,72 @@ pub struct HostEvidence {
     pub emulated: bool,
 }
 
+/// Whether QEMU reports that it filtered the feature, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filtered {
+    /// It does not.
+    No,
+    /// The accelerator does not support it: a warning says so, or the accelerator is known to lack it.
+    Unsupported,
+    /// It was filtered, and the accelerator is not known to lack it.
+    ForAnotherReason,
+}
+
 /// Everything that is known of one feature in one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The lane.
     pub lane: Lane,
+    /// How the guest is run.
+    pub run_as: RunAs,
     /// The `-machine` argument.
     pub machine: String,
     /// The model's name in `-cpu`.
     pub model: String,
+    /// Where the feature is.
+    pub at: At,
     /// The host, in lanes that use it.
     pub host: Option<HostEvidence>,
     /// Whether this binary has the CPU property.
     pub known: Claim,
-    /// First release that is known to have it.
+    /// First release that is known to have it, where that is later than this one.
     pub since: Option<String>,
-    /// Definition of every version of the model on the newest machine type, by name, oldest first.
+    /// What every version of the model asks for, by name, oldest first.
     pub versions: Vec<(String, Claim)>,
     /// The version that is asked for: the named one, or the one that the name stands for on this machine type.
     pub resolved: String,
-    /// Definition without flags on this machine type.
+    /// The model without flags on this machine type.
     pub on_machine: Claim,
+    /// The same as QEMU makes it under KVM, where it asks KVM.
+    pub under_kvm: Option<Claim>,
     /// The flag that QEMU applies last to the feature.
     pub flag: Option<Flag>,
-    /// Definition with all flags.
+    /// The model with all flags.
     pub with_flags: Claim,
-    /// A feature that the flags or the model leave out, and without which QEMU does not give this one.
+    /// The flag without which the model would have it.
+    pub taken_by: Option<Flag>,
+    /// Flags that ask for it and for what it needs; `None` where QEMU has no property for it.
+    pub asks_for: Option<String>,
+    /// A feature that the model with all flags lacks, and without which QEMU does not give this one.
     pub needs: Option<String>,
-    /// Whether the guest has it with `migratable=off` and not without.
+    /// Whether the model has it as soon as what it needs is there.
+    pub dependent: bool,
+    /// What QEMU says it conflicts with.
+    pub conflict: Option<String>,
+    /// Whether the model has it with `migratable=off` and not without.
     pub not_migratable: bool,
     /// What libvirt makes of it, and why where it takes it; in lane `libvirt`.
     pub libvirt: Option<(Claim, Option<Cause>)>,
     /// What QEMU reports that it gives, in lanes where it filters.
     pub given: Option<Claim>,
     /// Whether QEMU reports that it filtered it.
-    pub filtered: bool,
-    /// Flags that ask for it, where without them QEMU leaves it off and does not report that it filtered it.
-    pub off_by_default: Option<String>,
+    pub filtered: Filtered,
+    /// Whether Hyper-V is there and moves the leaf.
+    pub moved: bool,
+    /// The last leaf of the range in which the feature's leaf is not, and the leaf that says so.
+    pub level: Option<(u32, u32)>,
+    /// The feature that the guest lacks, and without which there is nothing of this one's word.
+    pub owner: Option<String>,
     /// What the guest sees.
     pub guest: Claim,
     /// What the guest's kernel shows, and why it does not, in lane `linux`.

@@ -39,6 +39,13 @@ pub enum SiteError {
     Lab(#[from] LabError),
 }
 
+impl SiteError {
+    /// Whether a QEMU that was asked refused a question; it may answer the others.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, SiteError::Qmp(QmpError::Refused { .. }))
+    }
+}
+
 impl From<SiteError> for BootFailure {
     fn from(error: SiteError) -> BootFailure {
         let kind = match &error {

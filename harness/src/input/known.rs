@@ -103,6 +103,9 @@ impl Known {
 
     /// Whether a leaf that was not read is known to be 0: beyond the limit of its range, or left out by a program that leaves out zeroes.
     fn is_zero(&self, key: Key) -> bool {
+        if self.is_past_subleaves(key) {
+            return true;
+        }
         let limit = self.limits.get(&(key.leaf & 0xc000_0000));
         match limit {
             Some(limit) if key.leaf > *limit => true,
@@ -110,6 +113,13 @@ impl Known {
             None if self.hypervisor() && key.leaf & 0xc000_0000 == 0x4000_0000 => false,
             None => self.absent_is_zero && key.leaf & 0xc000_0000 != 0,
         }
+    }
+
+    /// CPUID.7.0:EAX is the highest subleaf of leaf 7; those past it are 0 (SDM vol. 2, CPUID).
+    fn is_past_subleaves(&self, key: Key) -> bool {
+        let first = self.words.get(&Register::Cpuid(Key::new(7, 0), 0));
+        let whole = first.filter(|word| key.leaf == 7 && word.known & 0xffff_ffff == 0xffff_ffff);
+        whole.is_some_and(|word| u64::from(key.subleaf) > word.value)
     }
 
     /// CPUID.1:ECX[31]: there is a range at 40000000H, which programs that know hardware alone do not read.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::heading;
 use crate::case::guest::Case;
-use crate::explain::{LayerRow, State, verdict};
+use crate::explain::undo::Proof;
+use crate::explain::{LayerRow, State};
 use crate::util::printable::line;
 
 /// What was asked for.
@@ -22,8 +23,19 @@ pub struct Asked<'a> {
     pub lab: Option<&'a str>,
 }
 
-/// A line for each layer and, below it, the cause where there is one; then the verdict.
-pub fn text(asked: Asked<'_>, rows: &[LayerRow]) -> String {
+/// What the layers say of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// A row a layer.
+    pub rows: &'a [LayerRow],
+    /// What they come to.
+    pub verdict: &'a str,
+    /// What the guest shows without the cause.
+    pub proof: Option<&'a Proof>,
+}
+
+/// A line for each layer and, below it, the cause where there is one; then the verdict, and the proof.
+pub fn text(asked: Asked<'_>, answer: Answer<'_>) -> String {
     let Asked {
         case,
         feature,
@@ -32,7 +44,7 @@ pub fn text(asked: Asked<'_>, rows: &[LayerRow]) -> String {
     } = asked;
     let asked = format!("{feature} ({place}) of {}", heading::guest(case));
     let mut text = format!("{}\n{}\n\n", line(&asked), heading::lane(case.lane));
-    for row in rows {
+    for row in answer.rows {
         let (layer, state) = (row.layer.name(), row.state.name());
         let evidence = row.evidence.replace('\n', " / ");
         text.push_str(&format!("  {layer:<14} {state:<8} {}\n", line(&evidence)));
@@ -41,15 +53,19 @@ pub fn text(asked: Asked<'_>, rows: &[LayerRow]) -> String {
             text.push_str(&format!("  {:<14} {:<8} ^ {}\n", "", "", line(&cause)));
         }
     }
-    let verdict = verdict(rows).replace('\n', " / ");
-    text + &format!("\n{}\n", line(&verdict))
+    let one = |text: &str| line(&text.replace('\n', " / ")).into_owned();
+    text.push_str(&format!("\n{}\n", one(answer.verdict)));
+    if let Some(proof) = answer.proof {
+        text.push_str(&format!("proof: {}\n", one(&proof.describe())));
+    }
+    text
 }
 
 /// Of a set of features: how many the guest has, and the others by what each was lost for.
-pub fn set(asked: Asked<'_>, answers: &[(&str, Vec<LayerRow>)]) -> String {
+pub fn set(asked: Asked<'_>, answers: &[(&str, Vec<LayerRow>, String)]) -> String {
     let Asked { case, feature, .. } = asked;
     let has = |rows: &[LayerRow]| rows.last().is_some_and(|row| row.state == State::Present);
-    let (there, missing): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, rows)| has(rows));
+    let (there, missing): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, rows, _)| has(rows));
     let lab = asked.lab.map(|lab| format!(" in the lab of {lab}"));
     let title = format!(
         "{feature}: {} of {} features, of -cpu {} on {}, {}, lane {}{}",
@@ -62,8 +78,8 @@ pub fn set(asked: Asked<'_>, answers: &[(&str, Vec<LayerRow>)]) -> String {
         lab.unwrap_or_default()
     );
     let mut by_cause: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (name, rows) in missing {
-        by_cause.entry(verdict(rows)).or_default().push(name);
+    for (name, _, verdict) in missing {
+        by_cause.entry(verdict.clone()).or_default().push(name);
     }
     let mut text = format!("{}\n", line(&title));
     for (cause, names) in by_cause {
@@ -78,7 +94,7 @@ pub fn set(asked: Asked<'_>, answers: &[(&str, Vec<LayerRow>)]) -> String {
 }
 
 /// The same as one JSON object.
-pub fn object(asked: Asked<'_>, rows: &[LayerRow]) -> Value {
+pub fn object(asked: Asked<'_>, answer: Answer<'_>) -> Value {
     let row = |row: &LayerRow| {
         let mut value = json!(row);
         if let Some(cause) = &row.cause {
@@ -95,12 +111,21 @@ pub fn object(asked: Asked<'_>, rows: &[LayerRow]) -> Value {
         "lane": case.lane,
         "lab": asked.lab,
         "qemu": {"path": case.qemu.path, "version": case.qemu.offers.version},
-        "present": match rows.last().map(|row| row.state) {
-            Some(State::Present) => json!(true),
-            Some(State::Absent) => json!(false),
-            Some(State::Unknown) | None => Value::Null,
-        },
-        "rungs": rows.iter().map(row).collect::<Vec<_>>(),
-        "verdict": verdict(rows),
+        "present": present(answer.rows.last().map(|row| row.state)),
+        "rungs": answer.rows.iter().map(row).collect::<Vec<_>>(),
+        "verdict": answer.verdict,
+        "proof": answer.proof.map(|proof| json!({
+            "with": proof.with,
+            "present": present(Some(proof.state)),
+            "verdict": proof.verdict,
+        })),
     })
+}
+
+fn present(state: Option<State>) -> Value {
+    match state {
+        Some(State::Present) => json!(true),
+        Some(State::Absent) => json!(false),
+        Some(State::Unknown) | None => Value::Null,
+    }
 }

@@ -99,6 +99,13 @@ fn warnings(layer: &QemuLayer) -> Vec<String> {
         .dependent
         .iter()
         .map(|warned| format!("needs others: {} at {}", warned.name, place(warned)));
+    let conflicts = warnings.conflicts.iter().map(|(warned, with)| {
+        format!(
+            "conflicts with {with}: {} at {}",
+            warned.name,
+            place(warned)
+        )
+    });
     let capabilities = warnings
         .capabilities
         .iter()
@@ -107,6 +114,7 @@ fn warnings(layer: &QemuLayer) -> Vec<String> {
     not_given
         .chain(capabilities)
         .chain(dependent)
+        .chain(conflicts)
         .chain(others)
         .collect()
 }

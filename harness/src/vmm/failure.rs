@@ -129,7 +129,7 @@ impl Boot {
             let last = self.last_operation();
             parts.extend(last.map(|last| format!("last seen at {last}")));
         }
-        let stderr = without_tcg_warnings(&self.stderr);
+        let stderr = errors_first(&without_tcg_warnings(&self.stderr));
         if !stderr.is_empty() {
             parts.push(format!("stderr: {stderr}"));
         }
@@ -213,6 +213,14 @@ pub fn is_refusal_by_enforce(stderr: &str) -> bool {
 pub fn without_tcg_warnings(stderr: &str) -> String {
     let usual = |line: &&str| !line.contains("warning: TCG doesn't support requested feature: ");
     let lines: Vec<&str> = stderr.trim().lines().filter(usual).collect();
+    lines.join("\n")
+}
+
+/// The same lines, those that are no warnings first: what ended QEMU stands behind dozens of features that a host lacks.
+fn errors_first(stderr: &str) -> String {
+    let is_warning = |line: &&str| line.contains(": warning: ");
+    let (warnings, mut lines): (Vec<&str>, Vec<&str>) = stderr.lines().partition(is_warning);
+    lines.extend(warnings);
     lines.join("\n")
 }
 

@@ -25,6 +25,18 @@ fn the_list_of_unemulated_features_is_left_out() {
 }
 
 #[test]
+fn the_line_that_ended_qemu_stands_before_its_warnings() {
+    let stderr = "qemu: warning: host doesn't support requested feature: CPUID[eax=07h,ecx=00h].EBX.avx2 [bit 5]\n\
+                  qemu: CPU model 'host' requires KVM or HVF\n";
+    let failure = ended(Ending::Exited(1), stderr).failure(None, TIMEOUT);
+    assert_eq!(
+        failure.to_string(),
+        "QEMU exited with status 1; stderr: qemu: CPU model 'host' requires KVM or HVF\n\
+         qemu: warning: host doesn't support requested feature: CPUID[eax=07h,ecx=00h].EBX.avx2 [bit 5]"
+    );
+}
+
+#[test]
 fn a_refusal_by_enforce_is_a_kind_of_its_own() {
     let refusal = "qemu: warning: TCG doesn't support requested feature: CPUID.01H:ECX.pcid [bit 17]\n\
                    qemu-system-x86_64: TCG doesn't support requested features\n";

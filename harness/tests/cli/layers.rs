@@ -135,35 +135,9 @@ fn a_monitor_that_goes_away_is_an_error_with_a_reason() {
     world.assert_clean();
 }
 
-#[test]
-fn explain_ends_at_the_layer_that_took_it() {
-    let world = or_skip!(World::new(&[], &[]));
-    let newest = world.machines()[0].clone();
-    for (cpu, feature, wanted) in [
-        (
-            "Skylake-Server",
-            "avx512f",
-            "filtered by QEMU: TCG does not support it",
-        ),
-        (
-            "Skylake-Server,-avx2",
-            "avx2",
-            "turned off by the flag -avx2",
-        ),
-        ("EPYC-v1", "ibpb", "not in the model version EPYC-v1"),
-        ("Skylake-Server,+npt", "npt", "svm"),
-    ] {
-        let verdict = verdict(
-            &world,
-            &["--cpu", cpu, "--feature", feature, "--machine", &newest],
-        );
-        assert!(verdict.contains(wanted), "{cpu} {feature}: {verdict}");
-    }
-}
-
 /// The last line of `explain`, which `--json` must agree with.
 fn verdict(world: &World, arguments: &[&str]) -> String {
-    let arguments = [&["explain", "--lane", "tcg"], arguments].concat();
+    let arguments = [&["explain", "--lane", "tcg", "--no-proof"], arguments].concat();
     let ended = world.run(&arguments).expect(0);
     let verdict = ended.stdout.trim_end().lines().last().unwrap_or_default();
     let json = world.run(&[&arguments[..], &["--json"]].concat()).expect(0);
@@ -200,7 +174,7 @@ fn explain_ends_at_the_machine_type() {
 }
 
 #[test]
-fn explain_knows_near_names_and_refuses_numbers() {
+fn explain_knows_near_names() {
     let world = or_skip!(World::new(&[], &[]));
     let explain = |feature: &str, cpu: &str| {
         world
@@ -208,7 +182,6 @@ fn explain_knows_near_names_and_refuses_numbers() {
             .expect(2)
     };
     explain("avx512", "EPYC").prints("near to it: avx512f");
-    explain("stepping", "EPYC").prints("no feature");
     explain("avx2", "EPYK").prints("near to it: EPYC");
 }
 

@@ -33,7 +33,7 @@ pub struct Diff {
     /// `-smp` argument
     #[arg(long, value_name = "S", default_value = "1")]
     pub smp: Topology,
-    /// Only this feature, or those of a file that names one a line
+    /// Only this feature, or those of a level of the x86-64 psABI (`x86-64-v3`), or of a file that names one a line
     #[arg(long, value_name = "F")]
     pub feature: Option<String>,
     /// List volatile fields, what follows control state, and what only one side can say

@@ -23,7 +23,7 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let mut comparison = compare(&a.input, &b.input, &store.table, &store.volatile);
     let mut lines = phases(&a.input, &b.input, &store.table, &store.volatile);
     if let Some(feature) = &arguments.feature {
-        let wanted = features(&store.table, feature)?;
+        let wanted = features(store, feature)?;
         comparison.keep(&wanted.fields);
         lines.clear();
     }

@@ -31,6 +31,9 @@ pub struct Show {
     /// `-smp` argument of a guest [default: 1]
     #[arg(long, value_name = "S", conflicts_with_all = ["model", "host"])]
     pub smp: Option<Topology>,
+    /// Only whether it has this feature, or those of a level of the x86-64 psABI (`x86-64-v3`), or of a file that names one a line
+    #[arg(long, value_name = "F")]
+    pub feature: Option<String>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
     pub format: ShowFormat,

@@ -8,6 +8,8 @@ use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::verdict::text;
 
 use super::arguments::{Show, ShowFormat};
+use super::set;
+use crate::cli::common;
 use crate::cli::common::described::descriptions;
 use crate::cli::common::exit::{print, print_json};
 use crate::cli::common::subject::{self, Live, Recorded, Subject};
@@ -20,12 +22,34 @@ pub fn run(context: &Context, arguments: &Show) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let subject = subject(context, arguments)?;
+    if let Some(feature) = &arguments.feature {
+        return features(context, arguments, &subject, feature);
+    }
     let all = descriptions(context, &subject);
     match arguments.format {
         ShowFormat::Json => print_json(&describe::json(&all)?),
         ShowFormat::Markdown => print(&describe::markdown(&all)),
         ShowFormat::Html => print(&describe::html(&all)),
         ShowFormat::Text | ShowFormat::Lines => print(&describe::text(&all)),
+    }
+    Ok(0)
+}
+
+/// Whether it has the features that `name` stands for.
+fn features(
+    context: &Context,
+    arguments: &Show,
+    subject: &Subject,
+    name: &str,
+) -> anyhow::Result<u8> {
+    let store = &context.store;
+    let wanted = common::feature::features(store, name)?;
+    match arguments.format {
+        ShowFormat::Json => set::objects(subject, &wanted, &store.table)
+            .iter()
+            .for_each(|object| print_json(&object.to_string())),
+        ShowFormat::Text => print(&set::text(subject, &wanted, &store.table)),
+        _ => anyhow::bail!("--feature goes with --format text and --format json"),
     }
     Ok(0)
 }

@@ -2,6 +2,12 @@ use super::*;
 use crate::case::Lane;
 use crate::case::flags;
 use crate::case::flags::Flag;
+use crate::cpuid::answers::Key;
+use crate::cpuid::bit::Bit;
+use crate::explain::cause::Cause;
+use crate::explain::evidence::{Claim, Filtered, HostEvidence};
+use crate::explain::place::At;
+use crate::explain::{loss, verdict};
 
 fn yes() -> Claim {
     Claim::new(State::Present, "set")
@@ -9,6 +15,14 @@ fn yes() -> Claim {
 
 fn no() -> Claim {
     Claim::new(State::Absent, "clear")
+}
+
+fn cpuid(leaf: u32) -> At {
+    At::Cpuid(Bit {
+        key: Key::new(leaf, 0),
+        register: 3,
+        bit: 0,
+    })
 }
 
 /// Every layer has it.
@@ -23,22 +37,31 @@ fn whole() -> Evidence {
     };
     Evidence {
         lane: Lane::KVM,
+        run_as: Lane::KVM.run_as(),
         machine: "pc-q35-3.1".to_owned(),
         model: "EPYC".to_owned(),
+        at: cpuid(0x8000_000A),
         host: Some(host),
         known: yes(),
         since: None,
         versions: vec![("EPYC-v1".to_owned(), yes()), ("EPYC-v2".to_owned(), yes())],
         resolved: "EPYC-v1".to_owned(),
         on_machine: yes(),
+        under_kvm: Some(yes()),
         flag: None,
         with_flags: yes(),
+        taken_by: None,
+        asks_for: Some("svm=on,npt=on".to_owned()),
         needs: None,
+        dependent: false,
+        conflict: None,
         not_migratable: false,
         libvirt: None,
         given: Some(yes()),
-        filtered: false,
-        off_by_default: None,
+        filtered: Filtered::No,
+        moved: false,
+        level: None,
+        owner: None,
         guest: yes(),
         kernel: None,
     }
@@ -47,11 +70,9 @@ fn whole() -> Evidence {
 #[test]
 fn what_libvirt_takes_is_its_doing() {
     let found = qemu(|evidence| {
-        evidence.lane = Lane::LIBVIRT;
         let policy = "forbid".to_owned();
         evidence.libvirt = Some((no(), Some(Cause::LibvirtPolicy { policy })));
         evidence.given = Some(no());
-        evidence.filtered = false;
     });
     assert_eq!(found, "taken by libvirt: policy forbid in the XML");
 }
@@ -61,7 +82,7 @@ fn host(change: impl FnOnce(&mut HostEvidence)) -> String {
     let mut evidence = whole();
     change(evidence.host.as_mut().expect("a host"));
     evidence.given = Some(no());
-    evidence.filtered = true;
+    evidence.filtered = Filtered::Unsupported;
     evidence.guest = no();
     verdict(&layers(&evidence))
 }
@@ -70,7 +91,9 @@ fn host(change: impl FnOnce(&mut HostEvidence)) -> String {
 fn qemu(change: impl FnOnce(&mut Evidence)) -> String {
     let mut evidence = whole();
     evidence.lane = Lane::TCG;
+    evidence.run_as = Lane::TCG.run_as();
     evidence.host = None;
+    evidence.under_kvm = None;
     evidence.guest = no();
     change(&mut evidence);
     verdict(&layers(&evidence))
@@ -97,7 +120,7 @@ fn a_feature_that_every_layer_has_is_there() {
     let rows = layers(&whole());
     assert_eq!(verdict(&rows), "the guest has it");
     assert!(rows.iter().all(|row| row.cause.is_none()), "{rows:?}");
-    assert_eq!(rows.len(), 10);
+    assert_eq!(rows.len(), 11);
 }
 
 #[test]
@@ -198,10 +221,10 @@ fn removed_by_the_machine_type() {
 
 #[test]
 fn turned_off_by_a_flag() {
-    for text in ["-npt", "npt=off"] {
+    for text in ["-npt", "npt=off", "-svm"] {
         let found = qemu(|evidence| {
             from_flags_on(evidence);
-            evidence.flag = flag(text);
+            evidence.taken_by = flag(text);
         });
         assert_eq!(found, format!("turned off by the flag {text}"));
     }
@@ -222,9 +245,143 @@ fn depends_on_another_feature() {
         from_flags_on(evidence);
         evidence.flag = flag("+npt");
         evidence.needs = Some("svm".to_owned());
-        evidence.filtered = true;
+        evidence.filtered = Filtered::ForAnotherReason;
     });
     assert_eq!(found, "depends on svm, which is not there");
+    // The model has it, and would show it with svm.
+    let dependent = |is_dependent| {
+        qemu(|evidence| {
+            from_machine_on(evidence);
+            evidence.versions = vec![("EPYC-v1".to_owned(), no())];
+            evidence.needs = Some("svm".to_owned());
+            evidence.dependent = is_dependent;
+        })
+    };
+    assert_eq!(dependent(true), "depends on svm, which is not there");
+    assert_eq!(dependent(false), "not in the model EPYC");
+    // What it needs was filtered.
+    let filtered = qemu(|evidence| evidence.owner = Some("svm".to_owned()));
+    assert_eq!(filtered, "depends on svm, which is not there");
+}
+
+#[test]
+fn conflicts_with_another_feature() {
+    let at = [from_flags_on, |evidence: &mut Evidence| {
+        evidence.given = Some(no())
+    }];
+    for change in at {
+        let found = qemu(|evidence| {
+            change(evidence);
+            evidence.taken_by = flag("+apxf");
+            evidence.conflict = Some("APX".to_owned());
+            evidence.filtered = Filtered::ForAnotherReason;
+        });
+        assert_eq!(found, "QEMU: conflicts with APX");
+    }
+}
+
+#[test]
+fn what_qemu_filters_for_a_reason_that_is_not_known_is_unknown() {
+    let found = qemu(|evidence| {
+        evidence.given = Some(no());
+        evidence.filtered = Filtered::ForAnotherReason;
+    });
+    assert_eq!(
+        found,
+        "unknown: the guest has not got it, and no layer shows why"
+    );
+}
+
+#[test]
+fn tcg_has_no_feature_msrs() {
+    let found = qemu(|evidence| {
+        evidence.at = At::Msr(0x10A, 0);
+        evidence.given = Some(Claim::unknown("no words"));
+    });
+    assert_eq!(found, "TCG has no feature MSRs: --lane kvm or lab");
+}
+
+#[test]
+fn a_hypervisors_features_are_only_under_kvm_and_only_if_asked_for() {
+    let asked = |evidence: &mut Evidence| {
+        evidence.at = cpuid(0x4000_0004);
+        evidence.given = Some(Claim::unknown("no words"));
+    };
+    assert_eq!(qemu(asked), "only KVM has it: --lane kvm or lab");
+    let mut evidence = whole();
+    evidence.at = cpuid(0x4000_0004);
+    evidence.versions = vec![("EPYC-v1".to_owned(), no())];
+    from_machine_on(&mut evidence);
+    (evidence.under_kvm, evidence.guest) = (Some(no()), no());
+    evidence.asks_for = Some("hv-relaxed=on".to_owned());
+    let found = verdict(&layers(&evidence));
+    assert_eq!(found, "off unless a flag asks for it: hv-relaxed=on");
+}
+
+#[test]
+fn what_host_lacks_with_what_it_depends_on() {
+    let mut evidence = whole();
+    evidence.at = At::Msr(0x10A, 0);
+    evidence.versions.clear();
+    from_machine_on(&mut evidence);
+    evidence.on_machine = Claim::unknown("host has no definition of its own");
+    (evidence.under_kvm, evidence.guest) = (Some(no()), no());
+    evidence.needs = Some("arch-capabilities".to_owned());
+    assert_eq!(
+        verdict(&layers(&evidence)),
+        "depends on arch-capabilities, which is not there"
+    );
+}
+
+#[test]
+fn beyond_the_last_leaf() {
+    let found = qemu(|evidence| evidence.level = Some((0x8000_0000, 0x8000_0004)));
+    assert_eq!(
+        found,
+        "beyond the last leaf: CPUID.80000000H:EAX is 80000004H"
+    );
+}
+
+#[test]
+fn what_kvm_alone_was_given_is_a_definition_that_tcg_showed() {
+    let mut evidence = whole();
+    evidence.run_as = Lane::KVM_DIRECT.run_as();
+    (evidence.given, evidence.guest) = (Some(no()), no());
+    let found = verdict(&layers(&evidence));
+    assert_eq!(found, "not in the recorded definition that KVM was given");
+}
+
+#[test]
+fn hyper_v_moves_kvms_leaves() {
+    let mut evidence = whole();
+    evidence.at = cpuid(0x4000_0001);
+    evidence.moved = true;
+    let rows = layers(&evidence);
+    assert_eq!(
+        verdict(&rows),
+        "the guest has it, at 40000101H (Hyper-V moves KVM's leaves)"
+    );
+    assert!(loss(&rows).is_none());
+    evidence.at = cpuid(0x4000_0101);
+    (evidence.moved, evidence.guest) = (false, no());
+    assert_eq!(
+        verdict(&layers(&evidence)),
+        "KVM's leaves are not moved: Hyper-V is not there"
+    );
+}
+
+#[test]
+fn what_kvm_offers_is_not_lost_in_hardware() {
+    let mut evidence = whole();
+    evidence.host.as_mut().expect("a host").hardware = no();
+    evidence.versions.clear();
+    from_machine_on(&mut evidence);
+    evidence.on_machine = Claim::unknown("host has no definition of its own");
+    (evidence.under_kvm, evidence.guest) = (Some(no()), no());
+    assert_eq!(
+        verdict(&layers(&evidence)),
+        "unknown: the guest has not got it, and no layer shows why"
+    );
 }
 
 #[test]
@@ -241,7 +398,7 @@ fn not_migratable() {
 fn filtered_by_qemu() {
     let found = qemu(|evidence| {
         evidence.given = Some(no());
-        evidence.filtered = true;
+        evidence.filtered = Filtered::Unsupported;
     });
     assert_eq!(found, "filtered by QEMU: TCG does not support it");
 }
@@ -256,6 +413,11 @@ fn withheld_without_a_reason() {
     evidence.guest = no();
     assert_eq!(
         verdict(&layers(&evidence)),
+        "withheld by QEMU or KVM, which was given it and says nothing"
+    );
+    evidence.run_as = Lane::KVM_DIRECT.run_as();
+    assert_eq!(
+        verdict(&layers(&evidence)),
         "withheld by KVM, which was given it and says nothing"
     );
 }
@@ -266,7 +428,7 @@ fn shown_though_nobody_gave_it() {
     from_machine_on(&mut evidence);
     assert_eq!(
         verdict(&layers(&evidence)),
-        "the guest has it: shown by KVM, which was not given it"
+        "the guest has it: shown by QEMU or KVM, which was not given it"
     );
 }
 
@@ -296,8 +458,8 @@ fn a_cause_reads_back_from_json() {
 #[test]
 fn left_off_by_default_under_kvm() {
     let mut evidence = whole();
-    (evidence.given, evidence.guest) = (Some(no()), no());
-    evidence.off_by_default = Some("svm=on,npt=on".to_owned());
+    from_flags_on(&mut evidence);
+    (evidence.under_kvm, evidence.guest) = (Some(no()), no());
     let host = evidence.host.as_mut().expect("a host");
     host.kvm = no();
     host.option = Some("kvm_amd.nested=0".to_owned());
@@ -310,7 +472,7 @@ fn left_off_by_default_under_kvm() {
 /// A guest that has it, and a kernel that does not show it.
 fn kernel(state: State, cause: Option<Cause>) -> String {
     let mut evidence = whole();
-    evidence.lane = Lane::LINUX;
+    (evidence.lane, evidence.run_as) = (Lane::LINUX, Lane::LINUX.run_as());
     evidence.host = None;
     evidence.kernel = Some((Claim::new(state, "/proc/cpuinfo"), cause));
     verdict(&layers(&evidence))

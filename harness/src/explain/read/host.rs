@@ -1,17 +1,19 @@
 //! What the layers below QEMU report of a feature.
 
-use super::Gatherer;
-use super::at::At;
-use crate::explain::host::{clearing_parameter, number, option, owner, why_not};
+use super::Reader;
+use crate::explain::needs::owner;
+use crate::explain::options::{clearing_parameter, number, option, why_not};
+use crate::explain::place::At;
 use crate::explain::{Claim, HostEvidence, State};
 use crate::host::kvm::KvmLayer;
 use crate::host::{Found, HostLayer};
 
-impl Gatherer<'_> {
+impl Reader<'_> {
     pub(super) fn host(&self) -> HostEvidence {
         let nothing = HostLayer::default();
-        let layer = self.layers.host.as_deref().unwrap_or(&nothing);
-        let kvm = &self.layers.kvm;
+        let layers = &self.sources.layers;
+        let layer = layers.host.as_deref().unwrap_or(&nothing);
+        let kvm = &layers.kvm;
         let flag = self.field.aliases_of("linux").next();
         let command_line = layer.kernel.command_line.value();
         HostEvidence {
@@ -37,6 +39,9 @@ impl Gatherer<'_> {
     }
 
     fn hardware(&self, layer: &HostLayer) -> Claim {
+        if self.at.is_hypervisors() {
+            return Claim::unknown("a leaf of the hypervisor: no processor has it");
+        }
         let Some(cpu) = layer.cpus.first() else {
             return Claim::unknown("no processor could be asked");
         };
@@ -68,11 +73,9 @@ impl Gatherer<'_> {
 
     fn kvm(&self, kvm: &KvmLayer) -> Claim {
         match self.at {
+            At::Cpuid(_) if self.is_hyper_vs() => self.kvm_hyper_v(kvm),
             At::Cpuid(bit) => {
-                let set = kvm
-                    .supported
-                    .find(bit.key.leaf, bit.key.subleaf)
-                    .is_some_and(|row| bit.is_set(row.regs));
+                let set = self.in_table(&kvm.supported) == Some(true);
                 Claim::from_bit(set, format!("KVM_GET_SUPPORTED_CPUID {bit}"))
             }
             At::Msr(index, bit) => {
@@ -88,6 +91,22 @@ impl Gatherer<'_> {
                     ),
                 }
             }
+        }
+    }
+
+    /// A feature of Hyper-V's leaves, which KVM reports by an ioctl of their own.
+    fn is_hyper_vs(&self) -> bool {
+        self.at.is_hypervisors() && !self.at.is_kvms() && !self.at.is_moved()
+    }
+
+    fn kvm_hyper_v(&self, kvm: &KvmLayer) -> Claim {
+        match &kvm.supported_hv {
+            Found::Value(table) => {
+                let set = self.in_table(table) == Some(true);
+                let place = self.at.place();
+                Claim::from_bit(set, format!("KVM_GET_SUPPORTED_HV_CPUID {place}"))
+            }
+            other => Claim::unknown(format!("KVM_GET_SUPPORTED_HV_CPUID: {}", why_not(other))),
         }
     }
 }

@@ -1,64 +1,52 @@
 //! What libvirt makes of a feature.
 
-use crate::case::Starter;
+use super::Reader;
 use crate::check::libvirt_map::spot;
 use crate::cpuid::table::Field;
-use crate::evidence::Evidence;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::layer::LibvirtLayer;
+use crate::explain::sources::Unseen;
 use crate::explain::{Cause, Claim, State};
-use crate::lanes::Broken;
-use crate::run::Engine;
 use crate::vmm::failure::BootFailureKind;
 
-/// What libvirt makes of the feature, and why it takes it where it does; `None` in other lanes.
-pub(super) fn gather(
-    engine: &Engine,
-    field: &Field,
-    layers: &Evidence,
-    broken: Option<&Broken>,
-) -> Option<(Claim, Option<Cause>)> {
-    if layers.case.run_as.starter != Starter::Libvirt {
-        return None;
-    }
-    let map = match engine.bench.libvirt.map() {
-        Ok(map) => map,
-        Err(reason) => return Some((Claim::unknown(reason), None)),
-    };
-    let nameless = map.at(spot(field)).is_none();
-    Some(match broken {
-        Some(broken) => refused(broken, nameless),
-        None => match &layers.libvirt {
-            None => (
+impl Reader<'_> {
+    /// What libvirt makes of the feature, and why it takes it where it does; `None` in other lanes.
+    pub(super) fn libvirt(&self) -> Option<(Claim, Option<Cause>)> {
+        let map = match self.sources.cpu_map.as_ref()? {
+            Ok(map) => map,
+            Err(reason) => return Some((Claim::unknown(reason), None)),
+        };
+        let spot = spot(self.field);
+        let nameless = map.at(spot).is_none();
+        Some(match (&self.sources.unseen, &self.sources.layers.libvirt) {
+            (Some(unseen), _) => refused(unseen, nameless),
+            (None, None) => (
                 Claim::unknown("libvirt reported nothing about the guest"),
                 None,
             ),
-            Some(_) if nameless => {
-                let evidence = format!(
-                    "cpu_map has no {}: the live XML cannot show it",
-                    spot(field)
-                );
+            (None, Some(_)) if nameless => {
+                let evidence = format!("cpu_map has no {spot}: the live XML cannot show it");
                 (Claim::unknown(evidence), None)
             }
-            Some(layer) => from_live_xml(&map, field, layer),
-        },
-    })
+            (None, Some(layer)) => from_live_xml(map, self.field, layer),
+        })
+    }
 }
 
 /// Why no guest ran; `nameless` where cpu_map has no name for the feature's bit.
-fn refused(broken: &Broken, nameless: bool) -> (Claim, Option<Cause>) {
-    match broken.kind {
+fn refused(unseen: &Unseen, nameless: bool) -> (Claim, Option<Cause>) {
+    match unseen.kind {
         BootFailureKind::LibvirtHasNoName if nameless => {
             let claim = Claim::new(State::Absent, "cpu_map has no name for its bit");
             (claim, Some(Cause::LibvirtHasNoName))
         }
         BootFailureKind::RefusedByLibvirt => {
-            let own = broken.reason.strip_prefix("libvirt: ");
-            let message = own.unwrap_or(&broken.reason).to_owned();
+            let own = unseen.reason.strip_prefix("libvirt: ");
+            let message = own.unwrap_or(&unseen.reason).to_owned();
             let claim = Claim::new(State::Absent, "virsh create");
             (claim, Some(Cause::LibvirtRefused { message }))
         }
-        _ => (Claim::unknown(format!("not run: {}", broken.reason)), None),
+        _ => (Claim::unknown("the guest did not run"), None),
     }
 }
 
@@ -99,7 +87,6 @@ mod tests {
     use super::*;
     use crate::cpuid::table::Table;
     use crate::evidence::libvirt::layer::{Claim as LibvirtClaim, Request};
-    use crate::vmm::failure::BootFailure;
     use crate::vmm::libvirt::domain::Policy;
 
     fn table() -> Table {
@@ -161,8 +148,8 @@ mod tests {
     fn a_refusal_keeps_libvirts_message() {
         use BootFailureKind as Kind;
         let cause = |kind, reason: &str, nameless| {
-            let broken = Broken::from(BootFailure::new(kind, reason));
-            let (_, cause) = refused(&broken, nameless);
+            let reason = reason.to_owned();
+            let (_, cause) = refused(&Unseen { kind, reason }, nameless);
             cause.map(|cause| cause.to_string())
         };
         let no_name = "libvirt cannot express -cpu a: +b: libvirt has no name for b";

@@ -1,4 +1,4 @@
-//! What takes a feature from every guest of a host, or from the host itself, and what a feature needs.
+//! What takes a feature from every guest of a host, or from the host itself.
 
 use std::collections::BTreeMap;
 
@@ -49,21 +49,6 @@ pub fn option(modules: &BTreeMap<String, Module>, feature: &str) -> Option<Strin
         .iter()
         .filter(|(_, _, features)| features.contains(&feature));
     options.find_map(|(module, name, _)| off(module, name))
-}
-
-/// The feature without which QEMU gives none of a whole word (`feature_dependencies` in target/i386/cpu.c).
-pub fn owner(field: &Field) -> Option<&'static str> {
-    match (field.space, field.leaf) {
-        (Space::Cpuid, 0x8000_000A) => Some("svm"),
-        (Space::Cpuid, 0xD) if field.subleaves.covers(1) => Some("xsave"),
-        (Space::Cpuid, 0x14) => Some("intel-pt"),
-        (Space::Cpuid, 0x12) => Some("sgx"),
-        (Space::Cpuid, 0x24) => Some("avx10"),
-        (Space::Msr, 0x10A) => Some("arch-capabilities"),
-        (Space::Msr, 0xCF) => Some("core-capability"),
-        (Space::Msr, 0x480..=0x491) => Some("vmx"),
-        _ => None,
-    }
 }
 
 /// The value of what may not be there, for a message.
