@@ -1,4 +1,4 @@
-# private-apt: what fetch-qemu and fetch-kernel have in common; sourced by both, in the project's folder, with $program set
+# private-apt: what fetch-qemu, fetch-libvirt and fetch-kernel have in common; sourced by each, in the project's folder, with $program set
 # to the script's name, $instead to what to do where nothing can be fetched, and $cache to the folder to fetch into.
 #
 # An apt of its own below $tmp: it takes from the system the way to Debian's mirror and Debian's keys, knows no installed
