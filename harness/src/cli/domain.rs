@@ -13,7 +13,6 @@ use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::evidence::libvirt::layer::LibvirtLayer;
 use cpuid_fidelity::evidence::libvirt::passed::not_about_cpu;
 use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
-use cpuid_fidelity::host::libvirt as host;
 use cpuid_fidelity::lanes::Observation;
 use cpuid_fidelity::lanes::libvirt::{boot_domain, guests, lane, maps};
 use cpuid_fidelity::util::open;
@@ -23,7 +22,7 @@ use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::util::limits::TEXT;
 use cpuid_fidelity::util::printable::line;
 
-use super::common::libvirt::ready;
+use super::common::libvirt::{map_folder, ready};
 use super::common::qemu::{machine_offered, one_qemu};
 use super::{Context, NOT_RUN, NotRun, print, print_line};
 
@@ -54,11 +53,10 @@ pub struct Domain {
 
 /// Does what is asked; the exit status.
 pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
-    let installed = || host::map_folder().map(PathBuf::from);
-    let folder = arguments.cpu_map.clone().or_else(installed);
-    let folder = folder.ok_or_else(|| {
-        NotRun("libvirt's cpu_map is not installed: name a folder with --cpu-map".to_owned())
-    })?;
+    let folder = match &arguments.cpu_map {
+        Some(folder) => folder.clone(),
+        None => map_folder(context)?,
+    };
     let map = maps::read(&folder)?;
     if let Some(cpu) = &arguments.cpu {
         let table = &context.store.table;

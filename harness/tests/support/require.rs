@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::expectation::store::in_ci;
-use cpuid_fidelity::host::libvirt::{LibvirtError, map_folder, usable};
+use cpuid_fidelity::host::libvirt::{Installation, LibvirtError};
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::util::{order, path};
 use cpuid_fidelity::vmm::kvm;
@@ -31,6 +31,8 @@ pub enum Capability {
     InvariantTsc,
     /// virsh with libvirt's QEMU driver.
     Libvirt,
+    /// The libvirt of one release, unpacked.
+    LibvirtRelease(&'static str),
     /// User namespaces, in which libvirt runs apart from the host's own.
     UserNamespaces,
     /// libvirt's table of features.
@@ -57,7 +59,7 @@ pub enum Capability {
 
 use Capability::{
     Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt,
-    Lint, OtherUser, Qemu, QemuRelease, Shellcheck, SystemdAnalyze, UserNamespaces,
+    LibvirtRelease, Lint, OtherUser, Qemu, QemuRelease, Shellcheck, SystemdAnalyze, UserNamespaces,
 };
 
 impl Capability {
@@ -65,6 +67,7 @@ impl Capability {
     pub fn brought_by(self) -> &'static str {
         match self {
             QemuRelease(_) => "scripts/setup or scripts/fetch-qemu",
+            LibvirtRelease(_) => "scripts/setup or scripts/fetch-libvirt",
             Kernel(_) => "scripts/setup or scripts/fetch-kernel",
             Kvm => "a kernel with KVM, and the right to open /dev/kvm",
             InvariantTsc => "a processor that has it",
@@ -84,8 +87,8 @@ impl Capability {
             OtherUser => Some("runners may be ordinary users"),
             UserNamespaces => Some("a container's host can forbid them"),
             SystemdAnalyze => Some("containers often have no systemd"),
-            Qemu | QemuRelease(_) | Kernel(_) | Libvirt | CpuMap | Browser | CpuidProgram
-            | Cpio | Kcidb | CargoDeny | Lint(_) | Shellcheck => None,
+            Qemu | QemuRelease(_) | LibvirtRelease(_) | Kernel(_) | Libvirt | CpuMap | Browser
+            | CpuidProgram | Cpio | Kcidb | CargoDeny | Lint(_) | Shellcheck => None,
         }
     }
 
@@ -97,6 +100,7 @@ impl Capability {
         let nowhere = PathBuf::new();
         match self {
             Qemu => newest_qemu().ok_or("no QEMU in .cache/qemu or PATH".to_owned()),
+            LibvirtRelease(release) => cached(&format!("libvirts/{release}/virsh")),
             QemuRelease(release) => cached(&format!("qemu/{release}/qemu-system-x86_64")),
             Kernel(version) => cached(&format!("kernels/{version}")),
             Kvm => kvm::open()
@@ -105,15 +109,16 @@ impl Capability {
             InvariantTsc => has_invariant_tsc(&native::this_processor())
                 .then_some(nowhere)
                 .ok_or("this processor has no invariant TSC".to_owned()),
-            Libvirt => usable()
+            Libvirt => Installation::of_path()
+                .usable()
                 .map(|()| nowhere)
                 .map_err(|error| error.to_string()),
-            UserNamespaces => match usable() {
+            UserNamespaces => match Installation::of_path().usable() {
                 Err(error @ LibvirtError::Namespaces(_)) => Err(error.to_string()),
                 _ => Ok(nowhere),
             },
-            CpuMap => map_folder()
-                .map(Path::to_owned)
+            CpuMap => Installation::of_path()
+                .map_folder()
                 .ok_or("no cpu_map of libvirt's here".to_owned()),
             Browser => program(&["chromium", "chromium-browser", "google-chrome"]),
             CpuidProgram => program(&["cpuid"]),
