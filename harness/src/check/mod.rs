@@ -27,6 +27,7 @@ pub mod kvm_given;
 pub mod kvm_supported;
 pub mod libvirt_live;
 pub mod libvirt_map;
+pub mod libvirt_pair;
 pub mod limits;
 pub mod linux;
 pub mod migration;

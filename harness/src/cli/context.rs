@@ -89,6 +89,14 @@ impl Context {
         context
     }
 
+    /// The same with this libvirt.
+    pub fn with_libvirt(&self, libvirt: Installation) -> Context {
+        Context {
+            libvirt,
+            ..self.clone()
+        }
+    }
+
     /// The QEMUs, each asked what it offers, through the cache.
     pub fn inventory(&self) -> anyhow::Result<Inventory> {
         let inventory = self.installed_or_named();
