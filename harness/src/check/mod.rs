@@ -25,6 +25,7 @@ pub mod identity;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
+pub mod libvirt_host;
 pub mod libvirt_live;
 pub mod libvirt_map;
 pub mod libvirt_pair;
