@@ -87,11 +87,22 @@ fn register_name(first: Spot) -> String {
     }
 }
 
+/// Those that changed in the same way are in one line.
 fn same_names(before: &CpuMap, after: &CpuMap) -> Vec<String> {
     let both = before.features.iter();
     let both = both.filter_map(|old| Some((old, after.feature(&old.name)?)));
-    both.flat_map(|(old, new)| listed(&old.name, &became(old, new)))
-        .collect()
+    let mut same: BTreeMap<Vec<String>, Vec<&str>> = BTreeMap::new();
+    for (old, new) in both {
+        let words = became(old, new);
+        if !words.is_empty() {
+            same.entry(words).or_default().push(&old.name);
+        }
+    }
+    let line = |(words, names): (&Vec<String>, &Vec<&str>)| {
+        let text = format!("{} | {}", words.join(" "), names.join(" "));
+        wrapped(&text, COLUMNS, "    ")
+    };
+    same.iter().flat_map(line).collect()
 }
 
 fn became(old: &Feature, new: &Feature) -> Vec<String> {
@@ -103,6 +114,11 @@ fn became(old: &Feature, new: &Feature) -> Vec<String> {
         was.iter().map(String::as_str),
         is.iter().map(String::as_str),
     );
+    match (old.in_low_half, new.in_low_half) {
+        (true, false) => words.push("now in the MSR's high half".to_owned()),
+        (false, true) => words.push("now in the MSR's low half".to_owned()),
+        _ => {}
+    }
     match (old.migratable, new.migratable) {
         (true, false) => words.push("no longer migratable".to_owned()),
         (false, true) => words.push("migratable".to_owned()),
@@ -184,6 +200,7 @@ mod tests {
         <feature name='avx2'><cpuid eax_in='0x07' ebx='0x20'/></feature>\
         <feature name='old'><cpuid eax_in='0x01' edx='0x1'/></feature>\
         <feature name='moved' migratable='no'><cpuid eax_in='0x01' edx='0x2'/></feature>\
+        <feature name='vmx-control'><msr index='0x48d' eax='0x2' edx='0x0'/></feature>\
         <model name='A'><feature name='avx2'/></model>\
         <model name='B'><feature name='avx2'/></model>\
         <model name='C'/><model name='Gone'/>";
@@ -191,7 +208,8 @@ mod tests {
         <feature name='avx2'><cpuid eax_in='0x07' ebx='0x20'/></feature>\
         <feature name='sha512'><cpuid eax_in='0x07' ecx_in='0x1' eax='0x1'/></feature>\
         <feature name='sm3'><cpuid eax_in='0x07' ecx_in='0x1' eax='0x2'/></feature>\
-        <feature name='vmx-low'><msr index='0x48b' eax='0x1' edx='0x0'/></feature>\
+        <feature name='vmx-control'><msr index='0x48d' eax='0x0' edx='0x2'/></feature>\
+        <feature name='vmx-low'><msr index='0x485' eax='0x1' edx='0x0'/></feature>\
         <feature name='vmx-high'><msr index='0x48b' eax='0x0' edx='0x1'/></feature>\
         <feature name='moved'><cpuid eax_in='0x01' edx='0x4'/></feature>\
         <model name='A'><feature name='sha512'/><feature name='avx2' removed='yes'/></model>\
@@ -207,15 +225,16 @@ mod tests {
                 "# names of features",
                 "CPUID.01H.00H:EDX       -old",
                 "CPUID.07H.01H:EAX       +sha512 +sm3",
-                "MSR.48BH[31:0]          +vmx-low",
+                "MSR.485H[31:0]          +vmx-low",
                 "MSR.48BH[63:32]         +vmx-high",
                 "# features that changed",
-                "moved                   -CPUID.01H.00H:EDX[1] +CPUID.01H.00H:EDX[2] migratable",
+                "-CPUID.01H.00H:EDX[1] +CPUID.01H.00H:EDX[2] migratable | moved",
+                "now in the MSR's high half | vmx-control",
                 "# models",
                 "gone                    Gone",
                 "new                     New-v*",
                 "# features of models",
-                "-avx2 +sha512 removed:avx2 | A B",
+                "+sha512 -avx2 removed:avx2 | A B",
                 "describes-no-hosts vendor:Intel | C",
             ]
         );

@@ -34,7 +34,7 @@ fn machine(folder: &Path) {
     let log = folder.join("asked").display().to_string();
     script(&bin.join("apt-get"), &format!("echo \"$*\" >>'{log}'"));
     script(&bin.join("sudo"), "\"$@\"");
-    for fetch in ["fetch-qemu", "fetch-kernel"] {
+    for fetch in ["fetch-qemu", "fetch-kernel", "fetch-libvirt"] {
         let line = format!("echo \"{fetch} $*\" >>'{log}'");
         script(&folder.join("scripts").join(fetch), &line);
     }
@@ -63,7 +63,10 @@ fn to_run_needs_no_browser_no_libvirt_and_no_lint() {
         asked.contains("fetch-qemu ") && asked.contains("fetch-kernel "),
         "{asked}"
     );
-    assert!(!asked.contains("install"), "{asked}");
+    assert!(
+        !asked.contains("install") && !asked.contains("libvirt"),
+        "{asked}"
+    );
     assert!(said.ends_with("setup: ready: make run\n"), "{said}");
 }
 
@@ -75,6 +78,7 @@ fn to_test_needs_what_tests_compare_with_and_it_is_said_before_it_is_brought() {
         for package in ["chromium", "libvirt-clients", "cpuid", "cpio", "shellcheck"] {
             assert!(asked.contains(package), "{package}: {asked}");
         }
+        assert!(asked.contains("fetch-libvirt 11.3"), "{asked}");
         assert!(said.contains("setup: installing: chromium"), "{said}");
         assert!(said.ends_with("setup: ready: make test\n"), "{said}");
     }
