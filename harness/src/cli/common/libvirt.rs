@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use cpuid_fidelity::case::Case;
+use cpuid_fidelity::lanes::libvirt::guests;
 use cpuid_fidelity::run::Engine;
 
 use super::exit::NotRun;
@@ -14,6 +16,16 @@ pub fn ready(context: &Context) -> anyhow::Result<Engine> {
         .usable()
         .map_err(|unable| NotRun(unable.to_string()))?;
     context.engine()
+}
+
+/// Refuses a QEMU that this libvirt does not drive, in libvirt's words.
+pub fn drives(engine: &Engine, case: &Case) -> anyhow::Result<()> {
+    match guests::not_driven(&engine.bench, case) {
+        None => Ok(()),
+        Some(message) => {
+            Err(NotRun(format!("SKIP {}: libvirt: {message}", case.qemu.label)).into())
+        }
+    }
 }
 
 /// The folder of the tables of features and models of the libvirt that is named, else of the installed one.

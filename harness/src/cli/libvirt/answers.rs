@@ -12,13 +12,13 @@ use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::lanes::libvirt::lane;
 use cpuid_fidelity::run::libvirt::answers;
-use cpuid_fidelity::run::libvirt::answers::Tried;
 use cpuid_fidelity::run::libvirt::hosts::{Host, host_model_of_kvm};
+use cpuid_fidelity::run::libvirt::tried::Tried;
 use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::open;
 
 use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_line};
-use crate::cli::common::libvirt::ready;
+use crate::cli::common::libvirt::{drives, ready};
 use crate::cli::common::qemu::{machine_offered, one_qemu};
 use crate::cli::context::Context;
 
@@ -46,6 +46,7 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
     let mut status = 0;
     let mut first: Vec<Result<Tried, String>> = Vec::new();
     for machine in machines(context, &arguments.machines)? {
+        drives(&engine, &machine)?;
         let mut asked = Vec::new();
         if hosts.is_empty() {
             asked.push(answers::usable(&engine, &machine));

@@ -6,62 +6,17 @@ use rayon::prelude::*;
 
 use crate::case::Case;
 use crate::check::libvirt_host::{beyond, lacking, left_out};
-use crate::check::{Finding, Layer, compare, libvirt_live};
-use crate::cpuid::line::{Line, Register};
-use crate::evidence::libvirt::cpu_map::{CpuMap, Spot};
+use crate::check::{Finding, libvirt_live};
+use crate::evidence::libvirt::cpu_map::Spot;
 use crate::evidence::libvirt::domain::DomainXml;
 use crate::evidence::libvirt::layer::{Claim, claims};
 use crate::lanes::libvirt::guests::{boot_domain, domain, read_capabilities, run};
 use crate::run::Engine;
 use crate::run::libvirt::hosts::Host;
 use crate::run::libvirt::releases::options;
+use crate::run::libvirt::tried::Tried;
 use crate::vmm::libvirt::domain::GuestCpu;
 use crate::vmm::libvirt::session::quoted;
-
-/// What became of one answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// What was asked, and the answer.
-    pub answer: String,
-    /// What is wrong with it, a line each; empty where nothing is.
-    pub wrong: Vec<String>,
-    /// What a guest of it saw; empty where none was run.
-    pub seen: Vec<Line>,
-}
-
-impl Tried {
-    pub(super) fn without_guest(answer: String, wrong: Vec<String>) -> Tried {
-        Tried {
-            answer,
-            wrong,
-            seen: Vec::new(),
-        }
-    }
-
-    /// Where the same answer makes another guest on another machine type, though libvirt gave it for both.
-    pub fn moved_by_machine(&self, other: &Tried) -> Vec<String> {
-        if self.seen.is_empty() || other.seen.is_empty() {
-            return Vec::new();
-        }
-        let changes = compare(&self.seen, &other.seen, Layer::Unknown);
-        let is_flag = |change: &&Finding| {
-            change.line().is_some_and(|line| {
-                line.place.register == Register::Cpuid
-                    && line.value().is_none()
-                    && line.text != "zero"
-            })
-        };
-        let (flags, others): (Vec<_>, Vec<_>) = changes.iter().partition(is_flag);
-        let mut lines: Vec<String> = flags
-            .iter()
-            .map(|change| change.diff().trim_end().to_owned())
-            .collect();
-        if !others.is_empty() {
-            lines.push(format!("and {} lines that are no features", others.len()));
-        }
-        lines
-    }
-}
 
 /// `domcapabilities`: a model called usable starts under `enforce`, one that is not does not.
 ///
@@ -384,42 +339,4 @@ fn written(xml: &str) -> Result<tempfile::NamedTempFile, String> {
     let file = crate::util::files::temporary();
     let file = file.and_then(|file| std::fs::write(file.path(), xml).map(|()| file));
     file.map_err(|error| format!("failed to write the CPUs for libvirt: {error}"))
-}
-
-/// A processor as libvirt describes a host: the model that has most of what it shows and nothing that it lacks, then feature by feature.
-/// `has` says whether the processor shows a bit.
-pub fn described(map: &CpuMap, has: impl Fn(crate::cpuid::bit::Bit) -> bool) -> Option<GuestCpu> {
-    let shown = |name: &String| {
-        let feature = map.feature(name);
-        feature.is_some_and(|feature| {
-            let mut spots = feature.spots.iter();
-            spots.all(|spot| matches!(spot, Spot::Cpuid(bit) if has(*bit)))
-        })
-    };
-    // Feature MSRs cannot be asked here, and VMX's controls are in models whether or not VMX is.
-    let fits = |name: &String| {
-        let feature = map.feature(name);
-        feature.is_none_or(|feature| {
-            let mut spots = feature.spots.iter();
-            spots.all(|spot| !matches!(spot, Spot::Cpuid(bit) if !has(*bit)))
-        })
-    };
-    let whole = map
-        .models
-        .iter()
-        .filter(|(_, model)| model.host && model.features.iter().all(fits));
-    let (name, model) = whole.max_by_key(|(_, model)| model.features.len())?;
-    let mut cpu = GuestCpu::custom(name);
-    let further = map
-        .features
-        .iter()
-        .filter(|feature| !model.features.contains(&feature.name) && shown(&feature.name));
-    let asked = further.map(|feature| {
-        (
-            feature.name.clone(),
-            crate::vmm::libvirt::domain::Policy::Require,
-        )
-    });
-    cpu.features = asked.collect();
-    Some(cpu)
 }

@@ -10,9 +10,9 @@ use crate::evidence::libvirt::layer::{Claim, claims};
 use crate::host::{Found, KvmLayer, native};
 use crate::lanes::libvirt::guests::{domain, run};
 use crate::run::Engine;
-use crate::run::libvirt::answers::{Tried, described};
+use crate::run::libvirt::tried::Tried;
 use crate::vmm::kvm::CpuidTable;
-use crate::vmm::libvirt::domain::GuestCpu;
+use crate::vmm::libvirt::domain::{GuestCpu, Policy};
 use crate::vmm::libvirt::session::quoted;
 use fidelity_protocol::frame::Phase;
 
@@ -63,6 +63,39 @@ impl Host {
             }
         }
     }
+}
+
+/// A processor as libvirt describes a host: the model that has most of what it shows and nothing that it lacks, then feature by feature.
+/// `has` says whether the processor shows a bit.
+fn described(map: &CpuMap, has: impl Fn(Bit) -> bool) -> Option<GuestCpu> {
+    let shown = |name: &String| {
+        let feature = map.feature(name);
+        feature.is_some_and(|feature| {
+            let mut spots = feature.spots.iter();
+            spots.all(|spot| matches!(spot, Spot::Cpuid(bit) if has(*bit)))
+        })
+    };
+    // Feature MSRs cannot be asked here, and VMX's controls are in models whether or not VMX is.
+    let fits = |name: &String| {
+        let feature = map.feature(name);
+        feature.is_none_or(|feature| {
+            let mut spots = feature.spots.iter();
+            spots.all(|spot| !matches!(spot, Spot::Cpuid(bit) if !has(*bit)))
+        })
+    };
+    let whole = map
+        .models
+        .iter()
+        .filter(|(_, model)| model.host && model.features.iter().all(fits));
+    let (name, model) = whole.max_by_key(|(_, model)| model.features.len())?;
+    let mut cpu = GuestCpu::custom(name);
+    let further = map
+        .features
+        .iter()
+        .filter(|feature| !model.features.contains(&feature.name) && shown(&feature.name));
+    let asked = further.map(|feature| (feature.name.clone(), Policy::Require));
+    cpu.features = asked.collect();
+    Some(cpu)
 }
 
 fn shows(dump: &Dump, bit: Bit) -> Option<bool> {

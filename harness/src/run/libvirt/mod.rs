@@ -5,3 +5,4 @@ pub mod answers;
 pub mod hosts;
 pub mod policies;
 pub mod releases;
+pub mod tried;

@@ -6,6 +6,7 @@
 //! [`virsh`] is which one, and its command line; `log` reads why it failed. [`guest`] boots one guest there.
 
 pub mod domain;
+mod error;
 pub mod guest;
 mod log;
 mod root;
@@ -13,6 +14,7 @@ pub mod session;
 pub mod virsh;
 
 pub use domain::{Domain, GuestCpu, Policy};
+pub use error::{SessionError, too_old};
 pub use guest::{Started, boot};
-pub use session::{Session, SessionError};
+pub use session::Session;
 pub use virsh::Virsh;

@@ -9,64 +9,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use super::error::SessionError;
 use super::log;
 use super::root::Root;
 use super::virsh::Virsh;
 use crate::util::cancel::Cancel;
 use crate::util::limits::LIBVIRT_ANSWER;
 use crate::util::process::{Ending, Process, Woken};
-use crate::vmm::failure::{BootFailure, BootFailureKind};
-
-/// Why libvirt failed to do a command.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// It could not be started.
-    #[error("failed to start libvirt: {0}")]
-    Start(String),
-    /// A command with a line end in it, which virsh would take for two.
-    #[error("libvirt cannot be given a name with a line end: {0:?}")]
-    TwoLines(String),
-    /// It refused, with this message.
-    #[error("libvirt: {0}")]
-    Refused(String),
-    /// It ended.
-    #[error("libvirt ended in the middle of “{command}”{message}")]
-    Gone {
-        /// What it was doing.
-        command: String,
-        /// Its last error, after a colon; empty where there is none.
-        message: String,
-    },
-    /// No answer before the deadline.
-    #[error("libvirt gave no answer to “{command}” within {seconds} s")]
-    TimedOut {
-        /// What it was doing.
-        command: String,
-        /// The deadline.
-        seconds: u64,
-    },
-    /// The run was cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
-impl From<SessionError> for BootFailure {
-    fn from(error: SessionError) -> BootFailure {
-        let kind = match error {
-            SessionError::Start(_) | SessionError::TwoLines(_) => BootFailureKind::Spawn,
-            SessionError::TimedOut { seconds, .. } => {
-                BootFailureKind::TimedOut(Duration::from_secs(seconds))
-            }
-            SessionError::Cancelled => BootFailureKind::Cancelled,
-            SessionError::Refused(ref message) if drives_others(message) => {
-                BootFailureKind::LibvirtDrivesOthers
-            }
-            SessionError::Refused(_) => BootFailureKind::RefusedByLibvirt,
-            SessionError::Gone { .. } => BootFailureKind::NotPrepared,
-        };
-        BootFailure::because(kind, error)
-    }
-}
 
 /// libvirt, private and running. Dropping it ends it and all guests that it started.
 #[derive(Debug)]
@@ -228,12 +177,6 @@ pub fn quoted(argument: &str) -> String {
     format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
-/// Whether libvirt says that this QEMU is older than what it drives: `QEMU version >= 6.2.0 is required, but 5.2.0 found`
-/// (virQEMUCapsInitQMPMonitor). virsh prints the message and no error code; this is the only place that looks for it.
-pub fn drives_others(message: &str) -> bool {
-    message.contains("QEMU version >= ") && message.contains(" is required, but ")
-}
-
 fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len())
         .position(|window| window == wanted)
@@ -300,18 +243,6 @@ mod tests {
             refused.to_string(),
             "libvirt: Failed to create domain from x: internal error: gone"
         );
-    }
-
-    #[test]
-    fn a_qemu_that_is_too_old_for_libvirt_is_no_refusal_of_the_guest() {
-        let kind = |message: &str| {
-            let refused = SessionError::Refused(message.to_owned());
-            BootFailure::from(refused).kind
-        };
-        let old = "unsupported configuration: QEMU version >= 6.2.0 is required, but 5.2.0 found";
-        assert_eq!(kind(old), BootFailureKind::LibvirtDrivesOthers);
-        let other = "unsupported configuration: guest CPU doesn't match specification";
-        assert_eq!(kind(other), BootFailureKind::RefusedByLibvirt);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::error::SessionError;
 use super::root;
-use super::session::SessionError;
 use crate::util::cancel::Cancel;
 use crate::util::limits::LIBVIRT_ANSWER;
 use crate::util::process::Process;
