@@ -1,4 +1,4 @@
-# private-apt: what fetch-qemu, fetch-kernel and fetch-dumps have in common; sourced by them, in the project's folder, with
+# private-apt: what fetch-qemu, fetch-libvirt, fetch-kernel and fetch-dumps have in common; sourced by each, in the project's folder, with
 # $program set to the script's name, $instead to what to do where nothing can be fetched, and $cache to the folder to fetch
 # into. $archive_type is deb-src where sources are fetched.
 #

@@ -10,6 +10,7 @@ use cpuid_fidelity::check::Waivers;
 use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::files::BuiltIn;
 use cpuid_fidelity::expectation::store::Store;
+use cpuid_fidelity::host::libvirt::Installation;
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan::{Inventory, inventory, named, planner};
 use cpuid_fidelity::report::styled::Manner;
@@ -35,6 +36,7 @@ pub struct Context {
     /// What `--qemu` names.
     pub named: Vec<PathBuf>,
     paths: Vec<PathBuf>,
+    libvirt: Installation,
     /// What reproducers need again of the command line.
     given: Given,
 }
@@ -65,6 +67,10 @@ impl Context {
             jobs: jobs(global.jobs.unwrap_or(config.jobs)),
             manner: global.manner(),
             accel: global.accel,
+            libvirt: match &global.libvirt {
+                Some(name) => named::libvirt(&config, name, &cancel)?,
+                None => Installation::of_path(),
+            },
             given: collect_given(global, &config),
             config,
             store,
@@ -81,6 +87,14 @@ impl Context {
             context.named = qemus;
         }
         context
+    }
+
+    /// The same with this libvirt.
+    pub fn with_libvirt(&self, libvirt: Installation) -> Context {
+        Context {
+            libvirt,
+            ..self.clone()
+        }
     }
 
     /// The QEMUs, each asked what it offers, through the cache.
@@ -101,6 +115,11 @@ impl Context {
         inventory::inventory(&config, &self.paths, &self.cancel)
     }
 
+    /// The libvirt that `--libvirt` names, else the installed one.
+    pub fn libvirt(&self) -> &Installation {
+        &self.libvirt
+    }
+
     /// An engine over these tables.
     pub fn engine(&self) -> anyhow::Result<Engine> {
         self.engine_for(usize::MAX, false)
@@ -115,6 +134,7 @@ impl Context {
         let jobs = self.jobs.threads(guests);
         let mut engine = Engine::new(store, self.options.clone(), jobs, self.cancel.clone())?;
         engine.given = self.given.clone();
+        engine.bench.use_libvirt(self.libvirt.clone());
         if without_waivers {
             engine.given.always.push("--no-waivers".to_owned());
         }
@@ -142,8 +162,15 @@ fn collect_given(global: &Global, config: &Config) -> Given {
     let (everywhere, with_kernel) = if always { (file, None) } else { (None, file) };
     let timeout = global.timeout;
     let timeout = timeout.map(|seconds| ["--timeout".to_owned(), seconds.to_string()]);
+    let libvirt = global.libvirt.as_ref();
+    let libvirt = libvirt.map(|name| ["--libvirt".to_owned(), name.display().to_string()]);
     Given {
-        always: everywhere.into_iter().chain(timeout).flatten().collect(),
+        always: everywhere
+            .into_iter()
+            .chain(timeout)
+            .chain(libvirt)
+            .flatten()
+            .collect(),
         with_kernel: with_kernel.into_iter().flatten().collect(),
         to_run: Vec::new(),
     }

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory as _};
 use super::{Arguments, nightly};
 
 /// Verb, and what may be typed behind the program's name.
-const EXAMPLES: [(&str, &[&str]); 25] = [
+const EXAMPLES: [(&str, &[&str]); 26] = [
     (
         "run",
         &[
@@ -62,11 +62,15 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
     ),
     (
         "libvirt",
-        &["libvirt maps", "libvirt answers --machine pc-q35-8.2"],
+        &[
+            "libvirt maps",
+            "libvirt answers --machine pc-q35-8.2",
+            "libvirt diff 9.0 12 --qemu 11.1",
+        ],
     ),
     (
         "libvirt maps",
-        &["libvirt maps", "libvirt maps --qemu 10.0"],
+        &["libvirt maps", "libvirt maps --libvirt 11.3 --qemu 10.0"],
     ),
     (
         "libvirt answers",
@@ -78,6 +82,13 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
     (
         "libvirt policies",
         &["libvirt policies", "libvirt policies --qemu 10.0"],
+    ),
+    (
+        "libvirt diff",
+        &[
+            "libvirt diff 9.0 12 --maps",
+            "libvirt diff 9.0 12 --qemu 11.1",
+        ],
     ),
     (
         "domain",

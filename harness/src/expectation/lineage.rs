@@ -9,7 +9,7 @@
 //! | `qemu-R/machines/FAMILY-V` | `pc-q35-V` of this release |
 //! | `qemu-R/causes` | that of the newest older release |
 //! | `linux-K/…`, `kernels/K/kvm` | the same file of the newest older kernel |
-//! | `libvirt-V/qemu-R/…` | the same file of the newest older release of QEMU |
+//! | `libvirt-V/qemu-R/…` | the same file of the newest older release of QEMU · that of the newest older libvirt |
 //! | `migration/A..B/LANE/T` | `migration/A..B/definition/T` |
 //!
 //! Every other file is whole, and so is one that would not be shorter otherwise.
@@ -80,6 +80,7 @@ pub fn base_of(path: &str, known: &Known, bases: &Bases) -> Option<String> {
         ["kernels", kernel, "kvm"] => older(&format!("kernels/{kernel}"), "kvm", known),
         [libvirt, release, name] if libvirt.starts_with("libvirt-") => {
             older(&format!("{libvirt}/{release}"), name, known)
+                .or_else(|| older(libvirt, &format!("{release}/{name}"), known))
         }
         ["migration", pair, lane, name] if lane != "definition" => {
             file(&format!("migration/{pair}/definition/{name}"), known)
@@ -199,6 +200,8 @@ mod tests {
             "kernels/6.12/kvm",
             "libvirt-9.0/qemu-5.2/models",
             "libvirt-9.0/qemu-10.0/models",
+            "libvirt-11.3/qemu-10.0/models",
+            "libvirt-11.3/qemu-11.1/models",
             "migration/qemu-5.2..qemu-10.0/definition/pc-q35-5.2",
             "migration/qemu-5.2..qemu-10.0/tcg/pc-q35-5.2",
             "releases/5.2..7.2",
@@ -248,6 +251,14 @@ mod tests {
             (
                 "libvirt-9.0/qemu-10.0/models",
                 Some("libvirt-9.0/qemu-5.2/models"),
+            ),
+            (
+                "libvirt-11.3/qemu-10.0/models",
+                Some("libvirt-9.0/qemu-10.0/models"),
+            ),
+            (
+                "libvirt-11.3/qemu-11.1/models",
+                Some("libvirt-11.3/qemu-10.0/models"),
             ),
             ("migration/qemu-5.2..qemu-10.0/definition/pc-q35-5.2", None),
             (

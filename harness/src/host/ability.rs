@@ -1,8 +1,7 @@
 //! Which lanes this host can run.
 
 use super::kernel::kvm_modules;
-use super::libvirt;
-use super::libvirt::LibvirtError;
+use super::libvirt::{Installation, LibvirtError};
 use crate::vmm::kvm::access::KvmError;
 
 /// Why a lane cannot run here.
@@ -31,7 +30,16 @@ impl Ability {
     pub fn of_this_host() -> Ability {
         Ability {
             kvm: crate::vmm::kvm::open().map(drop),
-            libvirt: libvirt::usable(),
+            libvirt: Installation::of_path().usable(),
+        }
+    }
+
+    /// The same with this libvirt instead of the installed one.
+    #[must_use]
+    pub fn with_libvirt(self, libvirt: &Installation) -> Ability {
+        Ability {
+            libvirt: libvirt.usable(),
+            ..self
         }
     }
 

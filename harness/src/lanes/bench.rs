@@ -17,6 +17,7 @@ use crate::case::{Case, Migration, Starter};
 use crate::cpuid::{assemble, render};
 use crate::evidence::QemuLayer;
 use crate::expectation::Store;
+use crate::host::libvirt::Installation;
 use crate::host::{Here, HostLayer, KvmLayer, Site};
 use crate::util::cache;
 use crate::util::cancel::Cancel;
@@ -73,7 +74,12 @@ impl Bench {
     ) -> anyhow::Result<Bench> {
         let rom = agent_rom(&store.cache)?;
         let (timeout, cache) = (options.timeout, store.cache.clone());
-        let libvirt = Libvirt::new(cache.join("libvirt"), timeout, cancel.clone());
+        let libvirt = Libvirt::new(
+            Installation::of_path(),
+            cache.join("libvirt"),
+            timeout,
+            cancel.clone(),
+        );
         let labs = Labs::new(cache.join("lab"), timeout, cancel.clone());
         Ok(Bench {
             store,
@@ -89,6 +95,13 @@ impl Bench {
             unavailable: Mutex::default(),
             machines: Mutex::default(),
         })
+    }
+
+    /// The same with this libvirt instead of the installed one.
+    pub fn use_libvirt(&mut self, installation: Installation) {
+        let cache = self.store.cache.join("libvirt");
+        let timeout = self.options.timeout;
+        self.libvirt = Libvirt::new(installation, cache, timeout, self.cancel.clone());
     }
 
     /// The agent as a file.

@@ -13,7 +13,7 @@ use crate::results::{Row, Status};
 
 /// Runs `trials`; the results in their order. `done` is called for each case as it ends.
 pub fn all(engine: &Engine, trials: &[&Trial], done: &(dyn Fn(&Row) + Sync)) -> Vec<Vec<Row>> {
-    let ability = Ability::of_this_host();
+    let ability = Ability::of_this_host().with_libvirt(engine.bench.libvirt.installation());
     let report = |row: &Row| done(&reproducible(engine, row.clone()));
     let done: &(dyn Fn(&Row) + Sync) = &report;
     let ended: Mutex<Vec<(usize, Vec<Row>)>> = Mutex::default();

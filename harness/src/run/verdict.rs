@@ -9,6 +9,7 @@ use crate::expectation::promise::{Nearest, Unrecorded};
 use crate::expectation::store::{Expected, RECORD, in_ci};
 use crate::lanes::Broken;
 use crate::results::{Row, Status};
+use crate::vmm::failure::BootFailureKind;
 
 /// The layer that is responsible where a guest under TCG does not see what the model promised: nothing but QEMU had a hand in it.
 pub const LAYER: Layer = Layer::Qemu;
@@ -112,10 +113,10 @@ pub fn text(lines: &[Line]) -> String {
 
 /// A guest that could not be observed: our own doing where the run was cancelled.
 pub fn broken(trial: &Trial, case: &Case, broken: &Broken) -> Row {
-    let status = if broken.cancelled {
-        Status::Miss
-    } else {
-        Status::Error
+    let status = match broken.kind {
+        _ if broken.cancelled => Status::Miss,
+        BootFailureKind::LibvirtDrivesOthers => Status::Skip,
+        _ => Status::Error,
     };
     result(trial, case, status, &broken.reason)
 }

@@ -17,6 +17,8 @@ pub enum BootFailureKind {
     NotPrepared,
     /// libvirt's cpu_map has no name for a feature of the `-cpu` argument, so that no XML can ask for it. Nothing was started.
     LibvirtHasNoName,
+    /// This libvirt drives no QEMU of that release. Nothing was started.
+    LibvirtDrivesOthers,
     /// libvirt refused the domain, before or after it started QEMU.
     RefusedByLibvirt,
     /// The program could not be started.
@@ -183,6 +185,7 @@ fn fixed_description(kind: BootFailureKind) -> &'static str {
     match kind {
         Kind::NotPrepared => "the guest could not be prepared",
         Kind::LibvirtHasNoName => "libvirt has no name for a feature",
+        Kind::LibvirtDrivesOthers => "this libvirt drives no such QEMU",
         Kind::RefusedByLibvirt => "libvirt refused the guest",
         Kind::Spawn => "the program could not be started",
         Kind::GuestFaulted => "the agent met an exception it did not expect",

@@ -309,3 +309,185 @@ fn a_killed_run_leaves_no_guest_and_the_next_one_cleans_up() {
     std::fs::remove_dir(world.path("tmp/cpuid-fidelity-libvirt-foreign")).expect("the folder");
     world.assert_clean();
 }
+
+#[test]
+fn a_libvirt_that_is_not_here_is_refused_with_those_that_are() {
+    let world = or_skip!(world());
+    for verb in [
+        &["run", "--lane", "libvirt"][..],
+        &["libvirt", "maps"],
+        &["libvirt", "answers"],
+        &["libvirt", "policies"],
+    ] {
+        let ended = world.run(&[verb, &["--libvirt", "8.8"]].concat()).expect(2);
+        ended.prints("error: no libvirt “8.8” here: there are ");
+        ended.prints("; scripts/fetch-libvirt brings others, and a path or a folder names one");
+    }
+    let ended = world.run(&["libvirt", "diff", "8.8", "9.0"]).expect(2);
+    ended.prints("error: no libvirt “8.8” here: there are ");
+    let ended = world.run(&["libvirt", "maps", "--libvirt", "."]).expect(2);
+    ended.prints("no virsh in this folder, nor in bin/, usr/bin/ or build/tools/ below it");
+    let ended = world
+        .run(&["libvirt", "maps", "--libvirt", "nowhere/virsh"])
+        .expect(2);
+    ended.prints("no virsh at nowhere/virsh");
+}
+
+#[test]
+fn a_virsh_without_its_driver_cannot_be_run() {
+    let world = or_skip!(world());
+    std::fs::create_dir(world.path("alone")).expect("a folder");
+    script_at(&world.path("alone/virsh"), "#!/bin/sh\necho 9.0.0\n");
+    let ended = world
+        .run(&["libvirt", "answers", "--libvirt", "alone"])
+        .expect(3);
+    ended.prints("alone/virsh: no libvirt_driver_qemu.so of this libvirt");
+    let ended = world
+        .run(&["libvirt", "maps", "--libvirt", "alone"])
+        .expect(3);
+    ended.prints("no cpu_map of libvirt's beside virsh in alone: name its folder with --cpu-map");
+}
+
+/// A guest that this fetched release starts is as its live XML says.
+fn starts_a_guest(release: &'static str, version: &str) {
+    let virsh = or_skip!(require(Capability::LibvirtRelease(release)));
+    let world = or_skip!(world());
+    let libvirt = virsh.display().to_string();
+    domain(&world, HASWELL, "Haswell-x86_64-cpu.avx2=off");
+    let run = [
+        "domain",
+        "--xml",
+        "domain.xml",
+        "--run",
+        "--libvirt",
+        &libvirt,
+    ];
+    let ended = world.run(&run).expect(0);
+    ended.prints("PASS domain.xml: the guest is as the live XML says\n");
+    let recorded = [
+        "record",
+        "--lane",
+        "libvirt",
+        "--libvirt",
+        &libvirt,
+        "--cpu",
+        "Nehalem",
+        "--out",
+        "r.json",
+        "--no-host",
+    ];
+    world.run(&recorded).expect(0);
+    let record = std::fs::read_to_string(world.path("r.json")).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    let live = record["libvirt"]["live"].as_str().unwrap_or_default();
+    assert!(live.contains("check='full'"), "{version}: {live}");
+    world.assert_clean();
+}
+
+#[test]
+fn libvirt_9_0_starts_a_guest() {
+    starts_a_guest("9.0", "9.0.0");
+}
+
+#[test]
+fn libvirt_11_3_starts_a_guest() {
+    starts_a_guest("11.3", "11.3.0");
+}
+
+#[test]
+fn libvirt_12_8_starts_a_guest() {
+    starts_a_guest("12.8", "12.8.0");
+}
+
+/// The recorded differences of two releases' files of CPUs.
+fn differ(a: &'static str, b: &'static str) {
+    let paths = [a, b].map(|release| require(Capability::LibvirtRelease(release)));
+    let [Some(one), Some(other)] = paths else {
+        return;
+    };
+    let world = or_skip!(World::new(&[], &[]));
+    let names = [one, other].map(|path| path.display().to_string());
+    let ended = world
+        .run(&["libvirt", "diff", &names[0], &names[1], "--maps"])
+        .expect(1);
+    let recorded =
+        super::require::root().join(format!("harness/tests/records/libvirt/{a}..{b}.txt"));
+    let recorded = std::fs::read_to_string(recorded).expect("a record");
+    assert_eq!(ended.stdout, recorded);
+    world
+        .run(&["libvirt", "diff", &names[0], &names[0], "--maps"])
+        .expect(0);
+}
+
+#[test]
+fn libvirt_9_0_and_12_8_differ_as_recorded() {
+    differ("9.0", "12.8");
+}
+
+#[test]
+fn libvirt_11_3_and_12_8_differ_as_recorded() {
+    differ("11.3", "12.8");
+}
+
+#[test]
+fn answers_of_two_libvirts_are_compared_on_each_qemu() {
+    let [Some(one), Some(other)] =
+        ["9.0", "12.8"].map(|release| require(Capability::LibvirtRelease(release)))
+    else {
+        return;
+    };
+    let world = or_skip!(world());
+    let names = [one, other].map(|path| path.display().to_string());
+    let ended = world
+        .run(&["libvirt", "diff", &names[0], &names[1]])
+        .expect(1);
+    ended.prints("virsh                   +hypervisor-cpu-baseline --ignore-host\n");
+    ended.prints("says                    +features/tdx supported=no\n");
+    world.assert_clean();
+}
+
+#[test]
+fn an_error_without_a_cause_is_told_with_what_libvirts_log_has() {
+    let world = or_skip!(world());
+    // What stands in for libvirt logs its error in the folder that it is started in, and prints none.
+    let answers = "[ \"$1\" = --version ] && echo 9.0.0 && exit\nwhile read -r line; do\n  echo \"virsh # $line\"\n  case $line in\n  \
+        domcapabilities*) echo '2026-11-28 14:00:00.000+0000: 2: error : qemuMonitorIO:575 : internal error: End of file from qemu monitor' \
+        >>libvirt.log; echo 'error: failed to get emulator capabilities'; echo 'error: An error occurred, but the cause is unknown';;\n  \
+        echo*) echo \"${line#echo }\";;\n  esac\ndone\nexit";
+    let ended = with_virsh(&world, answers, &["libvirt", "answers"]).expect(3);
+    ended.prints(
+        "libvirt: failed to get emulator capabilities: An error occurred, but the cause is unknown; \
+         libvirt's log has: qemuMonitorIO:575 : internal error: End of file from qemu monitor\n",
+    );
+}
+
+#[test]
+fn a_qemu_that_is_too_old_for_libvirt_is_skipped_in_libvirts_words() {
+    let world = or_skip!(world());
+    let refuses = "[ \"$1\" = --version ] && echo 12.8.0 && exit\nwhile read -r line; do\n  echo \"virsh # $line\"\n  case $line in\n  \
+        create*) echo 'error: unsupported configuration: QEMU version >= 99.0.0 is required, but 11.1.3 found';;\n  \
+        echo*) echo \"${line#echo }\";;\n  esac\ndone\nexit";
+    let ended = with_virsh(&world, refuses, &["run", "-v", "--lane", "libvirt"]).expect(3);
+    ended.prints("SKIP");
+    ended.prints("unsupported configuration: QEMU version >= 99.0.0 is required, but 11.1.3 found");
+}
+
+#[test]
+fn a_baseline_has_nothing_that_a_host_lacks() {
+    let world = or_skip!(world());
+    world.write(
+        "a.xml",
+        "<cpu mode='custom' match='exact'><model>Haswell</model></cpu>",
+    );
+    world.write("b.xml", "<cpu mode='custom' match='exact'><model>Nehalem</model><feature policy='require' name='vmx'/></cpu>");
+    let ended = world
+        .run(&["libvirt", "answers", "--host", "a.xml", "--host", "b.xml"])
+        .expect(0);
+    let baselines: Vec<&str> = ended.lines("PASS cpu-baseline").collect();
+    assert_eq!(baselines.len(), 3, "{}", ended.stdout);
+    assert!(
+        baselines.iter().all(|line| line.contains(": Nehalem and ")),
+        "{baselines:?}"
+    );
+    world.assert_clean();
+}

@@ -118,3 +118,115 @@ fn a_fetched_qemu_works_wherever_the_checkout_is() {
         );
     }
 }
+
+/// Status and standard error of scripts/fetch-libvirt, in a copy of scripts/ below a folder with these libvirts in its cache.
+fn fetch_libvirt(there: &[&str], arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scripts = folder.path().join("scripts");
+    fs::create_dir(&scripts).expect("a folder");
+    for name in ["fetch-libvirt", "private-apt.bash", "private-root.bash"] {
+        fs::copy(root().join("scripts").join(name), scripts.join(name)).expect("a script");
+    }
+    for version in there {
+        let place = folder.path().join(".cache/libvirts").join(version);
+        fs::create_dir_all(&place).expect("a folder");
+        std::os::unix::fs::symlink("/bin/true", place.join("virsh")).expect("a link");
+    }
+    let mut command = Command::new(scripts.join("fetch-libvirt"));
+    // No apt: nothing is fetched.
+    let command = command.args(arguments).env("PATH", tools(folder.path()));
+    let output = command.output().expect("the script");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+/// A PATH with the few programs that the script needs before it looks for apt.
+fn tools(folder: &Path) -> PathBuf {
+    let bin = folder.join("bin");
+    fs::create_dir(&bin).expect("a folder");
+    for name in ["bash", "env", "dirname", "awk"] {
+        let found = cpuid_fidelity::util::path::in_path(name).expect("a tool");
+        std::os::unix::fs::symlink(found, bin.join(name)).expect("a link");
+    }
+    bin
+}
+
+#[test]
+fn a_libvirt_that_cannot_be_fetched_is_refused_with_what_there_is() {
+    for (there, arguments, status, said) in [
+        (
+            &[][..],
+            &[][..],
+            2,
+            "fetch-libvirt: usage: scripts/fetch-libvirt VERSION... (known: 9.0 11.3 12)\n",
+        ),
+        (
+            &[],
+            &["eleven"],
+            2,
+            "fetch-libvirt: 'eleven' is not a libvirt version such as 11.3\n",
+        ),
+        (
+            &["11.3"],
+            &["11.3"],
+            0,
+            "fetch-libvirt: nothing to do, 11.3 already in .cache/libvirts\n",
+        ),
+        (
+            &["11.3"],
+            &["11.3", "9.0"],
+            3,
+            "fetch-libvirt: this system has no apt; name a virsh, or the folder of one, with --libvirt PATH instead\n",
+        ),
+    ] {
+        let found = fetch_libvirt(there, arguments);
+        assert_eq!(found, (Some(status), said.to_owned()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn scripts_that_fetch_are_as_shellcheck_wants_them() {
+    let shellcheck = or_skip!(require(Capability::Shellcheck));
+    let mut command = Command::new(shellcheck);
+    let command = command.current_dir(root()).arg("-x");
+    let names = ["fetch-qemu", "fetch-libvirt", "fetch-kernel"];
+    let scripts = names.map(|name| format!("scripts/{name}"));
+    let output = command.args(scripts).output().expect("shellcheck");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+}
+
+#[test]
+fn a_fetched_libvirt_works_wherever_the_checkout_is() {
+    let virsh = or_skip!(require(Capability::LibvirtRelease("11.3")));
+    let from = virsh.parent().expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in [
+        "a;b",
+        "a:b",
+        "$LIB",
+        "${ORIGIN}",
+        "a b",
+        "a'b",
+        "a\"b",
+        "größe",
+        "a*b",
+    ] {
+        let place = folder.path().join(name);
+        fs::create_dir(&place).expect("a folder");
+        for part in ["bin", "lib", "driver", "cpu_map"] {
+            std::os::unix::fs::symlink(from.join(part), place.join(part)).expect("a link");
+        }
+        fs::copy(&virsh, place.join("virsh")).expect("the wrapper");
+        let mut command = Command::new(place.join("virsh"));
+        let command = command.args(["-q", "-c", "test:///default", "cpu-models", "x86_64"]);
+        let output = command.output().expect("virsh");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            printed.lines().any(|line| line == "EPYC-v4"),
+            "{name}: {output:?}"
+        );
+    }
+}

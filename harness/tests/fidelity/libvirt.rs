@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cpuid_fidelity::case::Qemu;
+use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::expectation::store;
 use cpuid_fidelity::expectation::store::RECORD;
 use cpuid_fidelity::host::Ability;
+use cpuid_fidelity::host::libvirt::Installation;
 use cpuid_fidelity::lanes::libvirt::maps;
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::libvirt::policies;
@@ -14,21 +16,58 @@ use libtest_mimic::{Arguments, Trial};
 
 use super::recording::{keep, recording};
 
-/// What libvirt's files of CPUs and this QEMU disagree in is what was reviewed.
+/// What the installed libvirt's files of CPUs and this QEMU disagree in is what was reviewed.
 pub fn mapped(
     arguments: &Arguments,
     able: Result<String, String>,
     engine: &Arc<Engine>,
     qemu: &Arc<Qemu>,
 ) -> Trial {
+    let name = format!("libvirt-map/{}", qemu.label);
+    map_reviewed(arguments, name, able, engine, qemu, |engine| {
+        engine.bench.libvirt.map()
+    })
+}
+
+/// The same of a libvirt that was fetched.
+pub fn mapped_of(
+    arguments: &Arguments,
+    (version, libvirt): &(String, Installation),
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+) -> Trial {
+    let folder = maps::folder(version);
+    let name = format!("libvirt-map/{}/{}", folder.display(), qemu.label);
+    let map = libvirt.map_folder();
+    map_reviewed(
+        arguments,
+        name,
+        Ok(version.clone()),
+        engine,
+        qemu,
+        move |_| {
+            let map = map.as_deref().ok_or("no cpu_map beside its virsh")?;
+            let map = maps::read(map).map_err(|error| error.to_string());
+            map.map(Arc::new)
+        },
+    )
+}
+
+fn map_reviewed(
+    arguments: &Arguments,
+    name: String,
+    able: Result<String, String>,
+    engine: &Arc<Engine>,
+    qemu: &Arc<Qemu>,
+    map: impl Fn(&Engine) -> Result<Arc<CpuMap>, String> + Send + 'static,
+) -> Trial {
     let expectation = |version: &str| {
         maps::folder(version)
             .join(qemu.release_folder())
             .join("names.snap")
     };
-    let name = format!("libvirt-map/{}", qemu.label);
-    let compare = |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
-        let map = engine.bench.libvirt.map()?;
+    let compare = move |engine: &Engine, qemu: &Arc<Qemu>, version: &str| {
+        let map = map(engine)?;
         let report = maps::report(&engine.bench.store, &map, qemu)?;
         let mut wrong = Vec::new();
         for (path, lines) in report.parts(version, qemu) {

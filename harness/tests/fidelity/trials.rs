@@ -14,7 +14,7 @@ use cpuid_fidelity::expectation::{Files, store};
 use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::lanes::{Registry, linux};
 use cpuid_fidelity::plan;
-use cpuid_fidelity::plan::{Inventory, inventory};
+use cpuid_fidelity::plan::{Inventory, inventory, named};
 use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::class::HostClass;
 use cpuid_fidelity::results::file;
@@ -28,7 +28,7 @@ use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use self::libvirt::{libvirt_here, mapped, policed};
+use self::libvirt::{libvirt_here, mapped, mapped_of, policed};
 use self::recording::{keep, quiet_insta, recording};
 
 mod libvirt;
@@ -110,8 +110,12 @@ fn measured_beside(
 ) -> anyhow::Result<Vec<Trial>> {
     let mut trials = Vec::new();
     let libvirt = libvirt_here(ability, engine);
+    let mut fetched = named::libvirts(config, engine.bench.cancel());
+    fetched.retain(|(version, _)| libvirt.as_ref() != Ok(version));
     for qemu in &inventory.qemus {
         trials.push(offered(engine, qemu));
+        let of_fetched = |libvirt| mapped_of(arguments, libvirt, engine, qemu);
+        trials.extend(fetched.iter().map(of_fetched));
         trials.push(measured(engine, qemu, stride(qemu, &inventory.qemus)?));
         trials.push(mapped(arguments, libvirt.clone(), engine, qemu));
         // 200 guests: too many for every run.

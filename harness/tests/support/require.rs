@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::expectation::store::in_ci;
-use cpuid_fidelity::host::libvirt::{LibvirtError, map_folder, usable};
+use cpuid_fidelity::host::libvirt::{Installation, LibvirtError};
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::util::{order, path};
 use cpuid_fidelity::vmm::kvm;
@@ -33,6 +33,8 @@ pub enum Capability {
     InvariantTsc,
     /// virsh with libvirt's QEMU driver.
     Libvirt,
+    /// The libvirt of one release, unpacked.
+    LibvirtRelease(&'static str),
     /// User namespaces, in which libvirt runs apart from the host's own.
     UserNamespaces,
     /// libvirt's table of features.
@@ -61,8 +63,8 @@ pub enum Capability {
 
 use Capability::{
     Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, Dumps, InvariantTsc, Kcidb, Kernel, Kvm,
-    Libvirt, Lint, OtherUser, Qemu, QemuRelease, Reporter, Shellcheck, SystemdAnalyze,
-    UserNamespaces,
+    Libvirt, LibvirtRelease, Lint, OtherUser, Qemu, QemuRelease, Reporter, Shellcheck,
+    SystemdAnalyze, UserNamespaces,
 };
 
 impl Capability {
@@ -70,6 +72,7 @@ impl Capability {
     pub fn brought_by(self) -> &'static str {
         match self {
             QemuRelease(_) => "scripts/setup or scripts/fetch-qemu",
+            LibvirtRelease(_) => "scripts/setup or scripts/fetch-libvirt",
             Kernel(_) => "scripts/setup or scripts/fetch-kernel",
             Dumps(_) => "scripts/setup or scripts/fetch-dumps",
             Kvm => "a kernel with KVM, and the right to open /dev/kvm",
@@ -90,6 +93,9 @@ impl Capability {
             InvariantTsc => Some("the processor of the runner decides"),
             OtherUser => Some("runners may be ordinary users"),
             UserNamespaces => Some("a container's host can forbid them"),
+            LibvirtRelease(_) => {
+                Some("Debian's unstable suite moves on, and brings a newer one then")
+            }
             SystemdAnalyze => Some("containers often have no systemd"),
             Reporter(_) => {
                 Some("x86info is in few distributions, and a slim image lacks util-linux")
@@ -107,6 +113,7 @@ impl Capability {
         let nowhere = PathBuf::new();
         match self {
             Qemu => newest_qemu().ok_or("no QEMU in .cache/qemu or PATH".to_owned()),
+            LibvirtRelease(release) => cached(&format!("libvirts/{release}/virsh")),
             QemuRelease(release) => cached(&format!("qemu/{release}/qemu-system-x86_64")),
             Kernel(version) => cached(&format!("kernels/{version}")),
             Dumps(package) => cached(&format!("dumps/{package}")),
@@ -116,15 +123,16 @@ impl Capability {
             InvariantTsc => has_invariant_tsc(&native::this_processor())
                 .then_some(nowhere)
                 .ok_or("this processor has no invariant TSC".to_owned()),
-            Libvirt => usable()
+            Libvirt => Installation::of_path()
+                .usable()
                 .map(|()| nowhere)
                 .map_err(|error| error.to_string()),
-            UserNamespaces => match usable() {
+            UserNamespaces => match Installation::of_path().usable() {
                 Err(error @ LibvirtError::Namespaces(_)) => Err(error.to_string()),
                 _ => Ok(nowhere),
             },
-            CpuMap => map_folder()
-                .map(Path::to_owned)
+            CpuMap => Installation::of_path()
+                .map_folder()
                 .ok_or("no cpu_map of libvirt's here".to_owned()),
             Browser => program(&["chromium", "chromium-browser", "google-chrome"]),
             CpuidProgram => program(&["cpuid"]),

@@ -24,6 +24,9 @@ pub struct Global {
     /// QEMU to test instead of those of the configuration, by its release (11.1), folder or path; repeatable (`dump` takes the newest)
     #[arg(long, global = true, value_name = "QEMU", env = "QEMU")]
     pub qemu: Vec<PathBuf>,
+    /// libvirt to use instead of the installed one, by its release (9.0; scripts/fetch-libvirt brings others), the folder or the path of its virsh
+    #[arg(long, global = true, value_name = "LIBVIRT", env = "LIBVIRT")]
+    pub libvirt: Option<PathBuf>,
     /// Accelerator: restricts `run` and `list` to the lanes that use it
     #[arg(long, global = true, value_name = "ACCEL", env = "ACCEL")]
     pub accel: Option<Accelerator>,

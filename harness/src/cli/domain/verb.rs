@@ -13,14 +13,14 @@ use cpuid_fidelity::evidence::libvirt::passed::not_about_cpu;
 use cpuid_fidelity::evidence::libvirt::to_libvirt::to_libvirt;
 use cpuid_fidelity::evidence::libvirt::to_qemu::{removed, to_qemu};
 use cpuid_fidelity::evidence::libvirt::translate::Translated;
-use cpuid_fidelity::host::libvirt as host;
 use cpuid_fidelity::lanes::libvirt::maps;
 use cpuid_fidelity::util::limits::TEXT;
 use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::line;
 
 use super::{native, started};
-use crate::cli::{Context, NotRun, print};
+use crate::cli::common::libvirt::map_folder;
+use crate::cli::{Context, print};
 
 /// `domain`.
 #[derive(Debug, Args)]
@@ -60,11 +60,10 @@ pub struct Domain {
 
 /// Does what is asked; the exit status.
 pub fn run(context: &Context, arguments: &Domain) -> anyhow::Result<u8> {
-    let installed = || host::map_folder().map(PathBuf::from);
-    let folder = arguments.cpu_map.clone().or_else(installed);
-    let folder = folder.ok_or_else(|| {
-        NotRun("libvirt's cpu_map is not installed: name a folder with --cpu-map".to_owned())
-    })?;
+    let folder = match &arguments.cpu_map {
+        Some(folder) => folder.clone(),
+        None => map_folder(context)?,
+    };
     let map = maps::read(&folder)?;
     if let Some(cpu) = &arguments.cpu {
         return Ok(elements(context, &map, cpu, arguments.smp.as_ref()));

@@ -9,15 +9,16 @@ use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::evidence::Evidence;
 use cpuid_fidelity::evidence::libvirt::cpu_map::CpuMap;
 use cpuid_fidelity::evidence::libvirt::domain::DomainXml;
+use cpuid_fidelity::host::Ability;
 use cpuid_fidelity::lanes::libvirt::lane;
 use cpuid_fidelity::run::libvirt::answers;
-use cpuid_fidelity::run::libvirt::answers::Tried;
+use cpuid_fidelity::run::libvirt::hosts::{Host, host_model_of_kvm};
+use cpuid_fidelity::run::libvirt::tried::Tried;
 use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::open;
-use cpuid_fidelity::vmm::libvirt::domain::GuestCpu;
 
 use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_line};
-use crate::cli::common::libvirt::ready;
+use crate::cli::common::libvirt::{drives, ready};
 use crate::cli::common::qemu::{machine_offered, one_qemu};
 use crate::cli::context::Context;
 
@@ -36,7 +37,7 @@ pub struct Answers {
 pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
     let engine = ready(context)?;
     let map = engine.bench.libvirt.map().map_err(NotRun)?;
-    let hosts: anyhow::Result<Vec<GuestCpu>> = arguments
+    let hosts: anyhow::Result<Vec<Host>> = arguments
         .hosts
         .iter()
         .map(|file| host(&map, file))
@@ -45,10 +46,14 @@ pub fn run(context: &Context, arguments: &Answers) -> anyhow::Result<u8> {
     let mut status = 0;
     let mut first: Vec<Result<Tried, String>> = Vec::new();
     for machine in machines(context, &arguments.machines)? {
+        drives(&engine, &machine)?;
         let mut asked = Vec::new();
         if hosts.is_empty() {
             asked.push(answers::usable(&engine, &machine));
             asked.push(answers::host_model(&engine, &machine));
+            if Ability::of_this_host().kvm().is_ok() {
+                asked.push(host_model_of_kvm(&engine, &machine));
+            }
         } else {
             match answers::baseline(&engine, &machine, &hosts) {
                 Ok(tried) => asked.extend(tried.into_iter().map(Ok)),
@@ -109,30 +114,20 @@ fn machines(context: &Context, named: &[String]) -> anyhow::Result<Vec<Case>> {
     names.iter().map(case).collect()
 }
 
-/// A host as libvirt describes it.
-fn host(map: &CpuMap, file: &Path) -> anyhow::Result<GuestCpu> {
-    let name = file.display();
+/// A host: as libvirt describes it, or what its processor answered.
+fn host(map: &CpuMap, file: &Path) -> anyhow::Result<Host> {
+    let name = file.display().to_string();
     let text = open::data_text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
     if !text.trim_start().starts_with('{') {
         let read = DomainXml::read(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-        return read.cpu.with_context(|| format!("{name} has no <cpu>"));
+        let cpu = read.cpu.with_context(|| format!("{name} has no <cpu>"))?;
+        return Ok(Host::described(&name, cpu, map));
     }
     let dump: Dump = if Evidence::is_record(&text) {
         Evidence::parse(file, &text)?.guest
     } else {
         serde_json::from_str(&text).with_context(|| format!("failed to read the dump in {name}"))?
     };
-    let shown = dump.boot_processor().and_then(|boot| {
-        let has = |bit: cpuid_fidelity::cpuid::bit::Bit| {
-            let reset = boot.cpuid(bit.key.leaf, bit.key.subleaf);
-            let phases = || {
-                boot.phases
-                    .values()
-                    .find_map(|phase| phase.cpuid.get(&bit.key).copied())
-            };
-            reset.or_else(phases).is_some_and(|regs| bit.is_set(regs))
-        };
-        answers::described(map, has)
-    });
-    shown.with_context(|| format!("no model of libvirt's fits into the processor in {name}"))
+    let seen = Host::seen(&name, dump, map);
+    seen.with_context(|| format!("no model of libvirt's fits into the processor in {name}"))
 }

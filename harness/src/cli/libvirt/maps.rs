@@ -26,7 +26,7 @@ pub struct Maps {
 pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
     let folder = match &arguments.cpu_map {
         Some(folder) => folder.clone(),
-        None => map_folder()?,
+        None => map_folder(context)?,
     };
     let map = maps::read(&folder)?;
     let inventory = context.inventory()?;

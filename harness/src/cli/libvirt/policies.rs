@@ -6,7 +6,7 @@ use cpuid_fidelity::lanes::libvirt::maps;
 use cpuid_fidelity::run::libvirt::policies;
 
 use crate::cli::common::exit::{NOT_RUN, NotRun, print_line};
-use crate::cli::common::libvirt::ready;
+use crate::cli::common::libvirt::{drives, ready};
 use crate::cli::common::qemu::one_qemu;
 use crate::cli::context::Context;
 
@@ -24,6 +24,7 @@ pub fn run(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
     let qemu = one_qemu(&context.inventory()?)?;
     let case = policies::case(&qemu);
     let case = case.with_context(|| format!("{} has no versioned machine type", qemu.label))?;
+    drives(&engine, &case)?;
     let lines = policies::table(&engine, &case);
     if !arguments.check {
         lines.iter().for_each(|line| print_line(&line.to_string()));

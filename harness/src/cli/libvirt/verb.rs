@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{answers, maps, policies};
+use super::{answers, diff, maps, policies};
 use crate::cli::context::Context;
 
 /// `libvirt`.
@@ -20,6 +20,8 @@ enum About {
     Answers(answers::Answers),
     /// Try every `check`, `match` and `policy` of a domain's CPU, and print what each did
     Policies(policies::Policies),
+    /// Compare two libvirts: names of features, models, options of virsh, and what each answers about each QEMU
+    Diff(diff::Diff),
 }
 
 /// Does what is asked; the exit status.
@@ -28,5 +30,6 @@ pub fn run(context: &Context, arguments: &Libvirt) -> anyhow::Result<u8> {
         About::Maps(arguments) => maps::run(context, arguments),
         About::Answers(arguments) => answers::run(context, arguments),
         About::Policies(arguments) => policies::run(context, arguments),
+        About::Diff(arguments) => diff::run(context, arguments),
     }
 }

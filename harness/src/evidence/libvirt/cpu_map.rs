@@ -43,6 +43,8 @@ pub struct Feature {
     pub qemu: Vec<String>,
     /// Its bits.
     pub spots: Vec<Spot>,
+    /// Whether the map has it, a control of VMX, in the low half of its MSR, though the bit is in the high one: so libvirt 11.3.
+    pub in_low_half: bool,
     /// `migratable='no'`: left out of `host-model` and of baselines that are to be migratable.
     pub migratable: bool,
 }
@@ -218,10 +220,15 @@ fn attribute<'a>(file: &str, node: &Node<'a, '_>, name: &str) -> Result<&'a str,
 fn feature(file: &str, node: &Node<'_, '_>) -> Result<Feature, MapError> {
     let mut spots = Vec::new();
     let mut qemu = Vec::new();
+    let mut in_low_half = false;
     for part in node.children().filter(Node::is_element) {
         match part.tag_name().name() {
             "cpuid" => spots.extend(cpuid(file, &part)?),
-            "msr" => spots.extend(msr(file, &part)?),
+            "msr" => {
+                spots.extend(msr(file, &part)?);
+                let index = number(file, &part, "index")?;
+                in_low_half |= CONTROLS.contains(&index) && number(file, &part, "eax")? != 0;
+            }
             "alias" if part.attribute("source") == Some("qemu") => {
                 qemu.push(attribute(file, &part, "name")?.to_owned());
             }
@@ -232,6 +239,7 @@ fn feature(file: &str, node: &Node<'_, '_>) -> Result<Feature, MapError> {
         name: attribute(file, node, "name")?.to_owned(),
         qemu,
         spots,
+        in_low_half,
         migratable: node.attribute("migratable") != Some("no"),
     })
 }
@@ -262,8 +270,8 @@ fn cpuid(file: &str, node: &Node<'_, '_>) -> Result<Vec<Spot>, MapError> {
 }
 
 /// The VMX control MSRs (SDM vol. 3 appendix A.3 to A.5): the upper half says which control may be 1. libvirt, which has them since
-/// 11.3, writes the control's number into `eax` as QEMU's feature words have it (sync_qemu_features_i386.py); all other MSRs are
-/// written as they are.
+/// 11.3, wrote the control's number into `eax` there, as QEMU's feature words have it (sync_qemu_features_i386.py), and 12.8 has it in `edx`;
+/// all other MSRs are written as they are.
 const CONTROLS: [u32; 9] = [
     0x481, 0x482, 0x483, 0x484, 0x48B, 0x48D, 0x48E, 0x48F, 0x490,
 ];

@@ -17,6 +17,7 @@ use crate::vmm::libvirt::domain::{Domain, Wiring, xml};
 use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
 use crate::vmm::libvirt::session::quoted;
 use crate::vmm::libvirt::setting::Settings;
+use crate::vmm::libvirt::too_old;
 
 /// Start of the names of domains.
 const NAME: &str = "cpuid-fidelity";
@@ -122,7 +123,13 @@ pub fn capabilities(bench: &Bench, case: &Case) -> Result<String, String> {
     run(bench, &command)
 }
 
-/// The same, read.
+/// Why this libvirt does not drive the QEMU of `case`, in its words; `None` where it does, or fails otherwise.
+pub fn not_driven(bench: &Bench, case: &Case) -> Option<String> {
+    let message = capabilities(bench, case).err()?;
+    too_old(&message).map(str::to_owned)
+}
+
+/// [`capabilities`], read.
 ///
 /// # Errors
 /// As [`capabilities`], and an answer that cannot be read.

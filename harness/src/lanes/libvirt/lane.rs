@@ -89,7 +89,10 @@ impl Backend for LibvirtLane {
         let map = bench.libvirt.map().ok()?;
         let modes = ["max", "host", HOST_MODEL];
         let known = modes.contains(&model) || map.models.contains_key(model);
-        (!known).then(|| format!("the installed libvirt has no model {model}"))
+        (!known).then(|| match bench.libvirt.installation().named() {
+            Some(folder) => format!("the libvirt in {} has no model {model}", folder.display()),
+            None => format!("the installed libvirt has no model {model}"),
+        })
     }
 
     fn boot(&self, bench: &Bench, case: &Case, options: &Options, _: &Before) -> Observed {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::case::Qemu;
 use crate::check::libvirt_map::{Definitions, models, names};
+use crate::cpuid::line::Line;
 use crate::cpuid::parse;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::map_error::MapError;
@@ -61,26 +62,41 @@ pub fn read(folder: &Path) -> Result<CpuMap, ReadError> {
     })
 }
 
-/// The recorded definitions of a QEMU's models on its newest machine type, by the names that stand for them there.
+/// The recorded definitions of a QEMU's models on its newest machine type, by the names that stand for them there; where the map has models
+/// with versions (libvirt since 11.2), by those as well.
 ///
 /// # Errors
 /// An expectation cannot be read.
-pub fn definitions(store: &Store, qemu: &Qemu) -> Result<Definitions, String> {
+pub fn definitions(store: &Store, map: &CpuMap, qemu: &Qemu) -> Result<Definitions, String> {
+    let versions = || qemu.offers.versioned_models();
+    let has_versions = versions().any(|name| map.models.contains_key(name));
+    let aliases = qemu.offers.aliases.iter();
+    let aliases = aliases.map(|(name, version)| (name.as_str(), version.as_str()));
+    let names = versions()
+        .filter(|_| has_versions)
+        .map(|version| (version, version));
     let mut definitions = Definitions::new();
-    for (name, version) in &qemu.offers.aliases {
-        let file = PathBuf::from(qemu.release_folder())
-            .join("models")
-            .join(format!("{version}.snap"));
-        let expected = store
-            .expectation(&file)
-            .map_err(|error| error.to_string())?;
-        if let Expected::Text(text) = expected {
-            let lines =
-                parse::lines(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-            definitions.insert(name.clone(), lines);
+    for (name, version) in aliases.chain(names) {
+        if let Some(lines) = definition(store, qemu, version)? {
+            definitions.insert(name.to_owned(), lines);
         }
     }
     Ok(definitions)
+}
+
+/// The recorded definition of a model with a version.
+fn definition(store: &Store, qemu: &Qemu, version: &str) -> Result<Option<Vec<Line>>, String> {
+    let file = PathBuf::from(qemu.release_folder())
+        .join("models")
+        .join(format!("{version}.snap"));
+    let expected = store
+        .expectation(&file)
+        .map_err(|error| error.to_string())?;
+    let Expected::Text(text) = expected else {
+        return Ok(None);
+    };
+    let lines = parse::lines(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Some(lines))
 }
 
 /// What the map and a QEMU release disagree in.
@@ -114,7 +130,7 @@ pub fn folder(version: &str) -> PathBuf {
 /// # Errors
 /// The definitions cannot be read, or none are recorded.
 pub fn report(store: &Store, map: &CpuMap, qemu: &Qemu) -> Result<Report, String> {
-    let definitions = definitions(store, qemu)?;
+    let definitions = definitions(store, map, qemu)?;
     if definitions.is_empty() {
         return Err(format!(
             "no definitions are recorded for {}",

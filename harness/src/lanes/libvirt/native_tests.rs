@@ -10,7 +10,7 @@ use crate::evidence::libvirt::domain::DomainXml;
 use crate::evidence::libvirt::fixture::{DOMAINS, domain};
 use crate::evidence::libvirt::layer::removed;
 use crate::evidence::libvirt::to_qemu::to_qemu;
-use crate::host::libvirt::map_folder;
+use crate::host::libvirt::Installation;
 use crate::require::{Capability, require};
 use crate::util::cancel::Cancel;
 use crate::vmm::libvirt::session::{Session, SessionError, quoted};
@@ -66,12 +66,15 @@ fn libvirt_makes_the_command_lines_that_are_read() {
     or_skip!(require(Capability::Libvirt));
     or_skip!(require(Capability::Kvm));
     let qemu = or_skip!(require(Capability::Qemu));
-    let map = maps::read(map_folder().expect("a cpu_map")).expect("a cpu_map");
+    let libvirt = Installation::of_path();
+    let folder = libvirt.map_folder().expect("a cpu_map");
+    let map = maps::read(&folder).expect("a cpu_map");
     let table = include_str!("../../../../expectations/features.tsv");
     let table = Table::parse("features.tsv", table).expect("a table");
     let cache = tempfile::tempdir().expect("a folder");
     let cancel = Cancel::new().expect("an eventfd");
-    let mut session = Session::start(cache.path(), TIMEOUT, &cancel).expect("libvirt");
+    let mut session =
+        Session::start(&libvirt.virsh, cache.path(), TIMEOUT, &cancel).expect("libvirt");
     let emulator = format!("<emulator>{}</emulator></devices>", qemu.display());
     let host = session.run("capabilities", TIMEOUT).expect("capabilities");
     let mut ask = |text: &str| {

@@ -1,20 +1,22 @@
 //! The private libvirts of a run, started when needed and used again.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::maps;
 use crate::evidence::libvirt::cpu_map::CpuMap;
-use crate::host::libvirt::map_folder;
+use crate::host::libvirt::Installation;
 use crate::util::cache::private_folder;
 use crate::util::cancel::Cancel;
 use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
 use crate::vmm::libvirt::session::{Session, SessionError};
 
-/// One libvirt for each guest that runs at once, and the installed `cpu_map`.
+/// One libvirt for each guest that runs at once, and its `cpu_map`.
 #[derive(Debug)]
 pub struct Libvirt {
+    installation: Installation,
     cache: PathBuf,
     timeout: Duration,
     cancel: Cancel,
@@ -25,9 +27,15 @@ pub struct Libvirt {
 
 impl Libvirt {
     /// Nothing is started yet. What libvirt finds out about QEMU binaries is kept in the folder `cache`.
-    pub fn new(cache: PathBuf, timeout: Duration, cancel: Cancel) -> Libvirt {
+    pub fn new(
+        installation: Installation,
+        cache: PathBuf,
+        timeout: Duration,
+        cancel: Cancel,
+    ) -> Libvirt {
         Libvirt {
-            cache,
+            cache: cache_of(&installation, cache),
+            installation,
             timeout,
             cancel,
             idle: Mutex::default(),
@@ -36,14 +44,20 @@ impl Libvirt {
         }
     }
 
-    /// The installed `cpu_map`.
+    /// Which one it is.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Its `cpu_map`.
     ///
     /// # Errors
     /// It is not there, or broken.
     pub fn map(&self) -> Result<Arc<CpuMap>, String> {
         let read = || {
-            let folder = map_folder().ok_or("libvirt's cpu_map is not installed")?;
-            maps::read(folder)
+            let folder = self.installation.map_folder();
+            let folder = folder.ok_or("libvirt's cpu_map is not installed")?;
+            maps::read(&folder)
                 .map(Arc::new)
                 .map_err(|error| error.to_string())
         };
@@ -56,7 +70,8 @@ impl Libvirt {
     /// There is no virsh.
     pub fn version(&self) -> Result<String, String> {
         let ask = || {
-            crate::vmm::libvirt::session::version(&self.cancel).map_err(|error| error.to_string())
+            let version = self.installation.virsh.version(&self.cancel);
+            version.map_err(|error| error.to_string())
         };
         self.version.get_or_init(ask).clone()
     }
@@ -82,7 +97,7 @@ impl Libvirt {
                 // libvirt's files are for their owner alone.
                 let cache = private_folder(&self.cache);
                 let cache = cache.map_err(|error| SessionError::Start(error.to_string()))?;
-                Session::start(&cache, deadline, &self.cancel)?
+                Session::start(&self.installation.virsh, &cache, deadline, &self.cancel)?
             }
         };
         let done = work(&mut session);
@@ -94,4 +109,16 @@ impl Libvirt {
         }
         done
     }
+}
+
+/// Where this libvirt keeps what it finds out about QEMU binaries: each in a folder of its own, because it throws away what another version wrote
+/// (virQEMUCapsIsValid).
+fn cache_of(installation: &Installation, cache: PathBuf) -> PathBuf {
+    let Some(folder) = installation.named() else {
+        return cache;
+    };
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let mut hasher = DefaultHasher::new();
+    folder.hash(&mut hasher);
+    cache.join(format!("{:016x}", hasher.finish()))
 }

@@ -1,62 +1,22 @@
 //! libvirt's answers to those who choose hosts and models, each tried in a guest.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 
 use crate::case::Case;
-use crate::check::{Finding, Layer, compare, libvirt_live};
-use crate::cpuid::line::{Line, Register};
-use crate::evidence::libvirt::cpu_map::CpuMap;
+use crate::check::libvirt_host::{beyond, lacking, left_out};
+use crate::check::{Finding, libvirt_live};
+use crate::evidence::libvirt::cpu_map::Spot;
 use crate::evidence::libvirt::domain::DomainXml;
-use crate::evidence::libvirt::layer::claims;
+use crate::evidence::libvirt::layer::{Claim, claims};
 use crate::lanes::libvirt::guests::{boot_domain, domain, read_capabilities, run};
 use crate::run::Engine;
+use crate::run::libvirt::hosts::Host;
+use crate::run::libvirt::releases::options;
+use crate::run::libvirt::tried::Tried;
 use crate::vmm::libvirt::domain::GuestCpu;
 use crate::vmm::libvirt::session::quoted;
-
-/// What became of one answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// What was asked, and the answer.
-    pub answer: String,
-    /// What is wrong with it, a line each; empty where nothing is.
-    pub wrong: Vec<String>,
-    /// What a guest of it saw; empty where none was run.
-    pub seen: Vec<Line>,
-}
-
-impl Tried {
-    fn without_guest(answer: String, wrong: Vec<String>) -> Tried {
-        Tried {
-            answer,
-            wrong,
-            seen: Vec::new(),
-        }
-    }
-
-    /// Where the same answer makes another guest on another machine type, though libvirt gave it for both.
-    pub fn moved_by_machine(&self, other: &Tried) -> Vec<String> {
-        if self.seen.is_empty() || other.seen.is_empty() {
-            return Vec::new();
-        }
-        let changes = compare(&self.seen, &other.seen, Layer::Unknown);
-        let is_flag = |change: &&Finding| {
-            change.line().is_some_and(|line| {
-                line.place.register == Register::Cpuid
-                    && line.value().is_none()
-                    && line.text != "zero"
-            })
-        };
-        let (flags, others): (Vec<_>, Vec<_>) = changes.iter().partition(is_flag);
-        let mut lines: Vec<String> = flags
-            .iter()
-            .map(|change| change.diff().trim_end().to_owned())
-            .collect();
-        if !others.is_empty() {
-            lines.push(format!("and {} lines that are no features", others.len()));
-        }
-        lines
-    }
-}
 
 /// `domcapabilities`: a model called usable starts under `enforce`, one that is not does not.
 ///
@@ -103,87 +63,174 @@ pub fn host_model(engine: &Engine, case: &Case) -> Result<Tried, String> {
     let cpu = capabilities
         .host_model
         .ok_or("libvirt has no host-model for this QEMU")?;
-    let cpu = GuestCpu {
-        mode: "custom".to_owned(),
-        matching: Some("exact".to_owned()),
-        check: Some("none".to_owned()),
-        ..cpu
-    };
+    let cpu = as_asked(cpu);
     let (machine, model) = (&case.machine, cpu.model.as_deref().unwrap_or("no model"));
     let answer = format!(
         "host-model {machine}: {model} and {} features",
         cpu.features.len()
     );
-    Ok(tried(engine, case, answer, &cpu))
+    Ok(tried(engine, case, answer, &cpu, &[]))
 }
 
-/// Commands that make a baseline, and whether they ask for which QEMU it is; each with its options.
-const WAYS: [(&str, bool, &str); 6] = [
-    ("hypervisor-cpu-baseline", true, ""),
-    ("hypervisor-cpu-baseline", true, "--features"),
-    ("hypervisor-cpu-baseline", true, "--features --migratable"),
-    ("cpu-baseline", false, ""),
-    ("cpu-baseline", false, "--features"),
-    ("cpu-baseline", false, "--features --migratable"),
+/// A command that makes a baseline.
+struct Way {
+    command: &'static str,
+    options: &'static str,
+    /// Whether it asks for which QEMU it is.
+    asks_for_qemu: bool,
+    /// Whether the answer fits that QEMU's accelerator, so that a guest of it can be had here.
+    fits_qemu: bool,
+}
+
+const fn way(
+    command: &'static str,
+    options: &'static str,
+    asks_for_qemu: bool,
+    fits_qemu: bool,
+) -> Way {
+    Way {
+        command,
+        options,
+        asks_for_qemu,
+        fits_qemu,
+    }
+}
+
+/// All of them. `--ignore-host` is of libvirt 12.
+const WAYS: [Way; 7] = [
+    way("hypervisor-cpu-baseline", "", true, true),
+    way("hypervisor-cpu-baseline", "--features", true, true),
+    way(
+        "hypervisor-cpu-baseline",
+        "--features --migratable",
+        true,
+        true,
+    ),
+    way("hypervisor-cpu-baseline", "--ignore-host", true, false),
+    way("cpu-baseline", "", false, false),
+    way("cpu-baseline", "--features", false, false),
+    way("cpu-baseline", "--features --migratable", false, false),
 ];
 
-/// `hypervisor-cpu-baseline` and `cpu-baseline` of these hosts: a guest of the answer has what it names, no more and no less. Then
-/// `hypervisor-cpu-compare` of each host with this one: the answer must agree with whether a guest of it starts with every feature.
+/// `hypervisor-cpu-baseline` and `cpu-baseline` of these hosts: the answer has nothing that one of them lacks. What fits the QEMU as well is
+/// tried: a guest of it has what it names, no more and no less. No guest is started of what TCG cannot do (VMX), of which libvirt's `host-model`
+/// for it is the list. Then `hypervisor-cpu-compare` of each host with this one: the answer must agree with whether a guest of it starts with every feature.
 ///
 /// # Errors
 /// libvirt does not answer.
-pub fn baseline(engine: &Engine, case: &Case, hosts: &[GuestCpu]) -> Result<Vec<Tried>, String> {
-    let guests: Vec<String> = hosts.iter().map(GuestCpu::xml).collect();
-    let guests = written(&guests.join("\n"))?;
-    let plain: Option<Vec<String>> = hosts.iter().map(GuestCpu::host_xml).collect();
+pub fn baseline(engine: &Engine, case: &Case, hosts: &[Host]) -> Result<Vec<Tried>, String> {
+    let cpus: Vec<String> = hosts.iter().map(|host| host.cpu.xml()).collect();
+    let guests = written(&cpus.join("\n"))?;
+    let plain: Option<Vec<String>> = hosts.iter().map(|host| host.cpu.host_xml()).collect();
     let plain = plain.map(|hosts| written(&hosts.join("\n"))).transpose()?;
+    let has = options(engine)?;
+    let map = engine.bench.libvirt.map()?;
+    let host_model = read_capabilities(&engine.bench, case)?.host_model;
+    let tcg = host_model.map_or_else(Vec::new, |cpu| claims(&map, &cpu));
     let mut all = Vec::new();
-    for (command, of_qemu, options) in WAYS {
-        let name = [command, options].join(" ");
-        let name = format!("{} {}", name.trim_end(), case.machine);
-        let (file, qemu) = match (&plain, of_qemu) {
-            (_, true) => (&guests, qemu_options(case)),
-            (Some(plain), false) => (plain, String::new()),
+    for way in WAYS {
+        let options = way.options.split_whitespace();
+        if !options
+            .clone()
+            .all(|option| has.contains(&format!("{} {option}", way.command)))
+        {
+            continue;
+        }
+        let file = match (&plain, way.asks_for_qemu) {
+            (_, true) => &guests,
+            (Some(plain), false) => plain,
             // Only as a guest's can a CPU be described by what it lacks, and `cpu-baseline` takes hosts' alone.
             (None, false) => continue,
         };
-        let command = format!(
-            "{command} {} {options} {qemu}",
-            quoted(&file.path().to_string_lossy())
-        );
-        let answer = match run(&engine.bench, &command) {
-            Ok(answer) => answer,
-            Err(reason) => {
-                let answer = format!("{name}: no answer");
-                all.push(Tried::without_guest(answer, vec![reason]));
-                continue;
-            }
-        };
-        let cpu = DomainXml::read(&answer)?
-            .cpu
-            .ok_or("a baseline without <cpu>")?;
-        let cpu = GuestCpu {
-            mode: "custom".to_owned(),
-            matching: Some("exact".to_owned()),
-            check: Some("none".to_owned()),
-            ..cpu
-        };
-        let (model, count) = (
-            cpu.model.as_deref().unwrap_or("no model"),
-            cpu.features.len(),
-        );
-        all.push(tried(
-            engine,
-            case,
-            format!("{name}: {model} and {count} features"),
-            &cpu,
-        ));
+        all.push(of_way(engine, case, hosts, &tcg, &way, file.path())?);
     }
     for host in hosts {
-        all.push(compared(engine, case, host)?);
+        all.push(compared(engine, case, &host.cpu)?);
     }
     Ok(all)
 }
+
+fn of_way(
+    engine: &Engine,
+    case: &Case,
+    hosts: &[Host],
+    tcg: &[Claim],
+    way: &Way,
+    file: &Path,
+) -> Result<Tried, String> {
+    let qemu = if way.asks_for_qemu {
+        qemu_options(case)
+    } else {
+        String::new()
+    };
+    let Way {
+        command, options, ..
+    } = way;
+    let name = [*command, *options].join(" ");
+    let name = format!("{} {}", name.trim_end(), case.machine);
+    let asked = format!(
+        "{command} {} {options} {qemu}",
+        quoted(&file.to_string_lossy())
+    );
+    let answer = match run(&engine.bench, &asked) {
+        Ok(answer) => answer,
+        Err(reason) => {
+            return Ok(Tried::without_guest(
+                format!("{name}: no answer"),
+                vec![reason],
+            ));
+        }
+    };
+    let cpu = DomainXml::read(&answer)?.cpu;
+    let cpu = as_asked(cpu.ok_or("a baseline without <cpu>")?);
+    let map = engine.bench.libvirt.map()?;
+    let promised = claims(&map, &cpu);
+    let (model, count) = (
+        cpu.model.as_deref().unwrap_or("no model"),
+        cpu.features.len(),
+    );
+    let mut answer = format!("{name}: {model} and {count} features");
+    let beyond = hosts
+        .iter()
+        .flat_map(|host| beyond(&promised, &host.name, |spot| host.has(spot)));
+    let beyond: Vec<String> = beyond.collect();
+    if !way.fits_qemu {
+        let known: Vec<_> = hosts.iter().map(|host| |spot| host.has(spot)).collect();
+        let left_out = left_out(&promised, &known);
+        if !left_out.is_empty() {
+            answer += &format!("; all hosts have more: {}", left_out.join(" "));
+        }
+        return Ok(Tried::without_guest(answer, beyond));
+    }
+    let beyond_qemu = lacking(&promised, |spot| qemu_has(tcg, spot));
+    if !beyond_qemu.is_empty() {
+        answer += &format!("; no guest: TCG has no {}", beyond_qemu.join(", "));
+        return Ok(Tried::without_guest(answer, beyond));
+    }
+    let mut tried = tried(engine, case, answer, &cpu, &OF_GUESTS);
+    tried.wrong.extend(beyond);
+    Ok(tried)
+}
+
+/// Whether QEMU has a bit, by libvirt's `host-model` of it.
+fn qemu_has(host_model: &[Claim], spot: Spot) -> Option<bool> {
+    let mut claims = host_model.iter();
+    let claim = claims.find(|claim| claim.spots.contains(&spot));
+    claim.map(|claim| claim.has)
+}
+
+/// A `<cpu>` of libvirt's as a domain asks for it, whatever the guest then gets of it.
+fn as_asked(cpu: GuestCpu) -> GuestCpu {
+    GuestCpu {
+        mode: "custom".to_owned(),
+        matching: Some("exact".to_owned()),
+        check: Some("none".to_owned()),
+        ..cpu
+    }
+}
+
+/// What QEMU sets in every guest and no host shows, so that no baseline of hosts has it.
+const OF_GUESTS: [&str; 1] = ["hypervisor"];
 
 /// `hypervisor-cpu-compare` against `check='full'`.
 fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, String> {
@@ -232,8 +279,8 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
     ))
 }
 
-/// Boots a guest of an answer and compares it with what the answer names.
-fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried {
+/// Boots a guest of an answer and compares it with what the answer names, but for these features.
+fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu, but: &[&str]) -> Tried {
     let domain = domain(case, cpu.xml());
     let seen = engine
         .bench
@@ -254,6 +301,9 @@ fn tried(engine: &Engine, case: &Case, answer: String, cpu: &GuestCpu) -> Tried 
         );
     };
     layer.claims = claims(&map, cpu);
+    layer
+        .claims
+        .retain(|claim| !but.contains(&claim.feature.as_str()));
     let changes = libvirt_live::live(&layer, &seen.dump, &engine.bench.store.table, false);
     Tried {
         answer,
@@ -289,35 +339,4 @@ fn written(xml: &str) -> Result<tempfile::NamedTempFile, String> {
     let file = crate::util::files::temporary();
     let file = file.and_then(|file| std::fs::write(file.path(), xml).map(|()| file));
     file.map_err(|error| format!("failed to write the CPUs for libvirt: {error}"))
-}
-
-/// A processor as libvirt describes a host: the model that has most of what it shows and nothing that it lacks, then feature by feature.
-/// `has` says whether the processor shows a bit.
-pub fn described(map: &CpuMap, has: impl Fn(crate::cpuid::bit::Bit) -> bool) -> Option<GuestCpu> {
-    use crate::evidence::libvirt::cpu_map::Spot;
-    let shown = |name: &String| {
-        let feature = map.feature(name);
-        feature.is_some_and(|feature| {
-            let mut spots = feature.spots.iter();
-            spots.all(|spot| matches!(spot, Spot::Cpuid(bit) if has(*bit)))
-        })
-    };
-    let whole = map
-        .models
-        .iter()
-        .filter(|(_, model)| model.host && model.features.iter().all(shown));
-    let (name, model) = whole.max_by_key(|(_, model)| model.features.len())?;
-    let mut cpu = GuestCpu::custom(name);
-    let further = map
-        .features
-        .iter()
-        .filter(|feature| !model.features.contains(&feature.name) && shown(&feature.name));
-    let asked = further.map(|feature| {
-        (
-            feature.name.clone(),
-            crate::vmm::libvirt::domain::Policy::Require,
-        )
-    });
-    cpu.features = asked.collect();
-    Some(cpu)
 }

@@ -3,66 +3,19 @@
 //! A driver of one root folder serves one process (it holds `run/qemu/driver.pid`), hence one `virsh` for all commands. It reads them from a
 //! socket and echoes each behind its prompt; a further `echo` marks the end of an answer.
 
-use std::ffi::OsString;
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::root::{self, Root};
+pub use super::error::SessionError;
+use super::log;
+use super::root::Root;
+use super::virsh::Virsh;
 use crate::util::cancel::Cancel;
 use crate::util::limits::LIBVIRT_ANSWER;
 use crate::util::process::{Ending, Process, Woken};
-use crate::vmm::failure::{BootFailure, BootFailureKind};
-
-/// Why libvirt failed to do a command.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// It could not be started.
-    #[error("failed to start libvirt: {0}")]
-    Start(String),
-    /// A command with a line end in it, which virsh would take for two.
-    #[error("libvirt cannot be given a name with a line end: {0:?}")]
-    TwoLines(String),
-    /// It refused, with this message.
-    #[error("libvirt: {0}")]
-    Refused(String),
-    /// It ended.
-    #[error("libvirt ended in the middle of “{command}”{message}")]
-    Gone {
-        /// What it was doing.
-        command: String,
-        /// Its last error, after a colon; empty where there is none.
-        message: String,
-    },
-    /// No answer before the deadline.
-    #[error("libvirt gave no answer to “{command}” within {seconds} s")]
-    TimedOut {
-        /// What it was doing.
-        command: String,
-        /// The deadline.
-        seconds: u64,
-    },
-    /// The run was cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
-impl From<SessionError> for BootFailure {
-    fn from(error: SessionError) -> BootFailure {
-        let kind = match error {
-            SessionError::Start(_) | SessionError::TwoLines(_) => BootFailureKind::Spawn,
-            SessionError::TimedOut { seconds, .. } => {
-                BootFailureKind::TimedOut(Duration::from_secs(seconds))
-            }
-            SessionError::Cancelled => BootFailureKind::Cancelled,
-            SessionError::Refused(_) => BootFailureKind::RefusedByLibvirt,
-            SessionError::Gone { .. } => BootFailureKind::NotPrepared,
-        };
-        BootFailure::because(kind, error)
-    }
-}
 
 /// libvirt, private and running. Dropping it ends it and all guests that it started.
 #[derive(Debug)]
@@ -78,11 +31,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts one. What it finds out about QEMU binaries is kept in the folder `cache`.
+    /// Starts this one. What it finds out about QEMU binaries is kept in the folder `cache`.
     ///
     /// # Errors
     /// It cannot be started, or libvirt does not open a connection.
     pub fn start(
+        virsh: &Virsh,
         cache: &Path,
         deadline: Duration,
         cancel: &Cancel,
@@ -90,7 +44,7 @@ impl Session {
         let failed = |error: std::io::Error| SessionError::Start(error.to_string());
         let root = Root::new(cache).map_err(failed)?;
         let (stream, theirs) = UnixStream::pair().map_err(failed)?;
-        let line = command(root.path());
+        let line = virsh.in_namespaces(root.path());
         let process =
             Process::start_on_socket(&line, theirs.into(), deadline, cancel).map_err(failed)?;
         let mut session = Session {
@@ -133,6 +87,7 @@ impl Session {
             return Err(gone(&[]));
         };
         process.extend(deadline);
+        let logged = log::size(self.root.path());
         let lines = format!("{command}\necho {mark}\n");
         // One that is gone already has written why, and that is read below.
         let _ = self.stream.write_all(lines.as_bytes());
@@ -141,7 +96,8 @@ impl Session {
             let found = position(&self.buffer, &end);
             if let Some(at) = found {
                 let answer: Vec<u8> = self.buffer.drain(..at + end.len()).collect();
-                return answered(&String::from_utf8_lossy(&answer[..at]));
+                let answer = answered(&String::from_utf8_lossy(&answer[..at]));
+                return answer.map_err(|error| self.with_cause(error, logged));
             }
             if self
                 .process
@@ -158,6 +114,16 @@ impl Session {
                 }
                 _ => return Err(gone(&self.buffer)),
             }
+        }
+    }
+
+    /// A refusal without a cause, with what libvirt wrote to its log since that had `logged` bytes.
+    fn with_cause(&self, error: SessionError, logged: u64) -> SessionError {
+        match error {
+            SessionError::Refused(text) if log::has_no_cause(&text) => {
+                SessionError::Refused(log::explained(&text, self.root.path(), logged))
+            }
+            other => other,
         }
     }
 
@@ -205,34 +171,6 @@ impl Session {
         self.root.path().join(name)
     }
 }
-
-/// In a user namespace, because libvirt wants a user `libvirt-qemu` where it runs as root (virQEMUDriverConfigNew), and in a PID namespace, in
-/// which a shell is init: it reaps the QEMUs that libvirt puts into the background, for whose end libvirt waits.
-fn command(root: &Path) -> Vec<OsString> {
-    let namespaces =
-        "unshare --user --map-user=1000 --map-group=1000 --pid --fork --kill-child --mount-proc";
-    let arguments = namespaces.split(' ').chain(["sh", "-c", SCRIPT, "sh"]);
-    let mut line: Vec<OsString> = arguments.map(OsString::from).collect();
-    line.push(root.as_os_str().to_owned());
-    line.extend(
-        [
-            root::uri(root),
-            root::HOME.to_owned(),
-            root::TEMPORARY.to_owned(),
-        ]
-        .map(OsString::from),
-    );
-    line
-}
-
-/// What runs in the namespaces: of the folder, its URI, and the names of the home and the temporary folder in it. Whatever virsh, libvirt or
-/// QEMU keep for a user is kept there, and no setting of the user's own virsh holds. The log's name is relative because libvirt splits the
-/// variable at spaces (virLogParseOutputs).
-const SCRIPT: &str = r#"cd "$1" || exit
-unset LIBVIRT_DEFAULT_URI LIBVIRT_DEBUG LIBVIRT_LOG_FILTERS VIRSH_DEFAULT_CONNECT_URI VIRSH_DEBUG VIRSH_LOG_FILE
-unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME
-export TERM=dumb LIBVIRT_LOG_OUTPUTS=3:file:libvirt.log HOME="$1/$3" TMPDIR="$1/$4" XDG_RUNTIME_DIR="$1/$4"
-stdbuf -o0 virsh -q -c "$2"; exit $?"#;
 
 /// An argument of a command of virsh, which splits a line as a shell does (vshCommandStringGetToken).
 pub fn quoted(argument: &str) -> String {
@@ -283,40 +221,6 @@ fn answered(text: &str) -> Result<String, SessionError> {
     Err(SessionError::Refused(reasons.join(": ")))
 }
 
-/// What was written to a socket so far; somebody may have it open who never ends.
-fn written(stream: UnixStream) -> std::io::Result<String> {
-    stream.set_nonblocking(true)?;
-    let mut bytes = Vec::new();
-    let read = std::io::copy(&mut stream.take(LIBVIRT_ANSWER as u64), &mut bytes);
-    match read {
-        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-        _ => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-    }
-}
-
-/// What `virsh --version` says.
-///
-/// # Errors
-/// There is no virsh, or it does not print its version.
-pub fn version(cancel: &Cancel) -> Result<String, SessionError> {
-    let failed = |error: std::io::Error| SessionError::Start(format!("virsh: {error}"));
-    let (stream, theirs) = UnixStream::pair().map_err(failed)?;
-    let line = ["virsh", "--version"].map(OsString::from);
-    let deadline = Duration::from_secs(20);
-    let process =
-        Process::start_on_socket(&line, theirs.into(), deadline, cancel).map_err(failed)?;
-    process.finish();
-    let output = written(stream).map_err(failed)?;
-    let version = output.trim();
-    if version.split('.').all(|part| part.parse::<u32>().is_ok()) {
-        Ok(version.to_owned())
-    } else {
-        Err(SessionError::Start(format!(
-            "virsh --version says “{version}”"
-        )))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,13 +243,6 @@ mod tests {
             refused.to_string(),
             "libvirt: Failed to create domain from x: internal error: gone"
         );
-    }
-
-    #[test]
-    fn what_was_written_is_read_while_somebody_else_keeps_the_socket_open() {
-        let (stream, mut theirs) = UnixStream::pair().expect("sockets");
-        theirs.write_all(b"9.0.0\n").expect("written");
-        assert_eq!(written(stream).expect("text"), "9.0.0\n");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use cpuid_fidelity::describe::describe;
 use super::held::{Held, LIBVIRT, levels, of, table};
 
 /// `family:     6 (0x06)` and so on.
-fn words(file: &Held) -> BTreeMap<String, u64> {
+fn read_words(file: &Held) -> BTreeMap<String, u64> {
     let text = String::from_utf8_lossy(&file.bytes);
     let pairs = text.lines().filter_map(|line| line.split_once(':'));
     let number = |value: &str| value.split_whitespace().next()?.parse().ok();
@@ -38,7 +38,7 @@ fn the_signatures_that_libvirt_has_in_words_are_what_show_says() {
         let shown: BTreeMap<String, u64> = shown
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect();
-        assert_eq!(shown, words(file), "{name}");
+        assert_eq!(shown, read_words(file), "{name}");
         compared += 1;
     }
     assert!(compared > 50, "{compared} signatures");
