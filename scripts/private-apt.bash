@@ -1,5 +1,6 @@
-# private-apt: what fetch-qemu and fetch-kernel have in common; sourced by both, in the project's folder, with $program set
-# to the script's name, $instead to what to do where nothing can be fetched, and $cache to the folder to fetch into.
+# private-apt: what fetch-qemu, fetch-kernel and fetch-dumps have in common; sourced by them, in the project's folder, with
+# $program set to the script's name, $instead to what to do where nothing can be fetched, and $cache to the folder to fetch
+# into. $archive_type is deb-src where sources are fetched.
 #
 # An apt of its own below $tmp: it takes from the system the way to Debian's mirror and Debian's keys, knows no installed
 # package, and installs nothing.
@@ -31,7 +32,7 @@ configure_apt() {
     mkdir -p "$tmp"/state/lists/partial "$tmp"/cache/archives/partial
     : >"$tmp/status"
     for suite; do
-        printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$suite"
+        printf '%s [signed-by=%s] %s %s main\n' "${archive_type-deb}" "$keyring" "$mirror" "$suite"
     done >"$tmp/sources.list"
     # Read with -c, hence after the system's configuration, of which only the way to the network may stay:
     # its hooks act on the system. The sandbox user cannot write below a private folder.

@@ -36,35 +36,46 @@ pub fn caches(facts: &Facts<'_>) -> Option<Vec<Cache>> {
     } else {
         [("", "04H"), ("amd-", "8000001DH")]
     };
-    let mut found: Option<Vec<Cache>> = None;
+    let (mut whole, mut begun) = (None, None);
     for (prefix, leaf) in lists {
         // AMD's leaf is there with TOPOEXT alone; APM vol. 3, Fn8000_001D.
-        let caches = listed(facts, prefix, leaf);
-        found = longer(found, caches);
+        match listed(facts, prefix, leaf) {
+            Some((caches, true)) => whole = filled(whole, Some(caches)),
+            Some((caches, false)) => begun = filled(begun, Some(caches)),
+            None => {}
+        }
     }
     let old = if amd {
         summaries(facts)
     } else {
         described(facts)
     };
-    longer(found, old)
+    // An excerpt may have the first subleaf alone: the older leaves then say more.
+    let count = |caches: &Option<Vec<Cache>>| caches.as_ref().map_or(0, Vec::len);
+    let rest = if count(&old) > count(&begun) {
+        filled(old, begun)
+    } else {
+        filled(begun, old)
+    };
+    filled(whole, rest)
 }
 
-fn longer(first: Option<Vec<Cache>>, second: Option<Vec<Cache>>) -> Option<Vec<Cache>> {
+/// The first that has a cache, else what is known.
+fn filled(first: Option<Vec<Cache>>, second: Option<Vec<Cache>>) -> Option<Vec<Cache>> {
     match first {
         Some(caches) if !caches.is_empty() => Some(caches),
         known => second.or(known),
     }
 }
 
-/// Subleaves up to the one without a type (SDM vol. 2, "CPUID", leaf 04H; APM vol. 3, Fn8000_001D).
-fn listed(facts: &Facts<'_>, prefix: &str, leaf: &'static str) -> Option<Vec<Cache>> {
+/// Subleaves up to the one without a type, and whether that one is known (SDM vol. 2, "CPUID", leaf 04H; APM vol. 3, Fn8000_001D).
+fn listed(facts: &Facts<'_>, prefix: &str, leaf: &'static str) -> Option<(Vec<Cache>, bool)> {
     let mut caches = Vec::new();
     for subleaf in 0..64 {
         let at = |name: &str| facts.at(&format!("{prefix}cache-{name}"), subleaf);
         let Some(kind) = at("type") else { break };
         if kind == 0 {
-            return Some(caches);
+            return Some((caches, true));
         }
         let (line, partitions) = (at("line-size")? + 1, at("partitions")? + 1);
         let (ways, sets) = (at("ways")? + 1, at("sets")? + 1);
@@ -83,7 +94,7 @@ fn listed(facts: &Facts<'_>, prefix: &str, leaf: &'static str) -> Option<Vec<Cac
             leaf,
         });
     }
-    (!caches.is_empty()).then_some(caches)
+    (!caches.is_empty()).then_some((caches, false))
 }
 
 fn name(level: u64, kind: u64) -> String {

@@ -43,7 +43,7 @@ impl Identity {
     pub fn new(facts: &Facts<'_>, cpu: &Cpu) -> Identity {
         let field = |name: &str| cpu.fields.get(name).cloned();
         let number = |name: &str| field(name)?.parse().ok();
-        let signature = facts.regs(1, 0).map(|regs| u64::from(regs[0]));
+        let signature = facts.register(1, 0, 0).map(u64::from);
         let numbers = signature.map(parts);
         let mut identity = Identity {
             brand: facts.text(&BRAND).or_else(|| field("model-id")),
@@ -92,11 +92,11 @@ impl Identity {
 }
 
 /// Family, model and stepping of leaf 1 EAX. Both manuals add the extended family to family 0FH alone; Intel has an extended model for
-/// family 6 too (SDM vol. 2 "CPUID" leaf 01H; APM vol. 3, Fn0000_0001_EAX).
+/// family 6 too, Centaur and Zhaoxin for family 7 (SDM vol. 2 "CPUID" leaf 01H; APM vol. 3, Fn0000_0001_EAX; Linux's arch/x86/lib/cpu.c).
 fn parts(eax: u64) -> [u64; 3] {
     let bits = |low: u32, width: u32| eax >> low & ((1 << width) - 1);
     let (family, model) = (bits(8, 4), bits(4, 4));
-    let has_model = family == 0xf || family == 6;
+    let has_model = family >= 6;
     let extended = if family == 0xf { bits(20, 8) } else { 0 };
     let high = if has_model { bits(16, 4) << 4 } else { 0 };
     [family + extended, high | model, bits(0, 4)]
@@ -121,6 +121,7 @@ mod tests {
     fn extended_fields_are_added_where_the_manuals_say() {
         assert_eq!(parts(0x0080_0f12), [0x17, 1, 2]);
         assert_eq!(parts(0x000c_06f2), [6, 0xcf, 2]);
+        assert_eq!(parts(0x0003_07b0), [7, 0x3b, 0]);
         assert_eq!(parts(0x0000_0480), [4, 8, 0]);
         assert_eq!(parts(0x00f0_0543), [5, 4, 3]);
         assert_eq!(parts(0x00a0_0f11), [0x19, 1, 1]);

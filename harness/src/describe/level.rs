@@ -68,7 +68,7 @@ impl Reached {
 fn next(facts: &Facts<'_>, level: &Level) -> Next {
     let with = |presence| {
         let needed = level.features.iter();
-        let these = needed.filter(|needed| facts.presence(&needed.feature) == presence);
+        let these = needed.filter(|needed| has(facts, &needed.feature) == presence);
         these.map(|needed| needed.feature.clone()).collect()
     };
     Next {
@@ -76,4 +76,21 @@ fn next(facts: &Facts<'_>, level: &Level) -> Next {
         missing: with(Presence::Absent),
         unknown: with(Presence::Unknown),
     }
+}
+
+/// Intel's processors answer 0 for SYSCALL to 32-bit programs, and all that have 64-bit mode have it there (SDM vol. 2 "CPUID",
+/// 80000001H:EDX[11]). A hypervisor may have taken it away.
+fn has(facts: &Facts<'_>, feature: &str) -> Presence {
+    let presence = facts.presence(feature);
+    let of_intel = facts.vendor().as_deref() == Some("GenuineIntel");
+    let hardware = facts.presence("hypervisor") == Presence::Absent;
+    if presence == Presence::Absent
+        && feature == "syscall"
+        && of_intel
+        && hardware
+        && facts.presence("lm") == Presence::Present
+    {
+        return Presence::Present;
+    }
+    presence
 }

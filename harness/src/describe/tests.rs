@@ -285,3 +285,49 @@ fn no_registers_are_too_strange_to_be_described() {
         assert!(json(&described).is_ok(), "{round}");
     }
 }
+
+/// Leaves 0, 1 and 80000001H of x86-64-v1 by this vendor, with SYSCALL as `edx` has it.
+fn level_of(vendor: &str, leaf_1_ecx: u32, edx: u32) -> Option<String> {
+    let table = table();
+    let fixture = format!(
+        "CPU:\n0x00000000 0x00: eax=0x00000001 {vendor}\n\
+         0x00000001 0x00: eax=0 ebx=0 ecx={leaf_1_ecx:#010x} edx=0x178bfbff\n\
+         0x80000000 0x00: eax=0x80000001 ebx=0 ecx=0 edx=0\n\
+         0x80000001 0x00: eax=0 ebx=0 ecx=0 edx={edx:#010x}\n"
+    );
+    let input = input(&fixture, &table);
+    describe("", &input, &table, &levels(&table)).psabi.level
+}
+
+#[test]
+fn syscall_that_intel_hides_from_32_bit_programs_is_there() {
+    const INTEL: &str = "ebx=0x756e6547 ecx=0x6c65746e edx=0x49656e69";
+    const AMD: &str = "ebx=0x68747541 ecx=0x444d4163 edx=0x69746e65";
+    const LM: u32 = 1 << 29;
+    const SYSCALL: u32 = 1 << 11;
+    let v1 = Some("x86-64-v1".to_owned());
+    assert_eq!(level_of(INTEL, 0, LM | SYSCALL), v1);
+    assert_eq!(level_of(INTEL, 0, LM), v1);
+    assert_eq!(level_of(INTEL, 1 << 31, LM), None);
+    assert_eq!(level_of(INTEL, 0, 0), None);
+    assert_eq!(level_of(AMD, 0, LM), None);
+}
+
+#[test]
+fn an_excerpt_with_one_subleaf_of_8000001dh_has_its_caches_from_80000005h_and_80000006h() {
+    let table = table();
+    let fixture = "CPU 0:\n\
+         0x00000000 0x00: eax=0x0000000d ebx=0x68747541 ecx=0x444d4163 edx=0x69746e65\n\
+         ...\n\
+         0x80000005 0x00: eax=0xff40ff40 ebx=0xff40ff40 ecx=0x20080140 edx=0x40040140\n\
+         0x80000006 0x00: eax=0x36006400 ebx=0x56006400 ecx=0x02006140 edx=0x00808140\n\
+         0x8000001d 0x00: eax=0x00004121 ebx=0x01c0003f ecx=0x0000003f edx=0x00000000\n";
+    let input = input(fixture, &table);
+    let caches = describe("", &input, &table, &levels(&table)).caches;
+    let caches = caches.expect("caches").into_iter();
+    let sizes: Vec<(String, u64)> = caches
+        .map(|cache| (cache.name, cache.bytes >> 10))
+        .collect();
+    let expected = [("L1d", 32), ("L1i", 64), ("L2", 512), ("L3", 16384)];
+    assert_eq!(sizes, expected.map(|(name, size)| (name.to_owned(), size)));
+}

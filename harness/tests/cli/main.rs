@@ -16,6 +16,7 @@ mod broken_qmp;
 mod browser;
 mod compared;
 mod compat;
+mod corpus;
 mod cut_results;
 mod described;
 mod docs;

@@ -7,8 +7,8 @@ use std::process::Command;
 use super::require::root;
 
 /// What the script itself uses.
-const TOOLS: [&str; 10] = [
-    "cat", "dirname", "env", "find", "id", "mkdir", "paste", "rm", "sh", "sort",
+const TOOLS: [&str; 11] = [
+    "cat", "dirname", "env", "find", "grep", "id", "mkdir", "paste", "rm", "sh", "sort",
 ];
 
 /// Programs that are there and do nothing.
@@ -34,7 +34,7 @@ fn machine(folder: &Path) {
     let log = folder.join("asked").display().to_string();
     script(&bin.join("apt-get"), &format!("echo \"$*\" >>'{log}'"));
     script(&bin.join("sudo"), "\"$@\"");
-    for fetch in ["fetch-qemu", "fetch-kernel"] {
+    for fetch in ["fetch-qemu", "fetch-kernel", "fetch-dumps"] {
         let line = format!("echo \"{fetch} $*\" >>'{log}'");
         script(&folder.join("scripts").join(fetch), &line);
     }
@@ -43,8 +43,15 @@ fn machine(folder: &Path) {
 
 /// The exit status, what was installed and fetched, and what was said.
 fn setup(arguments: &[&str]) -> (Option<i32>, String, String) {
+    setup_with("apt-get", arguments)
+}
+
+/// The same, with another package manager.
+fn setup_with(manager: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().expect("a folder");
     machine(folder.path());
+    let bin = folder.path().join("bin");
+    std::fs::rename(bin.join("apt-get"), bin.join(manager)).expect("a package manager");
     let mut command = Command::new(folder.path().join("scripts/setup"));
     let command = command
         .args(arguments)
@@ -63,7 +70,10 @@ fn to_run_needs_no_browser_no_libvirt_and_no_lint() {
         asked.contains("fetch-qemu ") && asked.contains("fetch-kernel "),
         "{asked}"
     );
-    assert!(!asked.contains("install"), "{asked}");
+    assert!(
+        !asked.contains("install") && !asked.contains("fetch-dumps"),
+        "{asked}"
+    );
     assert!(said.ends_with("setup: ready: make run\n"), "{said}");
 }
 
@@ -72,11 +82,33 @@ fn to_test_needs_what_tests_compare_with_and_it_is_said_before_it_is_brought() {
     for arguments in [&["test"][..], &[]] {
         let (status, asked, said) = setup(arguments);
         assert_eq!(status, Some(0), "{said}");
-        for package in ["chromium", "libvirt-clients", "cpuid", "cpio", "shellcheck"] {
+        let packages = [
+            "chromium",
+            "libvirt-clients",
+            "cpuid",
+            "x86info",
+            "cpio",
+            "shellcheck",
+        ];
+        for package in packages {
             assert!(asked.contains(package), "{package}: {asked}");
         }
+        assert!(asked.contains("fetch-dumps libcpuid libvirt"), "{asked}");
         assert!(said.contains("setup: installing: chromium"), "{said}");
         assert!(said.ends_with("setup: ready: make test\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_package_that_a_distribution_does_not_have_is_not_asked_for() {
+    for manager in ["dnf", "pacman", "zypper"] {
+        let (status, asked, said) = setup_with(manager, &["test"]);
+        assert_eq!(status, Some(0), "{said}");
+        let asked: Vec<&str> = asked.split_whitespace().collect();
+        assert!(asked.contains(&"cpuid"), "{manager}: {asked:?}");
+        for other in ["x86info", "-", "fetch-dumps"] {
+            assert!(!asked.contains(&other), "{manager}: {asked:?}");
+        }
     }
 }
 

@@ -37,6 +37,11 @@ pub fn measured<T>(execution: Execution, run: impl FnOnce() -> T) -> (T, usize) 
     (value, PEAK.get())
 }
 
+/// The most bytes that this thread held since the input began.
+pub fn peak() -> usize {
+    PEAK.get()
+}
+
 /// Whether there is room for `size` bytes more.
 fn take(size: usize) -> bool {
     let live = LIVE.get().saturating_add(size);

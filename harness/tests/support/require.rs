@@ -23,6 +23,8 @@ pub enum Capability {
     Qemu,
     /// The QEMU of one release, unpacked.
     QemuRelease(&'static str),
+    /// The dumps of one source package of Debian's, as `libcpuid-0.7.1`.
+    Dumps(&'static str),
     /// One kernel, unpacked.
     Kernel(&'static str),
     /// A /dev/kvm that may be opened.
@@ -58,8 +60,9 @@ pub enum Capability {
 }
 
 use Capability::{
-    Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, InvariantTsc, Kcidb, Kernel, Kvm, Libvirt,
-    Lint, OtherUser, Qemu, QemuRelease, Reporter, Shellcheck, SystemdAnalyze, UserNamespaces,
+    Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, Dumps, InvariantTsc, Kcidb, Kernel, Kvm,
+    Libvirt, Lint, OtherUser, Qemu, QemuRelease, Reporter, Shellcheck, SystemdAnalyze,
+    UserNamespaces,
 };
 
 impl Capability {
@@ -68,6 +71,7 @@ impl Capability {
         match self {
             QemuRelease(_) => "scripts/setup or scripts/fetch-qemu",
             Kernel(_) => "scripts/setup or scripts/fetch-kernel",
+            Dumps(_) => "scripts/setup or scripts/fetch-dumps",
             Kvm => "a kernel with KVM, and the right to open /dev/kvm",
             InvariantTsc => "a processor that has it",
             UserNamespaces => "the kernel's switches for them",
@@ -91,7 +95,7 @@ impl Capability {
                 Some("x86info is in few distributions, and a slim image lacks util-linux")
             }
             Qemu | QemuRelease(_) | Kernel(_) | Libvirt | CpuMap | Browser | CpuidProgram
-            | Cpio | Kcidb | CargoDeny | Lint(_) | Shellcheck => None,
+            | Cpio | Dumps(_) | Kcidb | CargoDeny | Lint(_) | Shellcheck => None,
         }
     }
 
@@ -105,6 +109,7 @@ impl Capability {
             Qemu => newest_qemu().ok_or("no QEMU in .cache/qemu or PATH".to_owned()),
             QemuRelease(release) => cached(&format!("qemu/{release}/qemu-system-x86_64")),
             Kernel(version) => cached(&format!("kernels/{version}")),
+            Dumps(package) => cached(&format!("dumps/{package}")),
             Kvm => kvm::open()
                 .map(|_| nowhere)
                 .map_err(|error| error.to_string()),

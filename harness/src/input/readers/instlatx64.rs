@@ -49,6 +49,10 @@ fn answer(scan: &mut Scan<'_>, _: &mut Context) -> Result<Item, Miss> {
         }
         remark_ends(scan)?;
     }
+    // AIDA64 closes `[L2: 512 KB] / L3: 16384 KB]` twice and opens it once.
+    if scan.has("/ L3:") {
+        remark_ends(scan)?;
+    }
     scan.ends()?;
     Ok(Item::Answer(leaf, subleaf, regs))
 }
@@ -95,8 +99,11 @@ fn section(scan: &mut Scan<'_>, context: &mut Context) -> Result<Item, Miss> {
     let name = rest[..end.ok_or_else(|| scan.miss("]------"))?].trim();
     context.elsewhere = false;
     if let Some((_, number)) = name.split_once("Logical CPU #") {
-        let number = number.parse().ok();
-        return Ok(Item::Processor(number));
+        // `#1 Virtual` is the second thread of a core.
+        let number = number.split_whitespace().next();
+        return Ok(Item::Processor(
+            number.and_then(|number| number.parse().ok()),
+        ));
     }
     if name.starts_with("MSR Registers") {
         return Ok(Item::FirstProcessor);

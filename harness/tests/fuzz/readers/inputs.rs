@@ -1,9 +1,15 @@
 //! What people hold: every format that is read by content. A text that is read is read alike when `cpuid -r` and InstLatx64's form of it are.
 
+use std::sync::LazyLock;
+
+use cpuid_fidelity::check::of_input;
 use cpuid_fidelity::cpuid::answers::Answers;
+use cpuid_fidelity::cpuid::levels::Levels;
+use cpuid_fidelity::describe::{describe, text};
 use cpuid_fidelity::input::{Coverage, Format, Input, Known, read, writers};
 
 use super::seeds::{TABLE, dumps, files};
+use crate::allocation::peak;
 use crate::execute::Reader;
 use crate::mutate::Shape;
 
@@ -68,11 +74,28 @@ fn texts() -> Vec<Vec<u8>> {
     texts
 }
 
+/// Most bytes that reading, judging and describing a text of some 100 KiB may take.
+const MOST: usize = 64 << 20;
+
+static LEVELS: LazyLock<Levels> = LazyLock::new(|| {
+    let text = include_str!("../../../../expectations/levels.tsv");
+    Levels::parse(text, &TABLE).expect("the levels")
+});
+
+/// As `check` and `show` read a file.
 fn read_input(bytes: &[u8]) -> bool {
+    let read = read_judged_and_described(bytes);
+    assert!(peak() <= MOST, "takes {} MiB", peak() >> 20);
+    read
+}
+
+fn read_judged_and_described(bytes: &[u8]) -> bool {
     let Ok(inputs) = read(bytes, &TABLE) else {
         return false;
     };
     for input in &inputs {
+        let _ = of_input(input, &TABLE);
+        let _ = text(&[describe("", input, &TABLE, &LEVELS)]);
         for cpu in &input.cpus {
             let _ = Known::new(input, cpu, &TABLE);
         }

@@ -70,6 +70,27 @@ fn sections_of_instlatx64_name_processors() {
 }
 
 #[test]
+fn second_threads_that_aida64_calls_virtual_have_their_numbers() {
+    let section = |name: &str| {
+        format!(
+            "------[ CPUID Registers / {name} ]------\nCPUID 00000000: 00000001-756E6547-6C65746E-49656E69\n"
+        )
+    };
+    let sections = ["Logical CPU #0", "Logical CPU #1 Virtual", "Logical CPU #2"].map(section);
+    let input = only(sections.concat());
+    let numbers: Vec<Option<u32>> = input.cpus.iter().map(|cpu| cpu.number).collect();
+    assert_eq!(numbers, [Some(0), Some(1), Some(2)]);
+}
+
+#[test]
+fn aida64_closes_the_remark_about_l2_and_l3_twice() {
+    let line = "CPUID 80000006: 48006400-68006400-02006140-04009140 [L2: 512 KB] / L3: 131072 KB]";
+    let cpu = cpu(line);
+    let expected = [0x4800_6400, 0x6800_6400, 0x0200_6140, 0x0400_9140];
+    assert_eq!(regs(&cpu, 0x8000_0006, 0), Some(expected));
+}
+
+#[test]
 fn first_versions_of_tychos_cpuid_are_read() {
     let cpu = cpu(
         "CPUID 00000000, results = 0000000a 756e6547 6c65746e 49656e69 | ....Genu\n\
