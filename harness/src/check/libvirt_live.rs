@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::finding::{CheckId, Finding, Kind, Layer};
 use super::libvirt_map::{field, spot};
+use crate::cpuid::answers::Key;
 use crate::cpuid::bit::Bit;
 use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::table::Format;
@@ -24,7 +25,35 @@ pub fn all(layer: &LibvirtLayer, guest: &Dump, table: &Table) -> Vec<Finding> {
     let kvm = layer.command.iter().any(|word| word == "kvm");
     let mut changes = live(layer, guest, table, kvm);
     changes.extend(command(layer));
+    changes.extend(enlightenments(layer, guest));
     changes
+}
+
+/// The leaf in which a hypervisor says that it has Hyper-V's interface, and how (TLFS, "Feature discovery"): `Hv#1`.
+const INTERFACE: (u32, u32) = (0x4000_0001, 0x3123_7648);
+
+/// Enlightenments that were asked for are there at all: QEMU drops them without a word where TCG runs the guest.
+fn enlightenments(layer: &LibvirtLayer, guest: &Dump) -> Option<Finding> {
+    let asked = layer.properties.iter().map(|(name, _)| name.as_str());
+    let asked: Vec<&str> = asked.filter(|name| name.starts_with("hv-")).collect();
+    let (leaf, signature) = INTERFACE;
+    let seen = guest.boot_processor()?.cpuid(leaf, 0).map(|regs| regs[0]);
+    if asked.is_empty() || seen == Some(signature) {
+        return None;
+    }
+    let expected = format!("Hv#1, by {} of the XML", asked.join(", "));
+    let actual = match seen {
+        Some(other) => format!("{other:08x}: no enlightenments"),
+        None => "no such leaf: no enlightenments".to_owned(),
+    };
+    let check = CheckId::LibvirtLive;
+    let finding = Finding::new(check, Kind::Lost, "hyperv", expected, actual, Layer::Qemu);
+    let bit = Bit {
+        key: Key::new(leaf, 0),
+        register: 0,
+        bit: 0,
+    };
+    Some(finding.at(Spot::Cpuid(bit)))
 }
 
 /// Feature by feature, both ways. `msrs` says whether feature MSRs can be compared, too: under TCG they read 0 whatever QEMU was given.
@@ -167,7 +196,6 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpuid::answers::Key;
     use crate::evidence::libvirt::layer::{Claim, Request};
     use crate::vmm::libvirt::domain::Policy;
 
@@ -294,6 +322,23 @@ mod tests {
             sentences(&command(&layer)),
             ["lost pmu : pmu=on by the XML / EPYC,sse3=on,avx=off,l3-cache=on,hv-crash"]
         );
+    }
+
+    #[test]
+    fn enlightenments_that_the_guest_has_not_got_are_found() {
+        let mut layer = layer("EPYC");
+        layer.properties = vec![("hv-relaxed".to_owned(), "on".to_owned())];
+        let guest = |eax| Dump::of_answers([(Key::new(0x4000_0001, 0), [eax, 0, 0, 0])].into());
+        assert_eq!(enlightenments(&layer, &guest(0x3123_7648)), None);
+        let found = enlightenments(&layer, &guest(0)).expect("a finding");
+        assert_eq!(
+            sentences(&[found]),
+            [
+                "lost hyperv CPUID.40000001H.00H:EAX[0]: Hv#1, by hv-relaxed of the XML / 00000000: no enlightenments"
+            ]
+        );
+        layer.properties.clear();
+        assert_eq!(enlightenments(&layer, &guest(0)), None);
     }
 
     #[test]

@@ -144,6 +144,16 @@ fn a_guest_whose_cpu_is_overridden_is_found() {
 }
 
 #[test]
+fn enlightenments_that_tcg_drops_are_found() {
+    let world = or_skip!(libvirt::world());
+    let text = "<domain type='qemu'><vcpu>1</vcpu><features><hyperv><relaxed state='on'/></hyperv></features>\
+                <cpu mode='maximum'/></domain>";
+    world.write("domain.xml", text);
+    let ended = of_xml(&world, &["--run"]).expect(1);
+    ended.prints("FAIL lost hyperv CPUID.40000001H.00H:EAX[0]: Hv#1, by hv-relaxed of the XML, ");
+}
+
+#[test]
 fn a_guest_from_which_kvm_is_hidden_has_no_clock_of_kvms() {
     or_skip!(require(Capability::Kvm));
     let world = or_skip!(libvirt::world());

@@ -174,11 +174,14 @@ fn options(domain: &DomainXml, cpu: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Options that decide beside `-cpu` what the CPU is.
+const BESIDE: [&str; 5] = ["global", "smp", "machine", "M", "accel"];
+
 /// Names what `<qemu:commandline>` sets of the CPU beside `-cpu`.
 fn note_globals(domain: &DomainXml) {
     for words in domain.arguments.windows(2) {
         let option = words[0].trim_start_matches('-');
-        if words[0].starts_with('-') && ["global", "smp"].contains(&option) {
+        if words[0].starts_with('-') && BESIDE.contains(&option) {
             note!(
                 "NOTE QEMU takes {} {} of <qemu:commandline> too",
                 words[0],
