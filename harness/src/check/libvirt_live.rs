@@ -99,19 +99,25 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
         let check = CheckId::LibvirtCommand;
         Finding::new(check, kind, name, expected, actual, Layer::Libvirt)
     };
-    let Some(argument) = layer.cpu_argument() else {
+    let Some(argument) = layer.made_argument() else {
         return vec![finding(Kind::Lost, "-cpu", "an argument of QEMU", "none")];
     };
     let mut words = argument.split(',');
     let model = words.next().unwrap_or_default();
     let mut changes = Vec::new();
+    let taken = layer.cpu_argument().filter(|taken| *taken != argument);
+    if let Some(taken) = taken {
+        let expected = format!("{argument} by <cpu>");
+        let actual = format!("overridden by -cpu {taken} in <qemu:commandline>");
+        changes.push(finding(Kind::Changed, "-cpu", &expected, &actual));
+    }
     if let Some(wanted) = &layer.model
         && wanted != model
     {
         changes.push(finding(Kind::Changed, "model", wanted, model));
     }
     let words: BTreeSet<(&str, &str)> = words
-        .map(|word| word.split_once('=').unwrap_or((word, "")))
+        .map(|word| word.split_once('=').unwrap_or((word, "on")))
         .collect();
     for request in &layer.requests {
         let Some(on) = request.policy.gives() else {
@@ -130,6 +136,12 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
             changes.push(finding(Kind::Lost, &request.feature, &expected, argument));
         }
     }
+    for (name, value) in &layer.properties {
+        if !words.contains(&(name.as_str(), value.as_str())) {
+            let wanted = format!("{name}={value} by the XML");
+            changes.push(finding(Kind::Lost, name, &wanted, argument));
+        }
+    }
     // Without a model in the XML (`host-model`) all that follows is libvirt's choice.
     if layer.model.is_some() {
         let unasked = words.iter().filter(|(name, value)| {
@@ -137,6 +149,7 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
             let removed = *value == "off" && layer.removed.iter().any(|own| own == name);
             !removed
                 && !ADDED.contains(name)
+                && !layer.properties.iter().any(|(own, _)| own == name)
                 && !requests.any(|request| request.names.iter().any(|own| own == name))
         });
         changes.extend(unasked.map(|(name, value)| {
@@ -179,6 +192,7 @@ mod tests {
             capabilities: None,
             model: Some("EPYC".to_owned()),
             removed: vec!["monitor".to_owned()],
+            properties: Vec::new(),
             requests: vec![
                 Request {
                     feature: "pni".to_owned(),
@@ -267,5 +281,32 @@ mod tests {
                 "gained pku : not asked for / pku=on",
             ]
         );
+    }
+
+    #[test]
+    fn what_was_asked_for_beside_features_is_no_gain_and_missed_where_it_is_not_there() {
+        let mut layer = layer("EPYC,sse3=on,avx=off,l3-cache=on,hv-crash");
+        let property = |name: &str| (name.to_owned(), "on".to_owned());
+        layer.properties = vec![property("l3-cache"), property("hv-crash")];
+        assert!(command(&layer).is_empty());
+        layer.properties.push(property("pmu"));
+        assert_eq!(
+            sentences(&command(&layer)),
+            ["lost pmu : pmu=on by the XML / EPYC,sse3=on,avx=off,l3-cache=on,hv-crash"]
+        );
+    }
+
+    #[test]
+    fn a_later_cpu_argument_overrides_the_xml() {
+        let mut layer = layer("EPYC,sse3=on,avx=off");
+        let further = ["-cpu", "Skylake-Server"].map(str::to_owned);
+        layer.command.extend(further);
+        assert_eq!(
+            sentences(&command(&layer)),
+            [
+                "changed -cpu : EPYC,sse3=on,avx=off by <cpu> / overridden by -cpu Skylake-Server in <qemu:commandline>"
+            ]
+        );
+        assert_eq!(layer.cpu_argument(), Some("Skylake-Server"));
     }
 }

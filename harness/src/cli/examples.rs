@@ -81,7 +81,11 @@ const EXAMPLES: [(&str, &[&str]); 25] = [
     ),
     (
         "domain",
-        &["domain --cpu EPYC,-avx2", "domain --xml domain.xml --run"],
+        &[
+            "domain --cpu EPYC,-avx2",
+            "domain --xml domain.xml --libvirt",
+            "domain --xml domain.xml --run",
+        ],
     ),
     (
         "record",

@@ -120,7 +120,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
     let engine = context.engine()?;
     let sources = gather(&engine, &case);
     match &wanted {
-        Wanted::One(subject) => one(&engine, &case, &sources, subject, arguments),
+        Wanted::One(subject) => explain_and_print(&engine, &case, &sources, subject, arguments),
         Wanted::Set(wanted) => of_set(&engine, &case, &sources, wanted, arguments.json),
     }
     if let Some(unseen) = &sources.unseen {
@@ -131,7 +131,7 @@ pub fn run(context: &Context, arguments: &Explain) -> anyhow::Result<u8> {
 }
 
 /// Prints what the layers make of one subject.
-fn one(
+fn explain_and_print(
     engine: &Engine,
     case: &Case,
     sources: &Sources,

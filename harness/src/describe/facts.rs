@@ -38,15 +38,17 @@ impl<'a> Facts<'a> {
     pub fn regs(&self, leaf: u32, subleaf: u32) -> Option<Regs> {
         let mut regs = [0; 4];
         for (index, reg) in (0..).zip(&mut regs) {
-            let word = self
-                .known
-                .register(Register::Cpuid(Key::new(leaf, subleaf), index));
-            if word.known & u64::from(u32::MAX) != u64::from(u32::MAX) {
-                return None;
-            }
-            *reg = u32::try_from(word.value).ok()?;
+            *reg = self.register(leaf, subleaf, index)?;
         }
         Some(regs)
+    }
+
+    /// One register, 0 to 3 for EAX to EDX, where all of it is known.
+    pub fn register(&self, leaf: u32, subleaf: u32, index: u8) -> Option<u32> {
+        let place = Register::Cpuid(Key::new(leaf, subleaf), index);
+        let word = self.known.register(place);
+        let all = u64::from(u32::MAX);
+        (word.known & all == all).then_some(u32::try_from(word.value).ok()?)
     }
 
     /// An MSR, where all of it is known.

@@ -43,7 +43,7 @@ impl Identity {
     pub fn new(facts: &Facts<'_>, cpu: &Cpu) -> Identity {
         let field = |name: &str| cpu.fields.get(name).cloned();
         let number = |name: &str| field(name)?.parse().ok();
-        let signature = facts.regs(1, 0).map(|regs| u64::from(regs[0]));
+        let signature = facts.register(1, 0, 0).map(u64::from);
         let numbers = signature.map(parts);
         let mut identity = Identity {
             brand: facts.text(&BRAND).or_else(|| field("model-id")),

@@ -108,8 +108,10 @@ impl Topology {
 /// `None` where two processors have the same APIC ID, or one has none.
 fn tree(input: &Input, units: &[Unit]) -> Option<Vec<Node>> {
     let mut ids = BTreeMap::new();
+    // A processor that is alone needs no ID.
+    let alone = (input.cpus.len() == 1).then_some(0);
     for (index, cpu) in (0..).zip(&input.cpus) {
-        ids.insert(cpu.number.unwrap_or(index), cpu.apic_id()?);
+        ids.insert(cpu.number.unwrap_or(index), cpu.apic_id().or(alone)?);
     }
     let distinct: BTreeSet<&u32> = ids.values().collect();
     (distinct.len() == input.cpus.len()).then(|| nodes(&ids, units))

@@ -139,6 +139,11 @@ fn the_five_tasks_run_as_they_are_typed() {
 }
 
 #[test]
+fn what_people_hold_is_read_as_it_is_shown() {
+    run_and_compare(|title| title == "Read what you hold", 1);
+}
+
+#[test]
 fn the_failure_reads_as_it_is_shown() {
     run_and_compare(|title| title == "How a failure reads", 1);
 }

@@ -243,12 +243,12 @@ fn an_argument_and_its_xml_are_told_with_what_is_lost() {
     or_skip!(require(Capability::CpuMap));
     let world = or_skip!(World::new(&[], &[]));
     let ended = world
-        .run(&["domain", "--cpu", "EPYC,+sse3,-avx2,phys-bits=40"])
+        .run(&["domain", "--cpu", "EPYC,+sse3,-avx2,level=13"])
         .expect(1);
     ended.prints(
         "<feature policy='require' name='pni'/>\n    <feature policy='disable' name='avx2'/>",
     );
-    ended.prints("cannot be expressed: phys-bits=40: not a feature; in libvirt: <maxphysaddr>");
+    ended.prints("cannot be expressed: level=13: not a feature; in libvirt: <qemu:commandline>");
     let xml = world
         .run(&["domain", "--cpu", "EPYC,+sse3,-avx2"])
         .expect(0)
@@ -268,7 +268,7 @@ fn what_a_domain_would_do_beside_its_cpu_is_refused_without_trust() {
     let text = std::fs::read_to_string(text).expect("the XML");
     let argument = format!("file,id=x,path={}", world.path("created").display());
     let hostile = format!(
-        "<qemu:arg value='-chardev'/><qemu:arg value='{argument}'/></qemu:commandline><devices><disk/></devices>"
+        "<qemu:arg value='-chardev'/><qemu:arg value='{argument}'/></qemu:commandline><devices><disk/></devices><vcpus/>"
     );
     world.write("domain.xml", &text.replace("</qemu:commandline>", &hostile));
     let run = ["domain", "--xml", "domain.xml", "--run"];
@@ -278,7 +278,7 @@ fn what_a_domain_would_do_beside_its_cpu_is_refused_without_trust() {
     ));
     assert!(!world.path("created").exists());
     let ended = world.run(&[&run[..], &["--trust"]].concat()).expect(0);
-    ended.prints("NOTE not taken over from domain.xml: devices/disk\n");
+    ended.prints("NOTE not read from domain.xml, and could matter to the CPU: vcpus\n");
     assert!(world.path("created").exists());
 }
 

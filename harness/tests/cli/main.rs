@@ -20,6 +20,7 @@ mod corpus;
 mod cut_results;
 mod described;
 mod docs;
+mod domain;
 mod dumps;
 mod events;
 mod explain;

@@ -126,7 +126,7 @@ fn a_guest_in_a_lab_is_shown_again_in_the_lab_of_the_same_kernel() {
     let line = of_one_failure(&world, &ended, "cpuid-fidelity check --qemu ");
     let ended = paste(&world, &line).expect(1);
     ended.prints("FAIL check/lab/");
-    ended.prints("lost avx2 at CPUID.07H.00H:EBX[5]");
+    ended.prints("lost avx2 set in the reviewed definition → clear, and not filtered at CPUID.07H.00H:EBX[5]");
 }
 
 #[test]

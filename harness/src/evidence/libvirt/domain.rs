@@ -2,10 +2,12 @@
 
 use roxmltree::Node;
 
-use super::passed::left_out;
 use super::xml::{self, XmlError};
+use super::{settings, unread};
 use crate::case::Parts;
+use crate::vmm::libvirt::cpu_parts::{AddressBits, Cache};
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
+use crate::vmm::libvirt::setting::{Cell, Settings};
 
 /// What a domain's XML describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +22,20 @@ pub struct DomainXml {
     pub room: u32,
     /// The CPU; `None` where there is no `<cpu>`.
     pub cpu: Option<GuestCpu>,
-    /// The text of its element.
+    /// The text of its element, without `<numa>`.
     pub cpu_text: String,
+    /// Its NUMA cells.
+    pub cells: Vec<Cell>,
+    /// What decides beside `<cpu>` what the CPU is.
+    pub settings: Settings,
+    /// `x86_64` or `i686`.
+    pub arch: Option<String>,
     /// Further arguments for QEMU.
     pub arguments: Vec<String>,
-    /// Elements that a guest of it is not given, as `devices/disk`.
-    pub left_out: Vec<String>,
+    /// Elements and attributes that are not read and could matter to the CPU, as `cpu/pages` and `cpu@later`.
+    pub unread: Vec<String>,
+    /// What libvirt does not take, or does nothing with, a sentence each.
+    pub refused: Vec<String>,
 }
 
 impl DomainXml {
@@ -36,9 +46,9 @@ impl DomainXml {
     pub fn read(text: &str) -> Result<DomainXml, XmlError> {
         let document = xml::parse(text)?;
         let root = document.root_element();
-        let (cpu, left_out) = match root.tag_name().name() {
-            "cpu" => (Some(root), Vec::new()),
-            "domain" => (child(root, "cpu"), left_out(root)),
+        let cpu = match root.tag_name().name() {
+            "cpu" => Some(root),
+            "domain" => child(root, "cpu"),
             other => {
                 return Err(xml::form(
                     root,
@@ -50,26 +60,108 @@ impl DomainXml {
         let vcpu = child(root, "vcpu");
         let room = vcpu.and_then(|vcpu| vcpu.text()?.trim().parse().ok());
         let current = vcpu.and_then(|vcpu| vcpu.attribute("current")?.trim().parse().ok());
-        let arguments = root.descendants().filter(|node| {
-            node.tag_name().name() == "arg"
-                && node
-                    .tag_name()
-                    .namespace()
-                    .is_some_and(|space| space.contains("/qemu/"))
-        });
-        Ok(DomainXml {
+        let numa = cpu.and_then(|cpu| child(cpu, "numa"));
+        let topology = cpu.and_then(|cpu| child(cpu, "topology"));
+        let (settings, mut refused) = settings::read(root);
+        refused.extend(topology.and_then(clusters));
+        let mut read = DomainXml {
             machine: os.and_then(|os| os.attribute("machine")).map(str::to_owned),
+            arch: os.and_then(|os| os.attribute("arch")).map(str::to_owned),
             kind: root.attribute("type").map(str::to_owned),
-            vcpus: current.or(room).unwrap_or(1),
-            room: room.unwrap_or(1),
+            vcpus: 1,
+            room: 1,
             cpu: cpu.map(read_cpu).transpose()?,
-            cpu_text: cpu.map_or("", |cpu| &text[cpu.range()]).to_owned(),
-            arguments: arguments
-                .filter_map(|node| node.attribute("value").map(str::to_owned))
-                .collect(),
-            left_out,
-        })
+            cpu_text: cpu.map_or(String::new(), |cpu| without(text, cpu, numa)),
+            cells: numa.map(cells).transpose()?.unwrap_or_default(),
+            settings,
+            arguments: arguments(root),
+            unread: unread::unread(root),
+            refused,
+        };
+        // Alone, a CPU has as many vCPUs as its topology places.
+        read.room = room.or_else(|| read.placed()).unwrap_or(1);
+        read.vcpus = current.unwrap_or(read.room);
+        read.refuse();
+        Ok(read)
     }
+
+    /// vCPUs that the topology places.
+    fn placed(&self) -> Option<u32> {
+        let parts = self.cpu.as_ref()?.topology?;
+        parts.per_package()?.checked_mul(parts.sockets?)
+    }
+
+    /// Notes what libvirt does not take.
+    fn refuse(&mut self) {
+        let placed = self.placed().filter(|placed| *placed != self.room);
+        if let Some(placed) = placed {
+            let room = self.room;
+            self.refused.push(format!(
+                "topology: it places {placed} vCPUs and <vcpu> has {room}, which libvirt refuses"
+            ));
+        }
+        if let Some(cpu) = &self.cpu {
+            let host = cpu.is_of_host();
+            self.refused
+                .extend(cpu.cache.as_ref().and_then(|cache| cache.refusal(host)));
+            self.refused
+                .extend(cpu.address.as_ref().and_then(AddressBits::refusal));
+            if cpu.migratable.is_some() && !host {
+                let sentence =
+                    "migratable: libvirt takes it with host-passthrough and maximum only";
+                self.refused.push(sentence.to_owned());
+            }
+        }
+    }
+}
+
+/// The values of `<qemu:arg>`.
+fn arguments(root: Node<'_, '_>) -> Vec<String> {
+    let of_qemu = |node: &Node<'_, '_>| {
+        let tag = node.tag_name();
+        tag.name() == "arg"
+            && tag
+                .namespace()
+                .is_some_and(|space| space.contains("/qemu/"))
+    };
+    let all = root.descendants().filter(of_qemu);
+    all.filter_map(|node| node.attribute("value").map(str::to_owned))
+        .collect()
+}
+
+/// The text of an element without another in it.
+fn without(text: &str, element: Node<'_, '_>, inner: Option<Node<'_, '_>>) -> String {
+    let whole = element.range();
+    match inner.map(|inner| inner.range()) {
+        Some(inner) => [&text[whole.start..inner.start], &text[inner.end..whole.end]].concat(),
+        None => text[whole].to_owned(),
+    }
+}
+
+/// The cells of `<numa>`, numbered in their order where they have no numbers.
+fn cells(numa: Node<'_, '_>) -> Result<Vec<Cell>, XmlError> {
+    let all = numa.children().filter(|node| node.has_tag_name("cell"));
+    let cell = |(place, node): (usize, Node<'_, '_>)| {
+        let id = number(node, "id")?.unwrap_or(u32::try_from(place).unwrap_or(u32::MAX));
+        let cpus = node.attribute("cpus").unwrap_or_default().to_owned();
+        Ok(Cell { id, cpus })
+    };
+    all.enumerate().map(cell).collect()
+}
+
+/// A number in an attribute; `None` where it is left out.
+fn number(node: Node<'_, '_>, name: &str) -> Result<Option<u32>, XmlError> {
+    let Some(text) = node.attribute(name) else {
+        return Ok(None);
+    };
+    let tag = node.tag_name().name();
+    let wrong = || {
+        xml::form(
+            node,
+            format!("<{tag}>: expected a number as {name}, found “{text}”"),
+        )
+    };
+    text.trim().parse().map(Some).map_err(|_| wrong())
 }
 
 impl DomainXml {
@@ -113,7 +205,12 @@ pub fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, XmlError> {
         check: own("check"),
         model: model.and_then(|model| Some(model.text()?.trim().to_owned())),
         fallback: model.and_then(|model| Some(model.attribute("fallback")?.to_owned())),
-        topology: child(node, "topology").map(read_topology),
+        topology: child(node, "topology").map(read_topology).transpose()?,
+        vendor_id: model.and_then(|model| Some(model.attribute("vendor_id")?.to_owned())),
+        vendor: child(node, "vendor").and_then(|vendor| Some(vendor.text()?.trim().to_owned())),
+        migratable: node.attribute("migratable").map(|value| value == "on"),
+        cache: child(node, "cache").map(read_cache).transpose()?,
+        address: child(node, "maxphysaddr").map(read_address).transpose()?,
         features: Vec::new(),
     };
     for feature in node.children().filter(|node| node.has_tag_name("feature")) {
@@ -130,16 +227,40 @@ pub fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, XmlError> {
     Ok(cpu)
 }
 
+fn read_cache(node: Node<'_, '_>) -> Result<Cache, XmlError> {
+    Ok(Cache {
+        mode: node.attribute("mode").unwrap_or_default().to_owned(),
+        level: number(node, "level")?,
+    })
+}
+
+fn read_address(node: Node<'_, '_>) -> Result<AddressBits, XmlError> {
+    Ok(AddressBits {
+        mode: node.attribute("mode").unwrap_or_default().to_owned(),
+        bits: number(node, "bits")?,
+        limit: number(node, "limit")?,
+    })
+}
+
+fn clusters(topology: Node<'_, '_>) -> Option<String> {
+    let count = topology
+        .attribute("clusters")
+        .filter(|count| *count != "1")?;
+    Some(format!(
+        "topology clusters='{count}': no x86 machine has clusters, which QEMU refuses"
+    ))
+}
+
 /// Of parts that are left out there is one.
-fn read_topology(node: Node<'_, '_>) -> Parts {
-    let count = |name: &str| node.attribute(name).and_then(|count| count.parse().ok());
-    Parts {
-        sockets: Some(count("sockets").unwrap_or(1)),
-        dies: count("dies").unwrap_or(1),
+fn read_topology(node: Node<'_, '_>) -> Result<Parts, XmlError> {
+    let count = |name: &str| number(node, name).map(|count| count.unwrap_or(1));
+    Ok(Parts {
+        sockets: Some(count("sockets")?),
+        dies: count("dies")?,
         modules: 1,
-        cores: Some(count("cores").unwrap_or(1)),
-        threads: count("threads").unwrap_or(1),
-    }
+        cores: Some(count("cores")?),
+        threads: count("threads")?,
+    })
 }
 
 #[cfg(test)]
@@ -185,6 +306,37 @@ mod tests {
     }
 
     #[test]
+    fn a_lone_cpu_has_the_vcpus_of_its_topology() {
+        let text = include_str!("../../../tests/inputs/lone.cpu.xml");
+        let read = DomainXml::read(text).expect("a CPU");
+        assert_eq!(read.smp(), "4,sockets=1,dies=1,cores=4,threads=1");
+        assert_eq!(read.refused, Vec::<String>::new());
+        let other = "<domain><vcpu>2</vcpu><cpu><topology sockets='1' cores='4' threads='1'/></cpu></domain>";
+        let read = DomainXml::read(other).expect("a domain");
+        let refused = "topology: it places 4 vCPUs and <vcpu> has 2, which libvirt refuses";
+        assert_eq!(read.refused, [refused]);
+        let clusters = "<cpu><topology sockets='1' clusters='2' cores='1' threads='1'/></cpu>";
+        let refused = DomainXml::read(clusters).expect("a CPU").refused;
+        assert_eq!(
+            refused,
+            ["topology clusters='2': no x86 machine has clusters, which QEMU refuses"]
+        );
+    }
+
+    #[test]
+    fn numa_cells_are_read_and_stand_apart_from_the_cpu() {
+        let text = include_str!("../../../tests/inputs/numa.domain.xml");
+        let read = DomainXml::read(text).expect("a domain");
+        let cell = |id, cpus: &str| Cell {
+            id,
+            cpus: cpus.to_owned(),
+        };
+        assert_eq!(read.cells, [cell(0, "0"), cell(1, "1")]);
+        assert!(!read.cpu_text.contains("numa"), "{}", read.cpu_text);
+        assert!(read.cpu_text.ends_with("</cpu>") && read.unread.is_empty());
+    }
+
+    #[test]
     fn what_is_written_reads_back() {
         let mut cpu = GuestCpu::custom("EPYC");
         cpu.topology = "8,sockets=1,dies=2,cores=2,threads=2"
@@ -192,6 +344,18 @@ mod tests {
             .expect("smp")
             .parts();
         cpu.features.push(("avx".to_owned(), Policy::Forbid));
+        cpu.vendor_id = Some("AuthenticAMD".to_owned());
+        cpu.vendor = Some("AMD".to_owned());
+        cpu.migratable = Some(false);
+        cpu.cache = Some(Cache {
+            mode: "emulate".to_owned(),
+            level: Some(3),
+        });
+        cpu.address = Some(AddressBits {
+            mode: "passthrough".to_owned(),
+            bits: None,
+            limit: Some(39),
+        });
         let read = DomainXml::read(&cpu.xml()).expect("a CPU");
         assert_eq!(read.cpu, Some(cpu));
     }
@@ -210,5 +374,10 @@ mod tests {
         let odd = "<cpu><feature name='a' policy='maybe'/></cpu>";
         assert_eq!(error(odd), "1:6: a has a policy that libvirt does not know");
         assert!(error("<cpu>").contains("never closed"));
+        let cores = "<cpu><topology sockets='1' cores='x' threads='1'/></cpu>";
+        assert_eq!(
+            error(cores),
+            "1:6: <topology>: expected a number as cores, found “x”"
+        );
     }
 }

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command_line::last;
 use super::cpu_map::{CpuMap, Feature, Spot};
 use super::domain::DomainXml;
+use super::to_qemu::{after_features, before_features, names};
 use crate::vmm::libvirt::domain::{GuestCpu, Policy};
+use crate::vmm::libvirt::setting::{Property, Settings};
 
 /// A feature that the live XML speaks of, whether by its model or by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,9 @@ pub struct LibvirtLayer {
     pub removed: Vec<String>,
     /// What was asked for by name.
     pub requests: Vec<Request>,
+    /// What was asked for beside features: properties of QEMU's `-cpu`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<Property>,
     /// What the live XML reports, feature by feature.
     pub claims: Vec<Claim>,
 }
@@ -74,22 +80,41 @@ impl LibvirtLayer {
             capabilities: None,
             requests: requests(map, &wanted),
             removed: removed(map, &wanted),
+            properties: properties(&wanted, &Settings::default()),
             claims: claims(map, &given),
             model: wanted.model,
         })
     }
 
-    /// What is behind `-cpu` on QEMU's command line.
+    /// The same with what the domain asks for beside its `<cpu>`.
+    pub fn with_settings(mut self, settings: &Settings) -> LibvirtLayer {
+        let wanted = DomainXml::read(&self.asked)
+            .ok()
+            .and_then(|asked| asked.cpu);
+        self.properties = properties(&wanted.unwrap_or_default(), settings);
+        self
+    }
+
+    /// The `-cpu` argument that QEMU takes: the last one.
     pub fn cpu_argument(&self) -> Option<&str> {
-        let at = self
-            .command
-            .iter()
-            .position(|argument| argument == "-cpu")?;
-        self.command.get(at + 1).map(String::as_str)
+        last(&self.command, "-cpu")
+    }
+
+    /// The `-cpu` argument that libvirt made of the `<cpu>`: those of `<qemu:commandline>` stand behind it.
+    pub fn made_argument(&self) -> Option<&str> {
+        let mut words = self.command.iter();
+        words.find(|argument| *argument == "-cpu")?;
+        words.next().map(String::as_str)
     }
 }
 
-fn removed(map: &CpuMap, cpu: &GuestCpu) -> Vec<String> {
+fn properties(cpu: &GuestCpu, settings: &Settings) -> Vec<Property> {
+    let before = before_features(cpu).into_iter();
+    before.chain(after_features(cpu, settings)).collect()
+}
+
+/// Features that libvirt turns off by itself, by any name.
+pub fn removed(map: &CpuMap, cpu: &GuestCpu) -> Vec<String> {
     let model = cpu.model.as_ref().and_then(|name| map.models.get(name));
     let all = model.into_iter().flat_map(|model| &model.removed);
     all.flat_map(|name| names(map.feature(name), name))
@@ -103,13 +128,6 @@ fn requests(map: &CpuMap, cpu: &GuestCpu) -> Vec<Request> {
         policy: *policy,
     };
     cpu.features.iter().map(request).collect()
-}
-
-/// Spellings of a feature on QEMU's command line.
-pub(super) fn names(feature: Option<&Feature>, name: &str) -> Vec<String> {
-    let aliases = feature.into_iter().flat_map(|feature| &feature.qemu);
-    let all = [name.to_owned()].into_iter().chain(aliases.cloned());
-    all.collect()
 }
 
 /// What a `<cpu>` asks of each feature: a feature by its policy where it has one, else by the model; of what neither names, that the guest

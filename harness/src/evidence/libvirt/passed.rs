@@ -1,7 +1,5 @@
 //! What of a domain's XML reaches QEMU when a guest of it is tried: arguments that are about the CPU, and nothing else unless it is trusted.
 
-use roxmltree::Node;
-
 /// Longest name of a driver or property in `-global DRIVER.PROPERTY=VALUE`; with a longer one QEMU reads the argument in another way
 /// (softmmu/vl.c, qemu_global_option).
 const LONGEST: usize = 63;
@@ -43,61 +41,9 @@ fn is_property_of_cpu(value: &str) -> bool {
     })
 }
 
-/// What a guest of the domain gets of its own: all but the CPU, how many there are, the machine type and further arguments.
-const TAKEN: [&str; 13] = [
-    "cpu",
-    "vcpu",
-    "os/type",
-    "qemu:commandline/qemu:arg",
-    "name",
-    "uuid",
-    "title",
-    "description",
-    "metadata",
-    "memory",
-    "currentMemory",
-    "features/acpi",
-    "features/apic",
-];
-
-/// Elements whose parts are named one by one.
-const OPENED: [&str; 4] = ["os", "devices", "features", "qemu:commandline"];
-
-/// The elements of a domain that are not taken over, each name once, in the order of the XML.
-pub(super) fn left_out(domain: Node<'_, '_>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for element in domain.children().filter(Node::is_element) {
-        let name = name(element);
-        let parts = element.children().filter(Node::is_element);
-        let all: Vec<String> = if OPENED.contains(&name.as_str()) {
-            parts
-                .map(|part| format!("{name}/{}", self::name(part)))
-                .collect()
-        } else {
-            vec![name]
-        };
-        for name in all {
-            if !TAKEN.contains(&name.as_str()) && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
-    names
-}
-
-fn name(element: Node<'_, '_>) -> String {
-    let tag = element.tag_name();
-    let of_qemu = tag
-        .namespace()
-        .is_some_and(|space| space.contains("/qemu/"));
-    let prefix = if of_qemu { "qemu:" } else { "" };
-    format!("{prefix}{}", tag.name())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::libvirt::domain::DomainXml;
 
     fn found(arguments: &[&str]) -> Vec<String> {
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
@@ -139,24 +85,5 @@ mod tests {
             assert_eq!(found(&["-global", one]), [format!("-global {one}")]);
         }
         assert_eq!(found(&["-cpu"]), ["-cpu"]);
-    }
-
-    #[test]
-    fn what_is_not_taken_over_is_named_once() {
-        let text = "<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>a</name><vcpu>1</vcpu><os><type>hvm</type>\
-                    <kernel>/k</kernel></os><features><acpi/><hyperv/></features><cpu/><devices><disk/><serial/><disk/></devices>\
-                    <clock/><qemu:commandline><qemu:arg value='-S'/><qemu:env name='a'/></qemu:commandline></domain>";
-        let wanted = [
-            "os/kernel",
-            "features/hyperv",
-            "devices/disk",
-            "devices/serial",
-            "clock",
-            "qemu:commandline/qemu:env",
-        ];
-        let read = DomainXml::read(text).expect("a domain");
-        assert_eq!(read.left_out, wanted);
-        let cpu = DomainXml::read("<cpu><model>max</model></cpu>").expect("a CPU");
-        assert!(cpu.left_out.is_empty());
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             capabilities: None,
             model: Some("EPYC".to_owned()),
             removed: Vec::new(),
+            properties: Vec::new(),
             requests: vec![Request {
                 feature: "avx2".to_owned(),
                 names: Vec::new(),

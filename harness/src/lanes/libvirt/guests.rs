@@ -1,18 +1,22 @@
 //! Guests that libvirt starts.
 
+use std::path::Path;
+
 use crate::case::{Accelerator, Case, Parts};
 use crate::check::libvirt_map::spot;
 use crate::evidence::libvirt::answers::Capabilities;
 use crate::evidence::libvirt::layer::LibvirtLayer;
-use crate::evidence::libvirt::translate::{Translated, to_libvirt};
+use crate::evidence::libvirt::to_libvirt::to_libvirt;
+use crate::evidence::libvirt::translate::Translated;
 use crate::lanes::backend::dump_command;
 use crate::lanes::{Bench, Broken, Observed};
 use crate::vmm::failure::{BootFailure, BootFailureKind};
 use crate::vmm::guest::Options;
 use crate::vmm::libvirt;
-use crate::vmm::libvirt::domain::Domain;
+use crate::vmm::libvirt::domain::{Domain, Wiring, xml};
 use crate::vmm::libvirt::guest::LIBVIRT_TIMEOUT;
 use crate::vmm::libvirt::session::quoted;
+use crate::vmm::libvirt::setting::Settings;
 
 /// Start of the names of domains.
 const NAME: &str = "cpuid-fidelity";
@@ -28,9 +32,10 @@ pub fn boot(bench: &Bench, case: &Case, options: &Options) -> Observed {
         mut value,
         mut lost,
         has_nameless,
+        ..
     } = to_libvirt(&case.cpu, &map, |name| table.named(name).map(spot));
-    value.topology = topology(case);
-    if value.topology.is_some_and(|parts| parts.modules > 1) {
+    value.cpu.topology = topology(case);
+    if value.cpu.topology.is_some_and(|parts| parts.modules > 1) {
         lost.push(format!(
             "-smp {}: libvirt has no modules",
             case.smp.as_str()
@@ -49,7 +54,11 @@ pub fn boot(bench: &Bench, case: &Case, options: &Options) -> Observed {
         };
         return Err(BootFailure::new(kind, reason).into());
     }
-    boot_domain(bench, case, domain(case, value.xml()), options)
+    let domain = Domain {
+        settings: value.settings,
+        ..domain(case, value.cpu.xml())
+    };
+    boot_domain(bench, case, domain, options)
 }
 
 /// The `<topology>` of a case whose `-smp` argument says how vCPUs are placed; one vCPU needs none.
@@ -66,6 +75,8 @@ pub fn domain(case: &Case, cpu: String) -> Domain {
         machine: case.machine.clone(),
         emulator: std::path::absolute(&case.qemu.path).unwrap_or_else(|_| case.qemu.path.clone()),
         cpu,
+        cells: Vec::new(),
+        settings: Settings::default(),
         vcpus: case.smp.vcpus(),
         room: case.smp.room(),
         arguments: Vec::new(),
@@ -92,7 +103,7 @@ pub fn boot_domain(bench: &Bench, case: &Case, domain: Domain, options: &Options
     let mut seen = bench.observation(started.boot, Vec::new(), Vec::new(), options)?;
     let layer =
         layer.map_err(|error| Broken::not_started(format!("libvirt's live XML: {error}")))?;
-    seen.libvirt = Some(layer);
+    seen.libvirt = Some(layer.with_settings(&domain.settings));
     seen.command = dump_command(case);
     Ok(seen)
 }
@@ -118,6 +129,29 @@ pub fn capabilities(bench: &Bench, case: &Case) -> Result<String, String> {
 pub fn read_capabilities(bench: &Bench, case: &Case) -> Result<Capabilities, String> {
     Ok(Capabilities::read(&capabilities(bench, case)?)?)
 }
+
+/// The command line that libvirt would start QEMU with for a domain; nothing is started.
+///
+/// # Errors
+/// libvirt refuses the domain, or cannot be started.
+pub fn native(bench: &Bench, domain: &Domain) -> Result<Vec<String>, String> {
+    let wiring = Wiring {
+        rom: bench.rom(),
+        megabytes: MEGABYTES,
+        socket: Path::new("end.sock"),
+    };
+    let failed = |error: std::io::Error| format!("failed to write the domain for libvirt: {error}");
+    let file = crate::util::files::temporary().map_err(failed)?;
+    std::fs::write(file.path(), xml(domain, &wiring)).map_err(failed)?;
+    let path = quoted(&file.path().to_string_lossy());
+    let answer = run(bench, &format!("domxml-to-native qemu-argv --xml {path}"))?;
+    // Variables come first, then the binary.
+    shlex::split(&answer)
+        .ok_or_else(|| format!("libvirt's command line has an open quotation: {answer}"))
+}
+
+/// MiB of a guest that is not started.
+const MEGABYTES: u64 = 64;
 
 /// A command of virsh's.
 pub fn run(bench: &Bench, command: &str) -> Result<String, String> {

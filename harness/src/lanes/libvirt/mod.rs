@@ -6,6 +6,8 @@
 pub mod guests;
 pub mod lane;
 pub mod maps;
+#[cfg(test)]
+mod native_tests;
 pub mod pool;
 
 pub use guests::{boot_domain, capabilities, domain};

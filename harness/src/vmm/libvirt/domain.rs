@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::cpu_parts::{AddressBits, Cache};
+use super::escape::escaped;
+use super::setting::{Cell, Settings};
 use crate::case::Parts;
 
 /// `policy` of a feature.
@@ -85,6 +88,21 @@ pub struct GuestCpu {
     pub model: Option<String>,
     /// `fallback` of the model.
     pub fallback: Option<String>,
+    /// `vendor_id` of the model: what the guest's CPU calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor_id: Option<String>,
+    /// `<vendor>`, which the host shall have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// `migratable`; left out where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migratable: Option<bool>,
+    /// `<cache>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// `<maxphysaddr>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<AddressBits>,
     /// `<topology>`; left out where `None`, and libvirt then makes a socket of each vCPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topology: Option<Parts>,
@@ -101,8 +119,7 @@ impl GuestCpu {
             check: Some("none".to_owned()),
             model: Some(model.to_owned()),
             fallback: Some("forbid".to_owned()),
-            topology: None,
-            features: Vec::new(),
+            ..GuestCpu::default()
         }
     }
 
@@ -135,13 +152,11 @@ impl GuestCpu {
                 let _ = write!(xml, " {name}='{}'", escaped(value));
             }
         }
-        xml.push_str(">\n");
-        if let Some(model) = &self.model {
-            let fallback = self.fallback.as_deref().map_or(String::new(), |fallback| {
-                format!(" fallback='{}'", escaped(fallback))
-            });
-            let _ = writeln!(xml, "    <model{fallback}>{}</model>", escaped(model));
+        if let Some(on) = self.migratable {
+            let _ = write!(xml, " migratable='{}'", if on { "on" } else { "off" });
         }
+        xml.push_str(">\n");
+        xml += &self.model_xml();
         if let Some(Parts {
             sockets: Some(sockets),
             dies,
@@ -160,12 +175,43 @@ impl GuestCpu {
                 "    <topology sockets='{sockets}'{dies} cores='{cores}' threads='{threads}'/>"
             );
         }
+        let cache = self.cache.as_ref().map(Cache::xml);
+        let address = self.address.as_ref().map(AddressBits::xml);
+        for part in [cache, address].into_iter().flatten() {
+            let _ = writeln!(xml, "    {part}");
+        }
         for (name, policy) in &self.features {
             let (policy, name) = (policy.name(), escaped(name));
             let _ = writeln!(xml, "    <feature policy='{policy}' name='{name}'/>");
         }
         xml.push_str("  </cpu>");
         xml
+    }
+
+    fn model_xml(&self) -> String {
+        let mut xml = String::new();
+        if let Some(model) = &self.model {
+            let names = [("fallback", &self.fallback), ("vendor_id", &self.vendor_id)];
+            let attributes = names.map(|(name, value)| {
+                let value = value.as_deref().map(escaped);
+                value.map_or(String::new(), |value| format!(" {name}='{value}'"))
+            });
+            let _ = writeln!(
+                xml,
+                "    <model{}>{}</model>",
+                attributes.concat(),
+                escaped(model)
+            );
+        }
+        if let Some(vendor) = &self.vendor {
+            let _ = writeln!(xml, "    <vendor>{}</vendor>", escaped(vendor));
+        }
+        xml
+    }
+
+    /// Whether QEMU's CPU takes what it shows from the host, or from all that it can do.
+    pub fn is_of_host(&self) -> bool {
+        ["host-passthrough", "maximum"].contains(&self.mode.as_str())
     }
 }
 
@@ -180,8 +226,12 @@ pub struct Domain {
     pub machine: String,
     /// The binary.
     pub emulator: PathBuf,
-    /// The CPU, an element.
+    /// The CPU, an element without `<numa>`.
     pub cpu: String,
+    /// Its NUMA cells.
+    pub cells: Vec<Cell>,
+    /// What decides beside `<cpu>` what the CPU is.
+    pub settings: Settings,
     /// vCPUs that run.
     pub vcpus: u32,
     /// vCPUs that there is room for.
@@ -225,7 +275,13 @@ pub fn xml(domain: &Domain, wiring: &Wiring<'_>) -> String {
         .chain(&domain.arguments)
         .map(|argument| format!("    <qemu:arg value='{}'/>\n", escaped(argument)))
         .collect();
-    let megabytes = wiring.megabytes;
+    let cpu = with_cells(cpu, &domain.cells, wiring.megabytes);
+    let megabytes = wiring.megabytes + domain.cells.len().saturating_sub(1) as u64;
+    let clock = clock(&domain.settings);
+    let (features, panic) = (
+        features(&domain.settings),
+        domain.settings.children("devices"),
+    );
     format!(
         "<domain type='{kind}' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name>
@@ -236,18 +292,52 @@ pub fn xml(domain: &Domain, wiring: &Wiring<'_>) -> String {
     <type arch='x86_64' machine='{machine}'>hvm</type>
     <loader readonly='yes' type='rom'>{rom}</loader>
   </os>
-  <features><acpi/><apic/></features>
+  {features}
   {cpu}
-  <devices>
+{clock}  <devices>
     <emulator>{emulator}</emulator>
     <controller type='usb' model='none'/>
-    <memballoon model='none'/>
+    <memballoon model='none'/>{panic}
   </devices>
   <qemu:commandline>
 {arguments}  </qemu:commandline>
 </domain>
 "
     )
+}
+
+/// `<features>`, with those that every guest has.
+fn features(settings: &Settings) -> String {
+    let own = settings.children("features");
+    let apic = if own.contains("<apic") { "" } else { "<apic/>" };
+    format!("<features><acpi/>{apic}{own}</features>")
+}
+
+fn clock(settings: &Settings) -> String {
+    let timers = settings.children("clock");
+    if timers.is_empty() {
+        return timers;
+    }
+    format!("  <clock offset='utc'>{timers}</clock>\n")
+}
+
+/// The CPU with its cells. The first one has the RAM that the agent uses, since RAM starts there; the others have the least that there is.
+fn with_cells(cpu: &str, cells: &[Cell], megabytes: u64) -> String {
+    let Some(inner) = cpu.strip_suffix("</cpu>").filter(|_| !cells.is_empty()) else {
+        return cpu.to_owned();
+    };
+    let cell = |cell: &Cell| {
+        let memory = if cell.id == 0 { megabytes } else { 1 };
+        let (id, cpus) = (cell.id, escaped(&cell.cpus));
+        let cpus = if cpus.is_empty() {
+            String::new()
+        } else {
+            format!(" cpus='{cpus}'")
+        };
+        format!("<cell id='{id}'{cpus} memory='{memory}' unit='MiB'/>")
+    };
+    let cells: String = cells.iter().map(cell).collect();
+    format!("{inner}<numa>{cells}</numa></cpu>")
 }
 
 fn own_arguments(wiring: &Wiring<'_>) -> Vec<String> {
@@ -271,22 +361,6 @@ fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy())
 }
 
-/// Text as XML holds it, in an attribute too.
-pub fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '\'' => escaped.push_str("&apos;"),
-            '"' => escaped.push_str("&quot;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +375,8 @@ mod tests {
             machine: "pc-q35-7.2".to_owned(),
             emulator: "/opt/qemu".into(),
             cpu: cpu.xml(),
+            cells: Vec::new(),
+            settings: Settings::default(),
             vcpus: 2,
             room: 4,
             arguments: vec!["-global".to_owned(), "x='1'".to_owned()],

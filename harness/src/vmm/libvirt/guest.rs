@@ -142,14 +142,18 @@ impl<'a> Guest<'a> {
             .run(&format!("{verb} {}", self.name), self.deadline)
     }
 
-    /// The file that libvirt had QEMU make: `ram/libvirt/qemu/…-NAME/pc.ram`.
+    /// The file that libvirt had QEMU make: `ram/libvirt/qemu/…-NAME/pc.ram`, or of the first NUMA cell `ram-node0`.
     fn memory(&self, mailbox: Config) -> Result<GuestMemory, SessionError> {
         let folder = self.session.file("ram/libvirt/qemu");
         let ending = format!("-{}", self.name);
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let mut paths = entries.map(|entry| entry.path());
         let mine = |path: &PathBuf| path.to_string_lossy().ends_with(&ending);
-        let path = paths.find(mine).map(|folder| folder.join("pc.ram"));
+        let names = ["pc.ram", "ram-node0"];
+        let path = paths.find(mine).and_then(|folder| {
+            let mut files = names.iter().map(|name| folder.join(name));
+            files.find(|file| file.exists())
+        });
         let path =
             path.ok_or_else(|| SessionError::Start("the guest has no RAM file".to_owned()))?;
         GuestMemory::of_file(&path, mailbox)

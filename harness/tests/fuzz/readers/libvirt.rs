@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use cpuid_fidelity::check::libvirt_map;
 use cpuid_fidelity::evidence::libvirt::answers::Capabilities;
-use cpuid_fidelity::evidence::libvirt::translate::{to_libvirt, to_qemu};
+use cpuid_fidelity::evidence::libvirt::command_line::{command_line, merged_smp};
+use cpuid_fidelity::evidence::libvirt::to_libvirt::to_libvirt;
+use cpuid_fidelity::evidence::libvirt::to_qemu::to_qemu;
 use cpuid_fidelity::evidence::libvirt::{CpuMap, DomainXml, LibvirtLayer};
 
 use super::seeds::{TABLE, lossy, records};
@@ -67,7 +69,10 @@ fn domains() -> Vec<Vec<u8>> {
     texts.push(
         b"<domain type='qemu' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><vcpu current='2'>4</vcpu>\n\
         <os><type machine='pc-q35-7.2'>hvm</type></os><cpu mode='custom' match='exact' check='full'><model fallback='forbid'>Penryn</model>\n\
-        <topology sockets='2' dies='1' cores='2' threads='1'/><feature policy='disable' name='vme'/></cpu>\n\
+        <topology sockets='2' dies='1' cores='2' threads='1'/><cache level='3' mode='emulate'/><maxphysaddr mode='passthrough' limit='39'/>\n\
+        <feature policy='disable' name='vme'/><numa><cell id='0' cpus='0-3' memory='64' unit='MiB'/></numa></cpu>\n\
+        <features><apic eoi='on'/><hyperv mode='custom'><spinlocks state='on' retries='8191'/><stimer state='on'><direct state='on'/></stimer></hyperv>\n\
+        <kvm><hidden state='on'/></kvm></features><clock offset='utc'><timer name='tsc' frequency='1000'/></clock>\n\
         <q:commandline><q:arg value='-global'/></q:commandline></domain>"
             .to_vec(),
     );
@@ -89,9 +94,11 @@ fn read_domain(bytes: &[u8]) -> bool {
     )]);
     let map = CpuMap::parse(&map).expect("a map");
     let _ = LibvirtLayer::read(&map, &text, &text, &[]);
+    let argument = to_qemu(&domain, &map, |_| true).value;
+    let _ = command_line(&domain, &argument);
+    let _ = merged_smp(&domain.smp(), &domain.arguments);
+    let _ = to_libvirt(&argument, &map, |_| None).value.xml(None);
     let Some(cpu) = domain.cpu else { return true };
-    let argument = to_qemu(&cpu, &map, |_| true).value;
-    let _ = to_libvirt(&argument, &map, |_| None);
     // What XML cannot hold is not written back: control characters, and white space that a parser makes one.
     let plain = cpu.xml().chars().all(|letter| {
         letter == '\n' || letter == ' ' || !letter.is_whitespace() && !letter.is_control()
