@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cpuid_fidelity::describe::describe;
 
-use super::held::{Held, LIBVIRT, levels, of, table};
+use super::held::{Held, LIBVIRT, levels, read_all, table};
 
 /// `family:     6 (0x06)` and so on.
 fn read_words(file: &Held) -> BTreeMap<String, u64> {
@@ -18,7 +18,7 @@ fn read_words(file: &Held) -> BTreeMap<String, u64> {
 
 #[test]
 fn the_signatures_that_libvirt_has_in_words_are_what_show_says() {
-    let files = or_skip!(of(LIBVIRT));
+    let files = or_skip!(read_all(LIBVIRT));
     let (table, by_name) = (table(), files.iter().map(|file| (file.name.as_str(), file)));
     let (levels, by_name) = (levels(&table), by_name.collect::<BTreeMap<_, _>>());
     let mut compared = 0;
