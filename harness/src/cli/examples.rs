@@ -94,7 +94,7 @@ const EXAMPLES: [(&str, &[&str]); 26] = [
         "domain",
         &[
             "domain --cpu EPYC,-avx2",
-            "domain --xml domain.xml --libvirt",
+            "domain --xml domain.xml --native",
             "domain --xml domain.xml --run",
         ],
     ),

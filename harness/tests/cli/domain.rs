@@ -100,14 +100,14 @@ fn libvirt_makes_the_same_of_the_xml_of_reports() {
         if kvm.contains("'kvm'") && require(Capability::Kvm).is_none() {
             continue;
         }
-        let ended = of_xml(&world, &["--libvirt"]).expect(0);
+        let ended = of_xml(&world, &["--native"]).expect(0);
         ended.prints("PASS libvirt makes the same CPU of it\n");
     }
     world.write(
         "domain.xml",
         "<domain type='qemu'><vcpu>1</vcpu><cpu mode='maximum'/><os><type machine='pc-q35-none'>hvm</type></os></domain>",
     );
-    of_xml(&world, &["--libvirt"])
+    of_xml(&world, &["--native"])
         .expect(2)
         .prints("no machine type “pc-q35-none”");
 }

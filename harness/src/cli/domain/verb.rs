@@ -43,9 +43,9 @@ pub struct Domain {
     /// Print `-machine`, `-accel`, `-cpu` and `-smp`, an option a line
     #[arg(long, requires = "xml", conflicts_with = "run")]
     command: bool,
-    /// Ask the installed libvirt which command line it makes of the XML, and name every difference; exit status 1 where one has no known reason
+    /// Ask libvirt which command line it makes of the XML, and name every difference; exit status 1 where one has no known reason
     #[arg(long, requires = "xml", conflicts_with = "run")]
-    libvirt: bool,
+    native: bool,
     /// Have libvirt start a guest with the CPU, `<features>`, timers, machine type and `<qemu:commandline>` of the XML, and compare its
     /// live XML with the guest
     #[arg(long, requires = "xml")]
@@ -140,7 +140,7 @@ fn argument(
         field.is_some_and(|field| field.qemu.is_some())
     };
     let mut made = to_qemu(domain, map, known);
-    if let Some(cpu) = domain.cpu.as_ref().filter(|_| !arguments.libvirt) {
+    if let Some(cpu) = domain.cpu.as_ref().filter(|_| !arguments.native) {
         made.notes.extend(removed(cpu, map));
     }
     let overriding = overriding(&made.value, &domain.arguments);
@@ -159,7 +159,7 @@ fn argument(
         status = 1;
     }
     note_globals(domain);
-    if arguments.libvirt {
+    if arguments.native {
         status = status.max(native::compared(context, map, domain, &made.value)?);
     }
     Ok(status)
