@@ -11,7 +11,7 @@ use cpuid_fidelity::cpuid::levels::Levels;
 use cpuid_fidelity::input::{Cpu, Input};
 use rayon::prelude::*;
 
-use super::held::{Held, LIBCPUID, levels, read_all, table};
+use super::held::{Held, LIBCPUID, files_of, levels, table};
 use super::rows::Rows;
 use super::shown::{Shown, shown};
 
@@ -140,7 +140,7 @@ fn flags(expected: &[String], shown: &Shown, all: &BTreeSet<String>) -> Vec<Stri
 
 #[test]
 fn what_libcpuid_expects_of_its_dumps_is_what_show_says_of_them() {
-    let files = or_skip!(read_all(LIBCPUID));
+    let files = or_skip!(files_of(LIBCPUID));
     let (table, rows) = (table(), Rows::parse(EXPECTED, 2, &CAUSES));
     let levels = levels(&table);
     let x86 = files.par_iter().filter(|file| !file.name.contains("/arm/"));

@@ -5,7 +5,7 @@ use cpuid_fidelity::cpuid::Table;
 use cpuid_fidelity::report::changes::sentence;
 use rayon::prelude::*;
 
-use super::held::{Held, LIBCPUID, LIBVIRT, read_all, table};
+use super::held::{Held, LIBCPUID, LIBVIRT, files_of, table};
 use super::rows::Rows;
 
 /// Files that no reader takes, and files that are read and are no CPU's answers.
@@ -41,8 +41,8 @@ fn all_needed(rows: &Rows) {
 }
 
 fn all() -> Option<Vec<Held>> {
-    let mut files = read_all(LIBCPUID)?;
-    files.extend(read_all(LIBVIRT)?);
+    let mut files = files_of(LIBCPUID)?;
+    files.extend(files_of(LIBVIRT)?);
     Some(files)
 }
 

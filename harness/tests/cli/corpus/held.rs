@@ -30,7 +30,7 @@ impl Held {
 
 /// Every file of a package, in order; `None` where it was not fetched, which is printed.
 #[track_caller]
-pub fn read_all(package: &'static str) -> Option<Vec<Held>> {
+pub fn files_of(package: &'static str) -> Option<Vec<Held>> {
     let folder = require(Capability::Dumps(package))?;
     let mut files = Vec::new();
     let above = folder.parent().expect("the folder of all dumps");

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use cpuid_fidelity::describe::describe;
 
-use super::held::{Held, LIBVIRT, levels, read_all, table};
+use super::held::{Held, LIBVIRT, files_of, levels, table};
 
 /// `family:     6 (0x06)` and so on.
-fn read_words(file: &Held) -> BTreeMap<String, u64> {
+fn parse(file: &Held) -> BTreeMap<String, u64> {
     let text = String::from_utf8_lossy(&file.bytes);
     let pairs = text.lines().filter_map(|line| line.split_once(':'));
     let number = |value: &str| value.split_whitespace().next()?.parse().ok();
@@ -18,7 +18,7 @@ fn read_words(file: &Held) -> BTreeMap<String, u64> {
 
 #[test]
 fn the_signatures_that_libvirt_has_in_words_are_what_show_says() {
-    let files = or_skip!(read_all(LIBVIRT));
+    let files = or_skip!(files_of(LIBVIRT));
     let (table, by_name) = (table(), files.iter().map(|file| (file.name.as_str(), file)));
     let (levels, by_name) = (levels(&table), by_name.collect::<BTreeMap<_, _>>());
     let mut compared = 0;
@@ -38,7 +38,7 @@ fn the_signatures_that_libvirt_has_in_words_are_what_show_says() {
         let shown: BTreeMap<String, u64> = shown
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect();
-        assert_eq!(shown, read_words(file), "{name}");
+        assert_eq!(shown, parse(file), "{name}");
         compared += 1;
     }
     assert!(compared > 50, "{compared} signatures");
