@@ -1,6 +1,6 @@
-# private-apt: what fetch-qemu, fetch-libvirt, fetch-kernel and fetch-dumps have in common; sourced by each, in the project's folder, with
-# $program set to the script's name, $instead to what to do where nothing can be fetched, and $cache to the folder to fetch
-# into. $archive_type is deb-src where sources are fetched.
+# private-apt: what fetch-qemu, fetch-libvirt, fetch-kernel, fetch-bochs and fetch-dumps have in common; sourced by each, in the project's
+# folder, with $program set to the script's name, $instead to what to do where nothing can be fetched, and $cache to the folder to
+# fetch into. $archive_type is deb-src where sources are fetched.
 #
 # An apt of its own below $tmp: it takes from the system the way to Debian's mirror and Debian's keys, knows no installed
 # package, and installs nothing.
