@@ -19,7 +19,7 @@ pub mod topology;
 pub mod trial;
 
 pub use guest::{Case, CaseId};
-pub use host::EmulatedHost;
+pub use host::{EmulatedHost, Emulation, Processor};
 pub use kernel::LabKernel;
 pub use lane::{Accelerator, Lane, RunAs, Starter};
 pub use migration::{Journey, Migration, Way};

@@ -152,12 +152,16 @@ fn build(
 }
 
 /// The kernel of the emulated host, with what else makes that host, or of the guest.
-fn kernels(case: &Case) -> impl Iterator<Item = String> {
-    let memory = case.host.as_ref().and_then(|host| host.megabytes);
-    let memory = memory.map(|megabytes| ["--memory".to_owned(), megabytes.to_string()]);
-    let kernel = case.kernel().map(super::LabKernel::arguments);
-    let kernel = kernel.into_iter().flatten();
-    kernel.chain(memory.into_iter().flatten())
+fn kernels(case: &Case) -> Vec<String> {
+    match &case.host {
+        Some(host) => host.arguments(),
+        None => case
+            .kernel()
+            .map(super::LabKernel::arguments)
+            .into_iter()
+            .flatten()
+            .collect(),
+    }
 }
 
 /// From the root, so that it is the same in any folder; a name that is looked for in PATH stays one.

@@ -1,7 +1,9 @@
 //! What reproducers say, a case each.
 
 use super::*;
-use crate::case::{Accelerator, EmulatedHost, LabKernel, Lane, Qemu, Starter, Topology};
+use crate::case::{
+    Accelerator, EmulatedHost, Emulation, LabKernel, Lane, Processor, Qemu, Starter, Topology,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -93,8 +95,11 @@ fn in_lab(starter: Starter, machine: &str) -> Case {
     machine.clone_into(&mut case.machine);
     case.run_as.starter = starter;
     case.host = Some(Arc::new(EmulatedHost {
-        emulator: "svm".to_owned(),
-        qemu: Arc::new(Qemu::none()),
+        emulation: Emulation {
+            emulator: "svm".to_owned(),
+            program: Arc::new(Qemu::none()),
+            processor: Processor::default(),
+        },
         kernel: kernel(),
         megabytes: Some(2048),
     }));

@@ -53,7 +53,7 @@ pub fn planned(
         qemus,
         ..Inventory::default()
     };
-    let emulator = emulator(context);
+    let emulator = emulator(context, &choice.kernel)?;
     let inventory = with_kernels(context, inventory, emulator, &choice.kernel)?;
     let scope = inventory.scope(&context.config, choice.profile, &filter);
     let mut trials = Vec::new();

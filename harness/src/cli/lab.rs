@@ -10,6 +10,7 @@ use cpuid_fidelity::case::{Case, EmulatedHost, Filter, Qemu, Starter, Trial};
 use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::host::lab::Wrapper;
 use cpuid_fidelity::lanes::Scope;
+use cpuid_fidelity::lanes::lab::hosts::HostName;
 use cpuid_fidelity::lanes::lab::lane::of_named_host;
 use cpuid_fidelity::lanes::lab::{kvm_lines, offer};
 use cpuid_fidelity::report::progress::Progress;
@@ -30,6 +31,9 @@ use super::{Context, NotRun, print, print_line};
 pub struct Lab {
     #[command(flatten)]
     pub kernel: Kernel,
+    /// The same as --lab-host
+    #[arg(long, value_name = "HOST", conflicts_with = "lab_host")]
+    pub host: Option<HostName>,
     /// Only CPU models that match; repeatable [default: of the configuration]
     #[arg(long = "cpu", value_name = "GLOB")]
     pub models: Vec<Glob>,
@@ -55,7 +59,9 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
     };
     arguments.outputs.writable(arguments.json.as_ref())?;
     let inside = inside(context)?;
-    let Some(host) = emulated_host(context, &arguments.kernel.booted)? else {
+    let mut booted = arguments.kernel.booted.clone();
+    booted.lab_host = booted.lab_host.or(arguments.host.clone());
+    let Some(host) = emulated_host(context, &booted)? else {
         anyhow::bail!("--kernel names the kernel of the lab");
     };
     let trials = trials(context, arguments, &host, &inside)?;
@@ -76,6 +82,9 @@ pub fn run(context: &Context, arguments: &Lab) -> anyhow::Result<u8> {
         && let Some(up) = lab.came_up()
     {
         note!("{} up after {:.1} s", host.label(), up.as_secs_f64());
+    }
+    if let Some(remark) = lab.plan().host.remark() {
+        note!("{remark}");
     }
     let mut head = Head::new(&trials, planned, None);
     let groups = trials.iter().flat_map(|trial| &trial.cases).map(group);

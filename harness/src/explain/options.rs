@@ -9,12 +9,18 @@ use crate::host::parameters::FEATURE_WORDS;
 pub use crate::host::parameters::clearing_parameter;
 
 /// Module, parameter, and the features that it takes when it is off (arch/x86/kvm/{vmx/vmx.c,svm/svm.c,x86.c}).
-const OPTIONS: [(&str, &str, &[&str]); 12] = [
+const OPTIONS: [(&str, &str, &[&str]); 14] = [
     ("kvm_intel", "nested", &["vmx"]),
     ("kvm_amd", "nested", &["svm"]),
     // Protection keys are not implemented for shadow page tables.
     ("kvm_amd", "npt", &["npt", "pku"]),
-    ("kvm_intel", "ept", &["vmx-ept", "pku"]),
+    ("kvm_intel", "ept", EPT),
+    (
+        "kvm_intel",
+        "unrestricted_guest",
+        &["vmx-unrestricted-guest"],
+    ),
+    ("kvm_intel", "flexpriority", &["vmx-apicv-xapic"]),
     ("kvm_amd", "nrips", &["nrip-save"]),
     ("kvm_amd", "vls", &["v-vmsave-vmload"]),
     ("kvm_amd", "vgif", &["vgif"]),
@@ -23,6 +29,26 @@ const OPTIONS: [(&str, &str, &[&str]); 12] = [
     ("kvm_intel", "pt_mode", &["intel-pt"]),
     ("kvm", "enable_pmu", &["arch-lbr", "perfctr-core", "pdcm"]),
     ("kvm_amd", "lbrv", &["lbrv"]),
+];
+
+/// What needs extended page tables: `setup_vmcs_config()` of vmx.c takes the controls out of those of the processor, and
+/// `nested_vmx_setup_secondary_ctls()` of nested.c the capabilities out of those of guests.
+const EPT: &[&str] = &[
+    "vmx-ept",
+    "vmx-unrestricted-guest",
+    "vmx-pml",
+    "vmx-ept-execonly",
+    "vmx-page-walk-4",
+    "vmx-page-walk-5",
+    "vmx-ept-wb",
+    "vmx-ept-2mb",
+    "vmx-ept-1gb",
+    "vmx-invept",
+    "vmx-eptad",
+    "vmx-invept-single-context",
+    "vmx-invept-all-context",
+    "vmx-eptp-switching",
+    "pku",
 ];
 
 /// The kernel's number of a CPUID feature, as `clearcpuid=293` takes it: 293 is avx2, bit 5 of word 9.

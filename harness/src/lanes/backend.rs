@@ -80,7 +80,7 @@ pub fn dump_command(case: &Case) -> Vec<String> {
         "--smp",
         case.smp.as_str(),
     ];
-    let host = case.host.iter().flat_map(|host| host.kernel.arguments());
+    let host = case.host.iter().flat_map(|host| host.arguments());
     arguments
         .into_iter()
         .map(str::to_owned)

@@ -223,7 +223,7 @@ impl Bench {
         let site = self.site(case).map_err(Broken::not_started)?;
         let mut direct = site.boot_direct(case, table, options, &self.cancel)?;
         if let Some(host) = &case.host {
-            direct.boot.command.extend(host.kernel.arguments());
+            direct.boot.command.extend(host.arguments());
         }
         self.observation(direct.boot, direct.given, direct.kept, options)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::case::{Accelerator, Case, EmulatedHost, LabKernel, Lane, Qemu, Starter};
+use crate::case::{Accelerator, Case, EmulatedHost, Emulation, LabKernel, Lane, Starter};
 use crate::host::lab::{Wrapper, WrapperError};
 
 /// What a command line says beside lane, machine type, `-cpu` and `-smp`.
@@ -16,8 +16,8 @@ pub struct Wanted {
     pub megabytes: Option<u64>,
     /// What executes guests of lanes that can run on either.
     pub accelerator: Option<Accelerator>,
-    /// The QEMU that emulates hosts.
-    pub emulator: Option<Arc<Qemu>>,
+    /// What emulates hosts.
+    pub emulator: Option<Emulation>,
     /// The kernel of a Linux guest where none is named: the newest of the configuration.
     pub guest_kernel: Option<LabKernel>,
 }
@@ -102,7 +102,7 @@ pub fn in_lab(
     if starter == Starter::Qemu {
         Wrapper::read(&case.qemu.path)?;
     }
-    let qemu = wanted.emulator.clone().ok_or(PlacingError::NoEmulator)?;
+    let emulation = wanted.emulator.clone().ok_or(PlacingError::NoEmulator)?;
     let mut case = Case {
         lane: Lane::LAB,
         run_as: Lane::LAB.run_as(),
@@ -110,8 +110,7 @@ pub fn in_lab(
     };
     case.run_as.starter = starter;
     case.host = Some(Arc::new(EmulatedHost {
-        emulator: crate::host::lab::DEFAULT_EMULATOR.to_owned(),
-        qemu,
+        emulation,
         kernel: kernel.clone(),
         megabytes: wanted.megabytes,
     }));

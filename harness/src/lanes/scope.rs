@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::case::glob::Glob;
-use crate::case::{Case, EmulatedHost, Filter, LabKernel, Lane, Qemu, Subject, Topology, Trial};
+use crate::case::{
+    Case, EmulatedHost, Emulation, Filter, LabKernel, Lane, Processor, Qemu, Subject, Topology,
+    Trial,
+};
 use crate::config::{Config, ConfigError, Profile};
 
 /// The configuration, what there is on this machine, and what the command line leaves of it.
@@ -24,8 +27,8 @@ pub struct Scope<'a> {
     pub kernels: &'a [LabKernel],
     /// Kernels that guests can boot, in natural order.
     pub guest_kernels: &'a [LabKernel],
-    /// The QEMU that emulates hosts; without one there are no labs.
-    pub emulator: Option<&'a Arc<Qemu>>,
+    /// What emulates hosts; without it there are no labs.
+    pub emulator: Option<&'a Emulation>,
 }
 
 /// A selection of models.
@@ -134,13 +137,12 @@ impl Scope<'_> {
 
     /// The emulated hosts of the configuration's kernels, one a kernel.
     pub fn emulated_hosts(&self) -> Vec<Arc<EmulatedHost>> {
-        let Some(qemu) = self.emulator else {
+        let Some(emulation) = self.emulator else {
             return Vec::new();
         };
         let host = |kernel: &LabKernel| {
             Arc::new(EmulatedHost {
-                emulator: crate::host::lab::DEFAULT_EMULATOR.to_owned(),
-                qemu: Arc::clone(qemu),
+                emulation: emulation.clone(),
                 kernel: kernel.clone(),
                 megabytes: self.filter.megabytes,
             })
@@ -167,12 +169,16 @@ impl Scope<'_> {
     }
 }
 
-/// The QEMU that emulates hosts: of the release that the configuration names, for expectations hold on that one; else the newest.
-pub fn emulator(config: &Config, qemus: &[Arc<Qemu>]) -> Option<Arc<Qemu>> {
+/// What emulates hosts: the QEMU of the release that the configuration names, for expectations hold on that one; else the newest.
+pub fn emulator(config: &Config, qemus: &[Arc<Qemu>]) -> Option<Emulation> {
     let named = qemus
         .iter()
         .rfind(|qemu| qemu.offers.release_name() == config.emulator);
-    named.or(qemus.last()).cloned()
+    Some(Emulation {
+        emulator: crate::host::lab::DEFAULT_EMULATOR.to_owned(),
+        program: named.or(qemus.last()).cloned()?,
+        processor: Processor::default(),
+    })
 }
 
 /// `qemu-10.0/models/EPYC-v4.snap`: the file of a release's expectations.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::case::offers::{BadAnswer, Offers};
-use crate::case::{Filter, LabKernel, Qemu};
+use crate::case::{Emulation, Filter, LabKernel, Qemu};
 use crate::config::{Config, Profile};
 use crate::lanes::kernels::{Unusable, kernels};
 use crate::lanes::linux::guest_kernels;
@@ -36,14 +36,14 @@ pub struct Inventory {
     pub guest_kernels: Vec<LabKernel>,
     /// Kernels that were named and cannot be used, and why there is none for guests.
     pub unusable_kernels: Vec<Unusable>,
-    /// The QEMU that emulates hosts.
-    pub emulator: Option<Arc<Qemu>>,
+    /// What emulates hosts.
+    pub emulator: Option<Emulation>,
 }
 
 impl Inventory {
     /// Adds the kernels of the configuration. Where `emulator` is `None`, one of the QEMUs found emulates hosts.
     #[must_use]
-    pub fn with_kernels(self, config: &Config, emulator: Option<Arc<Qemu>>) -> Inventory {
+    pub fn with_kernels(self, config: &Config, emulator: Option<Emulation>) -> Inventory {
         let (found, unusable) = kernels(config);
         let (guest_kernels, no_guests) = guest_kernels(config);
         let unusable_kernels = if guest_kernels.is_empty() {

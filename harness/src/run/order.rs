@@ -68,7 +68,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::case::{EmulatedHost, LabKernel, Lane, Qemu};
+    use crate::case::{EmulatedHost, Emulation, LabKernel, Lane, Processor, Qemu};
 
     fn trial(lane: Lane, label: &str, model: &str) -> Trial {
         let qemu = Arc::new(Qemu {
@@ -91,8 +91,11 @@ mod tests {
             parameters: Vec::new(),
         };
         trial.cases[0].host = Some(Arc::new(EmulatedHost {
-            emulator: "svm".to_owned(),
-            qemu: Arc::new(Qemu::none()),
+            emulation: Emulation {
+                emulator: "svm".to_owned(),
+                program: Arc::new(Qemu::none()),
+                processor: Processor::default(),
+            },
             kernel,
             megabytes: None,
         }));

@@ -182,3 +182,53 @@ fn what_is_no_kernel_or_has_the_modules_of_another_is_told() {
         .expect(2)
         .prints("lane tcg has no KVM");
 }
+
+/// A world for labs of kernel 6.12 on an emulated Intel host.
+fn intel_lab() -> Option<Lab> {
+    let (world, kernel) = World::with_bochs()?;
+    world.copy_expectation("kernels/6.12/kvm-corei7_skylake_x.snap");
+    Some(Lab { world, kernel })
+}
+
+#[test]
+fn a_parameter_of_kvm_intel_takes_from_kvm_what_it_names() {
+    let lab = or_skip!(intel_lab());
+    let ended = lab
+        .run(
+            &["lab", "--host", "intel", "--quiet", "--cpu", "qemu64-v1"],
+            &["--module-param", "kvm_intel.ept=0"],
+        )
+        .expect(1);
+    ended.prints("guest-phys-bits 40 → 0 at CPUID.80000008H.00H:EAX[23:16]");
+    ended.prints("vmx-ept: disabled by the module option kvm_intel.ept=N");
+    ended.prints("vmx-unrestricted-guest: disabled by the module option kvm_intel.ept=N");
+    ended.prints("kvm-intel has enable_apicv=0 there");
+    lab.world.assert_clean();
+}
+
+#[test]
+fn what_no_intel_host_can_be_made_of_is_told_before_anything_starts() {
+    let lab = or_skip!(lab());
+    lab.run(&["lab", "--host", "intel"], &[])
+        .expect(3)
+        .prints("/bochs/3.0/bochs: run scripts/fetch-bochs");
+    lab.run(&["lab", "--host", "intel:pentium"], &[])
+        .expect(2)
+        .prints("no processor “pentium” with VMX and EPT in Bochs");
+    lab.run(&["lab", "--host", "riscv"], &[])
+        .expect(2)
+        .prints("there are amd, intel");
+    lab.run(&["lab"], &["--without", "avx2"])
+        .expect(2)
+        .prints("--without goes with --lab-host intel");
+}
+
+#[test]
+fn an_intel_host_that_gives_up_is_an_error_with_its_message() {
+    let lab = or_skip!(intel_lab());
+    let ended = lab
+        .run(&["lab", "--host", "intel"], &["--without", "avx2"])
+        .expect(3);
+    ended.prints("AVX-512 is enabled when AVX2 is not supported");
+    lab.world.assert_clean();
+}

@@ -130,6 +130,17 @@ impl World {
         Some((world, kernel))
     }
 
+    /// With the Bochs that emulates Intel hosts too, in the cache of this world.
+    pub fn with_bochs() -> Option<(World, PathBuf)> {
+        let bochs = require(Capability::Bochs)?;
+        let (world, kernel) = World::with_kernel()?;
+        let there = world.path(".cache/bochs/3.0");
+        std::fs::create_dir_all(there.parent().expect("a folder")).expect("a folder");
+        let folder = bochs.parent().expect("a folder");
+        std::os::unix::fs::symlink(folder, there).expect("a link");
+        Some((world, kernel))
+    }
+
     /// Takes over one of the project's own expectations, with all its lines: its base is not in this world.
     pub fn copy_expectation(&self, name: &str) {
         let copy = self.path("expectations").join(name);

@@ -27,6 +27,8 @@ pub enum Capability {
     Dumps(&'static str),
     /// One kernel, unpacked.
     Kernel(&'static str),
+    /// The Bochs that emulates Intel hosts, unpacked.
+    Bochs,
     /// A /dev/kvm that may be opened.
     Kvm,
     /// CPUID.80000007H:EDX[8] of this processor.
@@ -62,7 +64,7 @@ pub enum Capability {
 }
 
 use Capability::{
-    Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, Dumps, InvariantTsc, Kcidb, Kernel, Kvm,
+    Bochs, Browser, CargoDeny, Cpio, CpuMap, CpuidProgram, Dumps, InvariantTsc, Kcidb, Kernel, Kvm,
     Libvirt, LibvirtRelease, Lint, OtherUser, Qemu, QemuRelease, Reporter, Shellcheck,
     SystemdAnalyze, UserNamespaces,
 };
@@ -74,6 +76,7 @@ impl Capability {
             QemuRelease(_) => "scripts/setup or scripts/fetch-qemu",
             LibvirtRelease(_) => "scripts/setup or scripts/fetch-libvirt",
             Kernel(_) => "scripts/setup or scripts/fetch-kernel",
+            Bochs => "scripts/fetch-bochs",
             Dumps(_) => "scripts/setup or scripts/fetch-dumps",
             Kvm => "a kernel with KVM, and the right to open /dev/kvm",
             InvariantTsc => "a processor that has it",
@@ -89,6 +92,7 @@ impl Capability {
     /// Why CI may be without it. `None`: it may not, and a test that needs it fails there.
     pub fn ci_may_lack(self) -> Option<&'static str> {
         match self {
+            Bochs => Some("a run of it takes a core for half a minute"),
             Kvm => Some("hosted runners and containers often have no /dev/kvm"),
             InvariantTsc => Some("the processor of the runner decides"),
             OtherUser => Some("runners may be ordinary users"),
@@ -115,6 +119,7 @@ impl Capability {
             Qemu => newest_qemu().ok_or("no QEMU in .cache/qemu or PATH".to_owned()),
             LibvirtRelease(release) => cached(&format!("libvirts/{release}/virsh")),
             QemuRelease(release) => cached(&format!("qemu/{release}/qemu-system-x86_64")),
+            Bochs => cached("bochs/3.0/bochs"),
             Kernel(version) => cached(&format!("kernels/{version}")),
             Dumps(package) => cached(&format!("dumps/{package}")),
             Kvm => kvm::open()

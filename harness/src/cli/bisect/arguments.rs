@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::ArgPredicate;
 use clap::{Args, Subcommand};
 use cpuid_fidelity::bisect::Target;
+use cpuid_fidelity::lanes::lab::hosts::HostName;
 
 use crate::cli::common::kernel::parameter;
 
@@ -119,6 +120,12 @@ pub struct LabArguments {
     /// MiB of the emulated host's RAM [default: what the initramfs needs]
     #[arg(long, value_name = "MIB")]
     pub memory: Option<u64>,
+    /// The emulated host: amd, intel, or intel:MODEL, as intel:haswell [default: amd]
+    #[arg(long, value_name = "HOST")]
+    pub lab_host: Option<HostName>,
+    /// Features that the Intel host's processor lacks, by Bochs' names
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    pub without: Vec<String>,
 }
 
 impl LabArguments {
@@ -133,6 +140,12 @@ impl LabArguments {
         }
         if let Some(memory) = self.memory {
             arguments.extend(["--memory".to_owned(), memory.to_string()]);
+        }
+        if let Some(host) = &self.lab_host {
+            arguments.extend(["--lab-host".to_owned(), host.to_string()]);
+        }
+        for feature in &self.without {
+            arguments.extend(["--without".to_owned(), feature.clone()]);
         }
         arguments
     }

@@ -88,6 +88,8 @@ impl<'a> Candidates<'a> {
             cmdline: self.lab.cmdline.clone(),
             module_param: self.lab.module_param.clone(),
             memory: self.lab.memory,
+            lab_host: self.lab.lab_host.clone(),
+            without: self.lab.without.clone(),
         };
         let none = Arc::new(Qemu::none());
         let qemu = self.qemu.as_ref().unwrap_or(&none);

@@ -6,6 +6,7 @@ use clap::Args;
 use cpuid_fidelity::case::LabKernel;
 use cpuid_fidelity::config::Config;
 use cpuid_fidelity::lanes::kernels::kernel;
+use cpuid_fidelity::lanes::lab::hosts::HostName;
 use cpuid_fidelity::lanes::linux::with_parameters;
 use cpuid_fidelity::plan::named;
 
@@ -34,6 +35,17 @@ pub struct Booted {
     /// Parameter of a module, as kvm_amd.nested=0; repeatable
     #[arg(long, value_name = "MODULE.NAME=VALUE", requires = "kernel", value_parser = parameter)]
     pub module_param: Vec<String>,
+    /// The emulated host: amd (QEMU's SVM), intel (Bochs' VMX), or intel:MODEL, as intel:haswell [default: amd]
+    #[arg(long, value_name = "HOST", requires = "kernel")]
+    pub lab_host: Option<HostName>,
+    /// Features that the Intel host's processor lacks, by Bochs' names, each with those that depend on it: avx512,avx512dq
+    #[arg(
+        long,
+        value_name = "FEATURE",
+        requires = "kernel",
+        value_delimiter = ','
+    )]
+    pub without: Vec<String>,
     /// MiB of the emulated host's RAM [default: what the initramfs needs]
     #[arg(long, value_name = "MIB", requires = "kernel")]
     pub memory: Option<u64>,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cpuid_fidelity::case::{Case, EmulatedHost, Lane, Qemu, Topology};
-use cpuid_fidelity::host::lab::DEFAULT_EMULATOR;
+use cpuid_fidelity::case::{Case, EmulatedHost, Emulation, Lane, Qemu, Topology};
+use cpuid_fidelity::lanes::lab::hosts::{self, HostError};
 use cpuid_fidelity::lanes::linux::guest_kernels;
 use cpuid_fidelity::lanes::{PlacingError, Registry, Wanted, scope};
 
@@ -58,7 +58,10 @@ fn wanted(context: &Context, arguments: &Kernel) -> anyhow::Result<Wanted> {
     let append = arguments.append.iter();
     let append = append.flat_map(|line| line.split_whitespace());
     Ok(Wanted {
-        emulator: kernel.is_some().then(|| emulator(context)).flatten(),
+        emulator: match kernel {
+            Some(_) => emulator(context, &arguments.booted)?,
+            None => None,
+        },
         guest_kernel: guest_kernels(&context.config).0.pop(),
         append: append.map(str::to_owned).collect(),
         megabytes: arguments.booted.memory,
@@ -67,9 +70,23 @@ fn wanted(context: &Context, arguments: &Kernel) -> anyhow::Result<Wanted> {
     })
 }
 
-/// The QEMU that emulates hosts: one of the configuration, whatever `--qemu` names.
-pub fn emulator(context: &Context) -> Option<Arc<Qemu>> {
-    scope::emulator(&context.config, &installed(context).qemus)
+/// What emulates hosts: a QEMU of the configuration, whatever `--qemu` names, or what `--lab-host` names.
+///
+/// # Errors
+/// What `--lab-host` names is not there.
+pub fn emulator(context: &Context, arguments: &Booted) -> anyhow::Result<Option<Emulation>> {
+    let config = &context.config;
+    let amd = scope::emulator(config, &installed(context).qemus);
+    let found = hosts::emulation(
+        arguments.lab_host.as_ref(),
+        &arguments.without,
+        &config.cache,
+        amd,
+    );
+    found.map_err(|error| match error {
+        HostError::NoBochs(_) => NotRun(error.to_string()).into(),
+        other => other.into(),
+    })
 }
 
 /// The emulated host that `--kernel` describes; `None` where it names none.
@@ -83,11 +100,10 @@ pub fn emulated_host(
     let Some(kernel) = arguments.named(&context.config)? else {
         return Ok(None);
     };
-    let qemu = emulator(context);
-    let qemu = qemu.ok_or_else(|| NotRun(PlacingError::NoEmulator.to_string()))?;
+    let emulation = emulator(context, arguments)?;
+    let emulation = emulation.ok_or_else(|| NotRun(PlacingError::NoEmulator.to_string()))?;
     Ok(Some(Arc::new(EmulatedHost {
-        emulator: DEFAULT_EMULATOR.to_owned(),
-        qemu,
+        emulation,
         kernel,
         megabytes: arguments.memory,
     })))
@@ -99,10 +115,10 @@ pub fn emulated_host(
 /// There is no QEMU, or no such kernel.
 pub fn inventory(context: &Context, kernel: &Booted) -> anyhow::Result<Inventory> {
     let inventory = context.inventory()?;
-    let emulator = if context.named.is_empty() {
+    let emulator = if context.named.is_empty() && kernel.lab_host.is_none() {
         None
     } else {
-        emulator(context)
+        emulator(context, kernel)?
     };
     with_kernels(context, inventory, emulator, kernel)
 }
@@ -114,7 +130,7 @@ pub fn inventory(context: &Context, kernel: &Booted) -> anyhow::Result<Inventory
 pub fn with_kernels(
     context: &Context,
     inventory: Inventory,
-    emulator: Option<Arc<Qemu>>,
+    emulator: Option<Emulation>,
     kernel: &Booted,
 ) -> anyhow::Result<Inventory> {
     let inventory = inventory.with_kernels(&context.config, emulator);

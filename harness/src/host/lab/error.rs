@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::area::WireError;
+use super::boot::BootError;
 use crate::util::os_error::OsError;
 use crate::util::process::Ending;
 use crate::vmm::start::StartError;
@@ -18,6 +19,9 @@ pub enum LabError {
     /// The emulator cannot be started, or this host gives no memory or sockets for it.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// What the emulated host boots from cannot be made.
+    #[error(transparent)]
+    Boot(#[from] BootError),
     /// The initramfs cannot be looked at.
     #[error("{path}: {source}")]
     Initramfs {

@@ -16,6 +16,7 @@ use crate::util::cache::{self, KEPT_PREFIX};
 use crate::util::launch::Launches;
 use crate::util::limits::PROGRAM;
 use crate::util::open;
+use crate::vmm::linux::elf::lean_module;
 use crate::vmm::linux::initramfs::{EntryError, Initramfs};
 use crate::vmm::linux::kernel::Kernel;
 use crate::vmm::linux::modules::{ModuleError, Modules};
@@ -76,7 +77,7 @@ pub enum ImageError {
 }
 
 /// Raised whenever the same parts give another archive.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 impl Image<'_> {
     /// The archive's file in the folder `cache`: one that is there, where no part has changed since.
@@ -198,9 +199,13 @@ impl Image<'_> {
         let setup = Setup {
             modules: loaded.iter().map(|module| module.name.clone()).collect(),
             launches,
+            transport: self.host.transport(),
         };
-        for module in loaded {
+        for mut module in loaded {
             let path = format!("{MODULES}/{}.ko", module.name);
+            if self.host.lean_modules() {
+                lean_module(&mut module.bytes);
+            }
             root.file(&path, 0o644, module.bytes)?;
         }
         let setup = serde_json::to_vec(&setup).map_err(ImageError::Setup)?;

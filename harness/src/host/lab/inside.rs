@@ -3,19 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, reboot};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
-use super::area::{Area, HEAD, WireError};
 use super::error::{LabError, Unusable};
-use super::wire::{
-    ANSWER, Answer, DEVICE, DOORBELL, Layers, MODULES, REQUEST, Request, SETUP, SIZE, Setup,
-};
+use super::init_error::InitError;
+use super::link::Link;
+use super::wire::{Answer, Layers, MODULES, Request, SETUP, Setup};
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::site::{Here, Site as _, SiteError};
@@ -25,7 +21,6 @@ use crate::util::os_error::OsError;
 use crate::util::terminal::note;
 use crate::util::{launch, open};
 use crate::vmm::AGENT_ROM;
-use crate::vmm::kvm::mapping::Mapping;
 
 /// Where this is the lab's /init: does its work and never comes back. Every binary that may be taken into a lab calls it first.
 pub fn init_if_inside() {
@@ -39,41 +34,6 @@ pub fn init_if_inside() {
     std::process::exit(1);
 }
 
-/// Why /init could not do its work: shown on the console.
-#[derive(Debug, thiserror::Error)]
-enum InitError {
-    #[error("failed to mount {place}: {error}")]
-    Mount {
-        place: &'static str,
-        error: rustix::io::Errno,
-    },
-    #[error("{path}: {error}")]
-    File { path: String, error: std::io::Error },
-    #[error("{SETUP}: {0}")]
-    Setup(serde_json::Error),
-    #[error("no PCI in L1: {0}")]
-    NoPci(std::io::Error),
-    #[error("L1 sees no ivshmem device")]
-    NoSharedMemory,
-    #[error("failed to make an eventfd: {0}")]
-    Cancel(std::io::Error),
-    #[error("failed to write to the doorbell: {0}")]
-    Ring(std::io::Error),
-    #[error("failed to wait for the host: {0}")]
-    Wait(std::io::Error),
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    #[error("failed to end")]
-    End,
-}
-
-impl InitError {
-    fn file(path: impl std::fmt::Display) -> impl FnOnce(std::io::Error) -> InitError {
-        let path = path.to_string();
-        move |error| InitError::File { path, error }
-    }
-}
-
 fn serve() -> Result<(), InitError> {
     let none = None::<&CStr>;
     for (kind, place) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev")] {
@@ -83,7 +43,7 @@ fn serve() -> Result<(), InitError> {
     let setup = open::bytes(SETUP, TEXT).map_err(InitError::file(SETUP))?;
     let setup: Setup = serde_json::from_slice(&setup).map_err(InitError::Setup)?;
     launch::install(setup.launches.clone());
-    let mut link = Link::open()?;
+    let mut link = Link::open(setup.transport)?;
     let failed = load(&setup.modules);
     let cancel = Cancel::new().map_err(InitError::Cancel)?;
     let first = if Path::new("/dev/kvm").exists() {
@@ -183,72 +143,6 @@ fn parameters(line: &str, module: &str) -> String {
         (name.replace('-', "_") == module).then_some(parameter)
     });
     own.collect::<Vec<_>>().join(" ")
-}
-
-/// The second serial port and the shared memory.
-struct Link {
-    doorbell: fs::File,
-    memory: Mapping,
-}
-
-impl Link {
-    fn open() -> Result<Link, InitError> {
-        let port = "/dev/ttyS1";
-        let open = |path: &Path| fs::File::options().read(true).write(true).open(path);
-        let doorbell = open(Path::new(port)).map_err(InitError::file(port))?;
-        raw(&doorbell).map_err(|error| InitError::file(port)(error.into()))?;
-        let resource = shared_memory()?.join("resource2");
-        let memory = open(&resource).and_then(|file| Mapping::new(&file, SIZE));
-        let memory = memory.map_err(InitError::file(resource.display()))?;
-        Ok(Link { doorbell, memory })
-    }
-
-    fn send(&mut self, answer: &Answer) -> Result<(), InitError> {
-        let bytes = match ANSWER.pack(answer) {
-            Ok(bytes) => bytes,
-            Err(error) => ANSWER.pack(&Answer::Unusable(Unusable::Answer(error)))?,
-        };
-        self.memory.write(ANSWER.at, &bytes);
-        self.doorbell
-            .write_all(&[DOORBELL])
-            .map_err(InitError::Ring)
-    }
-
-    fn receive(&mut self) -> Result<Request, InitError> {
-        let mut byte = [0];
-        self.doorbell
-            .read_exact(&mut byte)
-            .map_err(InitError::Wait)?;
-        let Area { at, .. } = REQUEST;
-        let mut head = [0; HEAD];
-        self.memory.read(at, &mut head);
-        let mut text = vec![0; REQUEST.length(head)?];
-        self.memory.read(at + HEAD, &mut text);
-        Ok(REQUEST.unpack(head, &text)?)
-    }
-}
-
-/// No echo, no lines, no signals: bytes.
-fn raw(port: impl AsFd) -> rustix::io::Result<()> {
-    let mut settings = tcgetattr(&port)?;
-    settings.make_raw();
-    tcsetattr(&port, OptionalActions::Now, &settings)
-}
-
-/// The sysfs folder of the ivshmem device.
-fn shared_memory() -> Result<PathBuf, InitError> {
-    let devices = Path::new("/sys/bus/pci/devices");
-    let entries = fs::read_dir(devices).map_err(InitError::NoPci)?;
-    let is = |folder: &Path, name: &str, value: &str| {
-        open::text(folder.join(name), KERNEL_TEXT).is_ok_and(|text| text.trim() == value)
-    };
-    let mut folders = entries.flatten().map(|entry| entry.path());
-    let found =
-        folders.find(|folder| is(folder, "vendor", DEVICE.0) && is(folder, "device", DEVICE.1));
-    let found = found.ok_or(InitError::NoSharedMemory)?;
-    // Nobody else enables it: it has no driver.
-    fs::write(found.join("enable"), "1").map_err(InitError::file(found.display()))?;
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,18 +1,17 @@
 //! L1 while it runs: the emulator's process, the memory and the doorbell through which requests go, the console.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::io::{pread, pwrite};
 
 use super::area::{HEAD, WireError};
-use super::emulated::Parts;
+use super::emulated::{EmulatedHost, Machine, Parts};
 use super::error::{EndOfL1, LabError, LinkError};
 use super::plan::Plan;
-use super::wire::{ANSWER, Answer, DOORBELL, REQUEST, Request, SIZE};
+use super::wire::{ANSWER, Answer, DOORBELL, REQUEST, Request};
 use crate::util::cancel::Cancel;
 use crate::util::process::{Process, Woken};
 use crate::util::shell::pasteable;
@@ -25,8 +24,9 @@ const TIME_TO_END: Duration = Duration::from_secs(5);
 /// A running L1. It dies with the thread that started it, and when it is dropped.
 pub(super) struct L1 {
     process: Process,
-    doorbell: UnixStream,
+    doorbell: File,
     shared: OwnedFd,
+    shared_at: u64,
     console: OwnedFd,
     command: String,
     came_up: Duration,
@@ -52,38 +52,44 @@ impl L1 {
             Ok(_) => Err(LabError::OtherAnswer),
             Err(error) => Err(LabError::NotUp {
                 kernel: plan.kernel.label(),
-                end: Box::new(l1.end_because(error)),
+                end: Box::new(l1.end_because(error, &*plan.host)),
             }),
         }
     }
 
     fn spawn(plan: &Plan, cancel: &Cancel) -> Result<L1, LabError> {
         let megabytes = plan.megabytes()?;
-        let no_room = |error: std::io::Error| StartError::new("the lab", error);
-        let shared = memory("lab-shared", SIZE as u64).map_err(no_room)?;
-        let console = memory("lab-console", 0).map_err(no_room)?;
-        let (doorbell, theirs) = UnixStream::pair().map_err(no_room)?;
-        let path = |file: &OwnedFd| format!("/proc/self/fd/{}", file.as_raw_fd());
-        let line = plan.host.command(Parts {
+        let Machine {
+            command,
+            inherited,
+            shared,
+            shared_at,
+            console,
+            doorbell,
+        } = plan.host.machine(Parts {
             kernel: &plan.kernel.image,
             initramfs: &plan.initramfs,
             command_line: &plan.command_line(),
             megabytes,
-            shared: &path(&shared),
-            console: &path(&console),
-            doorbell: theirs.as_raw_fd(),
-        });
-        let arguments: Vec<String> = line
+        })?;
+        let arguments: Vec<String> = command
             .iter()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect();
-        let inherit = [shared.as_fd(), console.as_fd(), theirs.as_fd()];
-        let process = Process::start(&line, &inherit, plan.timeout, cancel)
-            .map_err(|error| StartError::new(plan.host.program().display(), error))?;
+        let ends = [&shared, &console].into_iter().chain(&inherited);
+        let inherit: Vec<BorrowedFd<'_>> = ends.map(OwnedFd::as_fd).collect();
+        let process = Process::start(
+            &command,
+            &inherit,
+            plan.host.pace().outside(plan.timeout),
+            cancel,
+        )
+        .map_err(|error| StartError::new(plan.host.program().display(), error))?;
         Ok(L1 {
             process,
             doorbell,
             shared,
+            shared_at,
             console,
             command: pasteable(&arguments),
             came_up: Duration::ZERO,
@@ -113,7 +119,7 @@ impl L1 {
         let bytes = REQUEST.pack(request)?;
         let mut at = 0;
         while at < bytes.len() {
-            let place = (REQUEST.at + at) as u64;
+            let place = self.shared_at + (REQUEST.at + at) as u64;
             let written = pwrite(&self.shared, &bytes[at..], place);
             at += written.map_err(|error| LinkError::Gone(error.into()))?;
         }
@@ -145,7 +151,8 @@ impl L1 {
         let mut bytes = vec![0; length];
         let mut done = 0;
         while done < length {
-            match pread(&self.shared, &mut bytes[done..], (at + done) as u64) {
+            let place = self.shared_at + (at + done) as u64;
+            match pread(&self.shared, &mut bytes[done..], place) {
                 Ok(count) if count > 0 => done += count,
                 _ => break,
             }
@@ -155,7 +162,7 @@ impl L1 {
     }
 
     /// Ends L1 where it has not ended, because its answer was `link`.
-    pub(super) fn end_because(mut self, link: LinkError) -> EndOfL1 {
+    pub(super) fn end_because(mut self, link: LinkError, host: &dyn EmulatedHost) -> EndOfL1 {
         if link != LinkError::Silent {
             // It runs, and what it answers is of no use.
             self.process.extend(Duration::ZERO);
@@ -165,23 +172,21 @@ impl L1 {
             link,
             ending: finished.ending,
             elapsed: finished.elapsed,
-            stderr: finished.stderr,
+            stderr: host.messages(&finished.stderr),
             console: last_lines(&self.console),
             command: self.command,
         }
     }
 
     /// Has L1 power off, and waits for that.
-    pub(super) fn end(mut self) {
+    pub(super) fn end(mut self, host: &dyn EmulatedHost) {
+        if !host.powers_off() {
+            // Dropped, it is killed: nothing in it is kept.
+            return;
+        }
         self.process.extend(TIME_TO_END);
         if self.send(&Request::End).is_ok() {
             self.process.finish();
         }
     }
-}
-
-fn memory(name: &str, size: u64) -> std::io::Result<OwnedFd> {
-    let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
-    ftruncate(&file, size)?;
-    Ok(file)
 }

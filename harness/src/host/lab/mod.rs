@@ -6,23 +6,28 @@
 //!
 //! [`emulated`] is the interface behind which the emulated host is, [`emulators`] has those that there are. [`program`] finds what a program
 //! needs in order to run elsewhere, [`wrapper`] what a script in front of it names, [`image`] makes the initramfs, [`wire`] has the
-//! messages, [`area`] the memory through which they go, [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is
-//! /init, [`error`] what can go wrong.
+//! messages, [`area`] the memory through which they go, [`transport`] how /init reaches it, [`boot`] what a
+//! machine boots from, [`plan`] is what a lab is to be, [`session`] the host's side, [`inside`] is /init, [`error`] what can go wrong.
 
 pub mod area;
+pub mod boot;
 pub mod emulated;
 pub mod emulators;
 pub mod error;
 pub mod image;
+mod init_error;
 pub mod inside;
 mod l1;
 pub mod libraries;
+mod link;
 pub mod links;
 pub mod object;
 pub mod plan;
+mod ports;
 pub mod program;
 pub mod session;
 mod tokens;
+pub mod transport;
 pub mod wire;
 pub mod wrapper;
 

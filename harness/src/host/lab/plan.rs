@@ -39,7 +39,11 @@ impl Plan {
     /// The kernel's whole command line.
     pub fn command_line(&self) -> String {
         let own = OWN_PARAMETERS.split(' ').map(str::to_owned);
-        let all: Vec<String> = own.chain(self.parameters.iter().cloned()).collect();
+        let host = self.host.parameters().split_whitespace().map(str::to_owned);
+        let all: Vec<String> = own
+            .chain(host)
+            .chain(self.parameters.iter().cloned())
+            .collect();
         all.join(" ")
     }
 

@@ -85,17 +85,26 @@ impl Lab {
     /// L1 did not come up, or is gone.
     pub fn layers(&self) -> &Result<Layers, LabError> {
         self.layers
-            .get_or_init(|| match self.call(Request::Layers, SLACK)? {
+            .get_or_init(|| match self.call(Request::Layers, Duration::ZERO)? {
                 Answer::Layers(layers) => Ok(*layers),
                 _ => Err(LabError::OtherAnswer),
             })
     }
 
+    /// The same by the clock of L1.
+    fn inside(&self, options: &Options) -> Options {
+        Options {
+            timeout: self.plan.host.pace().inside(options.timeout),
+            ..options.clone()
+        }
+    }
+
+    /// Has L1 answer a request, within what it would take under TCG.
     fn call(&self, request: Request, timeout: Duration) -> Result<Answer, LabError> {
         let (reply, answer) = channel();
         let call = Call {
             request,
-            timeout,
+            timeout: self.plan.host.pace().outside(timeout + SLACK),
             reply,
         };
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,9 +140,9 @@ impl Site for Lab {
         let request = Request::Boot {
             case: case.into(),
             rom: rom.to_owned(),
-            options: options.clone(),
+            options: self.inside(options),
         };
-        match self.call(request, options.timeout + SLACK)? {
+        match self.call(request, options.timeout)? {
             Answer::Boot(booted) => booted.map(|booted| *booted),
             _ => Err(LabError::OtherAnswer.into()),
         }
@@ -149,9 +158,9 @@ impl Site for Lab {
         let request = Request::Direct {
             case: case.into(),
             table: table.clone(),
-            options: options.clone(),
+            options: self.inside(options),
         };
-        match self.call(request, options.timeout + SLACK)? {
+        match self.call(request, options.timeout)? {
             Answer::Direct(booted) => booted.map(|booted| *booted),
             _ => Err(LabError::OtherAnswer.into()),
         }
@@ -168,10 +177,10 @@ impl Site for Lab {
         let request = Request::Migrate {
             pair: pair.map(Into::into),
             rom: rom.to_owned(),
-            options: options.clone(),
+            options: self.inside(options),
             journey: journey.clone(),
         };
-        match self.call(request, options.timeout * migrate::STAGES + SLACK)? {
+        match self.call(request, options.timeout * migrate::STAGES)? {
             Answer::Migrated(migrated) => migrated.map(|migrated| *migrated),
             _ => Err(LabError::OtherAnswer.into()),
         }
@@ -189,9 +198,9 @@ impl Site for Lab {
             qemu: qemu.to_owned(),
             machine: machine.to_owned(),
             commands: commands.to_vec(),
-            deadline,
+            deadline: self.plan.host.pace().inside(deadline),
         };
-        match self.call(request, deadline + SLACK)? {
+        match self.call(request, deadline)? {
             Answer::Asked(answers) => answers,
             _ => Err(LabError::OtherAnswer.into()),
         }
@@ -222,7 +231,7 @@ fn serve(plan: &Plan, calls: &Receiver<Call>, cancel: &Cancel, up: &OnceLock<Dur
         let _ = call.reply.send(server.answer(&call));
     }
     if let Some(l1) = server.running {
-        l1.end();
+        l1.end(&*plan.host);
     }
 }
 
@@ -245,7 +254,7 @@ impl Server<'_> {
                 Ok(answer)
             }
             Err(error) => {
-                let error = LabError::Died(Box::new(l1.end_because(error)));
+                let error = LabError::Died(Box::new(l1.end_because(error, &*self.plan.host)));
                 if self.starts_left == 0 || self.cancel.thrown() {
                     self.given_up = Some(error.clone());
                 }
@@ -273,11 +282,11 @@ impl Server<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
     use std::path::PathBuf;
 
     use super::*;
-    use crate::host::lab::emulated::{EmulatedHost, Parts};
+    use crate::host::lab::emulated::{EmulatedHost, Machine, Parts, memory};
+    use crate::host::lab::transport::Transport;
     use crate::util::process::Ending;
     use crate::vmm::linux::kernel::Kernel;
 
@@ -306,8 +315,20 @@ mod tests {
             &self.0
         }
 
-        fn command(&self, _: Parts<'_>) -> Vec<OsString> {
-            vec![self.0.clone().into(), "1000".into()]
+        fn transport(&self) -> Transport {
+            Transport::Ivshmem
+        }
+
+        fn machine(&self, _: Parts<'_>) -> Result<Machine, LabError> {
+            let (doorbell, theirs) = std::os::unix::net::UnixStream::pair().expect("sockets");
+            Ok(Machine {
+                command: vec![self.0.clone().into(), "1000".into()],
+                inherited: vec![theirs.into()],
+                shared: memory("shared", 0).expect("memory"),
+                shared_at: 0,
+                console: memory("console", 0).expect("memory"),
+                doorbell: std::fs::File::from(std::os::fd::OwnedFd::from(doorbell)),
+            })
         }
     }
 

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::area::Area;
 use super::error::Unusable;
+use super::transport::Transport;
 use crate::case::migration::Journey;
 use crate::case::offers::Offers;
 use crate::case::{Case, Lane, Qemu, RunAs, Topology};
@@ -54,6 +55,8 @@ pub struct Setup {
     pub modules: Vec<String>,
     /// How QEMUs are started.
     pub launches: Launches,
+    /// How /init reaches the memory that it shares with the host.
+    pub transport: Transport,
 }
 
 /// The file that holds it. Where it is not there, this is no lab.

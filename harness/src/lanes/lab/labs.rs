@@ -10,7 +10,7 @@ use crate::case::{EmulatedHost, Qemu, Subject, Trial};
 use crate::host::lab::program::Program;
 use crate::host::lab::{self, Image, Lab, Plan};
 use crate::util::cancel::Cancel;
-use crate::vmm::linux::Kernel;
+use crate::vmm::linux::{Kernel, unpacked};
 
 /// How long L1 may take to come up, at the least: on a busy machine it takes ten times what it takes on an idle one.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -87,11 +87,21 @@ impl Labs {
         entry.opened.get_or_init(open).clone()
     }
 
+    /// The kernel as the machine starts it.
+    fn started(&self, machine: &dyn lab::EmulatedHost, kernel: Kernel) -> Result<Kernel, String> {
+        if !machine.starts_unpacked() {
+            return Ok(kernel);
+        }
+        let cache = std::path::absolute(&self.cache).unwrap_or_else(|_| self.cache.clone());
+        let (image, _) = unpacked(&kernel, &cache).map_err(|error| error.to_string())?;
+        Ok(Kernel { image, ..kernel })
+    }
+
     fn make(&self, host: &EmulatedHost, qemus: &[Arc<Qemu>]) -> Result<Lab, String> {
         let kernel = Kernel::find(&host.kernel.path, host.kernel.modules.as_deref());
         let kernel = kernel.map_err(|error| error.to_string())?;
-        let machine = lab::emulator(&host.emulator, &host.qemu.path)
-            .ok_or_else(|| format!("no emulator “{}” for a lab", host.emulator))?;
+        let machine = lab::emulator(&host.emulation)
+            .ok_or_else(|| format!("no emulator “{}” for a lab", host.emulation.emulator))?;
         let timeout = self.timeout;
         let program = |qemu: &Arc<Qemu>| {
             let program = Program::qemu(&qemu.path, timeout, &self.cancel);
@@ -106,6 +116,7 @@ impl Labs {
         };
         let initramfs = image.file(&self.cache);
         let initramfs = initramfs.map_err(|error| error.to_string())?;
+        let kernel = self.started(&*machine, kernel)?;
         let plan = Plan {
             host: machine,
             kernel,

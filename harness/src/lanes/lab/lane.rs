@@ -249,7 +249,7 @@ fn of_host(scope: &Scope<'_>, set: &Set, host: &Arc<EmulatedHost>) -> Vec<Trial>
 /// What KVM reports of itself; it has neither machine type nor model, and no guest runs.
 fn of_kvm(host: &Arc<EmulatedHost>) -> Trial {
     let name = format!("{}/{}/kvm", Lane::LAB, host.label());
-    let file = host.kernel.expectations.join("kvm.snap");
+    let file = host.kvm_expectation();
     Trial::single(name, Subject::Whole, file, offer::case(host))
 }
 
@@ -271,6 +271,6 @@ fn guest(
         .config
         .skipped_phases(case.phases_lane(), &qemu.label, model);
     let name = format!("{}/{}/{part}/{model}", Lane::LAB, host.label());
-    let file = host.kernel.expectations.join("kvm.snap");
+    let file = host.kvm_expectation();
     Some(Trial::single(name, Subject::Layers, file, case))
 }

@@ -1,7 +1,8 @@
 //! Lane `lab`: the KVM of a chosen kernel on an emulated host, asked itself, and with guests on it: on KVM alone and under QEMUs.
 //!
-//! [`labs`] makes the emulated hosts, [`lane`] is the lane, [`offer`] what KVM reports of itself.
+//! [`hosts`] has the names of emulated hosts, [`labs`] makes the emulated hosts, [`lane`] is the lane, [`offer`] what KVM reports of itself.
 
+pub mod hosts;
 pub mod labs;
 pub mod lane;
 pub mod offer;

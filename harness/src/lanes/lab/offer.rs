@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::case::guest::SUPPORTED;
-use crate::case::{Case, EmulatedHost, Lane, Qemu, Starter, Trial};
+use crate::case::{Case, EmulatedHost, Emulation, Lane, Qemu, Starter, Trial};
 use crate::check::{Finding, Layer};
 use crate::cpuid::{Field, Key, Line, Table, parse};
 use crate::evidence::Evidence;
@@ -54,7 +54,7 @@ pub fn lines(bench: &Bench, case: &Case, evidence: &Evidence) -> Vec<Line> {
     };
     let mut lines = kvm_layer(layer, &store.table, &store.volatile);
     if let Some(host) = &case.host {
-        lines.push(kvm(EMULATED_HOST, host.qemu.release_folder()));
+        lines.push(kvm(EMULATED_HOST, host.emulation.name()));
     }
     lines.sort_by_cached_key(ToString::to_string);
     lines
@@ -63,13 +63,26 @@ pub fn lines(bench: &Bench, case: &Case, evidence: &Evidence) -> Vec<Line> {
 /// Whether the lines are of the emulated host on which the expectation was recorded.
 pub fn comparable(bench: &Bench, trial: &Trial, lines: &[Line]) -> Comparable {
     let Ok(Expected::Text(expected)) = bench.store.expectation(&trial.expectation) else {
-        return Comparable::Yes;
+        let host = trial.cases.iter().find_map(|case| case.host.as_ref());
+        return match host.and_then(|host| one_of_several(&host.emulation)) {
+            Some(reason) => Comparable::No(reason),
+            None => Comparable::Yes,
+        };
     };
     let expected = parse::lines(&expected).unwrap_or_default();
     match other_host(&expected, lines) {
         Some(reason) => Comparable::No(reason),
         None => Comparable::Yes,
     }
+}
+
+/// Why there need not be an expectation: of processors that are some of many, one is recorded.
+fn one_of_several(emulation: &Emulation) -> Option<String> {
+    let several = !emulation.processor.model.is_empty();
+    several.then(|| {
+        let name = emulation.name();
+        format!("nobody recorded what this kernel's KVM offers on {name}: its layers are compared with one another only")
+    })
 }
 
 /// Why lines of two emulated hosts cannot be compared.
@@ -79,8 +92,13 @@ fn other_host(expected: &[Line], seen: &[Line]) -> Option<String> {
         Some(lines.next()?.value()?.to_owned())
     };
     let (then, now) = (host(expected)?, host(seen)?);
+    let next = if now.starts_with("qemu-") {
+        "name that release as `emulator` in fidelity.toml"
+    } else {
+        "name that processor with --lab-host"
+    };
     (then != now).then(|| {
-        format!("what KVM offers was recorded on the processor that {then} emulates, and this is {now}: name that release as `emulator` in fidelity.toml")
+        format!("what KVM offers was recorded on the processor that {then} emulates, and this is {now}: {next}")
     })
 }
 

@@ -23,4 +23,4 @@ pub use initramfs::Initramfs;
 pub use kernel::{Kernel, KernelError};
 pub use modules::{Module, ModuleError, Modules};
 pub use names::Names;
-pub use ready::Ready;
+pub use ready::{Ready, unpacked};

@@ -101,7 +101,7 @@ impl Ready {
         if has_no_initramfs(kernel) {
             return Err(ReadyError::NoInitramfs(kernel.image.clone()));
         }
-        let (image, as_it_is) = image(kernel, &cache)?;
+        let (image, as_it_is) = unpacked(kernel, &cache)?;
         let (root, no_msrs) = root(kernel)?;
         let bytes = root.to_bytes();
         let check = fidelity_protocol::crc::crc32(&[&bytes]);
@@ -143,8 +143,15 @@ fn has_no_initramfs(kernel: &Kernel) -> bool {
     options.is_some_and(|options| !options.contains_key("CONFIG_BLK_DEV_INITRD"))
 }
 
-/// The file to boot. What is kept is named by what it was made from, as path, size, time and inode tell it.
-fn image(kernel: &Kernel, cache: &Path) -> Result<(PathBuf, Option<VmlinuxError>), ReadyError> {
+/// The file to boot: the ELF file in the folder `cache`, or the bzImage and why it is booted as it is. What is kept is named by what it
+/// was made from, as path, size, time and inode tell it.
+///
+/// # Errors
+/// The kernel cannot be read or has 32 bits, or the cache cannot be written.
+pub fn unpacked(
+    kernel: &Kernel,
+    cache: &Path,
+) -> Result<(PathBuf, Option<VmlinuxError>), ReadyError> {
     let unread = || ReadyError::image(&kernel.image);
     let about = fs::metadata(&kernel.image).map_err(unread())?;
     let whole = fs::canonicalize(&kernel.image).map_err(unread())?;

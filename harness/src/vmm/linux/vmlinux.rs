@@ -1,7 +1,7 @@
 //! The kernel proper, out of a bzImage: an ELF file that QEMU starts at its PVH entry, so that the guest neither unpacks it nor
 //! moves it. Under TCG that halves the time of a boot (CONTRIBUTING.md has the figures).
 
-use object::elf::{FileHeader64, NoteType, PT_NOTE};
+use object::elf::{FileHeader64, NoteType, PT_LOAD, PT_NOTE};
 use object::endian::LittleEndian;
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 
@@ -65,7 +65,7 @@ pub fn unpacked_image(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
 /// A 32-bit kernel, a payload that cannot be unpacked, or a kernel without a PVH entry.
 pub fn vmlinux(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
     let elf = unpacked_image(image)?;
-    if !has_pvh_entry(&elf) {
+    if pvh_entry(&elf).is_none() {
         return Err(VmlinuxError::NoPvh);
     }
     Ok(elf)
@@ -93,24 +93,46 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
     image.get(at..at.checked_add(number(image, PAYLOAD_LENGTH)?)?)
 }
 
-fn has_pvh_entry(elf: &[u8]) -> bool {
-    let found = || {
-        let header = FileHeader64::<LittleEndian>::parse(elf).ok()?;
-        let endian = header.endian().ok()?;
-        let segments = header.program_headers(endian, elf).ok()?;
-        let segment = segments
-            .iter()
-            .find(|segment| segment.p_type(endian) == PT_NOTE)?;
-        let mut notes = segment.notes(endian, elf).ok()??;
-        while let Ok(Some(note)) = notes.next() {
-            if note.name() == b"Xen" && note.n_type(endian) == PVH_ENTRY {
-                return Some(());
-            }
+/// The address of the PVH entry of an ELF file, where it has one.
+pub fn pvh_entry(elf: &[u8]) -> Option<u32> {
+    let header = FileHeader64::<LittleEndian>::parse(elf).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, elf).ok()?;
+    let segment = segments
+        .iter()
+        .find(|segment| segment.p_type(endian) == PT_NOTE)?;
+    let mut notes = segment.notes(endian, elf).ok()??;
+    while let Ok(Some(note)) = notes.next() {
+        if note.name() == b"Xen" && note.n_type(endian) == PVH_ENTRY {
+            let address = note.desc().first_chunk::<4>()?;
+            return Some(u32::from_le_bytes(*address));
         }
-        None
-    };
-    found().is_some()
+    }
+    None
 }
+
+/// What of an ELF file is loaded, as one piece of memory with zeros between the segments, and the physical address at which it begins.
+pub fn loaded(elf: &[u8]) -> Option<(u32, Vec<u8>)> {
+    let header = FileHeader64::<LittleEndian>::parse(elf).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, elf).ok()?;
+    let loads = || segments.iter().filter(|one| one.p_type(endian) == PT_LOAD);
+    let start = loads().map(|one| one.p_paddr(endian)).min()?;
+    let end = loads()
+        .map(|one| one.p_paddr(endian).saturating_add(one.p_filesz(endian)))
+        .max()?;
+    let size = usize::try_from(end.checked_sub(start)?).ok()?;
+    let mut memory = vec![0; size.min(MOST_LOADED)];
+    for segment in loads() {
+        let at = usize::try_from(segment.p_paddr(endian) - start).ok()?;
+        let bytes = segment.data(endian, elf).ok()?;
+        memory.get_mut(at..at + bytes.len())?.copy_from_slice(bytes);
+    }
+    Some((u32::try_from(start).ok()?, memory))
+}
+
+/// Most bytes that a kernel's segments may span; a kernel of a distribution has some 60 MiB.
+const MOST_LOADED: usize = 512 << 20;
 
 #[cfg(test)]
 mod tests {

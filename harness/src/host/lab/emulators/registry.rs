@@ -1,9 +1,10 @@
 //! The emulated hosts by their labels.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::svm;
+use super::{svm, vmx};
+use crate::case::{Emulation, Processor};
 use crate::host::lab::emulated::EmulatedHost;
 
 /// A row of the registry.
@@ -11,39 +12,64 @@ use crate::host::lab::emulated::EmulatedHost;
 pub struct Emulator {
     /// What names it: [`EmulatedHost::label`].
     pub label: &'static str,
-    /// Makes one whose program is the QEMU at this path.
-    pub make: fn(PathBuf) -> Arc<dyn EmulatedHost>,
+    /// What users call it: whose processors it has.
+    pub vendor: &'static str,
+    /// Makes one whose program is the QEMU or Bochs at this path.
+    pub make: fn(PathBuf, Processor) -> Arc<dyn EmulatedHost>,
 }
 
 /// All of them.
-pub const REGISTRY: &[Emulator] = &[Emulator {
-    label: svm::LABEL,
-    make: |qemu| Arc::new(svm::TcgSvm { qemu }),
-}];
+pub const REGISTRY: &[Emulator] = &[
+    Emulator {
+        label: svm::LABEL,
+        vendor: "amd",
+        make: |qemu, _| Arc::new(svm::TcgSvm { qemu }),
+    },
+    Emulator {
+        label: vmx::LABEL,
+        vendor: "intel",
+        make: |bochs, processor| Arc::new(vmx::BochsVmx { bochs, processor }),
+    },
+];
 
 /// The emulated host of labs that name none.
 pub const DEFAULT_EMULATOR: &str = svm::LABEL;
 
-/// The emulated host with this label, with the program that emulates it; `None` where there is none.
-pub fn emulator(label: &str, program: &Path) -> Option<Arc<dyn EmulatedHost>> {
-    let row = REGISTRY.iter().find(|emulator| emulator.label == label)?;
-    Some((row.make)(program.to_owned()))
+/// The host that is emulated so; `None` where no emulator has that label.
+pub fn emulator(emulation: &Emulation) -> Option<Arc<dyn EmulatedHost>> {
+    let rows = &mut REGISTRY.iter();
+    let row = rows.find(|row| row.label == emulation.emulator)?;
+    let program = emulation.program.path.clone();
+    Some((row.make)(program, emulation.processor.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Qemu;
+    use std::path::Path;
+
+    fn emulation(label: &str) -> Emulation {
+        Emulation {
+            emulator: label.to_owned(),
+            program: Arc::new(Qemu {
+                path: "/opt/emulator".into(),
+                ..Qemu::none()
+            }),
+            processor: Processor::default(),
+        }
+    }
 
     #[test]
     fn every_row_makes_the_host_of_its_label_and_needs_its_module() {
         for row in REGISTRY {
-            let host = emulator(row.label, Path::new("/opt/qemu")).expect("a host");
+            let host = emulator(&emulation(row.label)).expect("a host");
             assert_eq!(host.label(), row.label);
-            assert_eq!(host.program(), Path::new("/opt/qemu"));
+            assert_eq!(host.program(), Path::new("/opt/emulator"));
             let option = host.options().last().copied().unwrap_or_default();
             assert_eq!(option.to_lowercase(), format!("config_{}", host.module()));
         }
-        assert!(emulator("riscv", Path::new("/opt/qemu")).is_none());
-        assert!(emulator(DEFAULT_EMULATOR, Path::new("/opt/qemu")).is_some());
+        assert!(emulator(&emulation("riscv")).is_none());
+        assert!(emulator(&emulation(DEFAULT_EMULATOR)).is_some());
     }
 }

@@ -2,10 +2,16 @@
 //! kvm-amd (target/i386/tcg/system/svm_helper.c).
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use crate::host::lab::emulated::{EmulatedHost, Parts};
+use crate::host::lab::emulated::{EmulatedHost, Machine, Parts, inherited_path, memory};
+use crate::host::lab::error::LabError;
+use crate::host::lab::transport::Transport;
 use crate::host::lab::wire;
+use crate::vmm::start::StartError;
 
 /// What names this host.
 pub const LABEL: &str = "svm";
@@ -38,7 +44,46 @@ impl EmulatedHost for TcgSvm {
         &self.qemu
     }
 
-    fn command(&self, parts: Parts<'_>) -> Vec<OsString> {
+    fn transport(&self) -> Transport {
+        Transport::Ivshmem
+    }
+
+    fn machine(&self, parts: Parts<'_>) -> Result<Machine, LabError> {
+        let no_room = |error: std::io::Error| StartError::new("the lab", error);
+        let shared = memory("lab-shared", wire::SIZE as u64).map_err(no_room)?;
+        let console = memory("lab-console", 0).map_err(no_room)?;
+        let (doorbell, theirs) = UnixStream::pair().map_err(no_room)?;
+        let link = Link {
+            shared: &inherited_path(&shared),
+            console: &inherited_path(&console),
+            doorbell: theirs.as_raw_fd(),
+        };
+        let command = self.command(parts, &link);
+        Ok(Machine {
+            command,
+            inherited: vec![theirs.into()],
+            shared,
+            shared_at: 0,
+            console,
+            doorbell: File::from(OwnedFd::from(doorbell)),
+        })
+    }
+}
+
+/// What connects the machine with the host.
+#[derive(Clone, Copy, Debug)]
+struct Link<'a> {
+    /// File of [`wire::SIZE`] bytes that appears as the shared memory of an inter-VM memory device.
+    shared: &'a str,
+    /// File that takes what comes out of the first serial port.
+    console: &'a str,
+    /// Number of the inherited socket that is the second serial port.
+    doorbell: i32,
+}
+
+impl TcgSvm {
+    /// Program and arguments.
+    fn command(&self, parts: Parts<'_>, link: &Link<'_>) -> Vec<OsString> {
         let mut line: Vec<OsString> = vec![self.qemu.clone().into()];
         let mut add = |arguments: &[&str]| line.extend(arguments.iter().map(OsString::from));
         add(&["-nodefaults", "-no-user-config", "-display", "none"]);
@@ -48,13 +93,13 @@ impl EmulatedHost for TcgSvm {
         add(&["-cpu", CPU]);
         // A panic is a reboot (panic=-1), and a reboot the end.
         add(&["-no-reboot"]);
-        let shared = parts.shared;
+        let shared = link.shared;
         let size = wire::SIZE >> 20;
         let memory =
             format!("memory-backend-file,id=shared,share=on,mem-path={shared},size={size}M");
         add(&["-object", &memory, "-device", "ivshmem-plain,memdev=shared"]);
-        let console = format!("file,id=console,path={}", parts.console);
-        let doorbell = format!("socket,id=doorbell,fd={}", parts.doorbell);
+        let console = format!("file,id=console,path={}", link.console);
+        let doorbell = format!("socket,id=doorbell,fd={}", link.doorbell);
         add(&["-chardev", &console, "-serial", "chardev:console"]);
         add(&["-chardev", &doorbell, "-serial", "chardev:doorbell"]);
         line.push("-kernel".into());
@@ -80,15 +125,18 @@ mod tests {
         let host = TcgSvm {
             qemu: "/opt/qemu".into(),
         };
-        let line = host.command(Parts {
+        let parts = Parts {
             kernel: Path::new("vmlinuz"),
             initramfs: Path::new("lab.cpio"),
             command_line: "panic=-1",
             megabytes: 512,
+        };
+        let link = Link {
             shared: "/proc/self/fd/7",
             console: "/proc/self/fd/8",
             doorbell: 9,
-        });
+        };
+        let line = host.command(parts, &link);
         let line: Vec<String> = line
             .iter()
             .map(|argument| argument.to_string_lossy().into_owned())

@@ -1,0 +1,206 @@
+//! Which emulated host a command line names: `amd`, `intel`, `intel:haswell`.
+
+use std::fmt::{Display, Formatter};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::case::offers::Offers;
+use crate::case::{Emulation, Processor, Qemu};
+use crate::host::lab::emulators::models::{self, DEFAULT_MODEL, MODELS};
+use crate::host::lab::emulators::{DEFAULT_EMULATOR, REGISTRY, vmx};
+use crate::util::near::hint;
+
+/// What a command line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName {
+    /// The label of the emulator's row.
+    emulator: &'static str,
+    /// The emulator's model; empty where it has one only.
+    model: &'static str,
+    /// What is left out of the model in any case.
+    without: &'static [&'static str],
+}
+
+/// Why there is no such emulated host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// No emulator has it.
+    #[error("no emulated host “{name}”{near}; there are {known}")]
+    Vendor {
+        /// What was named.
+        name: String,
+        /// A name near to it.
+        near: String,
+        /// All names.
+        known: String,
+    },
+    /// The emulator has no such processor.
+    #[error("no processor “{name}” with VMX and EPT in Bochs{near}; there are {known}")]
+    Model {
+        /// What was named.
+        name: String,
+        /// A name near to it.
+        near: String,
+        /// All names.
+        known: String,
+    },
+    /// The emulator has one processor only.
+    #[error("the AMD host has one processor, QEMU's `max`: --lab-host amd")]
+    OneModel,
+    /// Features of that processor cannot be left out.
+    #[error("--without goes with --lab-host intel: QEMU's `max` is given to the AMD host whole")]
+    Whole,
+    /// Bochs is not there.
+    #[error("no Bochs to emulate an Intel host with at {0}: run scripts/fetch-bochs")]
+    NoBochs(PathBuf),
+}
+
+impl FromStr for HostName {
+    type Err = HostError;
+
+    fn from_str(text: &str) -> Result<HostName, HostError> {
+        let (vendor, model) = match text.split_once(':') {
+            Some((vendor, model)) => (vendor, Some(model)),
+            None => (text, None),
+        };
+        let vendors = || REGISTRY.iter().map(|row| row.vendor);
+        let row = REGISTRY
+            .iter()
+            .find(|row| row.vendor == vendor || row.label == vendor);
+        let row = row.ok_or_else(|| HostError::Vendor {
+            name: vendor.to_owned(),
+            near: hint(vendor, vendors()),
+            known: vendors().collect::<Vec<_>>().join(", "),
+        })?;
+        match (row.label, model) {
+            (vmx::LABEL, model) => intel(model.unwrap_or(DEFAULT_MODEL)),
+            (_, Some(_)) => Err(HostError::OneModel),
+            (emulator, None) => Ok(HostName {
+                emulator,
+                model: "",
+                without: &[],
+            }),
+        }
+    }
+}
+
+impl Display for HostName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.emulator)?;
+        match self.model {
+            "" => Ok(()),
+            model => write!(f, ":{model}"),
+        }
+    }
+}
+
+fn intel(name: &str) -> Result<HostName, HostError> {
+    let names = || MODELS.iter().map(|model| model.short);
+    let model = models::find(name).ok_or_else(|| HostError::Model {
+        name: name.to_owned(),
+        near: hint(name, names().chain(MODELS.iter().map(|model| model.name))),
+        known: names().collect::<Vec<_>>().join(", "),
+    })?;
+    Ok(HostName {
+        emulator: vmx::LABEL,
+        model: model.name,
+        without: model.without,
+    })
+}
+
+/// What emulates that host, without these features of its processor; `amd` is the QEMU that emulates AMD hosts, and the one where none
+/// is named. What was fetched is in the folder `cache`.
+///
+/// # Errors
+/// There is no Bochs, or features are to be left out where they cannot.
+pub fn emulation(
+    name: Option<&HostName>,
+    without: &[String],
+    cache: &Path,
+    amd: Option<Emulation>,
+) -> Result<Option<Emulation>, HostError> {
+    match name {
+        Some(name) if name.emulator != DEFAULT_EMULATOR => bochs(name, without, cache).map(Some),
+        _ if without.is_empty() => Ok(amd),
+        _ => Err(HostError::Whole),
+    }
+}
+
+fn bochs(name: &HostName, without: &[String], cache: &Path) -> Result<Emulation, HostError> {
+    let path = cache.join("bochs").join(vmx::RELEASE).join("bochs");
+    let path = std::path::absolute(&path).unwrap_or(path);
+    if !path.is_file() {
+        return Err(HostError::NoBochs(path));
+    }
+    let own = name.without.iter().map(|name| (*name).to_owned());
+    let mut without: Vec<String> = own.chain(without.iter().cloned()).collect();
+    without.sort();
+    without.dedup();
+    Ok(Emulation {
+        emulator: name.emulator.to_owned(),
+        program: Arc::new(Qemu {
+            path,
+            label: format!("bochs-{}", vmx::RELEASE),
+            offers: Arc::new(Offers::default()),
+        }),
+        processor: Processor {
+            model: name.model.to_owned(),
+            without,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        let error = text.parse::<HostName>().expect_err("no host");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_host_is_named_by_vendor_and_model() {
+        let named = |text: &str| text.parse::<HostName>().expect("a host");
+        assert_eq!(named("amd").emulator, "svm");
+        assert_eq!(named("intel").model, "corei7_skylake_x");
+        assert_eq!(named("intel:haswell"), named("vmx:corei7_haswell_4770"));
+        assert_eq!(
+            named("intel:sapphire_rapids").without,
+            ["amx", "amx_int8", "amx_bf16"]
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_refused_with_those_that_are() {
+        assert_eq!(
+            error("intle"),
+            "no emulated host “intle”; near to it: intel; there are amd, intel"
+        );
+        assert!(error("intel:haswel").starts_with(
+            "no processor “haswel” with VMX and EPT in Bochs; near to it: haswell; there are westmere, "
+        ));
+        assert_eq!(
+            error("amd:rome"),
+            "the AMD host has one processor, QEMU's `max`: --lab-host amd"
+        );
+    }
+
+    #[test]
+    fn without_bochs_the_script_that_fetches_it_is_named() {
+        let name = "intel".parse::<HostName>().expect("a host");
+        let error = emulation(Some(&name), &[], Path::new("/no"), None).expect_err("no Bochs");
+        assert_eq!(
+            error.to_string(),
+            "no Bochs to emulate an Intel host with at /no/bochs/3.0/bochs: run scripts/fetch-bochs"
+        );
+    }
+
+    #[test]
+    fn an_amd_host_is_whole() {
+        let without = ["avx2".to_owned()];
+        let error = emulation(None, &without, Path::new("/no"), None).expect_err("whole");
+        assert_eq!(error, HostError::Whole);
+    }
+}
