@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cpuid_fidelity::case::{Case, Lane, Qemu};
+use cpuid_fidelity::case::{Case, Emulation, Lane, Qemu};
 use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::Store;
 use cpuid_fidelity::lanes::{Registry, Wanted, kernels, scope};
@@ -59,7 +59,7 @@ pub struct Bench {
     pub engine: Engine,
     config: Config,
     qemu: Arc<Qemu>,
-    emulator: Option<Arc<Qemu>>,
+    emulator: Option<Emulation>,
 }
 
 /// The bench, made with the first call; `None` where there is no QEMU.
