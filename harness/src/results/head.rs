@@ -78,6 +78,15 @@ impl PlanId {
             by_host,
         }
     }
+
+    /// The same plan where guests that libvirt starts are another libvirt's than the installed one: its results are no results of this one.
+    pub fn with_libvirt(self, version: &str) -> PlanId {
+        let text = format!("{} libvirt {version}\n", self.id);
+        PlanId {
+            id: format!("{:08x}", crc32(&[text.as_bytes()])),
+            ..self
+        }
+    }
 }
 
 impl Head {
@@ -107,5 +116,19 @@ impl Head {
         let class = &self.host.id;
         let by_host = self.plan.by_host.iter();
         shared.chain(by_host.map(|name| (name.clone(), Some(class.clone()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_of_another_libvirt_is_another_plan() {
+        let plan = PlanId::new(&[]);
+        let of = |version: &str| plan.clone().with_libvirt(version).id;
+        assert_ne!(of("11.3.0"), plan.id);
+        assert_ne!(of("11.3.0"), of("12.8.0"));
+        assert_eq!(of("11.3.0"), of("11.3.0"));
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use cpuid_fidelity::case::Starter;
 use cpuid_fidelity::case::trial::{Filter, Trial};
 use cpuid_fidelity::lanes::Registry;
 use cpuid_fidelity::plan;
@@ -98,7 +99,10 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         return Err(NotRun(reason.to_owned()).into());
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
-    let head = Head::new(&whole, planned, arguments.choice.shard);
+    let mut head = Head::new(&whole, planned, arguments.choice.shard);
+    if let Some(version) = named_libvirt(context, &whole)? {
+        head.plan = head.plan.with_libvirt(&version);
+    }
     usable_kernels(&inventory, &trials)?;
     let mut engine = context.engine_for(planned, arguments.no_waivers)?;
     engine.baseline = baseline;
@@ -203,4 +207,15 @@ fn usable_kernels(inventory: &Inventory, trials: &[Trial]) -> anyhow::Result<()>
         Some(unusable) if trials.iter().any(emulated) => anyhow::bail!("{}", unusable.reason),
         _ => Ok(()),
     }
+}
+
+/// The version of the libvirt that `--libvirt` names, where it starts guests of the plan.
+fn named_libvirt(context: &Context, trials: &[Trial]) -> anyhow::Result<Option<String>> {
+    let libvirt = context.libvirt();
+    let mut cases = trials.iter().flat_map(|trial| &trial.cases);
+    let starts = cases.any(|case| case.run_as.starter == Starter::Libvirt);
+    if !starts || libvirt.named().is_none() {
+        return Ok(None);
+    }
+    Ok(Some(libvirt.virsh.version(&context.cancel)?))
 }
