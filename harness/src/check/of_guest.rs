@@ -29,18 +29,32 @@ pub struct Promise {
     pub promised: Option<Promised>,
 }
 
-/// Where the guest is another than was promised. Nobody says what QEMU filtered, so what the model has and the guest lacks is a finding.
-pub fn of_guest(input: &Input, promised: &Promise, table: &Table) -> Vec<Finding> {
+/// What came of comparing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Where the guest is another than was promised.
+    pub findings: Vec<Finding>,
+    /// Promised features in leaves that the input does not have: nobody can say whether the guest has them.
+    pub unknown: Vec<String>,
+}
+
+/// Compares the guest with what was promised. Nobody says what QEMU filtered, so what the model has and the guest lacks is a finding.
+pub fn of_guest(input: &Input, promised: &Promise, table: &Table) -> Compared {
     let Some(dump) = input.dump().filter(Dump::shows_anything) else {
-        return Vec::new();
+        return Compared::default();
     };
     let evidence = evidence(dump, promised);
     let mut found = placed(&evidence, table);
     found.extend(identity(&evidence, table));
     found.extend(promise(&evidence, table));
     let whole = matches!(input.coverage, Coverage::Whole | Coverage::WithoutZeroes);
-    found.retain(|finding| whole || is_read(finding, &evidence.guest));
-    found
+    let is_known = |finding: &Finding| whole || is_read(finding, &evidence.guest);
+    let (findings, unread): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(is_known);
+    let unknown = unread.into_iter().map(|finding| finding.name);
+    Compared {
+        findings,
+        unknown: unknown.collect(),
+    }
 }
 
 /// A dump of one processor of several says nothing of the others.

@@ -1,6 +1,6 @@
 //! `diff` and `check` of files of other programs, alone and with recorded models.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -174,7 +174,10 @@ fn several_files_are_checked_at_once_and_each_has_its_line() {
     let world = or_skip!(world());
     let ended = world.run(&["check", "before.txt", "after.txt"]).expect(1);
     let lines: Vec<&str> = ended.stdout.lines().collect();
-    assert_eq!(lines[0], "PASS before.txt");
+    assert_eq!(
+        lines[0],
+        "PASS before.txt: it is an excerpt, and what it leaves out was not compared"
+    );
     for line in [
         "FAIL after.txt: changed signature a family of AuthenticAMD's with long mode: 15 or higher → family 6, model 6 \
          at CPUID.01H.00H:EAX[31:0]",
@@ -193,7 +196,10 @@ fn several_files_are_checked_at_once_and_each_has_its_line() {
         serde_json::json!({"file": "before.txt", "status": "pass", "findings": []})
     );
     let unread = world.run(&["check", "before.txt", "nothing.txt"]).expect(3);
-    assert_eq!(unread.stdout, "PASS before.txt\n");
+    assert_eq!(
+        unread.stdout,
+        "PASS before.txt: it is an excerpt, and what it leaves out was not compared\n"
+    );
     unread.prints("ERROR failed to read nothing.txt: no such file");
 }
 
@@ -204,4 +210,51 @@ fn what_a_guest_was_promised_needs_the_word_that_it_is_one() {
         .run(&["check", "before.txt", "--cpu", "EPYC-v4"])
         .expect(2)
         .prints("a FILE is compared with --cpu, --smp and --machine where --guest says that it is such a guest's");
+}
+
+/// In a folder without a configuration, where the built-in expectations are compared with.
+fn checked(content: &str, arguments: &[&str]) -> Ended {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("guest.txt"), content).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
+    let command = command.args(["check", "guest.txt"]).args(arguments);
+    let command = command.current_dir(folder.path());
+    ended(command.env("XDG_CACHE_HOME", folder.path()))
+}
+
+#[test]
+fn an_excerpt_that_lacks_what_was_promised_does_not_pass() {
+    let guest = ["--guest", "--cpu", "Skylake-Client-v4"];
+    let ended = checked(BEFORE, &guest).expect(3);
+    ended.prints("UNKNOWN guest.txt: it says nothing of ");
+    ended.prints(" xsavec");
+}
+
+#[test]
+fn a_pass_of_an_excerpt_says_that_it_is_one() {
+    let ended = checked(
+        &BEFORE[..BEFORE.find("   0x00000001").expect("a leaf")],
+        &[],
+    );
+    let expected = "PASS guest.txt: it is an excerpt, and what it leaves out was not compared\n";
+    assert_eq!(ended.expect(0).stdout, expected);
+}
+
+#[test]
+fn a_record_is_compared_with_what_it_says_itself() {
+    let world = or_skip!(World::new(&[], &[]));
+    let record = [
+        "record",
+        "--out",
+        "record.json",
+        "--lane",
+        "definition",
+        "--cpu",
+        "486-v1",
+    ];
+    world.run(&record).expect(0);
+    let text = std::fs::read_to_string(world.path("record.json")).expect("a record");
+    checked(&text, &["--guest", "--cpu", "486-v1"])
+        .expect(2)
+        .prints("a record says which guest it is of");
 }

@@ -2,11 +2,11 @@
 
 use anyhow::Context as _;
 use cpuid_fidelity::case::Topology;
-use cpuid_fidelity::check::of_guest::{Promise, of_guest};
+use cpuid_fidelity::check::of_guest::{Compared, Promise, of_guest};
 use cpuid_fidelity::check::waivers::Scope;
 use cpuid_fidelity::check::{Finding, Layer, Rules, checked, of_input};
 use cpuid_fidelity::evidence::Evidence;
-use cpuid_fidelity::input::Input;
+use cpuid_fidelity::input::{Coverage, Input};
 use cpuid_fidelity::report::changes::sentence;
 use cpuid_fidelity::report::heading;
 use cpuid_fidelity::util::printable::line;
@@ -23,12 +23,18 @@ use crate::cli::context::Context;
 struct Judged {
     /// As it can be named again: `FILE`, `FILE#2`.
     file: String,
-    /// `pass` or `fail`.
+    /// `pass`, `fail`, or `unknown` where the file does not say all that was asked for.
     status: &'static str,
     findings: Vec<Finding>,
+    /// Promised features of which it says nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<String>,
     /// Of a record: which guest it is.
     #[serde(skip)]
     heading: String,
+    /// What a pass does not say.
+    #[serde(skip)]
+    remark: &'static str,
 }
 
 /// Judges every dump of every file; 0 all as they must be, 1 findings, 3 where a file could not be read or compared.
@@ -96,45 +102,75 @@ fn of_file(
         } else {
             file.to_owned()
         };
-        let found = findings(context, no_waivers, input, promise).with_context(|| name.clone())?;
+        let found = compared(context, no_waivers, input, promise).with_context(|| name.clone())?;
         let nothing = format!("nothing was compared: {name} has no answer of CPUID");
         let found = found.ok_or(nothing);
-        Ok(found.map(|findings| Judged {
+        Ok(found.map(|Compared { findings, unknown }| Judged {
             file: name,
-            status: if findings.is_empty() { "pass" } else { "fail" },
+            status: match (findings.as_slice(), unknown.as_slice()) {
+                ([], []) => "pass",
+                ([], _) => "unknown",
+                _ => "fail",
+            },
             findings,
+            unknown,
             heading: heading(input),
+            remark: remark(input, promise),
         }))
     };
     (1..).zip(&inputs).map(judge).collect()
 }
 
-fn findings(
+fn compared(
     context: &Context,
     no_waivers: bool,
     input: &Input,
     promise: Option<&Promise>,
-) -> anyhow::Result<Option<Vec<Finding>>> {
+) -> anyhow::Result<Option<Compared>> {
     let store = &context.store;
     if let Some(record) = &input.record {
+        anyhow::ensure!(
+            promise.is_none(),
+            "a record says which guest it is of, and what that was promised: --guest goes with dumps"
+        );
         let rules = Rules {
             table: &store.table,
             linux: Some(&store.linux),
         };
         let found = checked(record, rules)?;
-        return Ok(Some(if no_waivers {
+        let findings = if no_waivers {
             found
         } else {
             left(context, record, found)
+        };
+        return Ok(Some(Compared {
+            findings,
+            unknown: Vec::new(),
         }));
     }
-    let Some(mut found) = of_input(input, &store.table) else {
+    let Some(mut findings) = of_input(input, &store.table) else {
         return Ok(None);
     };
-    if let Some(promise) = promise {
-        found.extend(of_guest(input, promise, &store.table));
+    let of_guest = promise.map(|promise| of_guest(input, promise, &store.table));
+    let of_guest = of_guest.unwrap_or_default();
+    findings.extend(of_guest.findings);
+    Ok(Some(Compared {
+        findings,
+        unknown: of_guest.unknown,
+    }))
+}
+
+/// What was not compared, for it is not there.
+fn remark(input: &Input, promise: Option<&Promise>) -> &'static str {
+    match (promise, input.coverage) {
+        (Some(promise), _) if promise.promised.is_none() => {
+            ": identity and features were not compared, because nobody recorded the model"
+        }
+        (_, Coverage::Excerpt | Coverage::Names) => {
+            ": it is an excerpt, and what it leaves out was not compared"
+        }
+        _ => "",
     }
-    Ok(Some(found))
 }
 
 /// Which guest a record is of.
@@ -174,6 +210,7 @@ fn shown(
             }
             Ok(dump) => {
                 failed |= !dump.findings.is_empty();
+                unread |= !dump.unknown.is_empty();
                 if arguments.json {
                     print_json(&serde_json::to_string(&dump)?);
                 } else {
@@ -188,8 +225,14 @@ fn shown(
 /// A line a finding, with the file's name where there are several; or that there is none.
 fn print_dump(dump: &Judged, several: bool) {
     print(&dump.heading);
-    if dump.findings.is_empty() {
-        return print_line(&format!("PASS {}", dump.file));
+    if !dump.unknown.is_empty() {
+        let (file, count) = (&dump.file, dump.unknown.len());
+        let names = dump.unknown.join(" ");
+        print_line(&format!(
+            "UNKNOWN {file}: it says nothing of {count} that were promised: {names}"
+        ));
+    } else if dump.findings.is_empty() {
+        print_line(&format!("PASS {}{}", dump.file, dump.remark));
     }
     let of_file = if several {
         format!("{}: ", dump.file)
