@@ -5,7 +5,7 @@
 
 use core::arch::global_asm;
 
-use fidelity_protocol::config::FLAG_HIDDEN_CR4;
+use fidelity_protocol::config::{FLAG_EACH_PROBE, FLAG_HIDDEN_CR4};
 use fidelity_protocol::entry::{Register, status};
 use fidelity_protocol::frame;
 use fidelity_protocol::slot::OP_PROBE;
@@ -64,6 +64,8 @@ pub const RESULT_ECX: u8 = 2;
 /// IA32_TSC_AUX, and what it holds while RDTSCP and RDPID are tried.
 pub const TSC_AUX: u32 = 0xC000_0103;
 pub const TSC_AUX_MARK: u32 = 0x5A;
+/// Probes to a frame, where the host expects none to kill the guest: a frame costs as much as a probe.
+pub const TOGETHER: usize = 16;
 /// x87, SSE and AVX: the components without which nothing else can be enabled (SDM vol. 1, 13.3).
 pub const COMMON_XCR0: u32 = 7;
 
@@ -94,12 +96,15 @@ pub fn behaviour(vcpu: &mut Vcpu) {
             value: attempt.value,
         };
         vcpu.stream.push(frame::Kind::Probe, &entry);
-        vcpu.stream.flush();
+        if CONFIG.flags & FLAG_EACH_PROBE != 0 || row % TOGETHER == TOGETHER - 1 {
+            vcpu.stream.flush();
+        }
     }
 }
 
 /// What the probes need, and XCR0 as it is then. Where all offered components at once were refused, the common ones are enabled.
 fn prepare() -> u64 {
+    pages::map();
     _ = cpu::try_wrmsr(TSC_AUX, u64::from(TSC_AUX_MARK));
     let offered = if cpu::cpuid(0, 0)[0] < 0xD {
         0
@@ -240,13 +245,11 @@ fn not_tried() -> Attempt {
 }
 
 fn execute(page: u64) -> Attempt {
-    pages::map();
     let attempt = try_probe(pages::address(page) as u32, LINE as u64, 0, 0, 0);
     stuck(attempt, true)
 }
 
 fn read(page: u64) -> Attempt {
-    pages::map();
     let target = snippet_read as *const () as usize as u32;
     let attempt = try_probe(target, pages::address(page), 0, 0, 0);
     stuck(attempt, true)

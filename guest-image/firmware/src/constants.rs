@@ -53,6 +53,7 @@ assembler_symbols! {
     FLAG_PROBE_1F = config::FLAG_PROBE_1F,
     FLAG_NO_XCR0 = config::FLAG_NO_XCR0,
     FLAG_MARK = config::FLAG_MARK,
+    FLAG_EACH_PROBE = config::FLAG_EACH_PROBE,
     FLAG_HIDDEN_CR4 = config::FLAG_HIDDEN_CR4,
     MAILBOX_VCPUS = config::AT_VCPUS,
     READY = config::READY,
@@ -177,6 +178,7 @@ assembler_symbols! {
     RESULT_ECX = behaviour::RESULT_ECX,
     TSC_AUX = behaviour::TSC_AUX,
     TSC_AUX_MARK = behaviour::TSC_AUX_MARK,
+    TOGETHER = behaviour::TOGETHER,
     COMMON_XCR0 = behaviour::COMMON_XCR0,
     LINE = memory::LINE,
 }

@@ -41,6 +41,8 @@ pub const FLAG_NO_XCR0: u32 = 8;
 pub const FLAG_MARK: u32 = 16;
 /// Try bits of CR4 that CPUID does not announce. QEMU's TCG hangs on them (docs/findings/02).
 pub const FLAG_HIDDEN_CR4: u32 = 32;
+/// Finish a frame after each probe, so that a guest which one of them kills has delivered all earlier ones.
+pub const FLAG_EACH_PROBE: u32 = 64;
 
 /// Byte on the debug port that says "dump complete, waiting" under [`FLAG_WAIT`] on the RAM channel.
 pub const READY: u8 = b'R';

@@ -220,12 +220,14 @@ fn flags(case: &Case, options: &Options) -> u32 {
     } else {
         0
     };
-    let hidden = if case.accelerator() == Accelerator::Kvm {
-        config::FLAG_HIDDEN_CR4
+    let uses_kvm = case.accelerator() == Accelerator::Kvm;
+    let hidden = if uses_kvm { config::FLAG_HIDDEN_CR4 } else { 0 };
+    let each = if uses_kvm || !options.probes_by_host {
+        config::FLAG_EACH_PROBE
     } else {
         0
     };
-    probe | no_xcr0 | hidden
+    probe | no_xcr0 | hidden | each
 }
 
 /// What is tried of what was asked for: under TCG nothing that it hangs on.
@@ -235,6 +237,10 @@ fn probes(case: &Case, options: &Options) -> ProbeSet {
             options.probes.under_emulation()
         }
         Accelerator::Kvm => options.probes,
+        // Who leaves out what an OS enables leaves out its bits of CR4.
+        Accelerator::Tcg if case.skipped_phases.contains(&Phase::Enabled) => {
+            options.probes.under_tcg().without_kind("cr4")
+        }
         Accelerator::Tcg => options.probes.under_tcg(),
     }
 }

@@ -28,9 +28,15 @@ behaviour:
     xorl %edi, %edi
     movl $KIND_PROBE, %eax
     call report_register
-    call flush
     popl %edi
     popl %esi
+    movl %edi, %eax
+    andl $TOGETHER - 1, %eax
+    cmpl $TOGETHER - 1, %eax
+    je 3f
+    testl $FLAG_EACH_PROBE, CONFIG + CONFIG_FLAGS
+    jz 2f
+3:  call flush
 2:  addl $PROBE_SIZE, %esi
     incl %edi
     cmpl $PROBE_COUNT, %edi
