@@ -30,6 +30,7 @@ impl Tables {
         Rules {
             table: &self.names,
             linux: None,
+            behaviour: None,
         }
     }
 }

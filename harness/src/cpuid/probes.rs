@@ -149,12 +149,6 @@ impl ProbeSet {
         self.and(ProbeSet::of(|probe| probe.name != name))
     }
 
-    /// These without the rows of this kind.
-    #[must_use]
-    pub fn without_kind(self, kind: &str) -> ProbeSet {
-        self.and(ProbeSet::of(|probe| probe.kind != kind))
-    }
-
     /// These without what QEMU's TCG hangs on.
     #[must_use]
     pub fn under_tcg(self) -> ProbeSet {

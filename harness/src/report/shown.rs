@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::check::behaviour::Deviation;
 use crate::check::place::{Location, Place};
 use crate::check::{CheckId, Finding, Layer};
 use crate::cpuid::line::{self, Line};
@@ -145,9 +146,22 @@ impl Printable for Row {
             host: self.host.printable(),
             seen: self.seen.printable(),
             flow: self.flow.printable(),
+            behaviour: self.behaviour.printable(),
             linux: self.linux.printable(),
             migration: self.migration.printable(),
             crossing: self.crossing.printable(),
+        }
+    }
+}
+
+impl Printable for Deviation {
+    fn printable(&self) -> Deviation {
+        Deviation {
+            probe: self.probe.printable(),
+            feature: self.feature.printable(),
+            verdict: self.verdict,
+            answer: self.answer.printable(),
+            expected: self.expected,
         }
     }
 }

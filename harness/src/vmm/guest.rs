@@ -230,6 +230,11 @@ fn flags(case: &Case, options: &Options) -> u32 {
     probe | no_xcr0 | hidden | each
 }
 
+/// Whether phase `behaviour` makes sense: what an operating system enables must be on.
+fn tries_anything(case: &Case, options: &Options) -> bool {
+    !options.probes.is_empty() && !case.skipped_phases.contains(&Phase::Enabled)
+}
+
 /// What is tried of what was asked for: under TCG nothing that it hangs on.
 fn probes(case: &Case, options: &Options) -> ProbeSet {
     match case.accelerator() {
@@ -237,10 +242,6 @@ fn probes(case: &Case, options: &Options) -> ProbeSet {
             options.probes.under_emulation()
         }
         Accelerator::Kvm => options.probes,
-        // Who leaves out what an OS enables leaves out its bits of CR4.
-        Accelerator::Tcg if case.skipped_phases.contains(&Phase::Enabled) => {
-            options.probes.under_tcg().without_kind("cr4")
-        }
         Accelerator::Tcg => options.probes.under_tcg(),
     }
 }
@@ -251,7 +252,7 @@ pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
         .phases
         .iter()
         .filter(|phase| !case.skipped_phases.contains(phase))
-        .filter(|phase| **phase != Phase::Behaviour || !options.probes.is_empty());
+        .filter(|phase| **phase != Phase::Behaviour || tries_anything(case, options));
     let mut ranges = [(0, 0); config::MAX_RANGES];
     for (slot, range) in ranges.iter_mut().zip(&options.sweep) {
         *slot = *range;

@@ -136,6 +136,7 @@ fn compared(
         let rules = Rules {
             table: &store.table,
             linux: Some(&store.linux),
+            behaviour: Some(&store.behaviour),
         };
         let found = checked(record, rules)?;
         let findings = if no_waivers {
