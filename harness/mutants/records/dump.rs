@@ -97,7 +97,9 @@ impl<'a> Mutants<'a> {
                     dump.vcpus[other] = dump.vcpus[vcpu].clone()
                 });
             }
-            for phase in Phase::ALL {
+            // Behaviour has lines and mutants of its own (behaviour.rs).
+            let phases = Phase::ALL.into_iter();
+            for phase in phases.filter(|phase| *phase != Phase::Behaviour) {
                 self.add(
                     format!("vcpu {vcpu}: {} dropped", phase.name()),
                     move |dump| {

@@ -3,6 +3,7 @@
 //! [`dump`], [`fields`], [`rules`], [`kvm`] and [`layers`] make mutants; [`suites`] pairs them with the checks that are to notice them; [`tally`] runs
 //! a suite; [`survivors`] explains what was not noticed.
 
+mod behaviour;
 pub mod dump;
 mod fields;
 mod kvm;

@@ -22,7 +22,7 @@ use super::fields::{
     IDENTITY, TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
 };
 use super::tally::{Suite, Tally, none};
-use super::{Tables, kvm, layers, rules};
+use super::{Tables, behaviour, kvm, layers, rules};
 
 impl Tables {
     /// As checks take them.
@@ -30,7 +30,7 @@ impl Tables {
         Rules {
             table: &self.names,
             linux: None,
-            behaviour: None,
+            behaviour: Some(&self.behaviour),
         }
     }
 }
@@ -79,6 +79,10 @@ pub fn run(tables: &Tables) -> anyhow::Result<Vec<Tally>> {
         tallies.push(expectation(tables, name, &record));
         tallies.extend(consistency(tables, name, &record, smp)?);
         tallies.push(promised(tables, name, &record, &bare, smp));
+    }
+    for name in behaviour::RECORDS {
+        let dump: Dump = read(&format!("{name}.json"))?;
+        tallies.push(behaviour::answers(tables, name, &dump, &bare));
     }
     tallies.extend(layers::agreement(tables, name, &record));
     let host: HostLayer = read("kvm-pvm/host.json")?;

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use cpuid_fidelity::check::behaviour::Facts;
 use cpuid_fidelity::cpuid::table::Table;
 use cpuid_fidelity::cpuid::volatile::Volatile;
+
+use super::behaviour::facts;
 
 /// Names of features, and fields that differ from run to run; which mutants are run.
 pub struct Tables {
     pub names: Table,
     pub masks: Volatile,
+    pub behaviour: Facts,
     /// Every how manieth mutant of a suite is run.
     pub every: usize,
 }
@@ -23,7 +27,9 @@ impl Tables {
         let names = Table::parse("features.tsv", &read("features.tsv")?)
             .map_err(|error| anyhow::anyhow!("{error}"))?;
         let masks = Volatile::parse(&read("volatile.toml")?, &names).map_err(anyhow::Error::msg)?;
+        let behaviour = facts(&read("behaviour.tsv")?, &names)?;
         Ok(Tables {
+            behaviour,
             names,
             masks,
             every,

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use cpuid_fidelity::case::{Case, Lane, Topology};
+use cpuid_fidelity::check::behaviour::of_feature;
 use cpuid_fidelity::cpuid::table::Field;
 use cpuid_fidelity::expectation::Store;
 use cpuid_fidelity::explain::number::{self, Number, number};
@@ -16,7 +17,7 @@ use super::common::feature::{Features, features};
 use super::common::kernel::Kernel;
 use super::common::place::{Guest, case};
 use super::common::qemu::{offered, one_qemu};
-use super::{Context, NOT_RUN, print, print_json};
+use super::{Context, NOT_RUN, print, print_json, print_line};
 
 /// `explain`.
 #[derive(Debug, Args)]
@@ -155,7 +156,12 @@ fn explain_and_print(
     if arguments.json {
         print_json(&object(asked, answer).to_string())
     } else {
-        print(&text(asked, answer))
+        print(&text(asked, answer));
+        let store = &engine.bench.store;
+        let name = &subject.field().name;
+        for sentence in of_feature(&sources.layers, name, &store.behaviour, &store.table) {
+            print_line(&format!("tried: {sentence}"));
+        }
     }
 }
 

@@ -123,7 +123,7 @@ impl ProbeSet {
     pub const NONE: ProbeSet = ProbeSet([0; PROBE_WORDS]);
 
     /// The rows that `wanted` says yes to.
-    pub fn of(wanted: impl Fn(&Probe) -> bool) -> ProbeSet {
+    pub fn chosen(wanted: impl Fn(&Probe) -> bool) -> ProbeSet {
         let mut set = ProbeSet::NONE;
         for (row, probe) in PROBES.iter().enumerate() {
             if let (true, Some(word)) = (wanted(probe), set.0.get_mut(row / 32)) {
@@ -135,30 +135,30 @@ impl ProbeSet {
 
     /// Every row.
     pub fn all() -> ProbeSet {
-        ProbeSet::of(|_| true)
+        ProbeSet::chosen(|_| true)
     }
 
     /// Those that touch registers alone.
     pub fn safe() -> ProbeSet {
-        ProbeSet::of(|probe| probe.class == "safe")
+        ProbeSet::chosen(|probe| probe.class == "safe")
     }
 
     /// These without the row of this name.
     #[must_use]
     pub fn without(self, name: &str) -> ProbeSet {
-        self.and(ProbeSet::of(|probe| probe.name != name))
+        self.and(ProbeSet::chosen(|probe| probe.name != name))
     }
 
     /// These without what QEMU's TCG hangs on.
     #[must_use]
     pub fn under_tcg(self) -> ProbeSet {
-        self.and(ProbeSet::of(|probe| probe.class != "kvm"))
+        self.and(ProbeSet::chosen(|probe| probe.class != "kvm"))
     }
 
     /// Those that KVM's instruction emulator knows (Linux arch/x86/kvm/emulate.c): of the others it ends the guest, where #UD is right.
     #[must_use]
     pub fn under_emulation(self) -> ProbeSet {
-        self.and(ProbeSet::of(|probe| {
+        self.and(ProbeSet::chosen(|probe| {
             EMULATED.contains(&probe.name)
                 || matches!(probe.kind, "cr4" | "xcr0" | "msr" | "wrmsr" | "page")
         }))

@@ -12,18 +12,20 @@ const FAMILIES: [(&str, &str); 3] = [
 
 const INTRO: &str = "# Behaviour: holes and lies
 
-CPUID is a promise about instructions. This page lists where a guest breaks it, as it was measured:
-each row is a probe of the [table](../guest-image/protocol/probes.tsv), each column who runs the guest.
-All other probes do what CPUID says: they work where it announces them, and are refused where not.
+CPUID is a promise about instructions. This page lists where a guest breaks it, as it was
+measured: each row is a probe of the [table](../guest-image/protocol/probes.tsv), each column who
+runs the guest. All other probes do what CPUID says: they work where it announces them, and are
+refused where not.
 
-- **Hidden, and does not stay hidden**: CPUID does not show the feature, and its instruction runs all
-  the same, or another one in its place. Whoever masks features for migration cannot rely on these.
+- **Hidden, and does not stay hidden**: CPUID does not show the feature, and its instruction runs
+  all the same, or another one in its place. Whoever masks features for migration cannot rely on it.
 - **Announced, and does not work**: the guest crashes on what it was promised.
 
-`cpuid-fidelity behaviour --format markdown` prints this page out of `expectations/behaviour.tsv`, and
-a test compares both. A cell is what the probe gives: `runs`, an exception, `ignored` (the bit does not
-stick), a register's value; an empty one: as CPUID says. Under TCG features are announced with
-`x-force-features=on` that it does not have; by itself it announces few of them.
+`cpuid-fidelity behaviour --format markdown` prints this page out of `expectations/behaviour.tsv`,
+and a test compares both. A cell is what the probe gives: `runs`, an exception, `ignored` (the bit
+does not stick), a register's value; an empty one: as CPUID says. Under TCG most of what does not
+work is announced with `x-force-features=on` alone. The emulated AMD host is QEMU's TCG with SVM:
+what runs there though hidden is what KVM does not intercept.
 ";
 
 /// The page, in Markdown.
@@ -72,9 +74,10 @@ fn table(facts: &Facts, family: &str, releases: &[String], when: When, title: &s
 }
 
 fn cell(fact: &Fact, release: &str) -> String {
-    match fact.covers(release) {
-        true => fact.answers.join(" or "),
-        false => String::new(),
+    if fact.covers(release) {
+        fact.answers.join(" or ")
+    } else {
+        String::new()
     }
 }
 

@@ -93,7 +93,16 @@ fn a_wrong_property_is_told_to_the_line() {
     let dumped = |world: &World| {
         let machine = world.machines()[0].clone();
         world
-            .run(&["dump", "--masked", "--cpu", MODEL, "--machine", &machine])
+            .run(&[
+                "dump",
+                "--masked",
+                "--probes",
+                "none",
+                "--cpu",
+                MODEL,
+                "--machine",
+                &machine,
+            ])
             .expect(0)
             .stdout
     };

@@ -10,6 +10,7 @@ mod require;
 
 mod agree;
 mod bad_input;
+mod behaviour;
 mod bisect;
 mod broken_qemu;
 mod broken_qmp;

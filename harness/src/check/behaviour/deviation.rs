@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Facts, Ground};
-use super::judge::{Verdict, judge};
+use super::facts::Facts;
+use super::findings::judged;
+use super::judge::Verdict;
 use crate::cpuid::table::Table;
 use crate::evidence::Evidence;
 
@@ -24,8 +25,7 @@ pub struct Deviation {
 
 /// All of them; `None` where nothing was tried, so that nothing is known.
 pub fn deviations(evidence: &Evidence, facts: &Facts, table: &Table) -> Option<Vec<Deviation>> {
-    let ground = Ground::of(evidence);
-    let judged = judge(&evidence.guest, ground.as_ref(), facts, table);
+    let judged = judged(evidence, facts, table);
     if judged.is_empty() {
         return None;
     }
@@ -63,9 +63,29 @@ fn name(found: &Deviation) -> String {
         "runs" => String::new(),
         answer => format!(" {answer}"),
     };
-    let feature = match found.feature == found.probe {
-        true => String::new(),
-        false => format!(" ({})", found.feature),
+    let feature = if found.feature == found.probe {
+        String::new()
+    } else {
+        format!(" ({})", found.feature)
     };
     format!("{}{answer}{feature}", found.probe)
+}
+
+/// What trying a feature gave, a sentence a probe: `hidden, and fisttp runs`.
+pub fn of_feature(evidence: &Evidence, feature: &str, facts: &Facts, table: &Table) -> Vec<String> {
+    let judged = judged(evidence, facts, table);
+    let about = judged
+        .iter()
+        .filter(|judged| judged.probe.features.contains(&feature));
+    let sentence = |judged: &super::Judged<'_>| {
+        let (when, name) = (judged.when.name(), judged.probe.name);
+        let answer = match judged.verdict {
+            Verdict::AsAnnounced if judged.when == super::When::Announced => "works".to_owned(),
+            Verdict::AsAnnounced => format!("is refused ({})", judged.token),
+            Verdict::Hole => "works all the same".to_owned(),
+            Verdict::Lie | Verdict::Other => format!("gives {}", judged.token),
+        };
+        format!("{when}, and {name} {answer}")
+    };
+    about.map(sentence).collect()
 }

@@ -132,7 +132,7 @@ impl Facts {
     }
 
     /// The row about a probe of a guest that runs there, if there is one.
-    pub fn of(
+    pub fn about(
         &self,
         family: &str,
         release: &str,
@@ -140,14 +140,14 @@ impl Facts {
         when: When,
         holds: impl Fn(&str) -> bool,
     ) -> Option<&Fact> {
-        let about = |fact: &&Fact| {
+        let fits = |fact: &&Fact| {
             fact.family == family
                 && fact.probe == probe
                 && fact.when == when
                 && fact.covers(release)
                 && fact.conditions.iter().all(|condition| holds(condition))
         };
-        self.rows.iter().find(about)
+        self.rows.iter().find(fits)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The check: what a guest does otherwise than it was recorded of who runs it.
 
 use super::facts::{Facts, Ground};
-use super::judge::{Judged, When, judge};
-use crate::case::Accelerator;
+use super::judge::{Judged, Verdict, When, judge};
+use crate::case::{Accelerator, Starter};
 use crate::check::finding::{CheckId, Finding, Kind, Layer};
 use crate::check::place::Place;
 use crate::check::view::own_subleaf;
@@ -13,8 +13,7 @@ use crate::host::kind::vendor;
 
 /// Contradictions between what CPUID announces and what the guest does.
 pub fn findings(evidence: &Evidence, facts: &Facts, table: &Table) -> Vec<Finding> {
-    let ground = Ground::of(evidence);
-    let judged = judge(&evidence.guest, ground.as_ref(), facts, table);
+    let judged = judged(evidence, facts, table);
     let layer = match evidence.case.run_as.accelerator {
         Accelerator::Tcg => Layer::Qemu,
         Accelerator::Kvm => Layer::Kvm,
@@ -23,6 +22,42 @@ pub fn findings(evidence: &Evidence, facts: &Facts, table: &Table) -> Vec<Findin
     found
         .map(|judged| finding(judged, layer.clone(), table))
         .collect()
+}
+
+/// Every probe of a case, judged.
+pub fn judged<'a>(evidence: &Evidence, facts: &'a Facts, table: &Table) -> Vec<Judged<'a>> {
+    let ground = Ground::running(evidence);
+    let mut all = judge(&evidence.guest, ground.as_ref(), facts, table);
+    for judged in &mut all {
+        judged.expected |= is_beyond_kvm(evidence, judged, table);
+    }
+    all
+}
+
+/// Whether it is this program that announced what KVM does not support: it gave KVM a whole definition, as no VMM would.
+fn is_beyond_kvm(evidence: &Evidence, judged: &Judged<'_>, table: &Table) -> bool {
+    if evidence.case.run_as.starter != Starter::Harness || judged.verdict != Verdict::Lie {
+        return false;
+    }
+    let Some(kvm) = evidence.kvm.value() else {
+        return true;
+    };
+    let supports = |name: &&str| {
+        let field = table
+            .named(name)
+            .filter(|field| field.space == Space::Cpuid);
+        field.is_some_and(|field| {
+            let row = kvm.supported.find(field.leaf, own_subleaf(field));
+            row.is_some_and(|row| {
+                u64::from(row.regs[usize::from(field.register)]) & field.mask() != 0
+            })
+        })
+    };
+    let probe = judged.probe;
+    let needs = probe.needs.iter().filter(|name| !name.starts_with('@'));
+    !(probe.features.iter().any(|name| supports(name))
+        && needs.into_iter().all(|name| supports(name)))
+        && !probe.features.is_empty()
 }
 
 fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
@@ -58,7 +93,7 @@ fn place(feature: &str, table: &Table) -> Option<Place> {
 
 impl Ground {
     /// Who runs the guest of a case; `None` where nothing can have been recorded of it: this host's own KVM.
-    pub fn of(evidence: &Evidence) -> Option<Ground> {
+    pub fn running(evidence: &Evidence) -> Option<Ground> {
         let case = &evidence.case;
         match case.run_as.accelerator {
             Accelerator::Tcg => Some(Ground {

@@ -75,7 +75,7 @@ impl Judged<'_> {
     }
 }
 
-/// Judges every probe that was tried and can be told. `ground` is who runs the guest, where that is known.
+/// Judges every probe that was tried and whose answer means something. `ground` is who runs the guest, where that is known.
 pub fn judge<'a>(
     dump: &Dump,
     ground: Option<&Ground>,
@@ -135,7 +135,7 @@ impl Guest<'_> {
         let token = Token(Some(probe), tried).to_string();
         let verdict = self.verdict(probe, when, &token)?;
         let fact = release.and_then(|(family, release)| {
-            facts.of(family, release, probe.name, when, |condition| {
+            facts.about(family, release, probe.name, when, |condition| {
                 self.holds(condition)
             })
         });
@@ -158,14 +158,11 @@ impl Guest<'_> {
     fn when(&self, probe: &Probe) -> Option<When> {
         let features = &probe.features;
         let announced = features.is_empty() || features.iter().any(|name| self.view.has(name));
-        match announced {
-            false => Some(When::Hidden),
-            true => probe
-                .needs
-                .iter()
-                .all(|name| self.needed(name))
-                .then_some(When::Announced),
+        if !announced {
+            return Some(When::Hidden);
         }
+        let usable = probe.needs.iter().all(|name| self.needed(name));
+        usable.then_some(When::Announced)
     }
 
     fn needed(&self, name: &str) -> bool {

@@ -10,7 +10,7 @@ pub mod judge;
 #[cfg(test)]
 mod tests;
 
-pub use deviation::{Deviation, deviations, sentences};
+pub use deviation::{Deviation, deviations, of_feature, sentences};
 pub use facts::{Fact, Facts, FactsError, Ground};
 pub use findings::findings;
 pub use judge::{Judged, Verdict, When, judge};

@@ -15,6 +15,7 @@ use crate::case::glob::Glob;
 use crate::case::guest::{HOST, SUPPORTED};
 use crate::case::lane::Lane;
 use crate::cpuid::linux_rules::LinuxRules;
+use crate::cpuid::probes::PROBES;
 use crate::cpuid::table::Table;
 use crate::util::near::hint;
 
@@ -194,6 +195,7 @@ fn unfound<'a>(
 /// Every name that a check's findings can have; `None` where they are not of a list.
 fn names<'a>(check: &CheckId, known: Known<'a>) -> Option<Vec<&'a str>> {
     Some(match check {
+        CheckId::Behaviour => PROBES.iter().map(|probe| probe.name).collect(),
         CheckId::Msrs => msrs::names().collect(),
         CheckId::Vendor => vendor::names().collect(),
         CheckId::FeatureWords
