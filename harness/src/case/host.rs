@@ -20,6 +20,8 @@ pub struct Processor {
 pub struct Emulation {
     /// Which virtualisation extension the emulator gives it, by the name of the emulator's row: `svm`.
     pub emulator: String,
+    /// Whose processors it has, as `--lab-host` names it: `intel`.
+    pub vendor: String,
     /// The QEMU or Bochs that emulates it.
     pub program: Arc<Qemu>,
     /// Its processor.
@@ -66,10 +68,7 @@ impl Emulation {
         if model.is_empty() {
             return Vec::new();
         }
-        let host = [
-            "--lab-host".to_owned(),
-            format!("{}:{model}", self.emulator),
-        ];
+        let host = ["--lab-host".to_owned(), format!("{}:{model}", self.vendor)];
         let without = without
             .iter()
             .flat_map(|name| ["--without".to_owned(), name.clone()]);

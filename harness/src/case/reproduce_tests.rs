@@ -97,6 +97,7 @@ fn in_lab(starter: Starter, machine: &str) -> Case {
     case.host = Some(Arc::new(EmulatedHost {
         emulation: Emulation {
             emulator: "svm".to_owned(),
+            vendor: "amd".to_owned(),
             program: Arc::new(Qemu::none()),
             processor: Processor::default(),
         },

@@ -176,6 +176,7 @@ pub fn emulator(config: &Config, qemus: &[Arc<Qemu>]) -> Option<Emulation> {
         .rfind(|qemu| qemu.offers.release_name() == config.emulator);
     Some(Emulation {
         emulator: crate::host::lab::DEFAULT_EMULATOR.to_owned(),
+        vendor: crate::lanes::lab::hosts::vendor(crate::host::lab::DEFAULT_EMULATOR).to_owned(),
         program: named.or(qemus.last()).cloned()?,
         processor: Processor::default(),
     })

@@ -87,12 +87,18 @@ impl FromStr for HostName {
 
 impl Display for HostName {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.emulator)?;
+        f.write_str(vendor(self.emulator))?;
         match self.model {
             "" => Ok(()),
             model => write!(f, ":{model}"),
         }
     }
+}
+
+/// Whose processors the emulator of that label has.
+pub fn vendor(emulator: &str) -> &str {
+    let row = REGISTRY.iter().find(|row| row.label == emulator);
+    row.map_or(emulator, |row| row.vendor)
 }
 
 fn intel(name: &str) -> Result<HostName, HostError> {
@@ -139,6 +145,7 @@ fn bochs(name: &HostName, without: &[String], cache: &Path) -> Result<Emulation,
     without.dedup();
     Ok(Emulation {
         emulator: name.emulator.to_owned(),
+        vendor: vendor(name.emulator).to_owned(),
         program: Arc::new(Qemu {
             path,
             label: format!("bochs-{}", vmx::RELEASE),
@@ -165,6 +172,8 @@ mod tests {
         let named = |text: &str| text.parse::<HostName>().expect("a host");
         assert_eq!(named("amd").emulator, "svm");
         assert_eq!(named("intel").model, "corei7_skylake_x");
+        assert_eq!(named("intel").to_string(), "intel:corei7_skylake_x");
+        assert_eq!(named("amd").to_string(), "amd");
         assert_eq!(named("intel:haswell"), named("vmx:corei7_haswell_4770"));
         assert_eq!(
             named("intel:sapphire_rapids").without,

@@ -52,6 +52,7 @@ mod tests {
     fn emulation(label: &str) -> Emulation {
         Emulation {
             emulator: label.to_owned(),
+            vendor: String::new(),
             program: Arc::new(Qemu {
                 path: "/opt/emulator".into(),
                 ..Qemu::none()
