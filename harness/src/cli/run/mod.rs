@@ -1,4 +1,5 @@
-//! `run`: the main job. `verb` is the verb, `chosen` takes what the command line leaves of the plan, `kept` runs its trials and keeps their results, `failed` knows what failed in a run before.
+//! `run`: the main job. `verb` is the verb, `chosen` takes what the command line leaves of the plan,
+//! `kept` runs its trials and keeps their results, `failed` knows what failed in a run before.
 
 mod chosen;
 mod failed;
