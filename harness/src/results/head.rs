@@ -179,8 +179,8 @@ mod tests {
         };
         EmulatedHost {
             emulation: Emulation {
+                label: String::new(),
                 emulator: String::new(),
-                vendor: String::new(),
                 program: Arc::new(program),
                 processor: Processor {
                     model: model.to_owned(),

@@ -1,11 +1,12 @@
 //! `check FILE…`: what files of any format show, judged by every check whose inputs are there; several at once, in parallel.
 
 use anyhow::Context as _;
-use cpuid_fidelity::case::Topology;
+use cpuid_fidelity::case::{Lane, Topology};
 use cpuid_fidelity::check::of_guest::{Compared, Promise, of_guest};
 use cpuid_fidelity::check::waivers::Scope;
 use cpuid_fidelity::check::{Finding, Layer, Owner, Rules, checked, of_input};
 use cpuid_fidelity::evidence::Evidence;
+use cpuid_fidelity::host::HostKind;
 use cpuid_fidelity::input::{Coverage, Input};
 use cpuid_fidelity::report::changes::sentence;
 use cpuid_fidelity::report::heading;
@@ -193,6 +194,8 @@ fn heading(input: &Input) -> String {
 fn left(context: &Context, record: &Evidence, found: Vec<Finding>) -> Vec<Finding> {
     let case = &record.case;
     let label = format!("qemu-{}", case.qemu);
+    let in_lab = record.host.as_deref().filter(|_| case.lane == Lane::LAB);
+    let emulated = in_lab.map(HostKind::of_layer);
     let scope = Scope {
         lane: case.lane.name(),
         qemu: &label,
@@ -200,6 +203,7 @@ fn left(context: &Context, record: &Evidence, found: Vec<Finding>) -> Vec<Findin
         cpu: &case.cpu,
         smp: &case.smp,
         case: "",
+        host: emulated.as_ref(),
     };
     context.store.waivers.cover(&scope, &found).left
 }

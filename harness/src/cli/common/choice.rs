@@ -80,6 +80,7 @@ impl Choice {
             accelerator: accel,
             kernel_parameters: append.map(str::to_owned).collect(),
             names_kernel: self.kernel.kernel.is_some(),
+            names_host: self.kernel.lab_host.is_some(),
             megabytes: self.kernel.memory,
         }
     }

@@ -151,6 +151,7 @@ fn findings(engine: &Engine, case: &Case, seen: &Observation) -> anyhow::Result<
             .unwrap_or(""),
         smp: case.smp.as_str(),
         case: "",
+        host: None,
     };
     Ok(engine.bench.store.waivers.cover(&scope, &found).left)
 }
