@@ -36,6 +36,7 @@ mod large;
 mod layers;
 mod levels;
 mod libvirt;
+mod libvirt_recorded;
 mod linux;
 mod lost_output;
 mod migrate;

@@ -185,11 +185,10 @@ fn compared(
     let engine = Arc::clone(engine);
     let name = planned.name.clone();
     let trial = Trial::test(name, move || {
-        let verdict = if stands_for_others(&planned) {
-            judge(&engine, &planned, &log)
-        } else {
-            noted(&engine, &recording::RECORDER, &planned, &log)
-        };
+        if stands_for_others(&planned) {
+            return verdict_of(&judge(&engine, &planned, &log).results);
+        }
+        let verdict = noted(&engine, &recording::RECORDER, &planned, &log);
         if recording() && verdict.observed.is_some() {
             // What was seen is being written down for review; there is nothing yet to hold it against.
             return Ok(());

@@ -8,7 +8,7 @@ use cpuid_fidelity::input::Input;
 use super::arguments::Diff;
 use super::shown::Shown;
 use super::{json, text};
-use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print};
 use crate::cli::common::feature::features;
 use crate::cli::common::subject::{self, Recorded, named};
 use crate::cli::context::Context;
@@ -50,6 +50,11 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     } else {
         text::report(&shown, arguments.all)
     });
+    // What was asked for by name and one side does not say was not compared.
+    let unsaid = !comparison.unknown_a.is_empty() || !comparison.unknown_b.is_empty();
+    if arguments.feature.is_some() && unsaid {
+        return Ok(NOT_RUN);
+    }
     Ok(u8::from(comparison.differs() || !lines.is_empty()))
 }
 

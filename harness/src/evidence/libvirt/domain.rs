@@ -64,9 +64,11 @@ impl DomainXml {
         let topology = cpu.and_then(|cpu| child(cpu, "topology"));
         let (settings, mut refused) = settings::read(root);
         refused.extend(topology.and_then(clusters));
+        let arch = os.and_then(|os| os.attribute("arch"));
+        refused.extend(foreign(root.attribute("type"), arch));
         let mut read = DomainXml {
             machine: os.and_then(|os| os.attribute("machine")).map(str::to_owned),
-            arch: os.and_then(|os| os.attribute("arch")).map(str::to_owned),
+            arch: arch.map(str::to_owned),
             kind: root.attribute("type").map(str::to_owned),
             vcpus: 1,
             room: 1,
@@ -213,6 +215,7 @@ pub fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, XmlError> {
         address: child(node, "maxphysaddr").map(read_address).transpose()?,
         features: Vec::new(),
     };
+    known_values(node, model)?;
     for feature in node.children().filter(|node| node.has_tag_name("feature")) {
         let name = feature
             .attribute("name")
@@ -222,9 +225,52 @@ pub fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, XmlError> {
             let problem = format!("{name} has a policy that libvirt does not know");
             xml::form(feature, problem)
         })?;
+        if cpu.features.iter().any(|(own, _)| own == name) {
+            let problem = format!("{name} is there twice, which libvirt refuses");
+            return Err(xml::form(feature, problem));
+        }
         cpu.features.push((name.to_owned(), policy));
     }
     Ok(cpu)
+}
+
+/// What libvirt knows as values of a `<cpu>`'s attributes (virCPUDefParseXML).
+const VALUES: [(&str, &[&str]); 4] = [
+    (
+        "mode",
+        &["custom", "host-model", "host-passthrough", "maximum"],
+    ),
+    ("match", &["minimum", "exact", "strict"]),
+    ("check", &["none", "partial", "full"]),
+    ("migratable", &["on", "off"]),
+];
+
+/// Refuses values of attributes that libvirt refuses too.
+fn known_values(cpu: Node<'_, '_>, model: Option<Node<'_, '_>>) -> Result<(), XmlError> {
+    let of_cpu = VALUES.map(|(name, known)| (Some(cpu), name, known));
+    let of_model = (model, "fallback", &["allow", "forbid"][..]);
+    for (node, name, known) in of_cpu.into_iter().chain([of_model]) {
+        let value = node.and_then(|node| Some((node, node.attribute(name)?)));
+        if let Some((node, value)) = value.filter(|(_, value)| !known.contains(value)) {
+            let known = known.join(", ");
+            let problem = format!("{name}='{value}' is no value that libvirt knows: {known}");
+            return Err(xml::form(node, problem));
+        }
+    }
+    Ok(())
+}
+
+/// Why a domain is none of an x86 guest of QEMU's.
+fn foreign(kind: Option<&str>, arch: Option<&str>) -> Option<String> {
+    match (kind, arch) {
+        (Some(kind), _) if !["qemu", "kvm"].contains(&kind) => {
+            Some(format!("type='{kind}': guests are of type qemu or kvm"))
+        }
+        (_, Some(arch)) if !["x86_64", "i686"].contains(&arch) => {
+            Some(format!("arch='{arch}': guests are of x86_64"))
+        }
+        _ => None,
+    }
 }
 
 fn read_cache(node: Node<'_, '_>) -> Result<Cache, XmlError> {
@@ -361,6 +407,20 @@ mod tests {
     }
 
     #[test]
+    fn a_domain_of_another_hypervisor_or_architecture_is_refused() {
+        let refused = |text: &str| DomainXml::read(text).expect("a domain").refused;
+        assert_eq!(
+            refused("<domain type='xen'/>"),
+            ["type='xen': guests are of type qemu or kvm"]
+        );
+        assert_eq!(
+            refused("<domain type='kvm'><os><type arch='aarch64'>hvm</type></os></domain>"),
+            ["arch='aarch64': guests are of x86_64"]
+        );
+        assert!(refused(DOMAIN).is_empty());
+    }
+
+    #[test]
     fn nonsense_is_an_error_with_its_place() {
         let error = |text: &str| DomainXml::read(text).expect_err("nonsense").to_string();
         assert_eq!(
@@ -374,6 +434,35 @@ mod tests {
         let odd = "<cpu><feature name='a' policy='maybe'/></cpu>";
         assert_eq!(error(odd), "1:6: a has a policy that libvirt does not know");
         assert!(error("<cpu>").contains("never closed"));
+        let twice = "<cpu><feature name='a'/><feature name='a' policy='disable'/></cpu>";
+        assert_eq!(
+            error(twice),
+            "1:25: a is there twice, which libvirt refuses"
+        );
+        for (cpu, problem) in [
+            (
+                "<cpu mode='kustom'/>",
+                "1:1: mode='kustom' is no value that libvirt knows: custom, host-model, host-passthrough, maximum",
+            ),
+            (
+                "<cpu match='exakt'/>",
+                "1:1: match='exakt' is no value that libvirt knows: minimum, exact, strict",
+            ),
+            (
+                "<cpu check='some'/>",
+                "1:1: check='some' is no value that libvirt knows: none, partial, full",
+            ),
+            (
+                "<cpu migratable='yes'/>",
+                "1:1: migratable='yes' is no value that libvirt knows: on, off",
+            ),
+            (
+                "<cpu><model fallback='no'>EPYC</model></cpu>",
+                "1:6: fallback='no' is no value that libvirt knows: allow, forbid",
+            ),
+        ] {
+            assert_eq!(error(cpu), problem);
+        }
         let cores = "<cpu><topology sockets='1' cores='x' threads='1'/></cpu>";
         assert_eq!(
             error(cores),

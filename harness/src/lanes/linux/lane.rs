@@ -1,5 +1,6 @@
 //! The lane.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -199,17 +200,24 @@ impl Backend for Linux {
         &self,
         bench: &Bench,
         evidence: &Evidence,
-        change: &mut Finding,
-    ) -> Option<String> {
-        let report = evidence.linux_report()?;
+        changes: &mut Vec<Finding>,
+    ) -> Vec<String> {
+        let (Some(report), Some(names)) =
+            (evidence.linux_report(), evidence.kernel_names.as_deref())
+        else {
+            return Vec::new();
+        };
         let guest = Guest {
             report: &report,
             dump: &evidence.guest,
-            names: evidence.kernel_names.as_deref()?,
+            names,
             table: &bench.store.table,
             rules: &bench.store.linux,
         };
-        attribute(change, guest)
+        let causes = changes
+            .iter_mut()
+            .filter_map(|change| attribute(change, guest));
+        causes.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
