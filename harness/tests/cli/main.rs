@@ -67,4 +67,5 @@ mod terminal;
 mod topology;
 mod two_at_once;
 mod version;
+mod vmx;
 mod world;
