@@ -32,7 +32,7 @@ pub fn fold_absent_msrs(changes: &mut Vec<Finding>, kvm: &KvmLayer) {
     changes.extend(absent.into_iter().map(|index| {
         let name = format!("msr-{index:x}h");
         let check = CheckId::Expectation;
-        let whole = Finding::new(check, Kind::Lost, &name, "offered", "not offered", LAYER);
+        let whole = Finding::new(check, Kind::Lost, &name, &name, "", LAYER);
         whole.at(Place::of_msr(index))
     }));
 }
