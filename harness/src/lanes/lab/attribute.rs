@@ -137,3 +137,7 @@ fn in_hardware(line: &Line, field: &Field, host: &HostLayer) -> Option<bool> {
     let regs = cpu.cpuid.value()?.answers.get(&key);
     Some(regs.is_some_and(|regs| regs[usize::from(field.register)] >> field.low & 1 == 1))
 }
+
+#[cfg(test)]
+#[path = "attribute_tests.rs"]
+mod tests;
