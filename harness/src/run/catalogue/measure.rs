@@ -155,7 +155,7 @@ fn boot(
     properties: &[(String, String)],
     first: Option<&Booted>,
 ) -> anyhow::Result<Booted> {
-    let words = words(base, properties);
+    let words = argument_words(base, properties);
     let cpu = words.join(",");
     let switched = words.iter().filter_map(|word| word.strip_suffix("=on"));
     let mut on: BTreeSet<String> = switched.map(str::to_owned).collect();
@@ -182,7 +182,7 @@ fn boot(
 }
 
 /// The `-cpu` argument, as far as the QEMU has its properties.
-fn words(base: &Base, properties: &[(String, String)]) -> Vec<&'static str> {
+fn argument_words(base: &Base, properties: &[(String, String)]) -> Vec<&'static str> {
     let has = |word: &&str| {
         let name = word.split('=').next().unwrap_or(word);
         properties.iter().any(|(known, _)| known == name)
