@@ -53,6 +53,19 @@ pub fn with(mut command: Vec<String>, given: &Given) -> Vec<String> {
     command
 }
 
+/// Of a reproducer, the options that decide on which host, kernel and libvirt its guest runs: two cases of one name differ in them alone.
+pub fn place(command: &[String], starter: Starter) -> Vec<&str> {
+    let is_one = |option: &str| match option {
+        "--config" | "--accel" | "--kernel" | "--modules" | "--cmdline" => true,
+        "--lab-host" | "--without" | "--memory" => true,
+        "--libvirt" => starter == Starter::Libvirt,
+        _ => false,
+    };
+    let pairs = command.windows(2);
+    let pairs = pairs.filter(|pair| is_one(&pair[0]));
+    pairs.flatten().map(String::as_str).collect()
+}
+
 fn compares_whole(case: &Case) -> bool {
     case.host.is_none() && case.run_as.compares_whole(&case.cpu, case.smp.as_str())
 }

@@ -143,7 +143,14 @@ const EXAMPLES: [(&str, &[&str]); 26] = [
             "show --host",
         ],
     ),
-    ("catalogue", &["catalogue --qemu 11.1", "catalogue --check"]),
+    (
+        "catalogue",
+        &[
+            "catalogue --qemu 11.1",
+            "catalogue --check",
+            "catalogue --lane lab --kernel 6.12 --lab-host intel --property 'vmx-*'",
+        ],
+    ),
     (
         "diff",
         &[

@@ -22,6 +22,7 @@ use cpuid_fidelity::results::{Head, Row, RunFile};
 use cpuid_fidelity::run::Engine;
 use rayon::prelude::*;
 
+use super::common::choice::refuse_unknown;
 use super::common::kernel::{Booted, Kernel};
 use super::common::outputs::Outputs;
 use super::common::place::emulated_host;
@@ -194,7 +195,27 @@ fn trials(
     let carried = |case: &Case| inside.iter().any(|qemu| qemu.path == case.qemu.path);
     let runs = |case: &Case| case.run_as.starter != Starter::Qemu || carried(case);
     trials.retain(|trial| trial.cases.iter().all(runs));
+    guests_of_each(&arguments.models, &qemus, &trials)?;
     Ok(trials)
+}
+
+/// Refuses a pattern of models that fits no name, or of which no guest runs here.
+fn guests_of_each(models: &[Glob], qemus: &[Arc<Qemu>], trials: &[Trial]) -> anyhow::Result<()> {
+    let cases = || trials.iter().flat_map(|trial| &trial.cases);
+    let names = qemus.iter().flat_map(|qemu| qemu.offers.model_names());
+    let names = names.chain(cases().map(|case| case.cpu.as_str()));
+    refuse_unknown("CPU model", models, &names.collect())?;
+    let runs = |glob: &Glob| cases().any(|case| glob.fits(&case.cpu));
+    match models.iter().find(|glob| !runs(glob)) {
+        None => Ok(()),
+        Some(glob) => {
+            let glob = glob.as_str();
+            let reason = format!(
+                "nothing was compared: KVM alone runs no guest of “{glob}” (its definition is not recorded); a QEMU that --qemu names takes it along"
+            );
+            Err(NotRun(reason).into())
+        }
+    }
 }
 
 /// The QEMUs to take along: those that `--qemu` names. One behind a wrapper that cannot be taken is refused.

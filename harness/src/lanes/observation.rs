@@ -75,6 +75,14 @@ impl Broken {
 }
 
 impl Broken {
+    /// The MSR and its value that KVM refused.
+    pub fn refused_msr(&self) -> Option<(u32, u64)> {
+        match self.kind {
+            BootFailureKind::MsrRefused(index, value) => Some((index, value)),
+            _ => None,
+        }
+    }
+
     /// Whether QEMU refused the guest because `enforce` found that features are missing.
     pub fn refused_by_enforce(&self) -> bool {
         matches!(self.kind, BootFailureKind::RefusedByEnforce(_))

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::world::{Ended, World};
+use super::world::{Ended, World, ended};
 
 /// A world for labs of kernel 6.12.
 struct Lab {
@@ -181,6 +181,40 @@ fn what_is_no_kernel_or_has_the_modules_of_another_is_told() {
     lab.run(&["dump", "--lane", "tcg"], &[])
         .expect(2)
         .prints("lane tcg has no KVM");
+}
+
+#[test]
+fn a_model_of_which_no_guest_runs_in_the_lab_is_no_pass() {
+    let lab = or_skip!(lab());
+    lab.run(&["lab"], &["--cpu", "EPYC-v44"])
+        .expect(2)
+        .prints("no CPU model matches “EPYC-v44”; near to it: EPYC-v4,");
+    // Without a QEMU to take along there is KVM alone.
+    let kernel = lab.kernel.display().to_string();
+    let arguments = ["lab", "--kernel", &kernel, "--cpu", "host"];
+    ended(lab.world.command(&arguments).env_remove("QEMU"))
+        .expect(3)
+        .prints("nothing was compared: KVM alone runs no guest of “host”");
+}
+
+#[test]
+fn what_is_said_of_kernel_and_host_is_refused_where_no_guest_has_them() {
+    let lab = or_skip!(lab());
+    let lanes = ["--lane", "definition", "--lane", "lab"];
+    lab.run(&["run"], &lanes)
+        .expect(2)
+        .prints("guests of lane definition have no kernel that could be named: --kernel is for lanes lab and linux");
+    let text = format!(
+        "[[kernel]]\npath = {:?}\n[default.linux]\nmodels = [\"486-v1\"]\n",
+        lab.kernel
+    );
+    lab.world.configure(&text);
+    for host in [&["--lab-host", "amd"][..], &["--without", "avx2"]] {
+        for verb in ["run", "list"] {
+            lab.run(&[verb], &[&["--lane", "linux"], host].concat())
+                .expect(2);
+        }
+    }
 }
 
 /// A world for labs of kernel 6.12 on an emulated Intel host.

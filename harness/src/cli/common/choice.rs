@@ -103,7 +103,11 @@ impl Choice {
     }
 }
 
-fn refuse_unknown(what: &str, globs: &[Glob], names: &BTreeSet<&str>) -> anyhow::Result<()> {
+/// Refuses a pattern that fits none of the names.
+///
+/// # Errors
+/// The first such pattern, with the nearest names.
+pub fn refuse_unknown(what: &str, globs: &[Glob], names: &BTreeSet<&str>) -> anyhow::Result<()> {
     let known = |glob: &Glob| names.iter().any(|name| glob.fits(name));
     match globs.iter().find(|glob| !known(glob)) {
         None => Ok(()),

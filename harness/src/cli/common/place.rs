@@ -116,7 +116,8 @@ pub fn emulated_host(
 /// There is no QEMU, or no such kernel.
 pub fn inventory(context: &Context, kernel: &Booted) -> anyhow::Result<Inventory> {
     let inventory = context.inventory()?;
-    let emulator = if context.named.is_empty() && kernel.lab_host.is_none() {
+    let names_host = kernel.lab_host.is_some() || !kernel.without.is_empty();
+    let emulator = if context.named.is_empty() && !names_host {
         None
     } else {
         emulator(context, kernel)?

@@ -56,7 +56,8 @@ fn of_cpu(cpu: &HostCpu, first: &HostCpu, base: Option<&Msrs>) -> Option<Cpu> {
     })
 }
 
-fn readings(msrs: &Msrs) -> BTreeMap<u32, Reading> {
+/// What each MSR reads, as far as that is known.
+pub fn readings(msrs: &Msrs) -> BTreeMap<u32, Reading> {
     let reading = |(index, found): (&u32, &Found<u64>)| match found {
         Found::Value(value) => Some((*index, Reading::Value(*value))),
         Found::Absent => Some((*index, Reading::Fault(GP))),
