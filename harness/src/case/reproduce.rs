@@ -167,7 +167,14 @@ fn build(
 /// The kernel of the emulated host, with what else makes that host, or of the guest.
 fn kernels(case: &Case) -> Vec<String> {
     match &case.host {
-        Some(host) => host.arguments(),
+        Some(host) if case.linux.is_none() => host.arguments(),
+        // A Linux guest runs here where no emulated host is named.
+        Some(host) => {
+            let named = ["--lab-host".to_owned(), host.emulation.label.clone()];
+            let is_default = host.emulation.arguments().is_empty();
+            let named = named.into_iter().filter(|_| is_default);
+            host.arguments().into_iter().chain(named).collect()
+        }
         None => case
             .kernel()
             .map(super::LabKernel::arguments)

@@ -407,6 +407,22 @@ fn aliases(cell: &str) -> Option<Vec<String>> {
     fits.then(|| cell.split(',').map(str::to_owned).collect())
 }
 
+/// Fields of the brand string, four characters each.
+pub const BRAND: [&str; 12] = [
+    "model-id-0",
+    "model-id-1",
+    "model-id-2",
+    "model-id-3",
+    "model-id-4",
+    "model-id-5",
+    "model-id-6",
+    "model-id-7",
+    "model-id-8",
+    "model-id-9",
+    "model-id-10",
+    "model-id-11",
+];
+
 #[cfg(test)]
 #[path = "table_tests.rs"]
 mod tests;

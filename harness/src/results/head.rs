@@ -111,7 +111,8 @@ fn identity_of(name: &str, case: &Case) -> String {
         let emulation = &host.emulation;
         let program = version(&emulation.program);
         let memory = host.megabytes.unwrap_or_default();
-        text += &format!(" host {} {program} {memory} MiB", emulation.name());
+        let (name, without) = (emulation.name(), emulation.processor.without.join(","));
+        text += &format!(" host {name} without {without} {program} {memory} MiB");
     }
     text
 }

@@ -230,14 +230,37 @@ fn a_parameter_of_kvm_intel_takes_from_kvm_what_it_names() {
     let ended = lab
         .run(
             &["lab", "--host", "intel", "--quiet", "--cpu", "qemu64-v1"],
-            &["--module-param", "kvm_intel.ept=0"],
+            &["--module-param", "kvm_intel.nested=0"],
         )
         .expect(1);
-    ended.prints("guest-phys-bits 40 → 0 at CPUID.80000008H.00H:EAX[23:16]");
-    ended.prints("vmx-ept: disabled by the module option kvm_intel.ept=N");
-    ended.prints("vmx-unrestricted-guest: disabled by the module option kvm_intel.ept=N");
+    ended.prints("and 10 more lost (layer kvm)");
+    ended.prints("hv-evmcs-version-high, hv-evmcs-version-low 1 → 0 (layer kvm)");
+    let why = "  18 VMX MSRs, hv-evmcs, hv-evmcs-version-high, hv-evmcs-version-low and vmx: disabled by the module option kvm_intel.nested=N";
+    assert_eq!(ended.lines(why).count(), 1, "once for all that it took");
     ended.prints("kvm-intel has enable_apicv=0 there");
     lab.world.assert_clean();
+}
+
+#[test]
+fn a_kernel_without_kvm_for_intel_says_which_option_is_missing() {
+    let lab = or_skip!(intel_lab());
+    let boot = lab.kernel.join("boot");
+    let without = lab.world.path("without/boot");
+    fs::create_dir_all(&without).expect("a folder");
+    for entry in fs::read_dir(&boot).expect("the package").flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        if name.to_string_lossy().starts_with("config-") {
+            let text = fs::read_to_string(&path).expect("a text");
+            let text = text.replace("CONFIG_KVM_INTEL=m\n", "");
+            fs::write(without.join(name), text).expect("a file");
+        } else {
+            std::os::unix::fs::symlink(path, without.join(name)).expect("a link");
+        }
+    }
+    let kernel = lab.world.path("without");
+    lab.on(&kernel, &["lab", "--host", "intel"], &[])
+        .expect(3)
+        .prints("CONFIG_KVM_INTEL is not set in its configuration");
 }
 
 #[test]

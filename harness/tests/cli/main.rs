@@ -37,6 +37,7 @@ mod layers;
 mod levels;
 mod libvirt;
 mod libvirt_recorded;
+mod libvirts;
 mod linux;
 mod lost_output;
 mod migrate;

@@ -91,21 +91,24 @@ fn fetched(qemu: &Path, folder: &Path) -> PathBuf {
     folder.join("qemu-system-x86_64")
 }
 
+/// Names of folders that a shell, a loader or libvirt could take apart.
+const ODD: [&str; 9] = [
+    "a;b",
+    "a:b",
+    "$LIB",
+    "${ORIGIN}",
+    "a b",
+    "a'b",
+    "a\"b",
+    "größe",
+    "a*b",
+];
+
 #[test]
 fn a_fetched_qemu_works_wherever_the_checkout_is() {
     let qemu = or_skip!(require(Capability::QemuRelease("10.0")));
     let folder = tempfile::tempdir().expect("a folder");
-    for name in [
-        "a;b",
-        "a:b",
-        "$LIB",
-        "${ORIGIN}",
-        "a b",
-        "a'b",
-        "a\"b",
-        "größe",
-        "a*b",
-    ] {
+    for name in ODD {
         let wrapper = fetched(&qemu, &folder.path().join(name));
         let output = Command::new(&wrapper)
             .arg("--version")
@@ -203,17 +206,7 @@ fn a_fetched_libvirt_works_wherever_the_checkout_is() {
     let virsh = or_skip!(require(Capability::LibvirtRelease("11.3")));
     let from = virsh.parent().expect("a folder");
     let folder = tempfile::tempdir().expect("a folder");
-    for name in [
-        "a;b",
-        "a:b",
-        "$LIB",
-        "${ORIGIN}",
-        "a b",
-        "a'b",
-        "a\"b",
-        "größe",
-        "a*b",
-    ] {
+    for name in ODD {
         let place = folder.path().join(name);
         fs::create_dir(&place).expect("a folder");
         for part in ["bin", "lib", "driver", "cpu_map"] {

@@ -62,6 +62,7 @@ fn wanted(context: &Context, arguments: &Kernel) -> anyhow::Result<Wanted> {
             Some(_) => emulator(context, &arguments.booted)?,
             None => None,
         },
+        names_host: arguments.booted.lab_host.is_some(),
         guest_kernel: guest_kernels(&context.config).0.pop(),
         append: append.map(str::to_owned).collect(),
         megabytes: arguments.booted.memory,

@@ -2,11 +2,12 @@
 
 use roxmltree::Node;
 
-use super::xml::{self, XmlError};
+use super::cpu::read_cpu;
+use super::xml::{self, XmlError, child, number};
 use super::{settings, unread};
 use crate::case::Parts;
-use crate::vmm::libvirt::cpu_parts::{AddressBits, Cache};
-use crate::vmm::libvirt::domain::{GuestCpu, Policy};
+use crate::vmm::libvirt::cpu_parts::AddressBits;
+use crate::vmm::libvirt::domain::GuestCpu;
 use crate::vmm::libvirt::setting::{Cell, Settings};
 
 /// What a domain's XML describes.
@@ -151,21 +152,6 @@ fn cells(numa: Node<'_, '_>) -> Result<Vec<Cell>, XmlError> {
     all.enumerate().map(cell).collect()
 }
 
-/// A number in an attribute; `None` where it is left out.
-fn number(node: Node<'_, '_>, name: &str) -> Result<Option<u32>, XmlError> {
-    let Some(text) = node.attribute(name) else {
-        return Ok(None);
-    };
-    let tag = node.tag_name().name();
-    let wrong = || {
-        xml::form(
-            node,
-            format!("<{tag}>: expected a number as {name}, found “{text}”"),
-        )
-    };
-    text.trim().parse().map(Some).map_err(|_| wrong())
-}
-
 impl DomainXml {
     /// What the XML asks for as an `-smp` argument.
     pub fn smp(&self) -> String {
@@ -188,78 +174,6 @@ impl DomainXml {
     }
 }
 
-fn child<'a, 'i>(node: Node<'a, 'i>, tag: &str) -> Option<Node<'a, 'i>> {
-    node.children().find(|node| node.has_tag_name(tag))
-}
-
-/// A `<cpu>` of a domain, or a `<mode>` of `domcapabilities`.
-///
-/// # Errors
-/// A feature without a name, or with a policy that there is not.
-pub fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, XmlError> {
-    let own = |name: &str| node.attribute(name).map(str::to_owned);
-    let model = child(node, "model");
-    let mut cpu = GuestCpu {
-        mode: own("mode")
-            .or_else(|| own("name"))
-            .unwrap_or("custom".to_owned()),
-        matching: own("match"),
-        check: own("check"),
-        model: model.and_then(|model| Some(model.text()?.trim().to_owned())),
-        fallback: model.and_then(|model| Some(model.attribute("fallback")?.to_owned())),
-        topology: child(node, "topology").map(read_topology).transpose()?,
-        vendor_id: model.and_then(|model| Some(model.attribute("vendor_id")?.to_owned())),
-        vendor: child(node, "vendor").and_then(|vendor| Some(vendor.text()?.trim().to_owned())),
-        migratable: node.attribute("migratable").map(|value| value == "on"),
-        cache: child(node, "cache").map(read_cache).transpose()?,
-        address: child(node, "maxphysaddr").map(read_address).transpose()?,
-        features: Vec::new(),
-    };
-    known_values(node, model)?;
-    for feature in node.children().filter(|node| node.has_tag_name("feature")) {
-        let name = feature
-            .attribute("name")
-            .ok_or_else(|| xml::form(feature, "a feature without a name".to_owned()))?;
-        let policy = Policy::read(feature.attribute("policy"));
-        let policy = policy.ok_or_else(|| {
-            let problem = format!("{name} has a policy that libvirt does not know");
-            xml::form(feature, problem)
-        })?;
-        if cpu.features.iter().any(|(own, _)| own == name) {
-            let problem = format!("{name} is there twice, which libvirt refuses");
-            return Err(xml::form(feature, problem));
-        }
-        cpu.features.push((name.to_owned(), policy));
-    }
-    Ok(cpu)
-}
-
-/// What libvirt knows as values of a `<cpu>`'s attributes (virCPUDefParseXML).
-const VALUES: [(&str, &[&str]); 4] = [
-    (
-        "mode",
-        &["custom", "host-model", "host-passthrough", "maximum"],
-    ),
-    ("match", &["minimum", "exact", "strict"]),
-    ("check", &["none", "partial", "full"]),
-    ("migratable", &["on", "off"]),
-];
-
-/// Refuses values of attributes that libvirt refuses too.
-fn known_values(cpu: Node<'_, '_>, model: Option<Node<'_, '_>>) -> Result<(), XmlError> {
-    let of_cpu = VALUES.map(|(name, known)| (Some(cpu), name, known));
-    let of_model = (model, "fallback", &["allow", "forbid"][..]);
-    for (node, name, known) in of_cpu.into_iter().chain([of_model]) {
-        let value = node.and_then(|node| Some((node, node.attribute(name)?)));
-        if let Some((node, value)) = value.filter(|(_, value)| !known.contains(value)) {
-            let known = known.join(", ");
-            let problem = format!("{name}='{value}' is no value that libvirt knows: {known}");
-            return Err(xml::form(node, problem));
-        }
-    }
-    Ok(())
-}
-
 /// Why a domain is none of an x86 guest of QEMU's.
 fn foreign(kind: Option<&str>, arch: Option<&str>) -> Option<String> {
     match (kind, arch) {
@@ -273,21 +187,6 @@ fn foreign(kind: Option<&str>, arch: Option<&str>) -> Option<String> {
     }
 }
 
-fn read_cache(node: Node<'_, '_>) -> Result<Cache, XmlError> {
-    Ok(Cache {
-        mode: node.attribute("mode").unwrap_or_default().to_owned(),
-        level: number(node, "level")?,
-    })
-}
-
-fn read_address(node: Node<'_, '_>) -> Result<AddressBits, XmlError> {
-    Ok(AddressBits {
-        mode: node.attribute("mode").unwrap_or_default().to_owned(),
-        bits: number(node, "bits")?,
-        limit: number(node, "limit")?,
-    })
-}
-
 fn clusters(topology: Node<'_, '_>) -> Option<String> {
     let count = topology
         .attribute("clusters")
@@ -297,22 +196,12 @@ fn clusters(topology: Node<'_, '_>) -> Option<String> {
     ))
 }
 
-/// Of parts that are left out there is one.
-fn read_topology(node: Node<'_, '_>) -> Result<Parts, XmlError> {
-    let count = |name: &str| number(node, name).map(|count| count.unwrap_or(1));
-    Ok(Parts {
-        sockets: Some(count("sockets")?),
-        dies: count("dies")?,
-        modules: 1,
-        cores: Some(count("cores")?),
-        threads: count("threads")?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::case::Topology;
+    use crate::vmm::libvirt::cpu_parts::Cache;
+    use crate::vmm::libvirt::domain::Policy;
 
     const DOMAIN: &str = "<domain type='qemu' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><vcpu placement='static'>2</vcpu>\
         <os><type machine='pc-q35-7.2'>hvm</type></os>\

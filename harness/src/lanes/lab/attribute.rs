@@ -32,7 +32,7 @@ pub fn fold_absent_msrs(changes: &mut Vec<Finding>, kvm: &KvmLayer) {
     changes.extend(absent.into_iter().map(|index| {
         let name = format!("msr-{index:x}h");
         let check = CheckId::Expectation;
-        let whole = Finding::new(check, Kind::Lost, &name, "offered", "not offered", LAYER);
+        let whole = Finding::new(check, Kind::Lost, &name, &name, "", LAYER);
         whole.at(Place::of_msr(index))
     }));
 }
@@ -137,3 +137,7 @@ fn in_hardware(line: &Line, field: &Field, host: &HostLayer) -> Option<bool> {
     let regs = cpu.cpuid.value()?.answers.get(&key);
     Some(regs.is_some_and(|regs| regs[usize::from(field.register)] >> field.low & 1 == 1))
 }
+
+#[cfg(test)]
+#[path = "attribute_tests.rs"]
+mod tests;

@@ -9,7 +9,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::case::offers::Offers;
-use crate::case::{Emulation, Processor, Qemu};
+use crate::case::{EmulatedHost, Emulation, Processor, Qemu};
+use crate::host::Unable;
 use crate::host::lab::emulators::models::{self, DEFAULT_MODEL, MODELS};
 use crate::host::lab::emulators::{DEFAULT_EMULATOR, REGISTRY, vmx};
 use crate::util::near::hint;
@@ -189,6 +190,15 @@ pub fn is_there(emulation: &Emulation) -> Result<(), NoBochs> {
         _ if path.is_file() => Ok(()),
         _ => Err(NoBochs(path.clone())),
     }
+}
+
+/// The same of the host of a case.
+///
+/// # Errors
+/// As [`is_there`].
+pub fn available(host: &EmulatedHost) -> Result<(), Unable> {
+    let there = is_there(&host.emulation);
+    there.map_err(|error| Unable::NoEmulator(error.to_string()))
 }
 
 fn bochs(name: &HostName, without: &[String], cache: &Path) -> Emulation {

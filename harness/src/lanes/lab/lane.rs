@@ -87,11 +87,7 @@ impl Backend for Lab {
     }
 
     fn available(&self, _: &Ability, case: &Case) -> Result<(), Unable> {
-        let there = case
-            .host
-            .iter()
-            .try_for_each(|host| hosts::is_there(&host.emulation));
-        there.map_err(|error| Unable::NoEmulator(error.to_string()))
+        case.host.iter().try_for_each(|host| hosts::available(host))
     }
 
     fn runs_here_on(&self, _: Accelerator) -> bool {
