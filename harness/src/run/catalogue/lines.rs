@@ -1,11 +1,11 @@
-//! A measurement as text, a line a property, and read back: what several machines showed can be put together.
+//! A measurement as text, a line a property, and read back: what several machines showed can be put together. Cells are apart by a tab.
 //!
 //! ```text
-//! # qemu-11.1: lane lab, linux-7.3, bochs-3.0:arrow_lake
-//! qemu-11.1	vmx-ept	MSR.48BH[33] MSR.48BH[39]
-//! qemu-11.1	vmx-ple	refused: MSR.48BH[42]
-//! qemu-11.1	vmx-exit-nosave-debugctl	clears: MSR.48FH[2]
-//! qemu-11.1	migratable	-
+//! # under KVM: qemu-11.1, linux-7.3, bochs-3.0:arrow_lake
+//! qemu-11.1  vmx-ept  MSR.48BH[33] MSR.48BH[39]
+//! qemu-11.1  vmx-ple  refused: MSR.48BH[42]
+//! qemu-11.1  vmx-exit-nosave-debugctl  clears: MSR.48FH[2]
+//! qemu-11.1  migratable  -
 //! ```
 
 use std::collections::BTreeSet;

@@ -210,13 +210,13 @@ fn moved_by(
             Ok(after) => guest(&after.dump, &base.dump),
             Err(broken) => {
                 let (index, value) = broken.refused_msr().ok_or(broken.reason)?;
-                let own = base.refuses != Some(index);
-                Moved {
-                    bits: own
-                        .then(|| refused(index, value, &base.dump))
-                        .unwrap_or_default(),
-                    evidence: Evidence::Refusal,
-                }
+                let bits = if base.refuses == Some(index) {
+                    BTreeSet::new()
+                } else {
+                    refused(index, value, &base.dump)
+                };
+                let evidence = Evidence::Refusal;
+                Moved { bits, evidence }
             }
         };
         if !moved.bits.is_empty() {
