@@ -51,6 +51,7 @@ fn findings(evidence: &Evidence) -> Vec<String> {
     let rules = Rules {
         table: &table,
         linux: Some(&linux),
+        behaviour: None,
     };
     let line = |finding: &Finding| {
         let (check, kind) = (&finding.check, finding.kind.name());
