@@ -16,6 +16,7 @@ mod dump;
 mod examples;
 mod explain;
 mod features;
+mod fleet;
 mod lab;
 mod libvirt;
 mod list;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::case::offers::Offers;
 use crate::case::{Emulation, Processor, Qemu};
-use crate::host::lab::emulators::models::{self, DEFAULT_MODEL, MODELS};
+use crate::host::lab::emulators::models::{self, AMD_MODELS, DEFAULT_MODEL, MODELS};
 use crate::host::lab::emulators::{DEFAULT_EMULATOR, REGISTRY, vmx};
 use crate::util::near::hint;
 
@@ -45,11 +45,22 @@ pub enum HostError {
         /// All names.
         known: String,
     },
-    /// The emulator has one processor only.
-    #[error("the AMD host has one processor, QEMU's `max`: --lab-host amd")]
-    OneModel,
+    /// TCG has no such processor of AMD's.
+    #[error(
+        "no processor “{name}” of AMD's{near}; there are {known}, and QEMU's `max` without a name"
+    )]
+    AmdModel {
+        /// What was named.
+        name: String,
+        /// A name near to it.
+        near: String,
+        /// All names.
+        known: String,
+    },
     /// Features of that processor cannot be left out.
-    #[error("--without goes with --lab-host intel: QEMU's `max` is given to the AMD host whole")]
+    #[error(
+        "--without goes with a processor that is named, as --lab-host amd:rome: QEMU's `max` is given to the AMD host whole"
+    )]
     Whole,
     /// Bochs is not there.
     #[error("no Bochs to emulate an Intel host with at {0}: run scripts/fetch-bochs")]
@@ -75,7 +86,7 @@ impl FromStr for HostName {
         })?;
         match (row.label, model) {
             (vmx::LABEL, model) => intel(model.unwrap_or(DEFAULT_MODEL)),
-            (_, Some(_)) => Err(HostError::OneModel),
+            (_, Some(model)) => amd(model),
             (emulator, None) => Ok(HostName {
                 emulator,
                 model: "",
@@ -93,6 +104,20 @@ impl Display for HostName {
             model => write!(f, ":{model}"),
         }
     }
+}
+
+fn amd(name: &str) -> Result<HostName, HostError> {
+    let names = || AMD_MODELS.iter().map(|(short, _)| *short);
+    let model = models::find_amd(name).ok_or_else(|| HostError::AmdModel {
+        name: name.to_owned(),
+        near: hint(name, names()),
+        known: names().collect::<Vec<_>>().join(", "),
+    })?;
+    Ok(HostName {
+        emulator: DEFAULT_EMULATOR,
+        model,
+        without: &[],
+    })
 }
 
 fn intel(name: &str) -> Result<HostName, HostError> {
@@ -122,6 +147,13 @@ pub fn emulation(
 ) -> Result<Option<Emulation>, HostError> {
     match name {
         Some(name) if name.emulator != DEFAULT_EMULATOR => bochs(name, without, cache).map(Some),
+        Some(name) if !name.model.is_empty() => Ok(amd.map(|amd| Emulation {
+            processor: Processor {
+                model: name.model.to_owned(),
+                without: without.to_vec(),
+            },
+            ..amd
+        })),
         _ if without.is_empty() => Ok(amd),
         _ => Err(HostError::Whole),
     }
@@ -183,8 +215,8 @@ mod tests {
         assert!(model.starts_with(near), "{model}");
         assert!(model.contains("; there are westmere, "), "{model}");
         assert_eq!(
-            error("amd:rome"),
-            "the AMD host has one processor, QEMU's `max`: --lab-host amd"
+            error("amd:room"),
+            "no processor “room” of AMD's; near to it: rome; there are barcelona, piledriver, naples, rome, milan, and QEMU's `max` without a name"
         );
     }
 

@@ -23,7 +23,7 @@ pub const REGISTRY: &[Emulator] = &[
     Emulator {
         label: svm::LABEL,
         vendor: "amd",
-        make: |qemu, _| Arc::new(svm::TcgSvm { qemu }),
+        make: |qemu, processor| Arc::new(svm::TcgSvm { qemu, processor }),
     },
     Emulator {
         label: vmx::LABEL,
