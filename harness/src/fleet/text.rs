@@ -77,7 +77,7 @@ fn sections(page: &Page) -> Vec<Section> {
         .flat_map(|pools| partition(pools))
         .collect();
     all.push(("pools, in each of which guests move".to_owned(), lines));
-    let lines = page.vendors.iter().map(vendor).collect();
+    let lines = page.vendors.iter().flat_map(vendor).collect();
     all.push(("an answer for each vendor".to_owned(), lines));
     all.push(("proof".to_owned(), proof(page)));
     all.push(("emulated hosts".to_owned(), lab(page)));
@@ -228,15 +228,17 @@ fn partition(pools: &[PagePool]) -> Vec<String> {
         .collect()
 }
 
-fn vendor(pool: &PagePool) -> String {
-    format!(
-        "  {}, {}: -cpu {} ({}); a guest that had to run on all loses {}",
-        pool.vendor,
-        some(&pool.hosts, 4),
-        pool.cpu,
-        pool.level,
-        some(&pool.gains, 12)
-    )
+fn vendor(pool: &PagePool) -> [String; 2] {
+    let lost = some(&pool.gains, 12);
+    [
+        format!(
+            "  {}, {}: {}; a guest that had to run on all loses {lost}",
+            pool.vendor,
+            some(&pool.hosts, 4),
+            pool.level
+        ),
+        format!("-cpu {}", pool.cpu),
+    ]
 }
 
 fn proof(page: &Page) -> Vec<String> {

@@ -142,7 +142,9 @@ fn baselines(folder: &Path, fleets: &[Vec<Host>], virsh: &Path, qemu: &Path) -> 
         .expect("a thread")
         .expect("the commands were read");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.split("@@@").skip(1).map(str::to_owned).collect()
+    // virsh repeats each command: a piece is an answer where the command stands in it.
+    let pieces = text.split("@@@").filter(|piece| piece.contains("hypervisor-cpu-baseline"));
+    pieces.map(str::to_owned).collect()
 }
 
 /// What a guest of libvirt's `<cpu>` has, by QEMU's definition of the model.
