@@ -164,7 +164,7 @@ pub struct FarCase {
     cpu: String,
     smp: Topology,
     skipped_phases: Vec<Phase>,
-    linux: Option<LabKernel>,
+    linux: Option<Box<LabKernel>>,
 }
 
 impl From<&Case> for FarCase {
@@ -178,7 +178,7 @@ impl From<&Case> for FarCase {
             cpu: case.cpu.clone(),
             smp: case.smp.clone(),
             skipped_phases: case.skipped_phases.clone(),
-            linux: case.linux.as_deref().cloned(),
+            linux: case.linux.as_deref().cloned().map(Box::new),
         }
     }
 }
@@ -199,7 +199,7 @@ impl FarCase {
             smp: self.smp,
             skipped_phases: self.skipped_phases,
             host: None,
-            linux: self.linux.map(Arc::new),
+            linux: self.linux.map(|kernel| Arc::new(*kernel)),
         }
     }
 }

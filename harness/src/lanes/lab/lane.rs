@@ -111,8 +111,11 @@ impl Backend for Lab {
         let hosts = scope.emulated_hosts(&set.hosts());
         let of_host = |host: &Arc<EmulatedHost>| {
             let set = set.for_hosts_of(&host.emulation);
-            let taken = scope.takes_kernel(&set.kernels, &host.kernel.label);
-            taken.then(|| of_host(scope, set, host)).unwrap_or_default()
+            if scope.takes_kernel(&set.kernels, &host.kernel.label) {
+                of_host(scope, set, host)
+            } else {
+                Vec::new()
+            }
         };
         let trials: Vec<Trial> = hosts.iter().flat_map(of_host).collect();
         if scope.filter.lanes.contains(&self.lane()) {
