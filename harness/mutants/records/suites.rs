@@ -32,6 +32,7 @@ impl Tables {
         Rules {
             table: &self.names,
             linux: None,
+            behaviour: None,
         }
     }
 }

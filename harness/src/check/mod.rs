@@ -14,6 +14,7 @@
 pub mod agreement;
 pub mod architecture;
 pub mod baseline;
+pub mod behaviour;
 pub mod bits;
 pub mod compare;
 pub mod finding;

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory as _};
 use super::{Arguments, nightly};
 
 /// Verb, and what may be typed behind the program's name.
-const EXAMPLES: [(&str, &[&str]); 26] = [
+const EXAMPLES: [(&str, &[&str]); 28] = [
     (
         "run",
         &[
@@ -21,6 +21,10 @@ const EXAMPLES: [(&str, &[&str]); 26] = [
     ("releases", &["releases", "releases --format json"]),
     ("models", &["models epyc", "models 'Skylake-*-v4'"]),
     ("machines", &["machines q35", "machines 'pc-i440fx-8.*'"]),
+    (
+        "behaviour",
+        &["behaviour rdseed", "behaviour --format markdown"],
+    ),
     ("features", &["features PCID", "features 'avx512*'"]),
     (
         "check",
@@ -44,6 +48,14 @@ const EXAMPLES: [(&str, &[&str]); 26] = [
         &[
             "explain --cpu Skylake-Server --feature avx512f",
             "explain --lane lab --kernel 6.12 --cpu EPYC-Rome --feature avx2",
+        ],
+    ),
+    (
+        "fleet",
+        &[
+            "fleet hv01.json hv02.json hv03=cpuid.txt",
+            "fleet inventory/ --prove --since yesterday.json --json today.json",
+            "fleet inventory/ --format libvirt",
         ],
     ),
     (

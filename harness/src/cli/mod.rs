@@ -5,6 +5,7 @@
 mod common;
 
 mod arguments;
+mod behaviour;
 mod bisect;
 mod catalogue;
 mod check;
@@ -16,6 +17,7 @@ mod dump;
 mod examples;
 mod explain;
 mod features;
+mod fleet;
 mod lab;
 mod libvirt;
 mod list;

@@ -52,7 +52,7 @@ const VALUES: [Row; 3] = [
     ),
 ];
 
-/// Features that KVM makes, whatever the processor has, and what on the kernel's command line takes them: guests are told that no flush of
+/// Features that KVM makes, whatever the processor has, and what on the kernel's command line takes them: guests see that no flush of
 /// the L1 data cache is needed where KVM does it for them (`kvm_get_arch_capabilities()` in arch/x86/kvm/x86.c).
 const MADE_BY_KVM: [(&str, &[&str]); 1] = [(
     "skip-l1dfl-vmentry",

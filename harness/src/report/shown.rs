@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::check::behaviour::Deviation;
 use crate::check::place::{Location, Place};
 use crate::check::{CheckId, Finding, Layer};
 use crate::cpuid::line::{self, Line};
@@ -147,6 +148,7 @@ impl Printable for Row {
             emulated: self.emulated.printable(),
             seen: self.seen.printable(),
             flow: self.flow.printable(),
+            behaviour: self.behaviour.printable(),
             linux: self.linux.printable(),
             migration: self.migration.printable(),
             crossing: self.crossing.printable(),
@@ -159,6 +161,18 @@ impl Printable for HostKind {
         HostKind {
             modules: self.modules.printable(),
             vendor: self.vendor.printable(),
+        }
+    }
+}
+
+impl Printable for Deviation {
+    fn printable(&self) -> Deviation {
+        Deviation {
+            probe: self.probe.printable(),
+            feature: self.feature.printable(),
+            verdict: self.verdict,
+            answer: self.answer.printable(),
+            expected: self.expected,
         }
     }
 }

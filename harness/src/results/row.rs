@@ -14,6 +14,7 @@ use super::status::Status;
 use crate::case::migration::Way;
 use crate::case::{Case, Lane};
 use crate::check::Finding;
+use crate::check::behaviour::Deviation;
 use crate::check::waivers::{Scope, Waivers};
 use crate::cpuid::line::Line;
 use crate::evidence::flow::Step;
@@ -74,6 +75,9 @@ pub struct Row {
     /// Features through the layers, from the promise to the guest; `None` where the layers were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<Vec<Step>>,
+    /// What the guest does otherwise than its CPUID says, expected or not; `None` where nothing was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<Vec<Deviation>>,
     /// What the kernel of a Linux guest showed; `None` in other lanes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linux: Option<LinuxSeen>,
@@ -110,6 +114,7 @@ impl Row {
             emulated: case.host.as_ref().and_then(|host| kind(&host.emulation)),
             seen: None,
             flow: None,
+            behaviour: None,
             linux: None,
             migration: None,
             crossing: None,
@@ -218,6 +223,7 @@ impl Row {
             emulated: None,
             seen: None,
             flow: None,
+            behaviour: None,
             linux: None,
             migration: None,
             crossing: None,

@@ -71,6 +71,7 @@ fn single(engine: &Engine, trial: &Trial, case: &Case) -> (Row, Option<Vec<Line>
     };
     let lines = lane.lines(&engine.bench, case, &evidence);
     let mut result = compared(engine, trial, case, lane, &evidence, &lines);
+    result.behaviour = engine.deviations(&evidence);
     result.linux = evidence.linux_report().as_ref().map(LinuxSeen::from_report);
     let result = result
         .ran(elapsed, &command)

@@ -26,6 +26,8 @@ mod events;
 mod explain;
 mod files;
 mod findings;
+mod fleet;
+mod fleet_libvirt;
 mod headings;
 mod help;
 mod hostile;

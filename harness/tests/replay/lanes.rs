@@ -51,6 +51,7 @@ fn findings(evidence: &Evidence) -> Vec<String> {
     let rules = Rules {
         table: &table,
         linux: Some(&linux),
+        behaviour: None,
     };
     let line = |finding: &Finding| {
         let (check, kind) = (&finding.check, finding.kind.name());
@@ -139,12 +140,12 @@ fn vmx_flags_of_a_guest_on_an_intel_host_follow_from_its_msrs() {
     }
     let after = findings(&evidence);
     let new: Vec<&String> = after.iter().filter(|line| !before.contains(line)).collect();
-    let told = |list: &str| {
+    let reported = |list: &str| {
         new.iter()
             .any(|line| line.starts_with("linux: gained ept at") && line.ends_with(list))
     };
     assert!(
-        told("/proc/cpuinfo flags") && told("/proc/cpuinfo vmx flags"),
+        reported("/proc/cpuinfo flags") && reported("/proc/cpuinfo vmx flags"),
         "{new:#?}"
     );
 }

@@ -144,6 +144,7 @@ fn compared(
         let rules = Rules {
             table: &store.table,
             linux: Some(&store.linux),
+            behaviour: Some(&store.behaviour),
         };
         let found = checked(record, rules).map_err(|lacking| NotRun(lacking.to_string()))?;
         let findings = if no_waivers {

@@ -16,7 +16,7 @@ fn host(module: &str, parameter: &str, value: &str, argument: &str) -> HostLayer
 }
 
 /// What stands between these lines, and why.
-fn told(
+fn compared(
     expected: &str,
     seen: &str,
     kvm: &KvmLayer,
@@ -49,7 +49,7 @@ fn msrs_that_are_not_offered_are_one_finding_each_and_one_statement() {
                     msr   0x0000048b        [33]    vmx-ept\n\
                     msr   0x0000048b        [37]    vmx-vpid\n";
     let host = host("kvm_intel", "nested", "N", "quiet");
-    let (changes, causes) = told(expected, "", &offering(&[0x10A]), &host);
+    let (changes, causes) = compared(expected, "", &offering(&[0x10A]), &host);
     assert_eq!(changes, ["vmx kvm", "msr-480h kvm", "msr-48bh kvm"]);
     let why = "2 VMX MSRs and vmx: disabled by the module option kvm_intel.nested=N";
     assert_eq!(causes, [why]);
@@ -61,7 +61,7 @@ fn an_msr_that_is_offered_loses_its_bits_one_by_one() {
         "msr   0x0000048b        [33]    vmx-ept\nmsr   0x0000048b        [37]    vmx-vpid\n";
     let seen = "msr   0x0000048b        [37]    vmx-vpid\n";
     let host = host("kvm_intel", "ept", "N", "quiet");
-    let (changes, causes) = told(expected, seen, &offering(&[0x48B]), &host);
+    let (changes, causes) = compared(expected, seen, &offering(&[0x48B]), &host);
     assert_eq!(changes, ["vmx-ept kvm"]);
     assert_eq!(
         causes,
@@ -104,7 +104,7 @@ fn what_kvm_makes_itself_is_taken_by_the_command_line() {
     let expected = "msr   0x0000010a        [ 3]    skip-l1dfl-vmentry\nmsr   0x0000010a        [ 6]    pschange-mc-no\n";
     let seen = "msr   0x0000010a        [ 6]    pschange-mc-no\n";
     let host = host("kvm_intel", "ept", "Y", "mitigations=off");
-    let (_, causes) = told(expected, seen, &offering(&[0x10A]), &host);
+    let (_, causes) = compared(expected, seen, &offering(&[0x10A]), &host);
     let why = "skip-l1dfl-vmentry: disabled on the host kernel's command line by mitigations=off";
     assert_eq!(causes, [why]);
 }
@@ -113,7 +113,7 @@ fn what_kvm_makes_itself_is_taken_by_the_command_line() {
 fn what_an_option_gives_that_labs_turn_off_is_said() {
     let seen = "msr   0x0000048d        [39]    vmx-posted-intr\n";
     let host = host("kvm_intel", "enable_apicv", "Y", "quiet");
-    let (_, causes) = told("", seen, &offering(&[0x48D]), &host);
+    let (_, causes) = compared("", seen, &offering(&[0x48D]), &host);
     let why = "vmx-posted-intr: offered with the module option kvm_intel.enable_apicv=Y";
     assert_eq!(causes, [why]);
 }

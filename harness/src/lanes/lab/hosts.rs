@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use crate::case::offers::Offers;
 use crate::case::{EmulatedHost, Emulation, Processor, Qemu};
 use crate::host::Unable;
-use crate::host::lab::emulators::models::{self, DEFAULT_MODEL, MODELS};
+use crate::host::lab::emulators::models::{self, AMD_MODELS, DEFAULT_MODEL, MODELS};
 use crate::host::lab::emulators::{DEFAULT_EMULATOR, REGISTRY, vmx};
 use crate::util::near::hint;
 
@@ -54,11 +54,22 @@ pub enum HostError {
         /// All names.
         known: String,
     },
-    /// The emulator has one processor only.
-    #[error("the AMD host has one processor, QEMU's `max`: --lab-host amd")]
-    OneModel,
+    /// TCG has no such processor of AMD's.
+    #[error(
+        "no processor “{name}” of AMD's{near}; there are {known}, and QEMU's `max` without a name"
+    )]
+    AmdModel {
+        /// What was named.
+        name: String,
+        /// A name near to it.
+        near: String,
+        /// All names.
+        known: String,
+    },
     /// Features of that processor cannot be left out.
-    #[error("--without goes with --lab-host intel: QEMU's `max` is given to the AMD host whole")]
+    #[error(
+        "--without goes with a processor that is named, as --lab-host amd:rome: QEMU's `max` is given to the AMD host whole"
+    )]
     Whole,
     /// Bochs is not there.
     #[error(transparent)]
@@ -84,7 +95,7 @@ impl FromStr for HostName {
         })?;
         match (row.label, model) {
             (vmx::LABEL, model) => intel(model.unwrap_or(DEFAULT_MODEL)),
-            (_, Some(_)) => Err(HostError::OneModel),
+            (_, Some(model)) => amd(model),
             (_, None) => Ok(HostName::AMD),
         }
     }
@@ -118,7 +129,11 @@ impl HostName {
         let vendor = row.map_or(self.emulator, |row| row.vendor);
         let processor = match self.model {
             "" | DEFAULT_MODEL => String::new(),
-            name => models::find(name).map_or(String::new(), |model| format!(":{}", model.short)),
+            name => {
+                let intel = models::find(name).map(|model| model.short);
+                let short = intel.or_else(|| models::short_amd(name)).unwrap_or(name);
+                format!(":{short}")
+            }
         };
         let without: String = without.iter().map(|name| format!(",-{name}")).collect();
         format!("{vendor}{processor}{without}")
@@ -133,6 +148,20 @@ impl Display for HostName {
             model => write!(f, ":{model}"),
         }
     }
+}
+
+fn amd(name: &str) -> Result<HostName, HostError> {
+    let names = || AMD_MODELS.iter().map(|(short, _)| *short);
+    let model = models::find_amd(name).ok_or_else(|| HostError::AmdModel {
+        name: name.to_owned(),
+        near: hint(name, names()),
+        known: names().collect::<Vec<_>>().join(", "),
+    })?;
+    Ok(HostName {
+        emulator: DEFAULT_EMULATOR,
+        model,
+        without: &[],
+    })
 }
 
 fn intel(name: &str) -> Result<HostName, HostError> {
@@ -166,6 +195,14 @@ pub fn emulation(
             is_there(&emulation)?;
             Ok(Some(emulation))
         }
+        Some(name) if !name.model.is_empty() => Ok(amd.map(|amd| Emulation {
+            label: name.label(without),
+            processor: Processor {
+                model: name.model.to_owned(),
+                without: without.to_vec(),
+            },
+            ..amd
+        })),
         _ if without.is_empty() => Ok(amd),
         _ => Err(HostError::Whole),
     }
@@ -238,7 +275,7 @@ mod tests {
         let named = |text: &str| text.parse::<HostName>().expect("a host");
         assert_eq!(named("intel"), HostName::INTEL);
         assert_eq!(named("amd"), HostName::AMD);
-        for label in ["amd", "intel", "intel:haswell"] {
+        for label in ["amd", "amd:rome", "intel", "intel:haswell"] {
             assert_eq!(named(label).label(&[]), label);
         }
         let without = ["avx2".to_owned()];
@@ -261,8 +298,8 @@ mod tests {
         assert!(model.starts_with(near), "{model}");
         assert!(model.contains("; there are westmere, "), "{model}");
         assert_eq!(
-            error("amd:rome"),
-            "the AMD host has one processor, QEMU's `max`: --lab-host amd"
+            error("amd:room"),
+            "no processor “room” of AMD's; near to it: rome; there are barcelona, piledriver, naples, rome, milan, and QEMU's `max` without a name"
         );
     }
 

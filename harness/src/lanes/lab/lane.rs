@@ -51,7 +51,7 @@ struct Set {
 
 impl Set {
     /// What runs on the hosts of this emulator: what is said of Intel hosts, of these.
-    fn of(&self, emulation: &Emulation) -> &Set {
+    fn for_hosts_of(&self, emulation: &Emulation) -> &Set {
         let intel = self.intel.as_deref();
         let is_intel = emulation.label != DEFAULT_HOST;
         intel.filter(|_| is_intel).unwrap_or(self)
@@ -110,7 +110,7 @@ impl Backend for Lab {
         let set: Set = scope.section(self.lane())?;
         let hosts = scope.emulated_hosts(&set.hosts());
         let of_host = |host: &Arc<EmulatedHost>| {
-            let set = set.of(&host.emulation);
+            let set = set.for_hosts_of(&host.emulation);
             let taken = scope.takes_kernel(&set.kernels, &host.kernel.label);
             taken.then(|| of_host(scope, set, host)).unwrap_or_default()
         };
@@ -144,7 +144,7 @@ impl Backend for Lab {
         let Some(host) = &place.host else {
             return Ok(crate::lanes::backend::Migrated::default());
         };
-        let set = set.of(&host.emulation);
+        let set = set.for_hosts_of(&host.emulation);
         let here = scope.takes_kernel(&set.kernels, &host.kernel.label);
         Ok(crate::lanes::backend::Migrated {
             models: if here {
@@ -255,7 +255,7 @@ pub fn of_named_host(
     models: Option<&[Glob]>,
 ) -> Result<Vec<Trial>, ConfigError> {
     let set: Set = scope.section(Lane::LAB)?;
-    let mut set = set.of(&host.emulation).clone();
+    let mut set = set.for_hosts_of(&host.emulation).clone();
     set.qemus = vec![Glob::any()];
     if let Some(models) = models {
         set.kvm = models.to_vec();

@@ -7,10 +7,10 @@ use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::cpuid::Dump;
 use cpuid_fidelity::cpuid::dump::PhaseDump;
 use cpuid_fidelity::host::KvmLayer;
+use cpuid_fidelity::input::machine::readings;
 use cpuid_fidelity::input::{Format, Input};
 use fidelity_protocol::frame::Phase;
 
-use super::host::readings;
 use crate::cli::common::kernel::Kernel;
 use crate::cli::common::place::{self, Guest};
 use crate::cli::context::Context;

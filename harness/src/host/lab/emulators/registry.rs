@@ -27,7 +27,7 @@ pub const REGISTRY: &[Emulator] = &[
         label: svm::LABEL,
         vendor: "amd",
         cpuid_vendor: "AuthenticAMD",
-        make: |qemu, _| Arc::new(svm::TcgSvm { qemu }),
+        make: |qemu, processor| Arc::new(svm::TcgSvm { qemu, processor }),
     },
     Emulator {
         label: vmx::LABEL,
