@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use cpuid_fidelity::case::glob::Glob;
 use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
-use cpuid_fidelity::cpuid::table::{Field, Measured, Space};
+use cpuid_fidelity::cpuid::table::{Field, Measured, Space, Table};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::run::catalogue::lines::{self, Measurement};
 use cpuid_fidelity::run::catalogue::{self, Chosen, Evidence, Ground};
@@ -56,7 +56,7 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
     let found = if arguments.from.is_empty() {
         measured(context, arguments)?
     } else {
-        recorded(&arguments.from)?
+        recorded(&arguments.from, &context.store.table)?
     };
     let mut wrong = 0;
     for (measurement, place) in &found.measurements {
@@ -93,10 +93,13 @@ pub fn run(context: &Context, arguments: &Catalogue) -> anyhow::Result<u8> {
 }
 
 /// What files have.
-fn recorded(files: &[PathBuf]) -> anyhow::Result<Found> {
+fn recorded(files: &[PathBuf], table: &Table) -> anyhow::Result<Found> {
     let mut measurements = Vec::new();
     for file in files {
         measurements.extend(of_file(file)?);
+    }
+    for (measurement, _) in &mut measurements {
+        measurement.leave_out(table);
     }
     Ok(Found {
         measurements,
@@ -150,7 +153,10 @@ fn of_qemu(
 }
 
 fn ground(context: &Context, arguments: &Catalogue, qemu: &Arc<Qemu>) -> anyhow::Result<Ground> {
-    if arguments.lane == Lane::DEFINITION && arguments.kernel.booted.kernel.is_none() {
+    if arguments.lane == Lane::DEFINITION {
+        if arguments.kernel.booted.kernel.is_some() {
+            anyhow::bail!("lane definition has no KVM: --kernel goes with --lane lab");
+        }
         return Ok(Ground::definition(qemu));
     }
     if ![Lane::KVM, Lane::LAB].contains(&arguments.lane) {

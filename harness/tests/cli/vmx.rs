@@ -1,8 +1,10 @@
 //! VMX capability MSRs on the command line: what KVM offers as people read it, what differs, and which bit each property moves.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
+use cpuid_fidelity::expectation::{Expected, Files};
 use serde_json::Value;
 
 use super::require::root;
@@ -94,8 +96,11 @@ agent vcpus                     vcpus = 1
 /// The registers of what was recorded of KVM, as a file that every verb reads, and a changed one.
 fn run(arguments: &[&str], changed: impl Fn(&str) -> String) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = root().join("expectations/kernels/6.12/kvm-corei7_skylake_x.snap");
-    let recorded = fs::read_to_string(path).expect("the expectation");
+    let files = Files::new(&root().join("expectations"));
+    let path = Path::new("kernels/6.12/kvm-corei7_skylake_x.snap");
+    let Ok(Expected::Text(recorded)) = files.expectation(path) else {
+        panic!("no {}", path.display());
+    };
     let own = |line: &&str| line.starts_with("cpuid ") || line.starts_with("msr ");
     let registers: Vec<&str> = recorded.lines().filter(own).collect();
     let text = format!("{HEAD}{}\n", registers.join("\n"));
@@ -163,6 +168,51 @@ fn diff_names_each_control_that_changes() {
     assert!(shown.contains(control), "{shown}");
     let same = printed(&run(&["diff", "a", "a"], changed), 0);
     assert!(!same.contains("VMX controls"), "{same}");
+}
+
+#[test]
+fn what_catalogue_cannot_measure_or_read_is_refused() {
+    let world = or_skip!(World::new(&[], &[]));
+    world.write("half", "qemu-11.1\tvmx-ept\n");
+    world.write("nothing", "# nothing\n");
+    for (arguments, message) in [
+        (
+            &["--lane", "tcg"][..],
+            "properties are measured in lanes definition, kvm and lab",
+        ),
+        (
+            &["--lane", "lab"],
+            "--lane lab needs --kernel PATH, as of .cache/kernels",
+        ),
+        (
+            &["--from", "half"],
+            "failed to read half: line 1: 2 cells where QEMU, property and bits are due",
+        ),
+        (
+            &["--from", "nothing"],
+            "no line of it is one that `catalogue` prints",
+        ),
+        (&["--from", "half", "--lane", "lab"], "cannot be used with"),
+    ] {
+        let arguments = [&["catalogue"], arguments].concat();
+        world.run(&arguments).expect(2).prints(message);
+    }
+}
+
+#[test]
+fn a_measurement_that_contradicts_the_table_is_found() {
+    let world = or_skip!(World::new(&[], &[]));
+    let wrong = "# under KVM: qemu-11.1, linux-7.3\nqemu-11.1\tvmx-ept\tMSR.48BH[34]\n";
+    world.write("wrong", wrong);
+    let ended = world
+        .run(&["catalogue", "--check", "--from", "wrong"])
+        .expect(1);
+    ended.prints(
+        "qemu-11.1: vmx-ept moves MSR.48BH[34] (and 0 more), which the table calls vmx-desc-exit",
+    );
+    ended.prints(
+        "qemu-11.1: vmx-ept was measured once; in this release it moves another bit, or none",
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use super::measure::{Catalogue, Evidence, Moved};
 use crate::check::place::{CpuidState, Location, Place};
 use crate::cpuid::bit::Bit;
-use crate::cpuid::table::Space;
+use crate::cpuid::table::{Space, Table};
 use crate::explain::place::At;
 use crate::util::order::release;
 use crate::util::printable::line;
@@ -70,6 +70,22 @@ impl Measurement {
 
     fn line(&self, property: &str, cell: &str) -> String {
         format!("{}\t{}\t{cell}\n", self.label, line(property))
+    }
+}
+
+impl Measurement {
+    /// Takes for left out what the table has and no line is of: a recording may be of some properties.
+    pub fn leave_out(&mut self, table: &Table) {
+        let Catalogue {
+            moved,
+            broken,
+            left_out,
+            ..
+        } = &mut self.catalogue;
+        let names = table.fields().iter().map(|field| &field.name);
+        let without =
+            names.filter(|name| !moved.contains_key(*name) && !broken.contains_key(*name));
+        left_out.extend(without.cloned());
     }
 }
 
