@@ -4,7 +4,8 @@ use super::bits::Bits;
 use super::facts::{Basis, Facts, KernelFacts};
 use super::layout::Layout;
 use super::remarks::Remark;
-use super::sources::{Reading, Source};
+use super::source::Source;
+use super::sources::Reading;
 use super::tables::Way;
 use crate::input::Input;
 

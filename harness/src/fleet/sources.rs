@@ -3,43 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::bits::Bits;
-use super::catalogue::{Catalogue, Feature};
+use super::catalogue::Catalogue;
 use super::facts::{Basis, KernelFacts};
 use super::given::{Hardware, given};
+use super::kernel::{kernel_facts, taken};
 use super::layout::{Layout, layout};
 use super::models::Model;
+use super::odd::{has_domcapabilities, has_registers, unnamed};
 use super::remarks::Remark;
+use super::source::Source;
 use crate::cpuid::Table;
 use crate::cpuid::answers::{Answers, Key};
 use crate::evidence::HostRecord;
 use crate::evidence::host_record::Expansion;
-use crate::explain::options::{clearing_parameter, number, option};
 use crate::host::{Found, HostLayer, KvmLayer};
 use crate::input::machine::{processors, readings};
 use crate::input::{Coverage, Cpu, Format, Input, Known, Presence, State};
-
-/// What one source says.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// On whose word.
-    pub basis: Basis,
-    /// The file, and what of it.
-    pub name: String,
-    /// Features that guests can have.
-    pub gives: Bits,
-    /// Features that they cannot have.
-    pub lacks: Bits,
-    /// Of the hardware, where that is what was looked at: what it has and what it lacks.
-    pub hardware: Option<(Bits, Bits)>,
-    /// Vendor.
-    pub vendor: Option<String>,
-    /// Brand.
-    pub brand: Option<String>,
-    /// Bits of physical addresses.
-    pub phys_bits: Option<u32>,
-    /// XSAVE.
-    pub layout: Layout,
-}
 
 /// What sources are read with.
 #[derive(Clone, Copy, Debug)]
@@ -503,120 +482,4 @@ const FEATURE_LEAVES: [u32; 12] = [
 
 fn crate_register(leaf: u32, register: u8) -> crate::input::Register {
     crate::input::Register::Cpuid(Key::new(leaf, 0), register)
-}
-
-/// Whether there are answers of CPUID, whole or in parts.
-fn has_registers(input: &Input) -> bool {
-    input
-        .cpus
-        .iter()
-        .any(|cpu| !cpu.answers.is_empty() || !cpu.registers.is_empty())
-}
-
-fn has_domcapabilities(input: &Input) -> bool {
-    input
-        .cpus
-        .first()
-        .is_some_and(|cpu| cpu.fields.contains_key("usable"))
-}
-
-fn kernel_facts(host: &HostLayer) -> KernelFacts {
-    let words = host
-        .kernel
-        .command_line
-        .value()
-        .cloned()
-        .unwrap_or_default();
-    let modules = host.kernel.modules.iter().flat_map(|(module, parameters)| {
-        let known = parameters
-            .iter()
-            .filter_map(|(name, value)| Some((name, value.value()?)));
-        known.map(move |(name, value)| (format!("{module}.{name}"), value.clone()))
-    });
-    KernelFacts {
-        release: host.kernel.release.value().cloned(),
-        parameters: words
-            .into_iter()
-            .filter(|word| takes_features(word))
-            .collect(),
-        modules: modules.collect(),
-        microcode: host.microcode.value().cloned(),
-    }
-}
-
-/// What the kernel's command line, and options of KVM's modules, take from every guest.
-fn taken(kernel: &KernelFacts, catalogue: &Catalogue) -> Bits {
-    let modules = kernel.nested_modules();
-    let is_taken = |feature: &Feature| {
-        let flag = feature
-            .field
-            .aliases_of("linux")
-            .next()
-            .unwrap_or(&feature.name);
-        let by_kernel =
-            clearing_parameter(&kernel.parameters, flag, number(&feature.field)).is_some();
-        by_kernel || option(&modules, &feature.name).is_some()
-    };
-    let numbered = catalogue.features().iter().enumerate();
-    let mut taken: Bits = numbered
-        .filter(|(_, feature)| is_taken(feature))
-        .map(|(at, _)| at)
-        .collect();
-    if taken
-        .iter()
-        .any(|at| ["svm", "vmx"].contains(&catalogue.features()[at].name.as_str()))
-    {
-        taken = taken | catalogue.nested;
-    }
-    taken
-}
-
-/// Whether a parameter of the kernel can take features away.
-fn takes_features(parameter: &str) -> bool {
-    const BEGINNINGS: [&str; 14] = [
-        "clearcpuid",
-        "setcpuid",
-        "no",
-        "tsx",
-        "mitigations",
-        "spec",
-        "pti",
-        "l1tf",
-        "mds",
-        "mmio",
-        "gather",
-        "reg_file",
-        "kvm",
-        "dis_ucode",
-    ];
-    BEGINNINGS
-        .iter()
-        .any(|beginning| parameter.starts_with(beginning))
-}
-
-/// Bits of feature leaves that are set and have no name.
-fn unnamed(answers: &Answers, table: &Table) -> usize {
-    use crate::cpuid::table::Space;
-    // What the feature words of leaf 1 and the like are wholly: fields of numbers have names too.
-    let words = [
-        (1, 0, 2),
-        (1, 0, 3),
-        (7, 0, 1),
-        (7, 0, 2),
-        (7, 0, 3),
-        (7, 1, 0),
-        (0x8000_0001, 0, 2),
-        (0x8000_0001, 0, 3),
-        (0x8000_0008, 0, 1),
-    ];
-    let count = |(leaf, subleaf, register): &(u32, u32, u8)| {
-        let value = answers
-            .get(&Key::new(*leaf, *subleaf))
-            .map_or(0, |regs| regs[usize::from(*register)]);
-        let named = table
-            .register(Space::Cpuid, *leaf, *subleaf, *register)
-            .fold(0, |mask, field| mask | field.mask());
-        (u64::from(value) & !named).count_ones() as usize
-    };
-    words.iter().map(count).sum()
 }

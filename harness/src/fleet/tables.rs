@@ -75,8 +75,8 @@ impl Tables {
     /// A row that is none, or names a feature that `table` has not.
     pub fn built_in(table: &Table) -> Result<Tables, TablesError> {
         Ok(Tables {
-            kvm: rows("kvm.tsv", KVM, table, |cells| kvm(cells))?,
-            weights: rows("weights.tsv", WEIGHTS, table, |cells| weight(cells))?,
+            kvm: rows("kvm.tsv", KVM, table, kvm)?,
+            weights: rows("weights.tsv", WEIGHTS, table, weight)?,
             model_msrs: model_msrs(MODEL_MSRS, table)?,
         })
     }

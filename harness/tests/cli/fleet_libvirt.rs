@@ -7,7 +7,10 @@ use std::process::{Command, Stdio};
 
 use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::Store;
-use cpuid_fidelity::fleet::{Bits, Catalogue, Model, Page, Tables, models};
+use cpuid_fidelity::fleet::{
+    self, Bits, Catalogue, Fleet, HostFile, Model, Page, Reading, Tables, Wish, fold, models,
+};
+use cpuid_fidelity::input::read;
 use roxmltree::Document;
 
 use rayon::prelude::*;
@@ -178,23 +181,28 @@ fn features(xml: &str, store: &Store, catalogue: &Catalogue, models: &[Model]) -
     Some(bits & catalogue.addable)
 }
 
-fn ours(folder: &Path, fleet: &[Host]) -> Page {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
-    command
-        .args(["fleet", "--nested", "--format", "json", "--prove"])
-        .current_dir(root());
-    for host in fleet {
-        for end in ["json", "xml"] {
-            let file = folder.join(format!("x86_64-cpuid-{}.{end}", host.name));
-            command.arg(format!("{}={}", host.name, file.display()));
-        }
-    }
-    let output = command
-        .env("CPUID_FIDELITY_CONFIG", root().join("fidelity.toml"))
-        .output()
-        .expect("the program");
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+fn ours(folder: &Path, fleet: &[Host], reading: &Reading<'_>) -> Page {
+    let host = |host: &Host| {
+        let files = ["json", "xml"].map(|end| {
+            let name = format!("x86_64-cpuid-{}.{end}", host.name);
+            let bytes = std::fs::read(folder.join(&name)).expect("a file");
+            let inputs = read(&bytes, reading.table).expect("a host");
+            HostFile { name, inputs }
+        });
+        fleet::Host::new(&host.name, &files, reading).expect("a host")
+    };
+    let classes = fold(fleet.iter().map(host).collect());
+    let wish = Wish {
+        nested: true,
+        plain: false,
+    };
+    let hosts = Fleet {
+        catalogue: reading.catalogue,
+        models: reading.models,
+        classes: &classes,
+        wish,
+    };
+    Page::new(&hosts, "11.1", "pc-q35-11.1", Vec::new(), true)
 }
 
 fn row(page: &Page, fleet: &[Host], libvirt: Bits, catalogue: &Catalogue) -> Row {
@@ -238,13 +246,19 @@ fn fleets_of_public_dumps_get_at_least_what_libvirt_gives_them() {
         &[(11, 1)],
     );
     let models = models(&store, "qemu-11.1", "pc-q35-11.1", &catalogue).expect("the models");
+    let reading = Reading {
+        table: &store.table,
+        catalogue: &catalogue,
+        models: &models,
+        assumed: None,
+    };
     let fleets = fleets(&all_hosts(&folder));
     let answers = baselines(&folder, &fleets, &virsh, &qemu);
     assert_eq!(answers.len(), FLEETS);
     let (mut more, mut unanswered, mut fewer, mut unproven) = (0, 0, Vec::new(), Vec::new());
     let pages: Vec<Page> = fleets
         .par_iter()
-        .map(|fleet| ours(&folder, fleet))
+        .map(|fleet| ours(&folder, fleet, &reading))
         .collect();
     for ((fleet, answer), page) in fleets.iter().zip(&answers).zip(&pages) {
         let Some(libvirt) = features(answer, &store, &catalogue, &models) else {

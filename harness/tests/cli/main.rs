@@ -27,6 +27,7 @@ mod explain;
 mod files;
 mod findings;
 mod fleet;
+mod fleet_hosts;
 mod fleet_libvirt;
 mod headings;
 mod help;

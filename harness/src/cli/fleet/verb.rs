@@ -209,15 +209,25 @@ fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()
         write_result(file, &markdown(page))?;
     }
     let wanted = match arguments.format {
-        FleetFormat::Text => return Ok(print(&text(page))),
-        FleetFormat::Json => return Ok(print_json(&json)),
-        FleetFormat::Markdown => return Ok(print(&markdown(page))),
-        FleetFormat::Cpu => Form::Cpu,
-        FleetFormat::Libvirt => Form::Libvirt,
-        FleetFormat::Proxmox => Form::Proxmox,
-        FleetFormat::Nova => Form::Nova,
-        FleetFormat::Kubevirt => Form::Kubevirt,
-        FleetFormat::Traits => Form::Traits,
+        FleetFormat::Text => None,
+        FleetFormat::Json => {
+            print_json(&json);
+            return Ok(());
+        }
+        FleetFormat::Markdown => {
+            print(&markdown(page));
+            return Ok(());
+        }
+        FleetFormat::Cpu => Some(Form::Cpu),
+        FleetFormat::Libvirt => Some(Form::Libvirt),
+        FleetFormat::Proxmox => Some(Form::Proxmox),
+        FleetFormat::Nova => Some(Form::Nova),
+        FleetFormat::Kubevirt => Some(Form::Kubevirt),
+        FleetFormat::Traits => Some(Form::Traits),
+    };
+    let Some(wanted) = wanted else {
+        print(&text(page));
+        return Ok(());
     };
     match &page.answer {
         Some(answer) => print(&form(wanted, answer, &context.store.table)),
