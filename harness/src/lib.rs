@@ -16,6 +16,8 @@
 //! explain/      what every layer says of one feature → which one lost it, and why
 //! results/      a run as data: JSON lines, merged, clustered, compared with earlier nights
 //! report/       text, JUnit, KTAP, KCIDB, Markdown, HTML
+//! describe/     a CPU as a person reads it
+//! fleet/        many hosts → the CPU that each of them can give
 //! bisect/       a case over commits or versions: git, builds, what is known so far
 //! lanes/        how each lane plans, boots, gathers and checks; one place a lane
 //! plan/         configuration and inventory → trials
@@ -54,6 +56,7 @@ pub mod describe;
 pub mod evidence;
 pub mod expectation;
 pub mod explain;
+pub mod fleet;
 pub mod host;
 pub mod input;
 pub mod lanes;

@@ -13,6 +13,7 @@ use super::domain::Domain;
 use super::dump::Dump;
 use super::explain::Explain;
 use super::features::Features;
+use super::fleet::Fleet;
 use super::lab::Lab;
 use super::libvirt::Libvirt;
 use super::list::List;
@@ -29,9 +30,9 @@ use super::report::Report;
 use super::run::Run;
 use super::show::Show;
 use super::{
-    behaviour, bisect, catalogue, check as check_verb, diff, domain, dump, explain, features, lab,
-    libvirt, list, machines, merge, migrate, models, nightly, package, record, release_day,
-    releases, report, run as run_verb, show,
+    behaviour, bisect, catalogue, check as check_verb, diff, domain, dump, explain, features,
+    fleet, lab, libvirt, list, machines, merge, migrate, models, nightly, package, record,
+    release_day, releases, report, run as run_verb, show,
 };
 
 /// Does the guest really see the CPU it was promised?
@@ -71,6 +72,8 @@ pub enum Verb {
     Explain(Explain),
     /// Run KVM of a kernel on an emulated host: what it offers, and all checks in it
     Lab(Lab),
+    /// Find the CPU that every one of many hosts can give, say why it is no more, and prove it
+    Fleet(Fleet),
     /// Take a guest from one QEMU to another, live or through a file, and compare what it sees on both sides
     Migrate(Migrate),
     /// Compare libvirt's files and answers with QEMU and with guests
@@ -114,6 +117,7 @@ pub fn run(arguments: &Arguments, command: fn() -> Command) -> anyhow::Result<u8
         Verb::Check(check) => check_verb::run(&context()?, check),
         Verb::Dump(dump) => dump::run(&context()?, dump),
         Verb::Explain(explain) => explain::run(&context()?, explain),
+        Verb::Fleet(fleet) => fleet::run(&context()?, fleet),
         Verb::Lab(lab) => lab::run(&context()?, lab),
         Verb::Migrate(migrate) => migrate::run(&context()?, migrate),
         Verb::Libvirt(libvirt) => libvirt::run(&context()?, libvirt),

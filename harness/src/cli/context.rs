@@ -123,6 +123,11 @@ impl Context {
         &self.libvirt
     }
 
+    /// What reproducers need again of the command line.
+    pub fn given(&self) -> &Given {
+        &self.given
+    }
+
     /// An engine over these tables.
     pub fn engine(&self) -> anyhow::Result<Engine> {
         self.engine_for(usize::MAX, false)

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory as _};
 use super::{Arguments, nightly};
 
 /// Verb, and what may be typed behind the program's name.
-const EXAMPLES: [(&str, &[&str]); 27] = [
+const EXAMPLES: [(&str, &[&str]); 28] = [
     (
         "run",
         &[
@@ -48,6 +48,14 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
         &[
             "explain --cpu Skylake-Server --feature avx512f",
             "explain --lane lab --kernel 6.12 --cpu EPYC-Rome --feature avx2",
+        ],
+    ),
+    (
+        "fleet",
+        &[
+            "fleet hv01.json hv02.json hv03=cpuid.txt",
+            "fleet inventory/ --prove --since yesterday.json --json today.json",
+            "fleet inventory/ --format libvirt",
         ],
     ),
     (
@@ -147,7 +155,14 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "show --host",
         ],
     ),
-    ("catalogue", &["catalogue --qemu 11.1", "catalogue --check"]),
+    (
+        "catalogue",
+        &[
+            "catalogue --qemu 11.1",
+            "catalogue --check",
+            "catalogue --lane lab --kernel 6.12 --lab-host intel --property 'vmx-*'",
+        ],
+    ),
     (
         "diff",
         &[

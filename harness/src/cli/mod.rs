@@ -17,6 +17,7 @@ mod dump;
 mod examples;
 mod explain;
 mod features;
+mod fleet;
 mod lab;
 mod libvirt;
 mod list;

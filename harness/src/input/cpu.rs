@@ -9,7 +9,7 @@ use super::format::Format;
 use super::word::{Register, Word};
 use crate::cpuid::answers::{Answers, Key, Regs};
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, HostRecord};
 
 /// Who had set control state before CPUID was executed: OSXSAVE, OSPKE, the sizes of 0DH and the APIC bit follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Input {
     pub dump: Option<Dump>,
     /// Our own record, where the file is one.
     pub record: Option<Box<Evidence>>,
+    /// The machine itself, as far as it is in the file: kernel, parameters, what KVM says.
+    pub machine: Option<Box<HostRecord>>,
     /// The content of an expectation that has a base, on its lines: whoever has the files it is based on can expand it.
     pub based: Option<String>,
 }
@@ -79,6 +81,7 @@ impl Input {
             cpus: Vec::new(),
             dump: None,
             record: None,
+            machine: None,
             based: None,
         }
     }

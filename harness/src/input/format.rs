@@ -11,6 +11,10 @@ pub enum Format {
     Lines,
     /// Our record.
     Record,
+    /// Our record of a host.
+    HostRecord,
+    /// What scripts/collect-host wrote.
+    Collected,
     /// Our expectation.
     Expectation,
     /// `cpuid -r` of Todd Allen's cpuid.
@@ -25,6 +29,8 @@ pub enum Format {
     Capabilities,
     /// `virsh domcapabilities`.
     DomainCapabilities,
+    /// A Kubernetes node with KubeVirt's labels.
+    Node,
     /// libvirt's `<cpu>`, alone or in a `<domain>`.
     LibvirtCpu,
     /// QMP's answers.
@@ -58,6 +64,8 @@ impl Format {
             Format::Dump => "a dump in JSON",
             Format::Lines => "lines of a dump",
             Format::Record => "a record",
+            Format::HostRecord => "a record of a host",
+            Format::Collected => "scripts/collect-host",
             Format::Expectation => "an expectation",
             Format::Etallen => "cpuid -r",
             Format::Cpudata => "libvirt's <cpudata>",
@@ -65,6 +73,7 @@ impl Format {
             Format::CpuData => "cpu-data.py of libvirt",
             Format::Capabilities => "virsh capabilities",
             Format::DomainCapabilities => "virsh domcapabilities",
+            Format::Node => "a Kubernetes node",
             Format::LibvirtCpu => "libvirt's <cpu> or <domain>",
             Format::Qmp => "answers of QMP",
             Format::Firecracker => "a fingerprint or template of Firecracker",

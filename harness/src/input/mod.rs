@@ -11,6 +11,7 @@ mod format;
 mod known;
 mod libvirt;
 mod line;
+pub mod machine;
 mod malformed;
 mod names;
 mod qmp_answers;

@@ -3,7 +3,7 @@
 use super::cpu::Input;
 use super::error::InputError;
 use super::format::Format;
-use super::readers::READERS;
+use super::readers::{READERS, collected};
 use super::text::Text;
 use crate::cpuid::Table;
 
@@ -13,6 +13,10 @@ use crate::cpuid::Table;
 /// No reader knows it, two do, or it breaks the rules of its format.
 pub fn read(bytes: &[u8], table: &Table) -> Result<Vec<Input>, InputError> {
     let text = Text::new(bytes)?;
+    // It has texts of other formats in its sections.
+    if (collected::READER.knows)(&text) {
+        return (collected::READER.read)(&text, table);
+    }
     let mut knowing = READERS.iter().filter(|reader| (reader.knows)(&text));
     let Some(first) = knowing.next() else {
         let found = text

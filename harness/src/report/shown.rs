@@ -9,6 +9,7 @@ use crate::check::place::{Location, Place};
 use crate::check::{CheckId, Finding, Layer};
 use crate::cpuid::line::{self, Line};
 use crate::evidence::flow::Step;
+use crate::host::HostKind;
 use crate::results::crossing::{Binary, Crossed, Crossing};
 use crate::results::history::Compared;
 use crate::results::linux::LinuxSeen;
@@ -144,12 +145,22 @@ impl Printable for Row {
             changes: self.changes.printable(),
             waivers: self.waivers.printable(),
             host: self.host.printable(),
+            emulated: self.emulated.printable(),
             seen: self.seen.printable(),
             flow: self.flow.printable(),
             behaviour: self.behaviour.printable(),
             linux: self.linux.printable(),
             migration: self.migration.printable(),
             crossing: self.crossing.printable(),
+        }
+    }
+}
+
+impl Printable for HostKind {
+    fn printable(&self) -> HostKind {
+        HostKind {
+            modules: self.modules.printable(),
+            vendor: self.vendor.printable(),
         }
     }
 }

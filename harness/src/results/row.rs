@@ -18,6 +18,8 @@ use crate::check::behaviour::Deviation;
 use crate::check::waivers::{Scope, Waivers};
 use crate::cpuid::line::Line;
 use crate::evidence::flow::Step;
+use crate::host::HostKind;
+use crate::host::lab::emulators::kind;
 
 /// One line of a run's results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +65,9 @@ pub struct Row {
     /// The host class it ran on, where that has a say in the result (the KVM lanes); `None` where it has none.
     #[serde(default)]
     pub host: Option<String>,
+    /// The kind of the emulated host that it ran on; `None` for a case on this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulated: Option<HostKind>,
     /// CRC-32 of the expectation lines that the guest showed, in hexadecimal; `None` where no guest ran to its end. Two hosts that run
     /// one host-independent case must show the same.
     #[serde(default)]
@@ -106,6 +111,7 @@ impl Row {
             changes: Vec::new(),
             waivers: BTreeSet::new(),
             host: (!case.host_independent()).then(String::new),
+            emulated: case.host.as_ref().and_then(|host| kind(&host.emulation)),
             seen: None,
             flow: None,
             behaviour: None,
@@ -177,6 +183,7 @@ impl Row {
             cpu: &self.cpu,
             smp: &self.smp,
             case: &self.case,
+            host: self.emulated.as_ref(),
         }
     }
 
@@ -213,6 +220,7 @@ impl Row {
             reproduce: Vec::new(),
             changes: Vec::new(),
             waivers: BTreeSet::new(),
+            emulated: None,
             seen: None,
             flow: None,
             behaviour: None,

@@ -5,14 +5,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::check::{Finding, baseline};
 use crate::evidence::record::VERSION;
-use crate::evidence::{Evidence, RecordError};
+use crate::evidence::{Evidence, HostRecord, RecordError};
 use crate::expectation::Store;
-use crate::host::kvm::KvmLayer;
-use crate::host::{Found, HostLayer};
+use crate::host::HostLayer;
 use crate::util::limits::RECORD;
 use crate::util::open;
 
@@ -24,27 +21,6 @@ pub(super) const HOST: &str = "host.json";
 pub struct Baseline {
     host: HostRecord,
     cases: BTreeMap<String, Evidence>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct HostRecord {
-    /// [`VERSION`].
-    record: u32,
-    host: HostLayer,
-    kvm: Found<KvmLayer>,
-}
-
-impl HostRecord {
-    pub(super) fn of_this_host() -> HostRecord {
-        HostRecord {
-            record: VERSION,
-            host: HostLayer::of_this_host(),
-            kvm: match KvmLayer::of_this_host() {
-                Ok(layer) => Found::Value(layer),
-                Err(error) => Found::Unreadable(error.to_string()),
-            },
-        }
-    }
 }
 
 impl Baseline {

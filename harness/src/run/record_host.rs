@@ -1,13 +1,54 @@
 //! A host recorded: itself, and the guests of its KVM lanes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::baseline::{HOST, HostRecord};
+use super::baseline::HOST;
 use super::engine::Engine;
 use super::record::record;
-use crate::case::Trial;
+use crate::case::guest::HOST as HOST_MODEL;
+use crate::case::{Case, EmulatedHost, Lane, Qemu, Trial};
+use crate::evidence::HostRecord;
+use crate::evidence::host_record::Expansion;
+use crate::lanes::lab::offer;
 use crate::util::files::write_whole;
 use crate::util::path::leads_down;
+use crate::vmm::Options;
+
+/// What each of these QEMUs makes of `-cpu host` under this host's KVM; nothing of those that cannot start it.
+pub fn expansions(engine: &Engine, qemus: &[Arc<Qemu>]) -> Vec<Expansion> {
+    let options = Options {
+        view: true,
+        expand: true,
+        ..engine.bench.options.clone()
+    };
+    let one = |qemu: &Arc<Qemu>| {
+        let case = Case::new(qemu, Lane::KVM, "q35", HOST_MODEL);
+        let seen = engine.boot(&case, &options).ok()?;
+        Some(Expansion {
+            qemu: qemu.offers.version.clone(),
+            properties: seen.qemu?.full_properties?,
+        })
+    };
+    qemus.iter().filter_map(one).collect()
+}
+
+/// An emulated host, as its own kernel and KVM describe it.
+///
+/// # Errors
+/// It did not come up, or has no KVM.
+pub fn emulated(engine: &Engine, host: &Arc<EmulatedHost>) -> Result<HostRecord, String> {
+    let case = offer::case(host);
+    let evidence = engine
+        .gather(&case)
+        .evidence
+        .map_err(|error| error.to_string())?;
+    let layer = evidence
+        .host
+        .ok_or("the lab's host did not describe itself")?;
+    let kvm = evidence.kvm.map(|kvm| (*kvm).clone());
+    Ok(HostRecord::new((*layer).clone(), kvm))
+}
 
 /// Records this host and the cases of `trials` in `folder`; how many cases there are. Cases whose guest could not be run are printed by
 /// name with the reason.

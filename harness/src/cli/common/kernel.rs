@@ -35,10 +35,10 @@ pub struct Booted {
     /// Parameter of a module, as kvm_amd.nested=0; repeatable
     #[arg(long, value_name = "MODULE.NAME=VALUE", requires = "kernel", value_parser = parameter)]
     pub module_param: Vec<String>,
-    /// The emulated host: amd (QEMU's SVM), intel (Bochs' VMX), or intel:MODEL, as intel:haswell [default: amd]
+    /// The emulated host: amd (QEMU's SVM), intel (Bochs' VMX), or one of their processors, as amd:rome and intel:haswell [default: amd]
     #[arg(long, value_name = "HOST", requires = "kernel")]
     pub lab_host: Option<HostName>,
-    /// Features that the Intel host's processor lacks, by Bochs' names, each with those that depend on it: avx512,avx512dq
+    /// Features that the host's processor lacks, by its emulator's names, with all that depend on them: avx512,avx512dq,avx512bw,avx512cd
     #[arg(
         long,
         value_name = "FEATURE",

@@ -54,8 +54,15 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     let engine = context.engine()?;
     match arguments.view {
         View::Guest => {}
+        View::Qemu if arguments.human => {
+            anyhow::bail!("--human goes with --view guest and --view kvm")
+        }
+        View::Kvm if arguments.human => {
+            print(&human(context, &view::offered(&engine, &case)?));
+            return Ok(0);
+        }
         View::Qemu => return view::run(&engine, &case, &options, arguments.format),
-        View::Kvm => return view::kvm(&engine, &case, arguments.format),
+        View::Kvm => return view::kvm(context, &engine, &case, arguments.format),
     }
     let observed = match &arguments.table {
         Some(file) => {

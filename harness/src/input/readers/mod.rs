@@ -3,6 +3,7 @@
 use super::reader::Reader;
 
 mod capabilities;
+pub mod collected;
 mod cpu_data;
 mod cpu_gather;
 mod cpudata;
@@ -13,12 +14,14 @@ mod dump_lines;
 mod etallen;
 mod expectation;
 mod firecracker;
+mod host_record;
 mod instlatx64;
 mod kcpuid;
 mod libcpuid;
 mod libvirt_cpu;
 mod lines;
 mod lscpu;
+mod node;
 mod qmp;
 mod record;
 mod tycho;
@@ -31,6 +34,7 @@ mod tests;
 /// Every reader.
 pub const READERS: &[Reader] = &[
     capabilities::READER,
+    collected::READER,
     cpu_data::READER,
     cpu_gather::READER,
     cpudata::READER,
@@ -41,12 +45,14 @@ pub const READERS: &[Reader] = &[
     etallen::READER,
     expectation::READER,
     firecracker::READER,
+    host_record::READER,
     instlatx64::READER,
     kcpuid::READER,
     libcpuid::READER,
     libvirt_cpu::READER,
     lines::READER,
     lscpu::READER,
+    node::READER,
     qmp::READER,
     record::READER,
     tycho::READER,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::host_record;
 use crate::cpuid::Table;
 use crate::evidence::record::VERSION;
 use crate::evidence::{Evidence, RecordError, RecordedCase};
@@ -14,7 +15,7 @@ use crate::input::text::Text;
 
 pub const READER: Reader = Reader {
     format: Format::Record,
-    knows: |text| text.shape.has_key("record"),
+    knows: |text| text.shape.has_key("record") && !host_record::is_machine(text),
     read,
 };
 

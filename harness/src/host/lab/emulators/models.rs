@@ -41,6 +41,32 @@ const fn model(short: &'static str, name: &'static str) -> Model {
     }
 }
 
+/// Processors of AMD that QEMU's TCG can be, beside all that it emulates: what users may call each, and QEMU's model. Each is without what
+/// TCG has not.
+pub const AMD_MODELS: &[(&str, &str)] = &[
+    ("barcelona", "Opteron_G3-v1"),
+    ("piledriver", "Opteron_G5-v1"),
+    ("naples", "EPYC-v1"),
+    ("rome", "EPYC-Rome-v1"),
+    ("milan", "EPYC-Milan-v1"),
+];
+
+/// The model of AMD's of this name, QEMU's or the short one.
+pub fn find_amd(name: &str) -> Option<&'static str> {
+    let mut models = AMD_MODELS.iter();
+    models
+        .find(|(short, model)| *short == name || *model == name)
+        .map(|(_, model)| *model)
+}
+
+/// What users may call this model of AMD's.
+pub fn short_amd(name: &str) -> Option<&'static str> {
+    let mut models = AMD_MODELS.iter();
+    models
+        .find(|(_, model)| *model == name)
+        .map(|(short, _)| *short)
+}
+
 /// The model of this name, its own or the short one.
 pub fn find(name: &str) -> Option<&'static Model> {
     MODELS

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use crate::case::Processor;
 use crate::host::lab::emulated::{EmulatedHost, Machine, Parts, inherited_path, memory};
 use crate::host::lab::error::LabError;
 use crate::host::lab::transport::Transport;
@@ -21,6 +22,8 @@ pub const LABEL: &str = "svm";
 pub struct TcgSvm {
     /// The binary; any release, it need not be the one under test.
     pub qemu: PathBuf,
+    /// The processor; without a model, all that TCG emulates.
+    pub processor: Processor,
 }
 
 impl EmulatedHost for TcgSvm {
@@ -90,7 +93,7 @@ impl TcgSvm {
         add(&["-machine", "q35", "-m", &format!("{}M", parts.megabytes)]);
         // One vCPU, hence one thread: MTTCG would add a lock to every instruction with side effects, and nothing to do for a second.
         add(&["-accel", "tcg,thread=single"]);
-        add(&["-cpu", CPU]);
+        add(&["-cpu", &cpu(&self.processor)]);
         // A panic is a reboot (panic=-1), and a reboot the end.
         add(&["-no-reboot"]);
         let shared = link.shared;
@@ -112,8 +115,19 @@ impl TcgSvm {
     }
 }
 
-/// All that TCG emulates, and the virtualization that it leaves off by default.
-const CPU: &str = "max,+svm,+npt";
+/// All that TCG emulates, or a model of QEMU's; and the virtualization that TCG leaves off by default.
+fn cpu(processor: &Processor) -> String {
+    let model = match processor.model.as_str() {
+        "" => "max",
+        model => model,
+    };
+    let without: String = processor
+        .without
+        .iter()
+        .map(|name| format!(",-{name}"))
+        .collect();
+    format!("{model},+svm,+npt{without}")
+}
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +138,7 @@ mod tests {
     fn the_command_line_names_every_part() {
         let host = TcgSvm {
             qemu: "/opt/qemu".into(),
+            processor: Processor::default(),
         };
         let parts = Parts {
             kernel: Path::new("vmlinuz"),
@@ -148,5 +163,15 @@ mod tests {
              -device ivshmem-plain,memdev=shared -chardev file,id=console,path=/proc/self/fd/8 -serial chardev:console \
              -chardev socket,id=doorbell,fd=9 -serial chardev:doorbell -kernel vmlinuz -initrd lab.cpio -append panic=-1"
         );
+    }
+
+    #[test]
+    fn a_processor_is_a_model_without_some_features() {
+        let rome = Processor {
+            model: "EPYC-Rome-v1".to_owned(),
+            without: vec!["avx2".to_owned()],
+        };
+        assert_eq!(cpu(&rome), "EPYC-Rome-v1,+svm,+npt,-avx2");
+        assert_eq!(cpu(&Processor::default()), "max,+svm,+npt");
     }
 }

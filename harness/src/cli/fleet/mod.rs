@@ -1,0 +1,10 @@
+//! `fleet`: the CPU that every one of many hosts can give.
+
+mod arguments;
+mod boot;
+mod hosts;
+mod labs;
+mod verb;
+
+pub use arguments::Fleet;
+pub use verb::run;

@@ -1,0 +1,248 @@
+//! `fleet`: reads hosts, answers, compares with an earlier answer, prints.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use cpuid_fidelity::expectation::promise;
+use cpuid_fidelity::fleet::{
+    Catalogue, Fleet as Hosts, Form, Model, Page, PageHosts, PageRemark, Reading, Tables, Wish,
+    fold, form, markdown, models, since, text,
+};
+use cpuid_fidelity::util::limits::RESULTS;
+use cpuid_fidelity::util::near::hint;
+use cpuid_fidelity::util::open;
+use cpuid_fidelity::util::order::{natural, release};
+
+use super::arguments::{Fleet, FleetFormat};
+use super::boot::boot;
+use super::hosts::{Found, hosts};
+use super::labs::Labs;
+use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_json, write_result};
+use crate::cli::context::Context;
+
+/// Answers; the exit status.
+pub fn run(context: &Context, arguments: &Fleet) -> anyhow::Result<u8> {
+    let releases = releases(context, arguments)?;
+    let Some(oldest) = releases.first() else {
+        anyhow::bail!("no release of QEMU is recorded");
+    };
+    let numbers: Vec<(u32, u32)> = releases.iter().filter_map(|name| release(name)).collect();
+    let store = &context.store;
+    let catalogue = Catalogue::new(
+        &store.table,
+        &store.levels,
+        Tables::built_in(&store.table)?,
+        &numbers,
+    );
+    let (folder, machine) = place(context, oldest, &arguments.machine)?;
+    let models = models(store, &folder, &machine, &catalogue)?;
+    let reading = Reading {
+        table: &store.table,
+        catalogue: &catalogue,
+        models: &models,
+        assumed: arguments.assume_kernel,
+    };
+    let labs = if arguments.lab.is_empty() {
+        None
+    } else {
+        Some(Labs::new(context, &arguments.lab)?)
+    };
+    let found = in_pool(context, || -> anyhow::Result<Found> {
+        let mut found = hosts(&arguments.hosts, &reading)?;
+        if let Some(labs) = &labs {
+            found.hosts.extend(labs.records(&reading)?);
+        }
+        Ok(found)
+    })??;
+    let mut page = page(arguments, found, &catalogue, &models, oldest, &machine)?;
+    if let (Some(proof), Some(answer)) = (&mut page.proof, &page.answer) {
+        proof.booted = boot(context, &catalogue, answer, oldest, &machine)?;
+    }
+    if let (Some(labs), Some(answer)) = (&labs, &page.answer) {
+        let more = page.one_more(&catalogue);
+        let cpu = answer.best.cpu.clone();
+        page.lab = Some(in_pool(context, || {
+            labs.tried(context, &arguments.machine, &cpu, more.as_deref())
+        })??);
+    }
+    shown(context, arguments, &page)?;
+    Ok(status(&page))
+}
+
+fn page(
+    arguments: &Fleet,
+    found: Found,
+    catalogue: &Catalogue,
+    models: &[Model],
+    release: &str,
+    machine: &str,
+) -> anyhow::Result<Page> {
+    let Found {
+        hosts,
+        refused,
+        twice,
+    } = found;
+    if hosts.is_empty() {
+        return Err(NotRun(format!("nothing was compared: {}", refused.join("; "))).into());
+    }
+    let classes = fold(hosts);
+    let wish = Wish {
+        nested: arguments.nested,
+        plain: arguments.plain,
+    };
+    let fleet = Hosts {
+        catalogue,
+        models,
+        classes: &classes,
+        wish,
+    };
+    let mut page = Page::new(&fleet, release, machine, refused, arguments.prove);
+    page.remarks
+        .extend(twice.into_iter().map(|file| PageRemark {
+            hosts: PageHosts {
+                label: file,
+                hosts: 1,
+            },
+            text: "named twice; it counts once".to_owned(),
+            finding: false,
+        }));
+    if let Some(file) = &arguments.since {
+        let old = earlier(file)?;
+        page.since = Some(since(&old, &page));
+    }
+    Ok(page)
+}
+
+/// An earlier report.
+fn earlier(file: &Path) -> anyhow::Result<Page> {
+    let failed = || format!("failed to read {}", file.display());
+    let text = open::data_text(file, RESULTS).with_context(failed)?;
+    let page: Page = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no report of fleet --json", file.display()))?;
+    anyhow::ensure!(
+        page.fleet == 1,
+        "{} has format {}, expected 1",
+        file.display(),
+        page.fleet
+    );
+    Ok(page)
+}
+
+/// The releases that are named, oldest first: of `--qemu`, of `--release`, or the newest recorded one.
+fn releases(context: &Context, arguments: &Fleet) -> anyhow::Result<Vec<String>> {
+    let known = cpuid_fidelity::expectation::holdings::releases(context.store.files.known());
+    let mut named: Vec<String> = arguments
+        .release
+        .iter()
+        .map(|name| name.trim_start_matches("qemu-").to_owned())
+        .collect();
+    for name in &named {
+        anyhow::ensure!(
+            release(name).is_some(),
+            "no release of QEMU “{name}”: expected one as 11.1{}",
+            hint(name, known.iter().copied())
+        );
+    }
+    if !context.named.is_empty() {
+        let inventory = context.inventory()?;
+        if let Some(unusable) = inventory.unusable.first() {
+            return Err(NotRun(unusable.reason.clone()).into());
+        }
+        let version = |version: &str| version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+        named.extend(
+            inventory
+                .qemus
+                .iter()
+                .map(|qemu| version(&qemu.offers.version)),
+        );
+    }
+    if named.is_empty() {
+        named.extend(known.last().map(|newest| (*newest).to_owned()));
+    }
+    named.sort_by_key(|name| natural(name));
+    named.dedup();
+    Ok(named)
+}
+
+/// The folder of the release's expectations, and the machine type's whole name.
+fn place(context: &Context, release: &str, machine: &str) -> anyhow::Result<(String, String)> {
+    let wanted = format!("qemu-{release}");
+    let known = context.store.files.known();
+    let folder = promise::release(known, &wanted);
+    let folder = folder
+        .with_context(|| format!("QEMU {release} is not recorded, nor any release before it"))?
+        .folder;
+    let version = folder.trim_start_matches("qemu-");
+    let machine = match machine {
+        "q35" => format!("pc-q35-{version}"),
+        "pc" => format!("pc-i440fx-{version}"),
+        other => other.to_owned(),
+    };
+    let machines = cpuid_fidelity::expectation::holdings::names(
+        known,
+        version,
+        cpuid_fidelity::expectation::holdings::Part::Machines,
+    );
+    let is_known = machine == format!("pc-q35-{version}") || machines.contains(&machine.as_str());
+    anyhow::ensure!(
+        is_known,
+        "no machine type {machine} is recorded in {folder}{}",
+        hint(&machine, machines.iter().copied())
+    );
+    Ok((folder, machine))
+}
+
+/// With as many threads as `--jobs` says.
+fn in_pool<T: Send>(context: &Context, work: impl FnOnce() -> T + Send) -> anyhow::Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(context.jobs.threads(usize::MAX))
+        .build();
+    Ok(pool.context("failed to start threads")?.install(work))
+}
+
+fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()> {
+    let json = serde_json::to_string(page)?;
+    if let Some(file) = &arguments.json {
+        write_result(file, &format!("{json}\n"))?;
+    }
+    if let Some(file) = &arguments.markdown {
+        write_result(file, &markdown(page))?;
+    }
+    let wanted = match arguments.format {
+        FleetFormat::Text => None,
+        FleetFormat::Json => {
+            print_json(&json);
+            return Ok(());
+        }
+        FleetFormat::Markdown => {
+            print(&markdown(page));
+            return Ok(());
+        }
+        FleetFormat::Cpu => Some(Form::Cpu),
+        FleetFormat::Libvirt => Some(Form::Libvirt),
+        FleetFormat::Proxmox => Some(Form::Proxmox),
+        FleetFormat::Nova => Some(Form::Nova),
+        FleetFormat::Kubevirt => Some(Form::Kubevirt),
+        FleetFormat::Traits => Some(Form::Traits),
+    };
+    let Some(wanted) = wanted else {
+        print(&text(page));
+        return Ok(());
+    };
+    match &page.answer {
+        Some(answer) => print(&form(wanted, answer, &context.store.table)),
+        None => note!("no answer: {}", page.no_answer),
+    }
+    for reason in &page.refused {
+        note!("ERROR left out: {reason}");
+    }
+    Ok(())
+}
+
+fn status(page: &Page) -> u8 {
+    if page.answer.is_none() || !page.refused.is_empty() {
+        NOT_RUN
+    } else {
+        u8::from(page.has_findings())
+    }
+}
