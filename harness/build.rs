@@ -12,6 +12,8 @@ use std::process::Command;
 
 use object::{Object, ObjectSegment};
 
+#[path = "build/probes.rs"]
+mod probes;
 #[path = "build/version.rs"]
 mod version;
 
@@ -29,6 +31,7 @@ fn main() -> Result<()> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     for source in [
         "harness/build.rs",
+        "harness/build/probes.rs",
         "harness/build/version.rs",
         "guest-image/Cargo.toml",
         "guest-image/Cargo.lock",
@@ -39,11 +42,14 @@ fn main() -> Result<()> {
         "guest-image/linux/src",
         "guest-image/protocol/Cargo.toml",
         "guest-image/protocol/src",
+        probes::TABLE,
     ] {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     version::emit(&root);
-    let elf = build_agent(&root, &out.join("firmware"))?;
+    let rows = out.join("probes.rs");
+    probes::write(&root, &rows)?;
+    let elf = build_agent(&root, &out.join("firmware"), &rows)?;
     fs::write(out.join("agent.rom"), flatten(&elf)?)?;
     fs::write(out.join("floor.rom"), floor())?;
     let init = build_init(&root, &out.join("linux"))?;
@@ -51,11 +57,13 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Builds the agent and returns its ELF file.
-fn build_agent(root: &Path, target_dir: &Path) -> Result<PathBuf> {
+/// Builds the agent, with `rows` as its table of probes, and returns its ELF file.
+fn build_agent(root: &Path, target_dir: &Path, rows: &Path) -> Result<PathBuf> {
     let firmware = root.join("guest-image/firmware");
     let flags = rust_flags(root, &firmware);
-    nested(&firmware, &["--profile", "release"], target_dir, flags)?;
+    let table = [("FIDELITY_PROBES", rows)];
+    let wanted = ["--profile", "release"];
+    nested(&firmware, &wanted, target_dir, flags, &table)?;
     Ok(target_dir.join(TARGET).join("release/agent"))
 }
 
@@ -63,12 +71,18 @@ fn build_agent(root: &Path, target_dir: &Path) -> Result<PathBuf> {
 fn build_init(root: &Path, target_dir: &Path) -> Result<PathBuf> {
     let flags = [vec!["-Ctarget-feature=+crt-static".into()], remapped(root)].concat();
     let wanted = ["--profile", "guest", "--package", "fidelity-init"];
-    nested(root, &wanted, target_dir, flags)?;
+    nested(root, &wanted, target_dir, flags, &[])?;
     Ok(target_dir.join(TARGET).join("guest/fidelity-init"))
 }
 
 /// Runs a nested cargo.
-fn nested(folder: &Path, wanted: &[&str], target_dir: &Path, flags: Vec<String>) -> Result<()> {
+fn nested(
+    folder: &Path,
+    wanted: &[&str],
+    target_dir: &Path,
+    flags: Vec<String>,
+    environment: &[(&str, &Path)],
+) -> Result<()> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .current_dir(folder)
@@ -85,7 +99,8 @@ fn nested(folder: &Path, wanted: &[&str], target_dir: &Path, flags: Vec<String>)
     cargo
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", "")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .envs(environment.iter().copied());
     let status = cargo
         .status()
         .map_err(|error| format!("failed to start {cargo:?}: {error}"))?;

@@ -292,7 +292,7 @@ fn properties(engine: &Engine, trial: &Trial) -> Vec<String> {
         let hangs = HANGS.contains(&field.name.as_str());
         if !named
             || hangs
-            || !field.measured
+            || field.measured.is_none()
             || field.format != Format::Flag
             || field.space != Space::Cpuid
         {

@@ -35,6 +35,8 @@ mod names;
 mod record_mutants;
 #[path = "replay/rules.rs"]
 mod rules;
+#[path = "replay/vmx.rs"]
+mod vmx;
 
 /// Largest record, in bytes: they are there to be read.
 const LARGEST: u64 = 60_000;

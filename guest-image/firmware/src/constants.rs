@@ -11,6 +11,7 @@ use fidelity_protocol::frame::{self, Kind, Phase};
 use fidelity_protocol::leaves::{self, Indexed, Mark};
 use fidelity_protocol::slot;
 
+use crate::behaviour::{self, PROBES, Probe};
 use crate::enable::{CR4_FEATURES, Cr4Feature};
 use crate::{cpu, memory, probes, processors, stream, walk};
 
@@ -46,11 +47,14 @@ assembler_symbols! {
     CONFIG_EXIT_PORT = offset_of!(Config, exit_port),
     CONFIG_RANGE_COUNT = offset_of!(Config, range_count),
     CONFIG_RANGES = offset_of!(Config, ranges),
+    CONFIG_PROBES = offset_of!(Config, probes),
     FLAG_PORT = config::FLAG_PORT,
     FLAG_WAIT = config::FLAG_WAIT,
     FLAG_PROBE_1F = config::FLAG_PROBE_1F,
     FLAG_NO_XCR0 = config::FLAG_NO_XCR0,
     FLAG_MARK = config::FLAG_MARK,
+    FLAG_EACH_PROBE = config::FLAG_EACH_PROBE,
+    FLAG_HIDDEN_CR4 = config::FLAG_HIDDEN_CR4,
     MAILBOX_VCPUS = config::AT_VCPUS,
     READY = config::READY,
     COMMAND_DUMP = config::COMMAND_DUMP,
@@ -82,6 +86,7 @@ assembler_symbols! {
     OP_WAIT_APS = slot::OP_WAIT_APS,
     OP_WAIT_HOST = slot::OP_WAIT_HOST,
     OP_WRMSR = slot::OP_WRMSR,
+    OP_PROBE = slot::OP_PROBE,
     PROTOCOL_VERSION = fidelity_protocol::VERSION,
     FRAME_MAGIC = u32::from_le_bytes(frame::MAGIC),
     FRAME_HEADER = frame::HEADER,
@@ -97,12 +102,14 @@ assembler_symbols! {
     KIND_PHASE_END = Kind::PhaseEnd as u8,
     KIND_FAULT = Kind::Fault as u8,
     KIND_END = Kind::End as u8,
+    KIND_PROBE = Kind::Probe as u8,
     PHASE_RESET = Phase::Reset as u8,
     PHASE_MSRS = Phase::Msrs as u8,
     PHASE_ENABLED = Phase::Enabled as u8,
     PHASE_APS = Phase::Aps as u8,
     PHASE_PROBES = Phase::Probes as u8,
     PHASE_SWEEP = Phase::Sweep as u8,
+    PHASE_BEHAVIOUR = Phase::Behaviour as u8,
 }
 
 // What is looked at.
@@ -148,4 +155,30 @@ assembler_symbols! {
     APIC_INIT_ALL_OTHERS = processors::INIT_ALL_OTHERS,
     APIC_SIPI_ALL_OTHERS = processors::SIPI_ALL_OTHERS,
     X2APIC_MSRS = processors::X2APIC_MSRS,
+}
+
+// Probes of behaviour.
+assembler_symbols! {
+    PROBE_COUNT = PROBES.len(),
+    PROBE_SIZE = size_of::<Probe>(),
+    PROBE_REGISTER = offset_of!(Probe, code),
+    PROBE_EAX = offset_of!(Probe, eax),
+    PROBE_ECX = offset_of!(Probe, ecx),
+    PROBE_EDX = offset_of!(Probe, edx),
+    PROBE_KIND = offset_of!(Probe, kind),
+    PROBE_RESULT = offset_of!(Probe, result),
+    PROBE_MODES = offset_of!(Probe, modes),
+    PROBE_KIND_CR4 = behaviour::Kind::Cr4 as u8,
+    PROBE_KIND_XCR0 = behaviour::Kind::Xcr0 as u8,
+    PROBE_KIND_MSR = behaviour::Kind::Msr as u8,
+    PROBE_KIND_WRMSR = behaviour::Kind::Wrmsr as u8,
+    STATUS_NOT_TRIED = fidelity_protocol::entry::status::NOT_TRIED,
+    MODE_32 = behaviour::MODE_32,
+    RESULT_EAX = behaviour::RESULT_EAX,
+    RESULT_ECX = behaviour::RESULT_ECX,
+    TSC_AUX = behaviour::TSC_AUX,
+    TSC_AUX_MARK = behaviour::TSC_AUX_MARK,
+    TOGETHER = behaviour::TOGETHER,
+    COMMON_XCR0 = behaviour::COMMON_XCR0,
+    LINE = memory::LINE,
 }

@@ -18,7 +18,7 @@ pub const EFER: u32 = 0xC000_0080;
 pub struct Attempt {
     /// What was read; 0 after a fault and for a write.
     pub value: u64,
-    status: u64,
+    pub(crate) status: u64,
 }
 
 impl Attempt {
@@ -30,6 +30,14 @@ impl Attempt {
     /// Whether the instruction did not fault.
     pub fn succeeded(self) -> bool {
         self.status() == status::VALUE
+    }
+
+    /// The attempt of something that gave no value, for this reason.
+    pub fn fault(status: u32) -> Attempt {
+        Attempt {
+            value: 0,
+            status: u64::from(status),
+        }
     }
 
     /// The attempt of something that cannot fault.
@@ -47,7 +55,7 @@ impl Attempt {
 unsafe extern "sysv64" {
     /// RDMSR.
     pub safe fn try_rdmsr(index: u32) -> Attempt;
-    /// WRMSR of one of the protocol's marks.
+    /// WRMSR of a mark, or of a bit that a probe puts back.
     pub safe fn try_wrmsr(index: u32, value: u64) -> Attempt;
     /// MOV to CR4.
     pub safe fn try_write_cr4(value: u64) -> Attempt;

@@ -6,7 +6,7 @@
 //!
 //! # Way through the source
 //! [`boot`] goes from real mode to long mode. [`phases`] is the order of a dump; [`walk`] knows the leaves, [`probes`] what lies
-//! past them, [`enable`] sets control state as an operating system would; [`processors`] starts the application processors.
+//! past them, [`behaviour`] tries what features do, [`enable`] sets control state as an operating system would; [`processors`] starts the application processors.
 //! [`vcpu`] puts a breadcrumb before every instruction that could kill the guest and hands results to [`stream`], which makes
 //! frames in a [`slot`]. [`cpu`] wraps the instructions, `traps.s` lets some of them fault, [`port`] is all input and output.
 //! A processor without long mode runs [`legacy`], the same agent as 32-bit assembly.
@@ -16,6 +16,7 @@
 #![no_std]
 #![no_main]
 
+mod behaviour;
 mod boot;
 mod constants;
 mod cpu;
@@ -24,6 +25,7 @@ mod fault;
 mod legacy;
 mod memory;
 mod memory_functions;
+mod pages;
 mod phases;
 mod port;
 mod probes;

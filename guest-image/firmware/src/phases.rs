@@ -17,7 +17,7 @@ use crate::port;
 use crate::processors::{self, GENERATION};
 use crate::slot::Slot;
 use crate::vcpu::Vcpu;
-use crate::{enable, probes, walk};
+use crate::{behaviour, enable, probes, walk};
 
 /// CPUID is executed in long mode.
 const MODE: u32 = 64;
@@ -69,6 +69,10 @@ fn dump(vcpu: &mut Vcpu) {
     });
     phase(vcpu, Phase::Probes, probes::past_each_limit);
     phase(vcpu, Phase::Sweep, sweep);
+    // A repeated dump only looks.
+    if vcpu.generation == 0 {
+        phase(vcpu, Phase::Behaviour, behaviour::behaviour);
+    }
     vcpu.stream.end(reported);
     vcpu.slot.write(layout::AT_STATE, layout::DONE);
     send_new(vcpu.slot);

@@ -24,6 +24,8 @@ trap_stubs:
 # emulator knows in real mode only (Linux arch/x86/kvm/emulate.c, em_iret); nothing behind them needs the flags. RCX is lost.
 trap:
     pushq %rax
+    cmpq $0, PROBE_STACK
+    jne 4f
     cmpb $6, 8(%rsp)
     je 1f
     cmpb $13, 8(%rsp)
@@ -52,6 +54,11 @@ trap:
     andq $-16, %rsp
     call agent_fault
     ud2
+# Any fault of a probe is its answer (behaviour.s).
+4:  movl 8(%rsp), %r8d
+    orl $0x100, %r8d
+    movq PROBE_STACK, %rsp
+    jmp probe_faulted
 
 # Each answers with the value in RAX and the status in RDX (fidelity_protocol::entry::status). They are called, never
 # inlined: a trap writes below RSP, where a Rust function may have its red zone.

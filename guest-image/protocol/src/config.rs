@@ -24,6 +24,9 @@ pub const AT_DEBUG_PORT: usize = 28;
 pub const AT_EXIT_PORT: usize = 32;
 pub const AT_RANGES: usize = 36;
 pub const AT_RANGE: usize = 40;
+pub const AT_PROBES: usize = AT_RANGE + 8 * MAX_RANGES;
+/// Words of the set of probes, a bit for each row of their table.
+pub const PROBE_WORDS: usize = 8;
 
 /// Send frames through the debug port too. Without it they stay in RAM for the host to read.
 pub const FLAG_PORT: u32 = 1;
@@ -36,6 +39,10 @@ pub const FLAG_PROBE_1F: u32 = 4;
 pub const FLAG_NO_XCR0: u32 = 8;
 /// Before its first dump the boot processor writes [`crate::leaves::MARKS`] into its MSRs: state that migration must carry.
 pub const FLAG_MARK: u32 = 16;
+/// Try bits of CR4 that CPUID does not announce. QEMU's TCG hangs on them (docs/findings/02).
+pub const FLAG_HIDDEN_CR4: u32 = 32;
+/// Finish a frame after each probe, so that a guest which one of them kills has delivered all earlier ones.
+pub const FLAG_EACH_PROBE: u32 = 64;
 
 /// Byte on the debug port that says "dump complete, waiting" under [`FLAG_WAIT`] on the RAM channel.
 pub const READY: u8 = b'R';
@@ -72,6 +79,8 @@ pub struct Config {
     pub range_count: u32,
     /// MSR index ranges to sweep, first and last inclusive.
     pub ranges: [(u32, u32); MAX_RANGES],
+    /// The probes to try in phase `behaviour`: bit `row % 32` of word `row / 32`.
+    pub probes: [u32; PROBE_WORDS],
 }
 
 impl Default for Config {
@@ -88,7 +97,8 @@ impl Config {
             | Phase::Msrs.bit()
             | Phase::Enabled.bit()
             | Phase::Aps.bit()
-            | Phase::Probes.bit(),
+            | Phase::Probes.bit()
+            | Phase::Behaviour.bit(),
         vcpus: 0,
         slot_base: 0x10_0000,
         slot_size: 0x1_0000,
@@ -97,6 +107,7 @@ impl Config {
         exit_port: 0x501,
         range_count: 0,
         ranges: [(0, 0); MAX_RANGES],
+        probes: [u32::MAX; PROBE_WORDS],
     };
 
     /// Writes the mailbox into `out`, which must have [`SIZE`] bytes.
@@ -114,7 +125,7 @@ impl Config {
             self.range_count,
         ];
         let ranges = self.ranges.iter().flat_map(|range| [range.0, range.1]);
-        let words = fixed.into_iter().chain(ranges);
+        let words = fixed.into_iter().chain(ranges).chain(self.probes);
         for (slot, word) in out.chunks_exact_mut(4).zip(words) {
             slot.copy_from_slice(&word.to_le_bytes());
         }
@@ -132,7 +143,12 @@ impl Config {
         for (index, range) in ranges.iter_mut().enumerate() {
             *range = (word(AT_RANGE + 8 * index), word(AT_RANGE + 8 * index + 4));
         }
+        let mut probes = [0; PROBE_WORDS];
+        for (index, part) in probes.iter_mut().enumerate() {
+            *part = word(AT_PROBES + 4 * index);
+        }
         Some(Config {
+            probes,
             flags: word(AT_FLAGS),
             phases: word(AT_PHASES),
             vcpus: word(AT_VCPUS),
@@ -158,9 +174,10 @@ mod tests {
             words in any::<[u32; 8]>(),
             range_count in 0..=MAX_RANGES as u32,
             ranges in any::<[(u32, u32); MAX_RANGES]>(),
+            probes in any::<[u32; PROBE_WORDS]>(),
         ) -> Config {
             let [flags, phases, vcpus, slot_base, slot_size, slots, debug_port, exit_port] = words;
-            Config { flags, phases, vcpus, slot_base, slot_size, slots, debug_port, exit_port, range_count, ranges }
+            Config { flags, phases, vcpus, slot_base, slot_size, slots, debug_port, exit_port, range_count, ranges, probes }
         }
     }
 

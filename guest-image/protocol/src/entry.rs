@@ -24,9 +24,9 @@ pub struct Cpuid {
 /// One read of a register: an MSR, or a piece of control state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Register {
-    /// MSR index, or a [`Control`] number.
+    /// MSR index, a [`Control`] number, or the row of a probe.
     pub id: u32,
-    /// [`status::VALUE`], or [`status::fault`] of the exception the access raised.
+    /// [`status::VALUE`], or [`status::fault`] of the exception the access raised; of a probe also [`status::NOT_TRIED`].
     pub status: u32,
     /// What was read; 0 where the access faulted.
     pub value: u64,
@@ -87,6 +87,8 @@ pub struct End {
 pub mod status {
     /// The access gave a value.
     pub const VALUE: u32 = 0;
+    /// A probe whose state could not be set, so that its answer would say nothing.
+    pub const NOT_TRIED: u32 = 0x200;
     /// The access raised exception `vector` (6 is #UD, 13 is #GP).
     pub const fn fault(vector: u8) -> u32 {
         0x100 | vector as u32

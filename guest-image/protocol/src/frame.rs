@@ -36,10 +36,12 @@ pub enum Kind {
     Fault = 9,
     /// One [`crate::entry::End`]: the stream is complete.
     End = 10,
+    /// [`crate::entry::Register`] entries: probes of behaviour, by row of the table.
+    Probe = 11,
 }
 
 impl Kind {
-    const ALL: [Kind; 10] = [
+    const ALL: [Kind; 11] = [
         Kind::Hello,
         Kind::PhaseBegin,
         Kind::Cpuid,
@@ -50,6 +52,7 @@ impl Kind {
         Kind::PhaseEnd,
         Kind::Fault,
         Kind::End,
+        Kind::Probe,
     ];
 
     fn from_byte(byte: u8) -> Option<Kind> {
@@ -80,17 +83,20 @@ pub enum Phase {
     Probes = 4,
     /// The sweep of MSR indices, if asked for.
     Sweep = 5,
+    /// One instruction or effect a feature, tried on the boot processor.
+    Behaviour = 6,
 }
 
 impl Phase {
     /// All phases in the order in which they run.
-    pub const ALL: [Phase; 6] = [
+    pub const ALL: [Phase; 7] = [
         Phase::Reset,
         Phase::Msrs,
         Phase::Enabled,
         Phase::Aps,
         Phase::Probes,
         Phase::Sweep,
+        Phase::Behaviour,
     ];
 
     /// The name printed in dumps and messages.
@@ -102,6 +108,7 @@ impl Phase {
             Phase::Aps => "application-processors",
             Phase::Probes => "probes",
             Phase::Sweep => "sweep",
+            Phase::Behaviour => "behaviour",
         }
     }
 

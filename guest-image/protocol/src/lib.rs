@@ -37,4 +37,4 @@ pub mod slot;
 pub mod walk;
 
 /// Version of everything in this crate; a host refuses frames of another one.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;

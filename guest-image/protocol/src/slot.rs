@@ -44,6 +44,8 @@ pub const OP_WAIT_APS: u32 = 4;
 pub const OP_WAIT_HOST: u32 = 5;
 /// Writing an MSR; the operand is its index.
 pub const OP_WRMSR: u32 = 6;
+/// Trying a probe; the operand is its row of the table.
+pub const OP_PROBE: u32 = 7;
 
 /// A slot's header, as the host finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -50,8 +50,8 @@ pub const TOPOLOGY: [&str; 19] = [
     "threads-per-core-minus-1",
 ];
 
-/// Fields that say whose CPU it is.
-pub const IDENTITY: [&str; 26] = [
+/// Fields that say whose CPU it is, beside its brand string.
+pub const IDENTITY: [&str; 14] = [
     "max-leaf",
     "vendor-0",
     "vendor-1",
@@ -66,18 +66,6 @@ pub const IDENTITY: [&str; 26] = [
     "ext-vendor-0",
     "ext-vendor-1",
     "ext-vendor-2",
-    "model-id-0",
-    "model-id-1",
-    "model-id-2",
-    "model-id-3",
-    "model-id-4",
-    "model-id-5",
-    "model-id-6",
-    "model-id-7",
-    "model-id-8",
-    "model-id-9",
-    "model-id-10",
-    "model-id-11",
 ];
 
 /// Fields of the XSAVE leaf that add up, and the bits that follow control state.

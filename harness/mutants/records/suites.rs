@@ -18,6 +18,8 @@ use cpuid_fidelity::host::HostLayer;
 use serde::de::DeserializeOwned;
 
 use super::dump::{STRIDE, mutants};
+use cpuid_fidelity::cpuid::table::BRAND;
+
 use super::fields::{
     IDENTITY, TOPOLOGY, XSAVE, further_vcpus, of_control, of_fields, of_limits, of_msrs, of_vendor,
 };
@@ -30,6 +32,7 @@ impl Tables {
         Rules {
             table: &self.names,
             linux: None,
+            behaviour: None,
         }
     }
 }
@@ -179,7 +182,7 @@ fn promised(tables: &Tables, name: &str, record: &Dump, bare: &Evidence, smp: &s
         check: "identity",
         of: name,
         record,
-        mutants: of_fields(&tables.names, record, &IDENTITY),
+        mutants: of_fields(&tables.names, record, &[&IDENTITY[..], &BRAND].concat()),
         findings: &findings,
         excused: &none,
     }

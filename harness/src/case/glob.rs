@@ -16,6 +16,11 @@ impl Glob {
         Glob(Pattern::new("*").unwrap_or_default())
     }
 
+    /// Matches this name alone.
+    pub fn literal(name: &str) -> Glob {
+        Glob(Pattern::new(&Pattern::escape(name)).unwrap_or_default())
+    }
+
     /// Whether one of `globs` matches.
     pub fn matches(globs: &[Glob], name: &str) -> bool {
         globs.iter().any(|glob| glob.0.matches(name))

@@ -18,6 +18,8 @@ pub struct Processor {
 /// What emulates a host, and with which processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulation {
+    /// What the command line calls it: `amd`, `intel`, `intel:haswell`.
+    pub label: String,
     /// Which virtualisation extension the emulator gives it, by the name of the emulator's row: `svm`.
     pub emulator: String,
     /// The QEMU or Bochs that emulates it.
@@ -25,6 +27,9 @@ pub struct Emulation {
     /// Its processor.
     pub processor: Processor,
 }
+
+/// The label of the machine that labs have where none is named.
+pub const DEFAULT_HOST: &str = "amd";
 
 /// A machine that an emulator makes, with the kernel that runs on it. Its KVM is the KVM of that kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,29 +53,27 @@ pub struct EmulatedHostId {
 }
 
 impl Emulation {
-    /// What names the processor among expectations: `qemu-10.0`, `bochs-3.0:haswell`.
+    /// What names the processor among expectations: `qemu-10.0`, `bochs-3.0:corei7_haswell_4770`. What is left out of it is a difference
+    /// from what was recorded, as a parameter of the kernel is, and no part of the name.
     pub fn name(&self) -> String {
-        let Processor { model, without } = &self.processor;
-        if model.is_empty() {
-            return self.program.release_folder();
+        match &*self.processor.model {
+            "" => self.program.release_folder(),
+            model => format!("{}:{model}", self.program.label),
         }
-        let without: String = without.iter().map(|name| format!(",-{name}")).collect();
-        format!("{}:{model}{without}", self.program.label)
     }
 }
 
 impl Emulation {
     /// The options that name it again; none for the host that labs have by default.
     pub fn arguments(&self) -> Vec<String> {
-        let Processor { model, without } = &self.processor;
-        if model.is_empty() {
+        if self.processor.model.is_empty() {
             return Vec::new();
         }
-        let host = [
-            "--lab-host".to_owned(),
-            format!("{}:{model}", self.emulator),
-        ];
-        let without = without
+        let name = self.label.split(',').next().unwrap_or_default();
+        let host = ["--lab-host".to_owned(), name.to_owned()];
+        let without = self
+            .processor
+            .without
             .iter()
             .flat_map(|name| ["--without".to_owned(), name.clone()]);
         host.into_iter().chain(without).collect()
@@ -91,12 +94,16 @@ impl EmulatedHost {
 
     /// The file of what its KVM offers: `kvm.snap`, and of a processor that is one of several `kvm-MODEL.snap`.
     pub fn kvm_expectation(&self) -> PathBuf {
-        let model = &self.emulation.processor.model;
-        let name = match &**model {
-            "" => "kvm.snap".to_owned(),
-            model => format!("kvm-{model}.snap"),
-        };
-        self.kernel.expectations.join(name)
+        let name = self.file_name("kvm");
+        self.kernel.expectations.join(format!("{name}.snap"))
+    }
+
+    /// What a file or folder of its expectations is called: of a processor that is one of several `kvm-MODEL`.
+    pub fn file_name(&self, plain: &str) -> String {
+        match &*self.emulation.processor.model {
+            "" => plain.to_owned(),
+            model => format!("{plain}-{model}"),
+        }
     }
 
     /// The options that name it again.
@@ -111,8 +118,12 @@ impl EmulatedHost {
             .collect()
     }
 
-    /// Second part of the names of its trials: `linux-6.12`.
-    pub fn label(&self) -> &str {
-        &self.kernel.label
+    /// Second part of the names of its trials: `linux-6.12`, and on another machine than labs have by default `linux-6.12@intel`.
+    pub fn label(&self) -> String {
+        let kernel = &self.kernel.label;
+        match &*self.emulation.label {
+            DEFAULT_HOST => kernel.clone(),
+            other => format!("{kernel}@{other}"),
+        }
     }
 }

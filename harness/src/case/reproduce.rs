@@ -53,6 +53,19 @@ pub fn with(mut command: Vec<String>, given: &Given) -> Vec<String> {
     command
 }
 
+/// Of a reproducer, the options that decide on which host, kernel and libvirt its guest runs: two cases of one name differ in them alone.
+pub fn place(command: &[String], starter: Starter) -> Vec<&str> {
+    let is_one = |option: &str| match option {
+        "--config" | "--accel" | "--kernel" | "--modules" | "--cmdline" => true,
+        "--lab-host" | "--without" | "--memory" => true,
+        "--libvirt" => starter == Starter::Libvirt,
+        _ => false,
+    };
+    let pairs = command.windows(2);
+    let pairs = pairs.filter(|pair| is_one(&pair[0]));
+    pairs.flatten().map(String::as_str).collect()
+}
+
 fn compares_whole(case: &Case) -> bool {
     case.host.is_none() && case.run_as.compares_whole(&case.cpu, case.smp.as_str())
 }
@@ -154,7 +167,14 @@ fn build(
 /// The kernel of the emulated host, with what else makes that host, or of the guest.
 fn kernels(case: &Case) -> Vec<String> {
     match &case.host {
-        Some(host) => host.arguments(),
+        Some(host) if case.linux.is_none() => host.arguments(),
+        // A Linux guest runs here where no emulated host is named.
+        Some(host) => {
+            let named = ["--lab-host".to_owned(), host.emulation.label.clone()];
+            let is_default = host.emulation.arguments().is_empty();
+            let named = named.into_iter().filter(|_| is_default);
+            host.arguments().into_iter().chain(named).collect()
+        }
         None => case
             .kernel()
             .map(super::LabKernel::arguments)

@@ -96,6 +96,7 @@ fn in_lab(starter: Starter, machine: &str) -> Case {
     case.run_as.starter = starter;
     case.host = Some(Arc::new(EmulatedHost {
         emulation: Emulation {
+            label: "amd".to_owned(),
             emulator: "svm".to_owned(),
             program: Arc::new(Qemu::none()),
             processor: Processor::default(),

@@ -78,6 +78,8 @@ pub struct Filter {
     pub kernel_parameters: Vec<String>,
     /// Whether the command line names the kernel: it then counts whether or not the selection has it.
     pub names_kernel: bool,
+    /// Whether the command line names the emulated host: labs are then made on that one alone.
+    pub names_host: bool,
     /// MiB of emulated hosts' RAM; `None` for what their initramfs needs.
     pub megabytes: Option<u64>,
 }

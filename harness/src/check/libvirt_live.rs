@@ -14,7 +14,8 @@ use crate::cpuid::dump::{Dump, Reading};
 use crate::cpuid::table::Format;
 use crate::cpuid::table::{Space, Table};
 use crate::evidence::libvirt::cpu_map::{CpuMap, Spot};
-use crate::evidence::libvirt::layer::LibvirtLayer;
+use crate::evidence::libvirt::layer::{LibvirtLayer, Request};
+use crate::evidence::libvirt::to_qemu::NEVER_PASSED;
 use fidelity_protocol::frame::Phase;
 
 /// Features whose bit follows what an operating system does.
@@ -148,7 +149,8 @@ pub fn command(layer: &LibvirtLayer) -> Vec<Finding> {
     let words: BTreeSet<(&str, &str)> = words
         .map(|word| word.split_once('=').unwrap_or((word, "on")))
         .collect();
-    for request in &layer.requests {
+    let passed = |request: &&Request| !NEVER_PASSED.contains(&request.feature.as_str());
+    for request in layer.requests.iter().filter(passed) {
         let Some(on) = request.policy.gives() else {
             continue;
         };

@@ -272,6 +272,16 @@ fn vmx_flags_follow_from_their_bits() {
     assert!(controls(0, 0, 1 << 5, 0).is_empty());
 }
 
+/// Of two flags `vnmi` one is AMD's bit, and clear on Intel; of VM functions Linux looks at the half that has none.
+#[test]
+fn intels_vnmi_is_no_bit_of_amds_and_eptp_switching_is_never_shown() {
+    let intel = intel(0x55, 4).msr(0x481, 1 << 37).msr(0x491, 1);
+    assert_eq!(intel.has(RowKind::Gained, "vnmi"), Truth::Yes);
+    assert_eq!(intel.has(RowKind::Vmx, "eptp_switching"), Truth::No);
+    let without = self::intel(0x55, 4).msr(0x481, 0);
+    assert_eq!(without.has(RowKind::Gained, "vnmi"), Truth::No);
+}
+
 #[test]
 fn features_whose_leaf_is_not_there_are_taken() {
     for (flag, level) in [("monitor", 5), ("dca", 9), ("xsave", 0xD)] {

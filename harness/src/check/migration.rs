@@ -32,9 +32,34 @@ pub fn running(dump: &Dump, table: &Table, volatile: &Volatile) -> Vec<Line> {
     render(&settled, table, volatile)
 }
 
+/// IA32_FEATURE_CONTROL.
+const FEATURE_CONTROL: u32 = 0x3A;
+/// IA32_MCG_CAP, and LMCE_P in it.
+const MCG_CAP: u32 = 0x179;
+const LMCE: u64 = 1 << 27;
+
+/// Whether IA32_FEATURE_CONTROL is a register of this CPU: with VMX, SMX, SGX or LMCE (SDM vol. 4, table 2-2). KVM keeps it for every
+/// guest (`vmx_get_msr()` in arch/x86/kvm/vmx/vmx.c), and QEMU migrates it for these alone (`kvm_arch_init_vcpu()` in target/i386/kvm/kvm.c).
+fn has_feature_control(vcpu: &Vcpu) -> bool {
+    const VMX_OR_SMX: u32 = 3 << 5;
+    const SGX: u32 = 1 << 2;
+    let regs = |leaf| vcpu.cpuid(leaf, 0).unwrap_or_default();
+    let mut msrs = vcpu
+        .phases
+        .values()
+        .filter_map(|phase| phase.msrs.get(&MCG_CAP));
+    let lmce = msrs.any(|read| matches!(read, Reading::Value(value) if value & LMCE != 0));
+    regs(1)[2] & VMX_OR_SMX != 0 || regs(7)[1] & SGX != 0 || lmce
+}
+
 /// With the answers of phase `os-enabled` in the place of those at reset.
 fn settled(vcpu: &Vcpu) -> Vcpu {
     let mut settled = vcpu.clone();
+    if !has_feature_control(vcpu) {
+        for phase in settled.phases.values_mut() {
+            phase.msrs.remove(&FEATURE_CONTROL);
+        }
+    }
     let Some(enabled) = settled.phases.get_mut(&Phase::Enabled) else {
         return settled;
     };
@@ -233,6 +258,21 @@ mod tests {
                 "migration: changed xcr0 state.os-enabled.xcr0: xcr0 = 0x7; xcr0 = 0x1",
             ]
         );
+    }
+
+    #[test]
+    fn the_lock_of_feature_control_travels_where_the_msr_is_one_of_the_cpu() {
+        let with = |mut vcpu: Vcpu, locked| {
+            let msrs = &mut vcpu.phases.entry(Phase::Msrs).or_default().msrs;
+            msrs.insert(0x3A, Reading::Value(locked));
+            vcpu
+        };
+        let lost = |ecx| {
+            let before = with(guest(0, ecx), 1);
+            found(vec![before], vec![with(again(guest(0, ecx)), 0)])
+        };
+        assert_eq!(lost(ECX), Vec::<String>::new());
+        assert!(!lost(ECX | 1 << 5).is_empty());
     }
 
     #[test]

@@ -35,6 +35,8 @@ struct Announced {
     /// The least value of such a field that announces it: 1 for a flag, 2 for what a version brings.
     least: u32,
     otherwise: Otherwise,
+    /// Whether it may fault where it is announced: something else announces it as well.
+    may_fault: bool,
 }
 
 const fn announced(
@@ -50,6 +52,7 @@ const fn announced(
         features,
         least: 1,
         otherwise,
+        may_fault: false,
     }
 }
 
@@ -58,10 +61,18 @@ const fn up_to(last: u32, row: Announced) -> Announced {
     Announced { last, ..row }
 }
 
+/// The same where it may fault all the same.
+const fn if_at_all(row: Announced) -> Announced {
+    Announced {
+        may_fault: true,
+        ..row
+    }
+}
+
 /// Sources: SDM vol. 4 table 2-2, APM vol. 2 appendix A, Documentation/virt/kvm/x86/msr.rst; for [`Whatever`] kvm_get_msr_common, and
 /// guest_pv_has for KVM's own MSRs, which holds everyone to have them unless KVM_CAP_ENFORCE_PV_FEATURE_CPUID is on. Not here:
 /// IA32_FLUSH_CMD, which is write-only, and AMD's MSRs of no CPUID bit.
-const ANNOUNCED: [Announced; 36] = [
+const ANNOUNCED: [Announced; 37] = [
     // vmx_get_msr gives IA32_FEATURE_CONTROL to every guest.
     announced(
         0x3A,
@@ -118,11 +129,15 @@ const ANNOUNCED: [Announced; 36] = [
             announced(0x38D, "IA32_PERF_GLOBAL", &["pmu-version"], Faults),
         )
     },
-    // 48BH to 493H are announced by bits of these, not by CPUID: check msr-values.
     up_to(
         0x48A,
         announced(0x480, "VMX capability MSR", &["vmx"], Faults),
     ),
+    // These are announced by bits of the former, too, not by CPUID alone: check msr-values.
+    if_at_all(up_to(
+        0x493,
+        announced(0x48B, "further VMX capability MSR", &["vmx"], Faults),
+    )),
     announced(0x6E0, "IA32_TSC_DEADLINE", &["tsc-deadline"], Whatever),
     announced(0x6E1, "IA32_PKRS", &["pks"], Faults),
     announced(0x14CE, "IA32_LBR_CTL", &["arch-lbr"], Faults),
@@ -186,6 +201,9 @@ pub fn due(dump: &Dump, index: u32, accelerator: Accelerator, table: &Table) -> 
     let covers = |row: &&Announced| (row.first..=row.last).contains(&index);
     let row = ANNOUNCED.iter().find(covers)?;
     let is_announced = row.announced_by(&view, msrs).is_some();
+    if is_announced && row.may_fault {
+        return None;
+    }
     let strict = row.otherwise == Faults && !emulated(accelerator);
     (is_announced || strict).then_some(is_announced)
 }
@@ -229,7 +247,7 @@ fn of_one(vcpu: &Vcpu, accelerator: Accelerator, rule: &Rule<'_>) -> Vec<Finding
             let readable = matches!(reading, Reading::Value(_));
             let strict = row.otherwise == Faults && !emulated(accelerator);
             let finding = match (by, readable) {
-                (Some(feature), false) => {
+                (Some(feature), false) if !row.may_fault => {
                     let expected = format!("readable: CPUID announces {feature}");
                     Some(rule.finding(Kind::Lost, row.name, expected, shown(reading)))
                 }
@@ -337,6 +355,33 @@ mod tests {
                  #GP: CPUID announces no arch-capabilities; value = 0x8"]
         );
         assert!(found(Accelerator::Tcg, 0, &readings).is_empty());
+    }
+
+    #[test]
+    fn vmx_capabilities_of_a_guest_without_vmx_are_found_and_with_it_some_may_fault() {
+        let mut boot = vcpu(0, &[vendor(1, "GenuineIntel"), (1, 0, [0, 0, 1 << 5, 0])]);
+        let found_of = |boot: &Vcpu| {
+            let guest = dump(vec![boot.clone()]);
+            sentences(&msrs(&guest, Accelerator::Kvm, Layer::Kvm, &table()))
+        };
+        let readings = [
+            (0x480, Reading::Value(1)),
+            (0x48B, Reading::Value(2)),
+            (0x492, Reading::Fault(13)),
+        ];
+        boot.phases.entry(Phase::Msrs).or_default().msrs = readings.into_iter().collect();
+        assert_eq!(found_of(&boot), Vec::<String>::new());
+        let mut without = vcpu(0, &[vendor(1, "GenuineIntel"), (1, 0, [0; 4])]);
+        without
+            .phases
+            .insert(Phase::Msrs, boot.phases[&Phase::Msrs].clone());
+        assert_eq!(
+            found_of(&without),
+            [
+                "msrs: gained VMX capability MSR MSR.480H: #GP: CPUID announces no vmx; value = 0x1",
+                "msrs: gained further VMX capability MSR MSR.48BH: #GP: CPUID announces no vmx; value = 0x2",
+            ]
+        );
     }
 
     #[test]

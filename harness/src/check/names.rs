@@ -72,6 +72,8 @@ names! {
     CheckId {
         /// A layer that must be there is not: the dump of the guest.
         Agreement = "agreement",
+        /// What is announced works, and what is hidden is refused, as far as nothing else was recorded of who runs the guest.
+        Behaviour = "behaviour",
         /// No feature comes without what it is made of.
         Dependencies = "dependencies",
         /// `enforce` refuses exactly the guests of which something is filtered.

@@ -1,18 +1,21 @@
 //! What a dump of a guest contradicts in what was promised to it, where only its dump and its command line are known.
 
-use super::finding::{Finding, Kind, Layer};
-use super::identity::identity;
-use super::place::Location;
-use super::promise::promise;
+use std::collections::BTreeSet;
+
+use super::finding::{Finding, Layer};
+use super::identity::{identity, promised_fields};
+use super::promise::{due, promise};
+use super::shown::Shown;
 use super::topology::leaves::topology;
 use super::topology::{Asked, as_asked};
 use crate::case::{Accelerator, Lane, RunAs, Starter, Topology};
 use crate::cpuid::Dump;
-use crate::cpuid::answers::Key;
 use crate::cpuid::table::Table;
 use crate::evidence::{Evidence, Promised, RecordedCase};
 use crate::host::Found;
-use crate::input::{Coverage, Input};
+use crate::input::Input;
+
+mod argument;
 
 /// What was promised to a guest, and of which QEMU.
 #[derive(Clone, Debug)]
@@ -34,7 +37,7 @@ pub struct Promise {
 pub struct Compared {
     /// Where the guest is another than was promised.
     pub findings: Vec<Finding>,
-    /// Promised features in leaves that the input does not have: nobody can say whether the guest has them.
+    /// What was promised and the input does not say.
     pub unknown: Vec<String>,
 }
 
@@ -43,30 +46,51 @@ pub fn of_guest(input: &Input, promised: &Promise, table: &Table) -> Compared {
     let Some(dump) = input.dump().filter(Dump::shows_anything) else {
         return Compared::default();
     };
+    let shown = Shown::new(input, table);
     let evidence = evidence(dump, promised);
-    let mut found = placed(&evidence, table);
-    found.extend(identity(&evidence, table));
-    found.extend(promise(&evidence, table));
-    let whole = matches!(input.coverage, Coverage::Whole | Coverage::WithoutZeroes);
-    let is_known = |finding: &Finding| whole || is_read(finding, &evidence.guest);
-    let (findings, unread): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(is_known);
-    let unknown = unread.into_iter().map(|finding| finding.name);
+    let mut findings = placed(&evidence, &shown, table);
+    findings.extend(identity(&evidence, table));
+    findings.extend(promise(&evidence, table));
+    findings.extend(argument::beside_the_model(&evidence, &shown, table));
+    findings.retain(|finding| shown.says(&finding.place));
     Compared {
         findings,
-        unknown: unknown.collect(),
+        unknown: unknown(&evidence, &shown, table),
     }
 }
 
-/// A dump of one processor of several says nothing of the others.
-fn placed(evidence: &Evidence, table: &Table) -> Vec<Finding> {
+/// Nobody but our own agent says that it shows all vCPUs there are.
+fn placed(evidence: &Evidence, shown: &Shown<'_>, table: &Table) -> Vec<Finding> {
     let Some(asked) = Asked::of_case(&evidence.case) else {
         return Vec::new();
     };
     let layer = Layer::Qemu;
-    match evidence.guest.vcpus.len() {
-        1 => topology(&evidence.guest, asked.parts.as_ref(), layer, table),
-        _ => as_asked(&evidence.guest, asked, &layer, table),
+    if shown.has_all_vcpus() {
+        as_asked(&evidence.guest, asked, &layer, table)
+    } else {
+        topology(&evidence.guest, asked.parts.as_ref(), layer, table)
     }
+}
+
+/// What was promised, and is not in the input.
+fn unknown(evidence: &Evidence, shown: &Shown<'_>, table: &Table) -> Vec<String> {
+    let vcpus = Asked::of_case(&evidence.case).map_or(1, |asked| asked.vcpus);
+    let mut unknown = Vec::new();
+    if vcpus > 1 && !shown.has_all_vcpus() {
+        unknown.push(format!("vCPUs 2 to {vcpus}"));
+    }
+    match due(evidence, table) {
+        Some(features) => unknown.extend(shown.unknown(features)),
+        None => unknown.push(format!(
+            "identity and features of {}, which nobody recorded",
+            evidence.case.cpu
+        )),
+    }
+    unknown.extend(shown.unknown(promised_fields(evidence, table)));
+    unknown.extend(argument::unknown(evidence, shown, table));
+    let mut seen = BTreeSet::new();
+    unknown.retain(|name| seen.insert(name.clone()));
+    unknown
 }
 
 fn evidence(guest: Dump, promised: &Promise) -> Evidence {
@@ -100,14 +124,4 @@ fn evidence(guest: Dump, promised: &Promise) -> Evidence {
         kernel_names: None,
         guest,
     }
-}
-
-/// Whether an excerpt has the leaf of which something is missing.
-fn is_read(finding: &Finding, guest: &Dump) -> bool {
-    let Location::Cpuid { key, .. } = &finding.place.location else {
-        return true;
-    };
-    let Key { leaf, subleaf } = *key;
-    let boot = guest.boot_processor();
-    finding.kind != Kind::Lost || boot.is_some_and(|boot| boot.cpuid(leaf, subleaf).is_some())
 }

@@ -8,7 +8,7 @@ fn found(coverage: Coverage, text: &str) -> Option<Vec<String>> {
     let table = table();
     let mut inputs = read(text.as_bytes(), &table).expect("an input");
     inputs[0].coverage = coverage;
-    of_input(&inputs[0], &table).map(|findings| sentences(&findings))
+    of_input(&inputs[0], Owner::Unknown, &table).map(|findings| sentences(&findings))
 }
 
 /// A guest whose leaf 1 is of one vendor's processor and 80000001H of another's, as a VMM made it.
@@ -108,7 +108,7 @@ fn names_without_registers_are_not_compared() {
         dump: None,
         ..Input::of_dump(crate::input::Format::Etallen, Dump::default())
     };
-    assert_eq!(of_input(&input, &table), None);
+    assert_eq!(of_input(&input, Owner::Unknown, &table), None);
 }
 
 /// Rows of dumps of hardware that a rule once took for contradictions.

@@ -42,21 +42,12 @@ pub fn promise(evidence: &Evidence, table: &Table) -> Vec<Finding> {
     let (Some(promised), Some(filtered)) = (&evidence.promised, filtered(evidence)) else {
         return Vec::new();
     };
-    let Some(definition) = definition(promised) else {
-        return Vec::new();
-    };
     let guest = evidence.bare_metal.as_ref().unwrap_or(&evidence.guest);
-    let (Some(wanted), Some(seen)) = (view(&definition, table), view(guest, table)) else {
+    let (Some(due), Some(seen)) = (due(evidence, table), view(guest, table)) else {
         return Vec::new();
     };
-    let off = Off::of_case(evidence, table);
-    let lost = table.fields().iter().filter(|field| {
-        let named = field.qemu.is_some() && field.format == Format::Flag;
-        named
-            && field.space == Space::Cpuid
-            && wanted.has(&field.name)
-            && !given(evidence, field).unwrap_or_else(|| seen.has(&field.name))
-            && !off.explains(field)
+    let lost = due.into_iter().filter(|field| {
+        !given(evidence, field).unwrap_or_else(|| seen.has(&field.name))
             && !filtered.contains(&bit(field))
     });
     let forced = evidence.case.run_as.forced_features;
@@ -80,6 +71,33 @@ pub fn promise(evidence: &Evidence, table: &Table) -> Vec<Finding> {
         }
     };
     lost.map(finding).collect()
+}
+
+/// The features of CPUID that QEMU has a name for.
+pub(super) fn named(table: &Table) -> impl Iterator<Item = &Field> {
+    let fields = table.fields().iter();
+    fields.filter(|field| {
+        field.qemu.is_some() && field.format == Format::Flag && field.space == Space::Cpuid
+    })
+}
+
+/// Those of them that the model's reviewed definition has; `None` where nobody reviewed one.
+pub(super) fn defined<'a>(evidence: &Evidence, table: &'a Table) -> Option<Vec<&'a Field>> {
+    let definition = definition(evidence.promised.as_ref()?)?;
+    let wanted = view(&definition, table)?;
+    Some(
+        named(table)
+            .filter(|field| wanted.has(&field.name))
+            .collect(),
+    )
+}
+
+/// Those of them that neither the `-cpu` argument nor QEMU's defaults turn off.
+pub(super) fn due<'a>(evidence: &Evidence, table: &'a Table) -> Option<Vec<&'a Field>> {
+    let off = Off::of_case(evidence, table);
+    let mut due = defined(evidence, table)?;
+    due.retain(|field| !off.explains(field));
+    Some(due)
 }
 
 /// The finding of a definition that lacks this line, as of one that is compared whole: it is the same fault.

@@ -1,6 +1,7 @@
 //! All checks over one case. Each rule runs where its inputs are there, whoever gathered them: a run, a record, a bug report.
 
 use super::agreement::{Layers, agreement};
+use super::behaviour::{self, Facts};
 use super::finding::{Finding, Layer};
 use super::identity::identity;
 use super::kvm_given::{given_and_kept, given_and_seen};
@@ -23,13 +24,15 @@ pub struct Rules<'a> {
     pub table: &'a Table,
     /// What Linux makes of CPUID; `None` where no Linux guest is to be checked.
     pub linux: Option<&'a LinuxRules>,
+    /// What probes do otherwise than the manual has it, by who runs the guest; `None` where behaviour is not to be checked.
+    pub behaviour: Option<&'a Facts>,
 }
 
 /// A rule: what the layers of a case contradict one another in; nothing where it has no inputs.
 type Rule = fn(&Evidence, Rules<'_>) -> Vec<Finding>;
 
 /// Every rule over one case, in the order of reports.
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     of_qemu,
     of_smp,
     of_identity,
@@ -41,6 +44,7 @@ const RULES: [Rule; 11] = [
     of_the_host,
     of_libvirt,
     of_linux,
+    of_behaviour,
 ];
 
 /// Everything that the layers of a case contradict one another in.
@@ -192,6 +196,14 @@ fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     changes
 }
 
+/// What the guest does, against what CPUID says that it can.
+fn of_behaviour(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    let facts = rules.behaviour.into_iter();
+    facts
+        .flat_map(|facts| behaviour::findings(evidence, facts, rules.table))
+        .collect()
+}
+
 /// Everything that the layers of a record contradict one another in.
 ///
 /// # Errors
@@ -316,6 +328,7 @@ mod tests {
         let rules = Rules {
             table: &table,
             linux: None,
+            behaviour: None,
         };
         let found = |lane: Lane, smp: &str| {
             let mut evidence = bare(lane, "EPYC");

@@ -7,6 +7,7 @@ use super::finding::{CheckId, Finding};
 use super::place::Location;
 use super::view::View;
 use crate::cpuid::dump::Dump;
+use crate::cpuid::hypervisor;
 use crate::cpuid::table::Table;
 
 /// Findings of a check, by name and leaf, on processors of these vendors.
@@ -136,7 +137,8 @@ const MOVED: &str = "ext-apic-id";
 pub(super) fn unexplained(found: Vec<Finding>, dump: &Dump, table: &Table) -> Vec<Finding> {
     let boot = dump.boot_processor();
     let view = boot.and_then(|boot| View::of_vcpu(boot, table));
-    let hardware = view.filter(|view| view.value("hypervisor") == Some(0));
+    let hardware =
+        view.filter(|view| view.value("hypervisor") == Some(0) && !has_hypervisor_range(view));
     let Some(view) = hardware else {
         return found;
     };
@@ -144,6 +146,18 @@ pub(super) fn unexplained(found: Vec<Finding>, dump: &Dump, table: &Table) -> Ve
     let left = found.into_iter();
     left.filter(|finding| reason(finding, &vendor).is_none())
         .collect()
+}
+
+/// A guest whose bit is hidden still has the leaves that name who runs it.
+fn has_hypervisor_range(view: &View<'_>) -> bool {
+    let Some([_, name @ ..]) = view.regs(hypervisor::BASE, 0) else {
+        return false;
+    };
+    let bytes = name.map(u32::to_le_bytes).concat();
+    bytes[0] != 0
+        && bytes
+            .iter()
+            .all(|byte| *byte == 0 || byte.is_ascii_graphic() || *byte == b' ')
 }
 
 fn reason(finding: &Finding, vendor: &str) -> Option<&'static str> {

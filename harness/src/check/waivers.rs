@@ -26,7 +26,7 @@ pub struct Waiver {
     pub link: String,
     /// Last day on which it holds.
     pub expires: toml::value::Date,
-    /// Hosts it holds for: kernel modules of which one is loaded, as `kvm_pvm`; left out, every host.
+    /// Hosts it holds for: kernel modules of which one is loaded, as `kvm_pvm`; left out, every host. The host of a lab is the emulated one.
     #[serde(default)]
     pub host_modules: Vec<Glob>,
     /// Hosts it holds for: CPUID's vendor, as `GenuineIntel`.
@@ -86,9 +86,11 @@ struct File {
     waiver: Vec<Waiver>,
 }
 
-/// The waivers that hold on this host today, and those that are over.
+/// The waivers that hold today, and those that are over.
 #[derive(Clone, Debug, Default)]
 pub struct Waivers {
+    /// The host of cases that name none.
+    host: HostKind,
     live: Vec<Waiver>,
     expired: Vec<Waiver>,
 }
@@ -114,18 +116,19 @@ impl Waivers {
             }
         }
         let day = |date: &toml::value::Date| (date.year, date.month, date.day);
-        let ours = file
-            .waiver
-            .into_iter()
-            .filter(|waiver| waiver.holds_on(host));
-        let (live, expired) = ours.partition(|waiver| today <= day(&waiver.expires));
-        Ok(Waivers { live, expired })
+        let all = file.waiver.into_iter();
+        let (live, expired) = all.partition(|waiver| today <= day(&waiver.expires));
+        Ok(Waivers {
+            host: host.clone(),
+            live,
+            expired,
+        })
     }
 
     /// Which findings of a case no waiver covers, and the names of the waivers that cover the others.
     pub fn cover(&self, case: &Scope<'_>, findings: &[Finding]) -> Covered {
         let live = self.live.iter();
-        let scoped: Vec<&Waiver> = live.filter(|waiver| waiver.covers_case(case)).collect();
+        let scoped: Vec<&Waiver> = live.filter(|waiver| self.holds_for(waiver, case)).collect();
         let mut covered = Covered::default();
         for finding in findings {
             let mut scoped = scoped.iter();
@@ -152,9 +155,14 @@ impl Waivers {
                 waiver.name, waiver.expires, waiver.reason
             )
         };
-        let mut outlived: Vec<String> = self.expired.iter().map(over).collect();
+        let ours = |waiver: &&Waiver| {
+            let mut hosts = ran.iter().filter_map(|(case, _)| case.host);
+            waiver.holds_on(&self.host) || hosts.any(|host| waiver.holds_on(host))
+        };
+        let expired = self.expired.iter().filter(ours);
+        let mut outlived: Vec<String> = expired.map(over).collect();
         let idle = |waiver: &&Waiver| {
-            let in_scope = ran.iter().any(|(case, _)| waiver.covers_case(case));
+            let in_scope = ran.iter().any(|(case, _)| self.holds_for(waiver, case));
             complete && in_scope && !waiver.recorded && !used.contains(&waiver.name)
         };
         let unused = self.live.iter().filter(idle);
@@ -165,6 +173,11 @@ impl Waivers {
             )
         }));
         outlived
+    }
+
+    /// Whether the case is in the waiver's scope, and its host too.
+    fn holds_for(&self, waiver: &Waiver, case: &Scope<'_>) -> bool {
+        waiver.holds_on(case.host.unwrap_or(&self.host)) && waiver.covers_case(case)
     }
 }
 
@@ -183,6 +196,8 @@ pub struct Scope<'a> {
     pub smp: &'a str,
     /// Name of the case.
     pub case: &'a str,
+    /// The emulated host that it ran on; `None` for this one.
+    pub host: Option<&'a HostKind>,
 }
 
 /// Findings of a case, with waivers applied.

@@ -25,6 +25,7 @@ fn case(lane: &str) -> Scope<'_> {
         cpu: "486-v1",
         smp: "1",
         case: "kvm/qemu-11.1/-/486-v1",
+        host: None,
     }
 }
 
@@ -76,6 +77,26 @@ fn a_further_finding_is_left() {
 fn another_host_or_lane_is_not_covered() {
     assert_eq!(left(&waivers(&["kvm_intel"], TODAY), "kvm"), 1);
     assert_eq!(left(&waivers(&["kvm_pvm"], TODAY), "tcg"), 1);
+}
+
+#[test]
+fn a_case_on_an_emulated_host_is_covered_by_the_waivers_of_that_host() {
+    let (pvm, intel) = (
+        host(&["kvm_pvm"], "AuthenticAMD"),
+        host(&["kvm_intel"], "GenuineIntel"),
+    );
+    let here = waivers(&["kvm_pvm"], TODAY);
+    let on = |host| Scope {
+        host: Some(host),
+        ..case("kvm")
+    };
+    assert_eq!(here.cover(&on(&intel), &findings(LEAK)).left.len(), 1);
+    let elsewhere = waivers(&["kvm_intel"], TODAY);
+    assert_eq!(elsewhere.cover(&on(&pvm), &findings(LEAK)).left.len(), 0);
+    assert_eq!(left(&elsewhere, "kvm"), 1);
+    let over = waivers(&["kvm_intel"], (2030, 2, 1));
+    assert_eq!(over.outlived([(on(&pvm), &none())], false).len(), 1);
+    assert_eq!(over.outlived([(on(&intel), &none())], false).len(), 0);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use clap::{Command, Parser, Subcommand};
 
+use super::behaviour::Behaviour;
 use super::bisect::Bisect;
 use super::catalogue::Catalogue;
 use super::check::Check;
@@ -29,9 +30,9 @@ use super::report::Report;
 use super::run::Run;
 use super::show::Show;
 use super::{
-    bisect, catalogue, check as check_verb, diff, domain, dump, explain, features, fleet, lab,
-    libvirt, list, machines, merge, migrate, models, nightly, package, record, release_day,
-    releases, report, run as run_verb, show,
+    behaviour, bisect, catalogue, check as check_verb, diff, domain, dump, explain, features,
+    fleet, lab, libvirt, list, machines, merge, migrate, models, nightly, package, record,
+    release_day, releases, report, run as run_verb, show,
 };
 
 /// Does the guest really see the CPU it was promised?
@@ -61,6 +62,8 @@ pub enum Verb {
     Machines(Machines),
     /// List features: where CPUID shows each, its names, and which CPU models have it
     Features(Features),
+    /// List which features do otherwise than CPUID says, by QEMU release and kernel: announced and refused, hidden and running
+    Behaviour(Behaviour),
     /// Check one guest, or a file with what one showed, by every rule whose inputs are there
     Check(Check),
     /// Show what one guest sees
@@ -110,6 +113,7 @@ pub fn run(arguments: &Arguments, command: fn() -> Command) -> anyhow::Result<u8
         Verb::Models(models) => models::run(&context()?, models),
         Verb::Machines(machines) => machines::run(&context()?, machines),
         Verb::Features(features) => features::run(&context()?, features),
+        Verb::Behaviour(behaviour) => behaviour::run(&context()?, behaviour),
         Verb::Check(check) => check_verb::run(&context()?, check),
         Verb::Dump(dump) => dump::run(&context()?, dump),
         Verb::Explain(explain) => explain::run(&context()?, explain),

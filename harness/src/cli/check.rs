@@ -5,6 +5,7 @@ mod files;
 
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::case::{Lane, Qemu, Starter, Topology};
+use cpuid_fidelity::check::behaviour::sentences;
 use cpuid_fidelity::report::changes::account;
 use cpuid_fidelity::results::Status;
 use cpuid_fidelity::run::check::check;
@@ -61,6 +62,12 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
         print_line(&format!("PASS {}: {with}", row.case));
     } else {
         print(&account(row));
+    }
+    if !arguments.json {
+        let behaviour = row.behaviour.as_deref().unwrap_or_default();
+        for line in sentences(behaviour) {
+            print_line(&format!("  behaviour: {line}"));
+        }
     }
     Ok(row.status.exit_status())
 }

@@ -50,6 +50,7 @@ impl Context {
         let cancel = Cancel::new().context("failed to make the switch for Ctrl-C")?;
         signals::listen(&cancel).context("failed to listen for Ctrl-C")?;
         let seconds = global.timeout.unwrap_or(config.timeout as f64);
+        let (probes, probes_by_host) = global.probe_set();
         let named = global.qemu.iter();
         let named = named.map(|name| named::qemu(&config, name, &cancel));
         let named = named.collect::<Result<Vec<_>, _>>()?;
@@ -62,6 +63,8 @@ impl Context {
             named,
             options: Options {
                 timeout: Duration::from_secs_f64(seconds),
+                probes,
+                probes_by_host,
                 ..Options::default()
             },
             jobs: jobs(global.jobs.unwrap_or(config.jobs)),
@@ -118,6 +121,11 @@ impl Context {
     /// The libvirt that `--libvirt` names, else the installed one.
     pub fn libvirt(&self) -> &Installation {
         &self.libvirt
+    }
+
+    /// What reproducers need again of the command line.
+    pub fn given(&self) -> &Given {
+        &self.given
     }
 
     /// An engine over these tables.

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory as _};
 use super::{Arguments, nightly};
 
 /// Verb, and what may be typed behind the program's name.
-const EXAMPLES: [(&str, &[&str]); 27] = [
+const EXAMPLES: [(&str, &[&str]); 28] = [
     (
         "run",
         &[
@@ -21,6 +21,10 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
     ("releases", &["releases", "releases --format json"]),
     ("models", &["models epyc", "models 'Skylake-*-v4'"]),
     ("machines", &["machines q35", "machines 'pc-i440fx-8.*'"]),
+    (
+        "behaviour",
+        &["behaviour rdseed", "behaviour --format markdown"],
+    ),
     ("features", &["features PCID", "features 'avx512*'"]),
     (
         "check",
@@ -151,7 +155,14 @@ const EXAMPLES: [(&str, &[&str]); 27] = [
             "show --host",
         ],
     ),
-    ("catalogue", &["catalogue --qemu 11.1", "catalogue --check"]),
+    (
+        "catalogue",
+        &[
+            "catalogue --qemu 11.1",
+            "catalogue --check",
+            "catalogue --lane lab --kernel 6.12 --lab-host intel --property 'vmx-*'",
+        ],
+    ),
     (
         "diff",
         &[

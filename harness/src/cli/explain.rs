@@ -141,11 +141,12 @@ fn explain_and_print(
     let (rows, verdict) = subject.explain(engine, sources);
     let wanted = (!arguments.no_proof).then_some(());
     let proof = wanted.and_then(|()| subject.prove(engine, case, sources));
+    let lab = case.host.as_ref().map(|host| host.label());
     let asked = Asked {
         case,
         feature: subject.name(),
         place: &place(subject.field()),
-        lab: case.host.as_ref().map(|host| host.label()),
+        lab: lab.as_deref(),
     };
     let answer = Answer {
         rows: &rows,
@@ -166,11 +167,12 @@ fn of_set(engine: &Engine, case: &Case, sources: &Sources, wanted: &Features<'_>
         (field.name.as_str(), rows, verdict)
     });
     let answers: Vec<_> = explained.collect();
+    let lab = case.host.as_ref().map(|host| host.label());
     let asked = Asked {
         case,
         feature: wanted.set.as_deref().unwrap_or_default(),
         place: "",
-        lab: case.host.as_ref().map(|host| host.label()),
+        lab: lab.as_deref(),
     };
     if !json {
         print(&set(asked, &answers));

@@ -5,6 +5,7 @@
 mod common;
 
 mod arguments;
+mod behaviour;
 mod bisect;
 mod catalogue;
 mod check;

@@ -12,8 +12,9 @@ use cpuid_fidelity::config::Profile;
 use cpuid_fidelity::expectation::{Recorder, pending};
 use cpuid_fidelity::report::release_notes::ReleaseNotes;
 use cpuid_fidelity::results::{Row, Status};
+use cpuid_fidelity::run::Engine;
+use cpuid_fidelity::run::catalogue::{self, Chosen, Ground};
 use cpuid_fidelity::run::release_day::{self, Kept, Wanted};
-use cpuid_fidelity::run::{Engine, catalogue};
 use cpuid_fidelity::util::files::writable;
 use cpuid_fidelity::util::near::hint;
 
@@ -199,7 +200,8 @@ impl Day<'_> {
             return Ok(Vec::new());
         }
         note!("measuring the names of features");
-        let measured = catalogue::measure(self.engine, self.qemu)?;
+        let measured =
+            catalogue::measure(self.engine, &Ground::definition(self.qemu), &Chosen::all())?;
         let table = &self.engine.bench.store.table;
         let release = self.qemu.offers.release();
         Ok(catalogue::disagreements(&measured, table, release))

@@ -6,7 +6,9 @@ use fidelity_protocol::entry::{self, Control, Entry, end, status};
 use fidelity_protocol::frame::{Frame, FrameError, Kind, Phase};
 
 use super::answers::Key;
+use super::behaviour::Tried;
 use super::dump::{Dump, PhaseDump, Reading, Run, Vcpu};
+use super::probes::PROBES;
 
 /// What is wrong with the bytes of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -281,9 +283,31 @@ fn fill(phase: &mut PhaseDump, frame: &Frame<'_>) -> Result<(), StreamError> {
             });
             Ok(())
         }),
+        Kind::Probe => entries(frame)?.try_for_each(|entry| probe(phase, frame, entry)),
         Kind::Text => text(phase, frame),
         kind => Err(nonsense(frame, format!("unexpected frame kind {kind:?}"))),
     }
+}
+
+/// Adds what a probe gave.
+fn probe(
+    phase: &mut PhaseDump,
+    frame: &Frame<'_>,
+    entry: entry::Register,
+) -> Result<(), StreamError> {
+    let row = usize::try_from(entry.id)
+        .ok()
+        .and_then(|row| PROBES.get(row));
+    let row = row.ok_or_else(|| nonsense(frame, format!("unknown probe {}", entry.id)))?;
+    let tried = match entry.status {
+        status::NOT_TRIED => Tried::NotTried,
+        code => match reading(frame, code, entry.value)? {
+            Reading::Value(value) => Tried::Value(value),
+            Reading::Fault(vector) => Tried::Fault(vector),
+        },
+    };
+    let before = phase.tried.insert(row.name.to_owned(), tried);
+    once(frame, before, || format!("probe {} comes twice", row.name))
 }
 
 /// Appends a piece of a text. Bytes that are no UTF-8 are replaced: a file of /proc can hold any.

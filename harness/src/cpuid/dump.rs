@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cpuid::answers::{Answers, rows};
 pub use crate::cpuid::answers::{Key, Regs};
+use crate::cpuid::behaviour::Tried;
 
 /// What reading a register gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct PhaseDump {
     /// The MSR sweep.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sweep: Vec<Run>,
+    /// What probes of behaviour gave, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub tried: BTreeMap<String, Tried>,
 }
 
 /// What one vCPU saw.

@@ -17,7 +17,9 @@ pub enum Hypervisor {
     /// `Microsoft Hv`, as QEMU's `hv-*` properties make it: leaf 40000001H is the name of the interface (TLFS, “Hypervisor CPUID
     /// Leaves”), and KVM's own leaves, if any, start at 40000100H. `Linux KVM Hv` is what KVM_GET_SUPPORTED_HV_CPUID signs with.
     HyperV,
-    /// Somebody else (`TCGTCGTCGTCG`): what the leaves behind the first one mean is not known.
+    /// `TCGTCGTCGTCG`: QEMU without KVM (cpu_x86_cpuid in target/i386/cpu.c), which defines no further leaf.
+    Tcg,
+    /// Somebody else: what the leaves behind the first one mean is not known.
     Other,
     /// Nobody: there is no such range, or it could not be read.
     Nobody,
@@ -33,6 +35,7 @@ impl Hypervisor {
         match text.as_slice() {
             b"KVMKVMKVM\0\0\0" => Hypervisor::Kvm,
             b"Microsoft Hv" | b"Linux KVM Hv" => Hypervisor::HyperV,
+            b"TCGTCGTCGTCG" => Hypervisor::Tcg,
             [0, ..] => Hypervisor::Nobody,
             _ => Hypervisor::Other,
         }
@@ -42,7 +45,7 @@ impl Hypervisor {
     pub fn space(self, leaf: u32) -> Option<Space> {
         match (self, leaf) {
             (Hypervisor::HyperV, INTERFACE) => Some(Space::HyperV),
-            (Hypervisor::Other, INTERFACE..=0x4000_00FF) => None,
+            (Hypervisor::Other | Hypervisor::Tcg, INTERFACE..=0x4000_00FF) => None,
             _ => Some(Space::Cpuid),
         }
     }

@@ -43,6 +43,8 @@ pub enum Register {
     State,
     /// A run of a sweep (`sweep`).
     Sweep,
+    /// What a probe of behaviour gave (`tried`).
+    Tried,
     /// An entry of `bugs` in a Linux guest's /proc/cpuinfo (`bugs`).
     Bugs,
     /// A cache, as sysfs of a Linux guest has it (`cache`).
@@ -62,7 +64,7 @@ pub enum Register {
 }
 
 impl Register {
-    const ALL: [(Register, &'static str); 18] = [
+    const ALL: [(Register, &'static str); 19] = [
         (Register::Agent, "agent"),
         (Register::Cpuid, "cpuid"),
         (Register::Emulated, "emul"),
@@ -73,6 +75,7 @@ impl Register {
         (Register::Probe, "probe"),
         (Register::State, "state"),
         (Register::Sweep, "sweep"),
+        (Register::Tried, "tried"),
         (Register::Bugs, "bugs"),
         (Register::Cache, "cache"),
         (Register::Flags, "flags"),

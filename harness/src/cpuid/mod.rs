@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod assemble;
+pub mod behaviour;
 pub mod bit;
 pub mod delta;
 pub mod dump;
@@ -14,6 +15,7 @@ pub mod levels;
 pub mod line;
 pub mod linux_rules;
 pub mod parse;
+pub mod probes;
 pub mod render;
 pub mod rule;
 pub mod table;

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
+use super::behaviour::Tried;
 use super::delta::{Change, apply};
 use super::line::{Line, Register};
+use super::probes::named;
 use super::render::settled;
 use super::table;
 use crate::cpuid::answers::{Key, Regs};
@@ -107,6 +109,7 @@ struct Partial {
     /// With the numbers of their lines: what `like` stands for is known when all lines are.
     probes: Vec<(usize, Line)>,
     sweep: Vec<Run>,
+    tried: BTreeMap<String, Tried>,
 }
 
 #[derive(Default)]
@@ -172,7 +175,15 @@ impl Partial {
             Register::Msr => self.msr(line)?,
             Register::Probe => self.probes.push((number, line.clone())),
             Register::Sweep => self.sweep.push(run(line)?),
+            Register::Tried => self.tried(line)?,
         }
+        Ok(())
+    }
+
+    fn tried(&mut self, line: &Line) -> Result<(), Problem> {
+        let name = &line.place.address;
+        let tried = Tried::read(named(name), &line.text).ok_or("unknown answer of a probe")?;
+        self.tried.insert(name.clone(), tried);
         Ok(())
     }
 
@@ -236,8 +247,16 @@ impl Partial {
                 Phase::Enabled => dump.cpuid = enabled.clone(),
                 Phase::Msrs => dump.msrs = msrs.clone(),
                 Phase::Sweep => dump.sweep = self.sweep.clone(),
-                Phase::Aps | Phase::Probes => {}
+                Phase::Aps | Phase::Probes | Phase::Behaviour => {}
             }
+        }
+        if !self.tried.is_empty() {
+            let behaviour = PhaseDump {
+                complete: true,
+                tried: self.tried,
+                ..PhaseDump::default()
+            };
+            vcpu.phases.insert(Phase::Behaviour, behaviour);
         }
         let answers = settled(&vcpu).cloned().unwrap_or_default();
         if let Some(probes) = vcpu.phases.get_mut(&Phase::Probes) {

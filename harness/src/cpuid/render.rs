@@ -140,7 +140,14 @@ impl Renderer<'_> {
 
     /// What every vCPU tells in full: its id, its phases, its control state.
     fn common(&self, vcpu: &Vcpu) -> Vec<Line> {
-        let phases: Vec<_> = vcpu.phases.iter().map(phase_name).collect();
+        // Behaviour has lines and expectations of its own.
+        let compared = |(phase, _): &(&Phase, &PhaseDump)| **phase != Phase::Behaviour;
+        let phases: Vec<_> = vcpu
+            .phases
+            .iter()
+            .filter(compared)
+            .map(phase_name)
+            .collect();
         let phases = if phases.is_empty() {
             NO_PHASES.to_owned()
         } else {

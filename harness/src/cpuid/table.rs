@@ -73,10 +73,32 @@ pub struct Field {
     pub format: Format,
     /// Releases of QEMU that name it as a boolean property: first, and last where it was dropped.
     pub qemu: Option<Releases>,
-    /// Whether the name was measured: toggling the property moved this bit in a guest.
-    pub measured: bool,
+    /// How the name was measured; `None` where it is of published sources, or where there is no property.
+    pub measured: Option<Measured>,
     /// Other spellings, `linux:`, `libvirt:` or `qemu:` and the name.
     pub aliases: Vec<String>,
+}
+
+/// How it was measured that a property is this bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// Toggling the property moved the bit in a guest.
+    InGuest,
+    /// QEMU set the bit in an MSR with the property, and KVM, which does not offer it, refused that value.
+    ByRefusal,
+    /// Switching the property on cleared the bit 32 below, of a VMX control that is 1 by default: it need not be 1.
+    ByClearing,
+}
+
+impl Measured {
+    /// What column `evidence` has for it.
+    pub fn cell(self) -> &'static str {
+        match self {
+            Measured::InGuest => "measured",
+            Measured::ByRefusal => "measured:refusal",
+            Measured::ByClearing => "measured:may-be-0",
+        }
+    }
 }
 
 /// A span of QEMU releases.
@@ -285,11 +307,11 @@ impl<'a> Row<'a> {
             name,
             format,
             qemu: self.cell(7, "-, X.Y or X.Y..X.Y", releases)?,
-            measured: self.cell(8, "measured, public or -", |cell| match cell {
-                "measured" => Some(true),
-                "public" | "-" => Some(false),
-                _ => None,
-            })?,
+            measured: self.cell(
+                8,
+                "measured, measured:refusal, measured:may-be-0, public or -",
+                evidence,
+            )?,
             aliases: self.cell(9, "- or prefix:name,…", aliases)?,
         })
     }
@@ -300,6 +322,16 @@ impl<'a> Row<'a> {
             let problem = format!("{} is “{cell}”, wanted {wanted}", COLUMNS[index]);
             (column_of(self.text, index), problem)
         })
+    }
+}
+
+fn evidence(cell: &str) -> Option<Option<Measured>> {
+    match cell {
+        "measured" => Some(Some(Measured::InGuest)),
+        "measured:refusal" => Some(Some(Measured::ByRefusal)),
+        "measured:may-be-0" => Some(Some(Measured::ByClearing)),
+        "public" | "-" => Some(None),
+        _ => None,
     }
 }
 
@@ -374,6 +406,22 @@ fn aliases(cell: &str) -> Option<Vec<String>> {
     });
     fits.then(|| cell.split(',').map(str::to_owned).collect())
 }
+
+/// Fields of the brand string, four characters each.
+pub const BRAND: [&str; 12] = [
+    "model-id-0",
+    "model-id-1",
+    "model-id-2",
+    "model-id-3",
+    "model-id-4",
+    "model-id-5",
+    "model-id-6",
+    "model-id-7",
+    "model-id-8",
+    "model-id-9",
+    "model-id-10",
+    "model-id-11",
+];
 
 #[cfg(test)]
 #[path = "table_tests.rs"]

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::codenames::codename;
 use super::facts::Facts;
 use super::page::{Section, UNKNOWN};
+use crate::cpuid::table::BRAND;
 use crate::input::Cpu;
 
 /// Brand, vendor, family, model, stepping.
@@ -23,21 +24,6 @@ pub struct Identity {
     pub codename: Option<&'static str>,
     pub microcode: Option<String>,
 }
-
-const BRAND: [&str; 12] = [
-    "model-id-0",
-    "model-id-1",
-    "model-id-2",
-    "model-id-3",
-    "model-id-4",
-    "model-id-5",
-    "model-id-6",
-    "model-id-7",
-    "model-id-8",
-    "model-id-9",
-    "model-id-10",
-    "model-id-11",
-];
 
 impl Identity {
     pub fn new(facts: &Facts<'_>, cpu: &Cpu) -> Identity {

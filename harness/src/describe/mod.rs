@@ -26,3 +26,4 @@ mod tests;
 
 pub use description::{Description, describe};
 pub use render::{html, json, markdown, text};
+pub use vmx::{ControlChange, changes as control_changes, lines as control_lines};

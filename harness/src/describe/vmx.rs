@@ -14,9 +14,14 @@ pub struct Capabilities {
     pub title: &'static str,
     pub msr: u32,
     pub value: u64,
-    /// The MSR that says which of the controls that are 1 by default may be 0.
+    /// The MSR beside it that says which of the controls that are 1 by default may be 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub true_msr: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub true_value: Option<u64>,
+    /// Of controls: what must be 1, what may be, and both by the TRUE MSR.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halves: Option<Halves>,
     pub rows: Vec<Capability>,
 }
 
@@ -27,6 +32,28 @@ pub struct Capability {
     pub name: &'static str,
     /// `yes`: may be 0 and 1. `no`: may be 0 alone. `forced`: may be 1 alone. `default`: 1 by default, and 0 by the TRUE MSR. Or a number.
     pub value: String,
+}
+
+/// The low half of an MSR of controls has those that must be 1, its high half those that may be (SDM vol. 3, A.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Halves {
+    pub must_be_1: u32,
+    pub may_be_1: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub true_must_be_1: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub true_may_be_1: Option<u32>,
+}
+
+/// A control that two processors let a hypervisor set otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ControlChange {
+    /// The MSR, and the TRUE one beside it.
+    pub place: String,
+    pub control: &'static str,
+    pub a: String,
+    pub b: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,9 +135,67 @@ fn of_head(facts: &Facts<'_>, head: &Head) -> Option<Capabilities> {
         title: head.title,
         msr: head.msr,
         value,
+        true_msr: true_value.and(head.true_msr),
         true_value,
+        halves: (head.kind == Kind::Controls).then(|| Halves::new(value, true_value)),
         rows: head.rows.iter().map(row).collect(),
     })
+}
+
+/// A line a control, `VMX Secondary processor-based controls (MSR 48BH): Enable EPT: yes`.
+pub fn lines(all: &[Capabilities]) -> Vec<String> {
+    let controls = all.iter().filter(|own| own.halves.is_some());
+    let lines = controls.flat_map(|own| {
+        let start = format!("VMX {} ({})", own.title, own.place());
+        let rows = own.rows.iter();
+        rows.map(move |row| format!("{start}: {}: {}", row.name, row.value))
+    });
+    lines.collect()
+}
+
+impl Halves {
+    fn new(value: u64, true_value: Option<u64>) -> Halves {
+        Halves {
+            must_be_1: half(value),
+            may_be_1: half(value >> 32),
+            true_must_be_1: true_value.map(half),
+            true_may_be_1: true_value.map(|value| half(value >> 32)),
+        }
+    }
+
+    fn add_to(self, section: &mut Section) {
+        let row = |by_plain: u32, by_true: Option<u32>| match by_true {
+            Some(by_true) if by_true != by_plain => {
+                format!("{by_plain:#010x}, by the TRUE MSR {by_true:#010x}")
+            }
+            _ => format!("{by_plain:#010x}"),
+        };
+        section.pair("Must be 1", row(self.must_be_1, self.true_must_be_1));
+        section.pair("May be 1", row(self.may_be_1, self.true_may_be_1));
+    }
+}
+
+fn half(value: u64) -> u32 {
+    u32::try_from(value & 0xFFFF_FFFF).unwrap_or(u32::MAX)
+}
+
+/// Controls that differ, of MSRs that both processors are known to have.
+pub fn changes(a: &[Capabilities], b: &[Capabilities]) -> Vec<ControlChange> {
+    let of_both = a.iter().filter_map(|own| {
+        let other = b.iter().find(|other| other.msr == own.msr)?;
+        own.halves.and(other.halves).map(|_| (own, other))
+    });
+    let changed = of_both.flat_map(|(own, other)| {
+        let rows = own.rows.iter().zip(&other.rows);
+        let differ = rows.filter(|(a, b)| a.value != b.value);
+        differ.map(|(a, b)| ControlChange {
+            place: own.place(),
+            control: a.name,
+            a: a.value.clone(),
+            b: b.value.clone(),
+        })
+    });
+    changed.collect()
 }
 
 fn low(bits: &str) -> u32 {
@@ -163,8 +248,19 @@ pub fn sections(all: &[Capabilities]) -> Vec<Section> {
 }
 
 impl Capabilities {
+    /// `MSR 48BH`, `MSRs 481H and 48DH`.
+    fn place(&self) -> String {
+        match self.true_msr {
+            None => format!("MSR {:X}H", self.msr),
+            Some(true_msr) => format!("MSRs {:X}H and {true_msr:X}H", self.msr),
+        }
+    }
+
     fn section(&self) -> Section {
-        let mut section = Section::new(&format!("VMX: {} (MSR {:X}H)", self.title, self.msr));
+        let mut section = Section::new(&format!("VMX: {} ({})", self.title, self.place()));
+        if let Some(halves) = self.halves {
+            halves.add_to(&mut section);
+        }
         for row in &self.rows {
             section.pair(row.name, row.value.as_str());
         }
@@ -197,7 +293,7 @@ mod tests {
         let heads = heads();
         let rows: usize = heads.iter().map(|head| head.rows.len()).sum();
         assert_eq!(heads.len() + rows, lines);
-        assert_eq!(heads.len(), 14);
+        assert_eq!(heads.len(), 16);
         assert_eq!(field(0x00da_0400_0000_0012, "44:32"), "1024");
     }
 }

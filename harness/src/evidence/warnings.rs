@@ -96,6 +96,14 @@ impl Warnings {
 }
 
 impl Warned {
+    /// The bit of the MSR that it speaks of. QEMU counts VMX controls from 0, and the half of their MSR that says what may be 1 starts at
+    /// bit 32 (`feature_word_info`, and make_vmx_msr_value in target/i386/kvm/kvm.c; measured: `MSR(48BH).vmx-ple [bit 10]` is bit 42).
+    pub fn msr_bit(&self) -> Option<u8> {
+        let controls = matches!(self.leaf, 0x481..=0x484 | 0x48B | 0x48D..=0x490);
+        let first = if controls { 32 } else { 0 };
+        (self.register.is_none() && self.bit < 64 - first).then_some(self.bit + first)
+    }
+
     /// Reads `CPUID.07H:EBX.avx2 [bit 5]` and its later spellings.
     fn read(text: &str) -> Option<Warned> {
         let (place, bit) = text.trim_end().strip_suffix(']')?.rsplit_once(" [bit ")?;
@@ -223,8 +231,13 @@ mod tests {
             (warned.leaf, warned.register, warned.name.as_str()),
             (0x48E, None, "vmx-mtf")
         );
+        assert_eq!((warned.bit, warned.msr_bit()), (27, Some(59)));
+        let whole =
+            only("host doesn't support requested feature: MSR(48CH).vmx-page-walk-5 [bit 7]");
+        assert_eq!((whole.bit, whole.msr_bit()), (7, Some(7)));
         let warned =
             only("host doesn't support requested feature: CPUID[eax=80000001h].EDX [bit 3]");
+        assert_eq!(warned.msr_bit(), None);
         assert_eq!((warned.leaf, warned.name.as_str()), (0x8000_0001, ""));
     }
 

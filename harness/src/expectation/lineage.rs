@@ -9,6 +9,7 @@
 //! | `qemu-R/machines/FAMILY-V` | `pc-q35-V` of this release |
 //! | `qemu-R/causes` | that of the newest older release |
 //! | `linux-K/…`, `kernels/K/kvm` | the same file of the newest older kernel |
+//! | `kernels/K/kvm-P`, on the processor P | the same file of the newest older kernel · that of the default processor and this kernel |
 //! | `libvirt-V/qemu-R/…` | the same file of the newest older release of QEMU · that of the newest older libvirt |
 //! | `migration/A..B/LANE/T` | `migration/A..B/definition/T` |
 //!
@@ -78,6 +79,7 @@ pub fn base_of(path: &str, known: &Known, bases: &Bases) -> Option<String> {
         [release, "causes"] => older(release, "causes", known),
         [kernel, name] if kernel.starts_with("linux-") => older(kernel, name, known),
         ["kernels", kernel, "kvm"] => older(&format!("kernels/{kernel}"), "kvm", known),
+        ["kernels", kernel, name] if name.starts_with("kvm-") => processor(kernel, name, known),
         [libvirt, release, name] if libvirt.starts_with("libvirt-") => {
             older(&format!("{libvirt}/{release}"), name, known)
                 .or_else(|| older(libvirt, &format!("{release}/{name}"), known))
@@ -88,6 +90,9 @@ pub fn base_of(path: &str, known: &Known, bases: &Bases) -> Option<String> {
         _ => None,
     }
 }
+
+/// The emulated Intel processor that is recorded of every kernel, by its name in files.
+const DEFAULT_PROCESSOR: &str = "corei7_skylake_x";
 
 /// What the name of every expectation ends in.
 pub(super) const SUFFIX: &str = ".snap";
@@ -145,6 +150,14 @@ fn tcg(release: &str, name: &str, known: &Known, bases: &Bases) -> Option<String
         .or_else(|| older(release, &format!("tcg/{name}"), known))
 }
 
+/// Of what KVM offers on a processor that is one of several.
+fn processor(kernel: &str, name: &str, known: &Known) -> Option<String> {
+    let folder = format!("kernels/{kernel}");
+    let default = format!("kvm-{DEFAULT_PROCESSOR}");
+    let own = older(&folder, name, known);
+    own.or_else(|| file(&format!("{folder}/{default}"), known).filter(|_| name != default))
+}
+
 fn machine(release: &str, name: &str, known: &Known) -> Option<String> {
     const NEWEST: &str = "pc-q35";
     let (family, own) = name.rsplit_once('-')?;
@@ -198,6 +211,9 @@ mod tests {
             "linux-6.12/EPYC-v4",
             "kernels/6.1/kvm",
             "kernels/6.12/kvm",
+            "kernels/6.1/kvm-corei7_skylake_x",
+            "kernels/6.1/kvm-tigerlake",
+            "kernels/6.12/kvm-corei7_skylake_x",
             "libvirt-9.0/qemu-5.2/models",
             "libvirt-9.0/qemu-10.0/models",
             "libvirt-11.3/qemu-10.0/models",
@@ -248,6 +264,19 @@ mod tests {
             ("linux-5.10/EPYC-v4", None),
             ("linux-6.12/EPYC-v4", Some("linux-6.1/EPYC-v4")),
             ("kernels/6.12/kvm", Some("kernels/6.1/kvm")),
+            ("kernels/6.1/kvm-corei7_skylake_x", None),
+            (
+                "kernels/6.12/kvm-corei7_skylake_x",
+                Some("kernels/6.1/kvm-corei7_skylake_x"),
+            ),
+            (
+                "kernels/6.12/kvm-tigerlake",
+                Some("kernels/6.1/kvm-tigerlake"),
+            ),
+            (
+                "kernels/6.1/kvm-tigerlake",
+                Some("kernels/6.1/kvm-corei7_skylake_x"),
+            ),
             (
                 "libvirt-9.0/qemu-10.0/models",
                 Some("libvirt-9.0/qemu-5.2/models"),

@@ -103,7 +103,26 @@ fn folders(known: &Known) -> impl Iterator<Item = &str> {
     paths.map(move |path| &path[..folder(path)])
 }
 
+/// The same of a file about a libvirt and a QEMU, `libvirt-9.0/qemu-11.1/names.snap`: that of the nearest libvirt before it.
+fn nearest_libvirt(known: &Known, path: &Path) -> Option<Nearest> {
+    let text = path.to_str()?;
+    let (folder, file) = text.split_once('/')?;
+    let recorded = folders(known).filter(|name| name.starts_with("libvirt-"));
+    let before = recorded.filter(|name| natural(name) <= natural(folder));
+    let has = before.filter(|name| known.contains(&format!("{name}/{file}")));
+    let nearest = has.max_by_key(|name| natural(name))?;
+    Some(Nearest {
+        path: Path::new(nearest).join(file),
+        release: (nearest != folder).then(|| nearest.to_owned()),
+    })
+}
+
 impl Store {
+    /// The file at `path` about a libvirt and a QEMU, or that of the nearest libvirt before it; `None` where neither is recorded.
+    pub fn nearest_libvirt(&self, path: &Path) -> Option<Nearest> {
+        nearest_libvirt(self.files.known(), path)
+    }
+
     /// The file at `path`, or that of the nearest recorded release where nobody has recorded the release that the path starts with.
     pub fn nearest(&self, path: &Path) -> Nearest {
         let own = Nearest {

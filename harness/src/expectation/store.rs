@@ -9,6 +9,7 @@ pub use super::files::Expected;
 use super::files::{BuiltIn, FileError, Files};
 use super::lineage::Bases;
 use crate::check::Waivers;
+use crate::check::behaviour::Facts;
 use crate::check::groups::Sets;
 use crate::check::waivers::patterns::{Known, judge};
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub struct Store {
     pub volatile: Volatile,
     /// `expectations/linux.tsv`.
     pub linux: LinuxRules,
+    /// `expectations/behaviour.tsv`.
+    pub behaviour: Facts,
     /// `expectations/levels.tsv`.
     pub levels: Levels,
     /// `expectations/waivers.toml`, as far as it holds on this host today.
@@ -71,7 +74,7 @@ fn recorded_models(files: &Files) -> BTreeSet<String> {
 }
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     (
         "features.tsv",
         include_str!("../../../expectations/features.tsv"),
@@ -88,6 +91,10 @@ const BUILT_IN: [(&str, &str); 5] = [
     (
         "levels.tsv",
         include_str!("../../../expectations/levels.tsv"),
+    ),
+    (
+        "behaviour.tsv",
+        include_str!("../../../expectations/behaviour.tsv"),
     ),
 ];
 
@@ -137,6 +144,9 @@ impl Store {
         let (file_of_levels, rows) = table_text(&files, BUILT_IN[4])?;
         let levels = Levels::parse(&rows, &table)
             .map_err(|error| StoreError::Table(format!("{file_of_levels}: {error}")))?;
+        let (file_of_behaviour, rows) = table_text(&files, BUILT_IN[5])?;
+        let behaviour = Facts::parse(&rows, &table)
+            .map_err(|error| StoreError::Table(format!("{file_of_behaviour}: {error}")))?;
         // The built-in waivers are about models that this folder need not have, and so may a copy of them be.
         let models = match files.table(BUILT_IN[2].0)? {
             Some(_) => {
@@ -163,6 +173,7 @@ impl Store {
         };
         Ok(Store {
             linux,
+            behaviour,
             levels,
             sets,
             bases,

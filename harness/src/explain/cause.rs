@@ -75,6 +75,11 @@ pub enum Cause {
         /// `disable` or `forbid`.
         policy: String,
     },
+    /// libvirt turns it off of itself: its cpu_map has it as removed from the model.
+    LibvirtTurnsOff {
+        /// What it passes: `monitor=off`.
+        flag: String,
+    },
     /// libvirt started the guest with another model than the XML's.
     LibvirtFallback {
         /// The model that it took.
@@ -182,6 +187,12 @@ impl fmt::Display for Cause {
             Cause::LibvirtHasNoName => f.write_str("libvirt has no name for it"),
             Cause::LibvirtPolicy { policy } => {
                 write!(f, "taken by libvirt: policy {policy} in the XML")
+            }
+            Cause::LibvirtTurnsOff { flag } => {
+                write!(
+                    f,
+                    "taken by libvirt: it passes {flag}, which the XML does not ask for"
+                )
             }
             Cause::LibvirtFallback { model } => {
                 write!(f, "libvirt took the model {model} instead")

@@ -79,6 +79,8 @@ pub struct HostEvidence {
     pub kvm: Claim,
     /// A parameter of the kernel's command line that takes the feature: `clearcpuid=avx2`.
     pub parameter: Option<String>,
+    /// The same for what KVM makes by itself, whatever the processor has: `mitigations=off`.
+    pub kvm_parameter: Option<String>,
     /// A KVM module's option that takes it.
     pub option: Option<String>,
     /// KVM_GET_EMULATED_CPUID has it.

@@ -12,7 +12,7 @@ const MOVED_BY: u32 = 0x100;
 const HYPERVISOR: std::ops::RangeInclusive<u32> = 0x4000_0000..=0x4000_FFFF;
 
 /// Where the feature's bit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum At {
     /// A bit of CPUID.
     Cpuid(Bit),

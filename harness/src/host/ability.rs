@@ -16,6 +16,9 @@ pub enum Unable {
     /// KVM runs small guests only.
     #[error("KVM of kvm_pvm starts no Linux kernel that does not know it")]
     NoLinuxGuests,
+    /// What emulates the host of a lab is not there.
+    #[error("{0}")]
+    NoEmulator(String),
 }
 
 /// What this host can do, found out once.

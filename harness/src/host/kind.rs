@@ -1,11 +1,15 @@
 //! What kind of host this is: the few facts by which a waiver is scoped to hosts.
 
+use serde::{Deserialize, Serialize};
+
+use super::cpus::HostCpu;
 use super::kernel;
+use super::layer::HostLayer;
 use crate::cpuid::answers as cpuid;
-use crate::cpuid::answers::Regs;
+use crate::cpuid::answers::{Key, Regs};
 
 /// A kind of host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostKind {
     /// Loaded or built-in modules of KVM, as `kvm_amd`.
     pub modules: Vec<String>,
@@ -19,6 +23,16 @@ impl HostKind {
         HostKind {
             modules: kernel::kvm_modules(),
             vendor: vendor(cpuid::execute(0, 0)),
+        }
+    }
+
+    /// Of a host by its layer, as a record has it.
+    pub fn of_layer(layer: &HostLayer) -> HostKind {
+        let leaf = |cpu: &HostCpu| cpu.cpuid.value()?.answers.get(&Key::new(0, 0)).copied();
+        let vendor = layer.cpus.first().and_then(leaf).map(vendor);
+        HostKind {
+            modules: layer.kernel.modules.keys().cloned().collect(),
+            vendor: vendor.unwrap_or_default(),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
+use crate::vmm::linux::{LinuxFiles, boot_linux};
 use crate::vmm::migrate::outcome::Migrated;
 use crate::vmm::qmp::QmpError;
 use crate::vmm::start::StartError;
@@ -85,6 +86,18 @@ pub trait Site: std::fmt::Debug + Send + Sync {
         cancel: &Cancel,
     ) -> Result<Direct, SiteError>;
 
+    /// Boots the Linux guest of `case` under its QEMU ([`boot_linux`]).
+    ///
+    /// # Errors
+    /// QEMU cannot be started, or the machine is gone.
+    fn boot_linux(
+        &self,
+        case: &Case,
+        files: &LinuxFiles,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Boot, SiteError>;
+
     /// Migrates the guest of a case from its QEMU to the other one ([`migrate::migrate`]); the agent is at `rom`.
     ///
     /// # Errors
@@ -147,6 +160,16 @@ impl Site for Here {
         cancel: &Cancel,
     ) -> Result<Direct, SiteError> {
         Ok(vmm::boot_direct(case, table, options, cancel)?)
+    }
+
+    fn boot_linux(
+        &self,
+        case: &Case,
+        files: &LinuxFiles,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Boot, SiteError> {
+        Ok(boot_linux(case, files, options, cancel)?)
     }
 
     fn migrate(

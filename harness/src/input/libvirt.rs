@@ -5,7 +5,7 @@ use roxmltree::Node;
 use super::cpu::{Cpu, Input};
 use super::names::Names;
 use super::signature;
-use crate::evidence::libvirt::domain::read_cpu;
+use crate::evidence::libvirt::cpu::read_cpu;
 use crate::evidence::libvirt::xml::{self, XmlError};
 
 /// libvirt's names of vendors, and CPUID's (src/cpu_map/x86_vendors.xml).

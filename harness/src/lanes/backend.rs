@@ -56,7 +56,7 @@ impl Place {
 }
 
 /// What of a place's guests is migrated.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Migrated {
     /// Globs over CPU models.
     pub models: Vec<Glob>,
@@ -208,15 +208,16 @@ pub trait Backend: Send + Sync {
         Layer::Qemu
     }
 
-    /// Finds the layer that is responsible for a difference from the expectation, and the cause, where the evidence shows one.
+    /// Finds the layers that are responsible for differences from the expectation, and the causes, where the evidence shows any; what
+    /// one difference says better than many becomes one.
     fn attribute(
         &self,
         bench: &Bench,
         evidence: &Evidence,
-        change: &mut Finding,
-    ) -> Option<String> {
-        let _ = (bench, evidence, change);
-        None
+        changes: &mut Vec<Finding>,
+    ) -> Vec<String> {
+        let _ = (bench, evidence, changes);
+        Vec::new()
     }
 
     /// The command line that runs the guest of `case` again, where QEMU's own means nothing outside.

@@ -36,8 +36,6 @@ pub struct Broken {
     pub reason: String,
     /// What kind of failure that is.
     pub kind: BootFailureKind,
-    /// Whether that is because the run was cancelled.
-    pub cancelled: bool,
     /// What was delivered all the same.
     pub partial: Dump,
     /// From the start of QEMU to its end.
@@ -57,7 +55,6 @@ impl Broken {
         Broken {
             reason: reason.into(),
             kind: BootFailureKind::NotPrepared,
-            cancelled: false,
             partial: Dump::default(),
             elapsed: Duration::ZERO,
             command: Vec::new(),
@@ -75,6 +72,19 @@ impl Broken {
 }
 
 impl Broken {
+    /// Whether that is because the run was cancelled, so that nothing is known of the guest.
+    pub fn is_cancelled(&self) -> bool {
+        self.kind == BootFailureKind::Cancelled
+    }
+
+    /// The MSR and its value that KVM refused.
+    pub fn refused_msr(&self) -> Option<(u32, u64)> {
+        match self.kind {
+            BootFailureKind::MsrRefused(index, value) => Some((index, value)),
+            _ => None,
+        }
+    }
+
     /// Whether QEMU refused the guest because `enforce` found that features are missing.
     pub fn refused_by_enforce(&self) -> bool {
         matches!(self.kind, BootFailureKind::RefusedByEnforce(_))
@@ -86,7 +96,6 @@ impl<F: Into<BootFailure>> From<F> for Broken {
         let failure = failure.into();
         Broken {
             kind: failure.kind,
-            cancelled: failure.is_cancelled(),
             ..Broken::not_started(failure.message)
         }
     }

@@ -16,6 +16,8 @@ pub struct Wanted {
     pub megabytes: Option<u64>,
     /// What executes guests of lanes that can run on either.
     pub accelerator: Option<Accelerator>,
+    /// Whether the command line names the emulated host.
+    pub names_host: bool,
     /// What emulates hosts.
     pub emulator: Option<Emulation>,
     /// The kernel of a Linux guest where none is named: the newest of the configuration.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::case::glob::Glob;
+use crate::case::host::DEFAULT_HOST;
 use crate::case::{
     Case, EmulatedHost, Emulation, Filter, LabKernel, Lane, Processor, Qemu, Subject, Topology,
     Trial,
 };
 use crate::config::{Config, ConfigError, Profile};
+use crate::lanes::lab::hosts::{self, HostName};
 
 /// The configuration, what there is on this machine, and what the command line leaves of it.
 #[derive(Clone, Copy)]
@@ -135,19 +137,27 @@ impl Scope<'_> {
         trials
     }
 
-    /// The emulated hosts of the configuration's kernels, one a kernel.
-    pub fn emulated_hosts(&self) -> Vec<Arc<EmulatedHost>> {
-        let Some(emulation) = self.emulator else {
-            return Vec::new();
+    /// The emulated hosts of the configuration's kernels: each kernel on what the command line names, else on each of these.
+    pub fn emulated_hosts(&self, names: &[HostName]) -> Vec<Arc<EmulatedHost>> {
+        let cache = &self.config.cache;
+        let planned = |name: &HostName| hosts::planned(name, cache, self.emulator);
+        let emulations: Vec<Emulation> = if self.filter.names_host {
+            self.emulator.cloned().into_iter().collect()
+        } else {
+            names.iter().filter_map(planned).collect()
         };
-        let host = |kernel: &LabKernel| {
-            Arc::new(EmulatedHost {
-                emulation: emulation.clone(),
-                kernel: kernel.clone(),
-                megabytes: self.filter.megabytes,
-            })
+        let on = |emulation: &Emulation| {
+            let emulation = emulation.clone();
+            let host = move |kernel: &LabKernel| {
+                Arc::new(EmulatedHost {
+                    emulation: emulation.clone(),
+                    kernel: kernel.clone(),
+                    megabytes: self.filter.megabytes,
+                })
+            };
+            self.kernels.iter().map(host)
         };
-        self.kernels.iter().map(host).collect()
+        emulations.iter().flat_map(on).collect()
     }
 
     /// Whether a kernel of this label is one of a selection's; a kernel that the command line names always is.
@@ -175,6 +185,7 @@ pub fn emulator(config: &Config, qemus: &[Arc<Qemu>]) -> Option<Emulation> {
         .iter()
         .rfind(|qemu| qemu.offers.release_name() == config.emulator);
     Some(Emulation {
+        label: DEFAULT_HOST.to_owned(),
         emulator: crate::host::lab::DEFAULT_EMULATOR.to_owned(),
         program: named.or(qemus.last()).cloned()?,
         processor: Processor::default(),

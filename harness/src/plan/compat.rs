@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::case::glob::Glob;
+use crate::case::host::DEFAULT_HOST;
 use crate::case::pair::EVERY;
 use crate::case::{Case, Lane, Pair, Qemu, Subject, Topology, Trial};
 use crate::config::ConfigError;
@@ -22,6 +23,9 @@ pub struct CompatSet {
     /// Lane `lab`: globs over the labels of kernels.
     #[serde(default = "any")]
     pub kernels: Vec<Glob>,
+    /// Lane `lab`: globs over the labels of emulated hosts, `amd` and those of the section `lab.intel`.
+    #[serde(default = "amd")]
+    pub hosts: Vec<Glob>,
     /// Globs over versioned machine types.
     #[serde(default = "any")]
     pub machines: Vec<Glob>,
@@ -40,6 +44,7 @@ impl CompatSet {
             pairs: Vec::new(),
             lane,
             kernels: any(),
+            hosts: amd(),
             machines: any(),
             models: any(),
             smp: single(),
@@ -53,6 +58,10 @@ fn definition() -> Lane {
 
 fn any() -> Vec<Glob> {
     vec![Glob::any()]
+}
+
+fn amd() -> Vec<Glob> {
+    vec![Glob::literal(DEFAULT_HOST)]
 }
 
 fn single() -> Vec<Topology> {
@@ -145,7 +154,10 @@ pub fn places(
     })?;
     let wanted = |place: &Place| {
         let host = place.host.as_ref();
-        host.is_none_or(|host| scope.takes_kernel(&set.kernels, host.label()))
+        let emulator = |label: &str| scope.filter.names_host || Glob::matches(&set.hosts, label);
+        host.is_none_or(|host| {
+            scope.takes_kernel(&set.kernels, &host.kernel.label) && emulator(&host.emulation.label)
+        })
     };
     Ok(places.into_iter().filter(wanted).collect())
 }

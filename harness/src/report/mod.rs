@@ -1,5 +1,6 @@
 //! Results → what people and programs read. Every text in them is printable: see [`shown`].
 
+pub mod behaviour;
 pub mod changes;
 pub mod compat;
 pub mod heading;

@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::check::behaviour::Deviation;
 use crate::check::place::{Location, Place};
 use crate::check::{CheckId, Finding, Layer};
 use crate::cpuid::line::{self, Line};
 use crate::evidence::flow::Step;
+use crate::host::HostKind;
 use crate::results::crossing::{Binary, Crossed, Crossing};
 use crate::results::history::Compared;
 use crate::results::linux::LinuxSeen;
@@ -143,11 +145,34 @@ impl Printable for Row {
             changes: self.changes.printable(),
             waivers: self.waivers.printable(),
             host: self.host.printable(),
+            emulated: self.emulated.printable(),
             seen: self.seen.printable(),
             flow: self.flow.printable(),
+            behaviour: self.behaviour.printable(),
             linux: self.linux.printable(),
             migration: self.migration.printable(),
             crossing: self.crossing.printable(),
+        }
+    }
+}
+
+impl Printable for HostKind {
+    fn printable(&self) -> HostKind {
+        HostKind {
+            modules: self.modules.printable(),
+            vendor: self.vendor.printable(),
+        }
+    }
+}
+
+impl Printable for Deviation {
+    fn printable(&self) -> Deviation {
+        Deviation {
+            probe: self.probe.printable(),
+            feature: self.feature.printable(),
+            verdict: self.verdict,
+            answer: self.answer.printable(),
+            expected: self.expected,
         }
     }
 }

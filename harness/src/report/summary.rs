@@ -78,21 +78,24 @@ fn failed(text: &mut Text, causes: &[Cluster<'_>], compared: Option<&Compared>) 
     if bad.len() > GROUPS {
         text.plain(&format!("… and {} further causes", bad.len() - GROUPS));
     }
-    for of_cases in bad.into_iter().take(GROUPS).rev() {
+    let mut shown = bad.into_iter().take(GROUPS).rev().peekable();
+    while let Some(of_cases) = shown.next() {
         cause(text, of_cases, compared);
-        who(text, of_cases);
+        // What several causes in a row have in common stands behind the last of them.
+        let next = shown.peek().and_then(|next| reason(next));
+        if let Some(reason) = reason(of_cases).filter(|reason| next != Some(reason)) {
+            // One line, whatever is in it.
+            let lines: Vec<&str> = reason.lines().collect();
+            text.line(vec![(Tone::Plain, format!("  {}", lines.join("; ")))]);
+        }
     }
 }
 
 /// What is known of who changed it: the reason that a case has beside its findings.
-fn who(text: &mut Text, of_cases: &Cluster<'_>) {
+fn reason<'a>(of_cases: &Cluster<'a>) -> Option<&'a str> {
     let failed = of_cases.rows.iter().filter(|row| !row.changes.is_empty());
-    let reasons = failed.map(|row| &row.reason);
-    if let Some(reason) = reasons.into_iter().find(|reason| !reason.is_empty()) {
-        // One line, whatever is in it.
-        let lines: Vec<&str> = reason.lines().collect();
-        text.line(vec![(Tone::Plain, format!("  {}", lines.join("; ")))]);
-    }
+    let mut reasons = failed.map(|row| row.reason.as_str());
+    reasons.find(|reason| !reason.is_empty())
 }
 
 /// The commands that show the most frequent causes again; each case has its own where everything is printed.

@@ -23,6 +23,7 @@ pub fn head(cases: &[&str]) -> Head {
             shared,
             by_host,
         },
+        options: Vec::new(),
         shard: None,
         host: HostClass {
             id: "this/host".to_owned(),

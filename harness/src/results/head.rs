@@ -1,6 +1,7 @@
 //! The first line of a run's results.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use fidelity_protocol::crc::crc32;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::class::HostClass;
 use super::row::Key;
 use crate::case::trial::Trial;
+use crate::case::{Case, Qemu};
 
 /// Version of the format. A file of another one is refused.
 pub const VERSION: u32 = 1;
@@ -30,6 +32,9 @@ pub struct Head {
     /// The whole plan.
     #[serde(default)]
     pub plan: PlanId,
+    /// The options that decide what every case is judged by: `--no-waivers`, `--host-baseline DIR`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
     /// K of N; `None` for a run that is whole.
     #[serde(default)]
     pub shard: Option<(usize, usize)>,
@@ -47,7 +52,8 @@ pub struct Head {
 /// What was planned, all parts together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanId {
-    /// CRC-32 of the host-independent cases and the QEMUs they need, in hexadecimal: parts of one plan have the same.
+    /// CRC-32 of the host-independent cases and of the QEMUs, kernels and emulated hosts they need, in hexadecimal: parts of one plan have
+    /// the same.
     pub id: String,
     /// Names of the cases of lanes that do not depend on the host.
     pub shared: Vec<String>,
@@ -63,8 +69,7 @@ impl PlanId {
             for case in &trial.cases {
                 let name = trial.case_name(case);
                 if case.host_independent() {
-                    let offers = &case.qemu.offers;
-                    identity.insert(format!("{name} {} {}", offers.version, offers.package));
+                    identity.insert(identity_of(&name, case));
                     shared.push(name);
                 } else {
                     by_host.push(name);
@@ -79,14 +84,37 @@ impl PlanId {
         }
     }
 
-    /// The same plan where guests that libvirt starts are another libvirt's than the installed one: its results are no results of this one.
-    pub fn with_libvirt(self, version: &str) -> PlanId {
-        let text = format!("{} libvirt {version}\n", self.id);
+    /// The same plan with the libvirt that starts its guests, by its version and, of one that was named, its virsh: results of another
+    /// libvirt are none of this one.
+    pub fn with_libvirt(self, version: &str, named: Option<&Path>) -> PlanId {
+        let named = named.map(|path| format!(" {}", path.display()));
+        let text = format!(
+            "{} libvirt {version}{}\n",
+            self.id,
+            named.unwrap_or_default()
+        );
         PlanId {
             id: format!("{:08x}", crc32(&[text.as_bytes()])),
             ..self
         }
     }
+}
+
+/// A case by all that decides what it shows and that its name may not say: which QEMU, kernel and emulated host it has.
+fn identity_of(name: &str, case: &Case) -> String {
+    let version = |qemu: &Qemu| format!("{} {}", qemu.offers.version, qemu.offers.package);
+    let mut text = format!("{name} {}", version(&case.qemu));
+    if let Some(kernel) = case.kernel() {
+        text += &format!(" kernel {}", kernel.release);
+    }
+    if let Some(host) = &case.host {
+        let emulation = &host.emulation;
+        let program = version(&emulation.program);
+        let memory = host.megabytes.unwrap_or_default();
+        let (name, without) = (emulation.name(), emulation.processor.without.join(","));
+        text += &format!(" host {name} without {without} {program} {memory} MiB");
+    }
+    text
 }
 
 impl Head {
@@ -103,6 +131,7 @@ impl Head {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             planned,
             plan: PlanId::new(trials),
+            options: Vec::new(),
             shard: shard.filter(|(_, parts)| *parts > 1),
             host: HostClass::of_this_host(),
             started: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
@@ -122,13 +151,73 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use crate::case::{EmulatedHost, Emulation, LabKernel, Lane, Processor, Subject};
 
     #[test]
     fn the_plan_of_another_libvirt_is_another_plan() {
         let plan = PlanId::new(&[]);
-        let of = |version: &str| plan.clone().with_libvirt(version).id;
-        assert_ne!(of("11.3.0"), plan.id);
-        assert_ne!(of("11.3.0"), of("12.8.0"));
-        assert_eq!(of("11.3.0"), of("11.3.0"));
+        let of = |version: &str, named: Option<&str>| {
+            let named = named.map(Path::new);
+            plan.clone().with_libvirt(version, named).id
+        };
+        assert_ne!(of("11.3.0", None), plan.id);
+        assert_ne!(of("11.3.0", None), of("12.8.0", None));
+        assert_ne!(of("11.3.0", None), of("11.3.0", Some("/a/virsh")));
+        assert_ne!(
+            of("11.3.0", Some("/b/virsh")),
+            of("11.3.0", Some("/a/virsh"))
+        );
+        assert_eq!(of("11.3.0", None), of("11.3.0", None));
+    }
+
+    fn host(label: &str, model: &str) -> EmulatedHost {
+        let program = Qemu {
+            label: label.to_owned(),
+            ..Qemu::none()
+        };
+        EmulatedHost {
+            emulation: Emulation {
+                label: String::new(),
+                emulator: String::new(),
+                program: Arc::new(program),
+                processor: Processor {
+                    model: model.to_owned(),
+                    without: Vec::new(),
+                },
+            },
+            kernel: LabKernel {
+                label: "linux-6.12".to_owned(),
+                release: "6.12.57".to_owned(),
+                path: PathBuf::new(),
+                modules: None,
+                parameters: Vec::new(),
+                expectations: PathBuf::new(),
+            },
+            megabytes: None,
+        }
+    }
+
+    fn plan_on(host: EmulatedHost) -> PlanId {
+        let mut case = Case::new(&Arc::new(Qemu::none()), Lane::LAB, "-", "486-v1");
+        case.host = Some(Arc::new(host));
+        let name = "lab/linux-6.12/kvm-direct/486-v1".to_owned();
+        PlanId::new(&[Trial::single(name, Subject::Layers, PathBuf::new(), case)])
+    }
+
+    #[test]
+    fn the_plan_of_another_emulated_host_is_another_plan() {
+        let intel = || host("bochs-3.0", "haswell");
+        let (mut poorer, mut newer, mut larger) = (intel(), intel(), intel());
+        poorer.emulation.processor.without = vec!["avx2".to_owned()];
+        newer.kernel.release = "6.12.60".to_owned();
+        larger.megabytes = Some(4096);
+        let plans = [intel(), host("qemu-10.0", ""), poorer, newer, larger].map(plan_on);
+        assert!(plans.iter().all(|plan| plan.shared == plans[0].shared));
+        let ids: BTreeSet<&str> = plans.iter().map(|plan| plan.id.as_str()).collect();
+        assert_eq!(ids.len(), plans.len(), "{ids:?}");
+        assert_eq!(plan_on(intel()).id, plans[0].id);
     }
 }

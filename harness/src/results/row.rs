@@ -14,9 +14,12 @@ use super::status::Status;
 use crate::case::migration::Way;
 use crate::case::{Case, Lane};
 use crate::check::Finding;
+use crate::check::behaviour::Deviation;
 use crate::check::waivers::{Scope, Waivers};
 use crate::cpuid::line::Line;
 use crate::evidence::flow::Step;
+use crate::host::HostKind;
+use crate::host::lab::emulators::kind;
 
 /// One line of a run's results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +65,9 @@ pub struct Row {
     /// The host class it ran on, where that has a say in the result (the KVM lanes); `None` where it has none.
     #[serde(default)]
     pub host: Option<String>,
+    /// The kind of the emulated host that it ran on; `None` for a case on this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulated: Option<HostKind>,
     /// CRC-32 of the expectation lines that the guest showed, in hexadecimal; `None` where no guest ran to its end. Two hosts that run
     /// one host-independent case must show the same.
     #[serde(default)]
@@ -69,6 +75,9 @@ pub struct Row {
     /// Features through the layers, from the promise to the guest; `None` where the layers were not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<Vec<Step>>,
+    /// What the guest does otherwise than its CPUID says, expected or not; `None` where nothing was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<Vec<Deviation>>,
     /// What the kernel of a Linux guest showed; `None` in other lanes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linux: Option<LinuxSeen>,
@@ -102,8 +111,10 @@ impl Row {
             changes: Vec::new(),
             waivers: BTreeSet::new(),
             host: (!case.host_independent()).then(String::new),
+            emulated: case.host.as_ref().and_then(|host| kind(&host.emulation)),
             seen: None,
             flow: None,
+            behaviour: None,
             linux: None,
             migration: None,
             crossing: None,
@@ -172,6 +183,7 @@ impl Row {
             cpu: &self.cpu,
             smp: &self.smp,
             case: &self.case,
+            host: self.emulated.as_ref(),
         }
     }
 
@@ -208,8 +220,10 @@ impl Row {
             reproduce: Vec::new(),
             changes: Vec::new(),
             waivers: BTreeSet::new(),
+            emulated: None,
             seen: None,
             flow: None,
+            behaviour: None,
             linux: None,
             migration: None,
             crossing: None,

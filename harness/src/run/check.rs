@@ -55,6 +55,7 @@ pub fn check(engine: &Engine, case: &Case) -> Checked {
     let seen = guest.and_then(|guest| Arc::unwrap_or_clone(guest).ok());
     let row = match (&evidence, seen) {
         (Ok(evidence), Some(seen)) => Row {
+            behaviour: engine.deviations(evidence),
             linux: evidence.linux_report().as_ref().map(LinuxSeen::from_report),
             ..row.ran(seen.elapsed, &seen.command)
         }

@@ -8,6 +8,7 @@ use crate::case::flags::model;
 use crate::case::reproduce::Given;
 use crate::case::{Case, CaseId, Starter, Trial};
 use crate::check::Rules;
+use crate::check::behaviour::{Deviation, deviations};
 use crate::evidence::{Evidence, Promised};
 use crate::expectation::Store;
 use crate::expectation::promise::Unrecorded;
@@ -167,11 +168,18 @@ impl Engine {
         }
     }
 
+    /// What the guest does otherwise than its CPUID says; `None` where nothing was tried.
+    pub fn deviations(&self, evidence: &Evidence) -> Option<Vec<Deviation>> {
+        let store = &self.bench.store;
+        deviations(evidence, &store.behaviour, &store.table)
+    }
+
     /// The tables that checks are about.
     pub fn rules(&self) -> Rules<'_> {
         Rules {
             table: &self.bench.store.table,
             linux: Some(&self.bench.store.linux),
+            behaviour: Some(&self.bench.store.behaviour),
         }
     }
 }

@@ -71,6 +71,7 @@ fn single(engine: &Engine, trial: &Trial, case: &Case) -> (Row, Option<Vec<Line>
     };
     let lines = lane.lines(&engine.bench, case, &evidence);
     let mut result = compared(engine, trial, case, lane, &evidence, &lines);
+    result.behaviour = engine.deviations(&evidence);
     result.linux = evidence.linux_report().as_ref().map(LinuxSeen::from_report);
     let result = result
         .ran(elapsed, &command)
@@ -104,7 +105,7 @@ fn compared(
     if matches!(trial.subject, Subject::Layers) {
         return by_layers(engine, trial, case, evidence, checked);
     }
-    let mut causes = BTreeSet::new();
+    let mut causes = Vec::new();
     let mut result = match lane.comparable(&engine.bench, trial, case, lines) {
         Comparable::No(reason) => return result(trial, case, Status::Skip, &reason),
         Comparable::ByRulesAlone(reason) => {
@@ -114,8 +115,8 @@ fn compared(
         Comparable::Yes => expected(engine, trial, case, |expected| {
             let expected = parse::lines(expected).map_err(|error| error.to_string())?;
             let mut changes = compare(&expected, lines, lane.layer());
+            causes = lane.attribute(&engine.bench, evidence, &mut changes);
             for change in &mut changes {
-                causes.extend(lane.attribute(&engine.bench, evidence, change));
                 // Features that are forced are what the model has: nothing else had a hand in them.
                 change.origin = case.run_as.forced_features.then_some(Origin::Model);
             }
@@ -124,7 +125,7 @@ fn compared(
         }),
     };
     if result.status == Status::Fail && !causes.is_empty() {
-        result.reason = causes.into_iter().collect::<Vec<_>>().join("; ");
+        result.reason = causes.join("; ");
     }
     result
 }

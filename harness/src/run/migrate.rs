@@ -253,7 +253,7 @@ impl Tried<'_> {
             let fresh = here.as_ref().as_ref().map_err(|broken| {
                 let stopped =
                     Stopped::broke(format!("started on the destination: {}", broken.reason));
-                if broken.cancelled {
+                if broken.is_cancelled() {
                     Stopped {
                         status: Status::Miss,
                         ..stopped

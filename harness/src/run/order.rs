@@ -92,6 +92,7 @@ mod tests {
         };
         trial.cases[0].host = Some(Arc::new(EmulatedHost {
             emulation: Emulation {
+                label: "amd".to_owned(),
                 emulator: "svm".to_owned(),
                 program: Arc::new(Qemu::none()),
                 processor: Processor::default(),

@@ -93,6 +93,10 @@ pub fn trials(
         machines: wanted.machines.to_vec(),
         ..Filter::default()
     };
+    // A machine type's file has lines of all models, whichever of them stand for others in the selection.
+    if filter.models.is_empty() {
+        filter.models.push(Glob::any());
+    }
     // What a machine type changes is seen beside the newest one.
     if let Some(newest) = qemu
         .newest_machine()

@@ -114,7 +114,7 @@ pub fn text(lines: &[Line]) -> String {
 /// A guest that could not be observed: our own doing where the run was cancelled.
 pub fn broken(trial: &Trial, case: &Case, broken: &Broken) -> Row {
     let status = match broken.kind {
-        _ if broken.cancelled => Status::Miss,
+        _ if broken.is_cancelled() => Status::Miss,
         BootFailureKind::LibvirtDrivesOthers => Status::Skip,
         _ => Status::Error,
     };

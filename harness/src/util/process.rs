@@ -195,6 +195,16 @@ impl<O: Output> Process<O> {
         self.child.id()
     }
 
+    /// Stops it, so that it takes no processor time until [`Process::go_on`].
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has it run again.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Waits until `fd` has something to read, or the process is over.
     pub fn wait_for(&mut self, fd: BorrowedFd<'_>) -> Woken {
         match self.wait(Some(fd)) {

@@ -107,3 +107,24 @@ fn a_process_starts_with_default_signals() {
     let expected = format!("SigBlk:\t{none}\nSigIgn:\t{none}\n");
     assert_eq!(finished.stderr, expected);
 }
+
+#[test]
+fn a_process_that_is_paused_stops_and_goes_on() {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    let cancel = Cancel::new().expect("an eventfd");
+    let command = ["sleep", "987654"].map(OsString::from);
+    let process = Process::start(&command, &[], LONG, &cancel).expect("sleep");
+    let id = Pid::from_child(&process.child);
+    let seen = |options: WaitIdOptions| {
+        let status = waitid(WaitId::Pid(id), options).expect("a child");
+        let status = status.expect("a change of its state");
+        (status.stopped(), status.continued())
+    };
+    process.pause();
+    assert_eq!(seen(WaitIdOptions::STOPPED), (true, false));
+    process.go_on();
+    assert_eq!(seen(WaitIdOptions::CONTINUED), (false, true));
+    process.pause();
+    // Stopped, it is killed all the same.
+    drop(process);
+}

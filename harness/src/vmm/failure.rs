@@ -33,6 +33,8 @@ pub enum BootFailureKind {
     TimedOut(Duration),
     /// QEMU was killed by this signal, which this program did not send.
     Killed(i32),
+    /// KVM refused this value of this MSR, and QEMU gave up.
+    MsrRefused(u32, u64),
     /// The agent met an exception that it did not expect.
     GuestFaulted,
     /// The kernel of a Linux guest ended (a panic is an end) before /init had reported.
@@ -152,7 +154,10 @@ impl Boot {
             Ending::Stopped => BootFailureKind::KvmGaveUp,
             Ending::Closed => BootFailureKind::Disconnected,
             Ending::Garbled => BootFailureKind::QmpGarbled,
-            Ending::Signalled(signal) => BootFailureKind::Killed(signal),
+            Ending::Signalled(signal) => match refused_msr(&self.stderr) {
+                Some((index, value)) => BootFailureKind::MsrRefused(index, value),
+                None => BootFailureKind::Killed(signal),
+            },
             Ending::Exited(_) if self.completed() => BootFailureKind::Incomplete,
             Ending::Exited(_) if self.faulted() => BootFailureKind::GuestFaulted,
             Ending::Exited(0) if self.console.is_some() => BootFailureKind::KernelEnded,
@@ -176,6 +181,9 @@ fn description(kind: BootFailureKind) -> String {
         }
         Kind::TimedOut(after) => format!("timed out: no end after {} s", after.as_secs_f64()),
         Kind::Killed(signal) => format!("QEMU was killed by signal {signal}"),
+        Kind::MsrRefused(index, value) => {
+            format!("KVM refuses {value:#x} in MSR {index:X}H, and QEMU gave up")
+        }
         other => fixed_description(other).to_owned(),
     }
 }
@@ -200,6 +208,7 @@ fn fixed_description(kind: BootFailureKind) -> &'static str {
         Kind::Refused(_) | Kind::RefusedByEnforce(_) | Kind::Exited(_) => "QEMU exited",
         Kind::TimedOut(_) => "timed out",
         Kind::Killed(_) => "QEMU was killed",
+        Kind::MsrRefused(..) => "KVM refuses the value of an MSR",
     }
 }
 
@@ -209,6 +218,17 @@ fn fixed_description(kind: BootFailureKind) -> &'static str {
 pub fn is_refusal_by_enforce(stderr: &str) -> bool {
     let mut lines = stderr.lines().map(str::trim_end);
     lines.any(|line| line.ends_with(" doesn't support requested features"))
+}
+
+/// The MSR and the value that KVM did not take, by the message in front of QEMU's abort: `error: failed to set MSR 0x48b to
+/// 0x2137fff00000000` (target/i386/kvm/kvm.c, kvm_buf_set_msrs). This is the only place that looks for it.
+fn refused_msr(stderr: &str) -> Option<(u32, u64)> {
+    let mut messages = stderr
+        .lines()
+        .filter_map(|line| line.split_once("error: failed to set MSR 0x"));
+    let (index, value) = messages.next()?.1.trim_end().split_once(" to 0x")?;
+    let index = u32::from_str_radix(index, 16).ok()?;
+    Some((index, u64::from_str_radix(value, 16).ok()?))
 }
 
 /// What QEMU printed, but for its list of features that TCG does not emulate: dozens of lines a vCPU, about every guest whose features

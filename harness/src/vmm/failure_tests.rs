@@ -52,6 +52,24 @@ fn a_refusal_by_enforce_is_a_kind_of_its_own() {
 }
 
 #[test]
+fn an_msr_that_kvm_refuses_is_a_kind_of_its_own() {
+    let stderr = "qemu-system-x86_64: warning: host doesn't support requested feature: MSR(48BH).vmx-ple [bit 10]\n\
+                  qemu-system-x86_64: error: failed to set MSR 0x48b to 0x2137fff00000000\n\
+                  qemu-system-x86_64: target/i386/kvm/kvm.c:3877: kvm_buf_set_msrs: Assertion failed.\n";
+    let failure = ended(Ending::Signalled(6), stderr).failure(None, TIMEOUT);
+    let value = 0x0213_7fff_0000_0000;
+    assert_eq!(failure.kind, BootFailureKind::MsrRefused(0x48B, value));
+    let message = failure.to_string();
+    let start = "KVM refuses 0x2137fff00000000 in MSR 48BH, and QEMU gave up; stderr: ";
+    assert!(message.starts_with(start), "{message}");
+    let other = ended(Ending::Signalled(6), "qemu: Assertion failed.\n");
+    assert_eq!(
+        other.failure(None, TIMEOUT).kind,
+        BootFailureKind::Killed(6)
+    );
+}
+
+#[test]
 fn timeout_signal_cancel_and_kvm_are_told_apart() {
     for (ending, kind, message) in [
         (

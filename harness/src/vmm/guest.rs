@@ -17,9 +17,10 @@ use super::start::StartError;
 use super::view::{RawView, expansions};
 use crate::case::Accelerator;
 use crate::case::guest::Case;
+use crate::cpuid::probes::{PROBES, ProbeSet};
 use crate::util::cancel::Cancel;
 use crate::util::process::{Ending, Process};
-use crate::vmm::kvm::access::host_supports_xsave;
+use crate::vmm::kvm::access::{emulates_ring_0, host_supports_xsave};
 
 /// What is asked of the agent, and how long it may take.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +37,10 @@ pub struct Options {
     pub expand: bool,
     /// Probe CPUID.1FH past its end too; aborts QEMU 10.0 and 11.1 under TCG.
     pub probe_1f: bool,
+    /// What phase `behaviour` tries.
+    pub probes: ProbeSet,
+    /// Leave out what the host's KVM cannot run, where nobody asked for it by name.
+    pub probes_by_host: bool,
 }
 
 impl Default for Options {
@@ -48,6 +53,8 @@ impl Default for Options {
             view: false,
             expand: false,
             probe_1f: false,
+            probes: ProbeSet::all(),
+            probes_by_host: true,
         }
     }
 }
@@ -112,6 +119,12 @@ impl Boot {
             slot::OP_CONTROL => {
                 let control = fidelity_protocol::entry::Control::from_id(operand)?;
                 Some(format!("setting {}", control.name().to_uppercase()))
+            }
+            slot::OP_PROBE => {
+                let probe = usize::try_from(operand)
+                    .ok()
+                    .and_then(|row| PROBES.get(row))?;
+                Some(format!("probe {}", probe.name))
             }
             slot::OP_WAIT_APS => Some("waiting for application processors".to_owned()),
             slot::OP_WAIT_HOST => Some("waiting for the host".to_owned()),
@@ -207,7 +220,30 @@ fn flags(case: &Case, options: &Options) -> u32 {
     } else {
         0
     };
-    probe | no_xcr0
+    let uses_kvm = case.accelerator() == Accelerator::Kvm;
+    let hidden = if uses_kvm { config::FLAG_HIDDEN_CR4 } else { 0 };
+    let each = if uses_kvm || !options.probes_by_host {
+        config::FLAG_EACH_PROBE
+    } else {
+        0
+    };
+    probe | no_xcr0 | hidden | each
+}
+
+/// Whether phase `behaviour` makes sense: what an operating system enables must be on.
+fn tries_anything(case: &Case, options: &Options) -> bool {
+    !options.probes.is_empty() && !case.skipped_phases.contains(&Phase::Enabled)
+}
+
+/// What is tried of what was asked for: under TCG nothing that it hangs on.
+fn probes(case: &Case, options: &Options) -> ProbeSet {
+    match case.accelerator() {
+        Accelerator::Kvm if options.probes_by_host && emulates_ring_0() => {
+            options.probes.under_emulation()
+        }
+        Accelerator::Kvm => options.probes,
+        Accelerator::Tcg => options.probes.under_tcg(),
+    }
 }
 
 pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
@@ -215,7 +251,8 @@ pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
     let phases = options
         .phases
         .iter()
-        .filter(|phase| !case.skipped_phases.contains(phase));
+        .filter(|phase| !case.skipped_phases.contains(phase))
+        .filter(|phase| **phase != Phase::Behaviour || tries_anything(case, options));
     let mut ranges = [(0, 0); config::MAX_RANGES];
     for (slot, range) in ranges.iter_mut().zip(&options.sweep) {
         *slot = *range;
@@ -227,6 +264,7 @@ pub(super) fn mailbox(case: &Case, options: &Options) -> Config {
         slots: vcpus,
         range_count: u32::try_from(options.sweep.len().min(config::MAX_RANGES)).unwrap_or(0),
         ranges,
+        probes: probes(case, options).0,
         ..Config::default()
     }
 }

@@ -43,6 +43,7 @@ fn found_by_replay(evidence: &Evidence) -> Found {
     let rules = Rules {
         table: &table,
         linux: Some(&linux),
+        behaviour: None,
     };
     let findings = checked(evidence, rules).expect("every layer that its checks need");
     let found = findings.iter().map(|finding| {

@@ -163,10 +163,12 @@ fn a_guest_as_another_program_prints_it_is_its_recorded_model() {
         .expect(1)
         .prints("lost sha-ni at CPUID.07H.00H:EBX[29]");
     let smp = ["--guest", "--cpu", "EPYC-v4", "--smp", "4"];
-    world
+    let one_of_four = world
         .run(&[&["check", "guest.txt"], &smp[..]].concat())
-        .expect(1)
-        .prints("FAIL changed topo-shift 2 → 0 at CPUID.0BH.01H:EAX[4:0] (layer: qemu)\n");
+        .expect(3);
+    one_of_four
+        .prints("UNKNOWN guest.txt: it says nothing of 1 that were promised: vCPUs 2 to 4\n");
+    one_of_four.prints("FAIL changed topo-shift 2 → 0 at CPUID.0BH.01H:EAX[4:0] (layer: qemu)\n");
 }
 
 #[test]
@@ -193,7 +195,8 @@ fn several_files_are_checked_at_once_and_each_has_its_line() {
         serde_json::from_str(json.stdout.lines().next().expect("a line")).expect("JSON");
     assert_eq!(
         first,
-        serde_json::json!({"file": "before.txt", "status": "pass", "findings": []})
+        serde_json::json!({"file": "before.txt", "status": "pass", "findings": [],
+            "remark": "it is an excerpt, and what it leaves out was not compared"})
     );
     let unread = world.run(&["check", "before.txt", "nothing.txt"]).expect(3);
     assert_eq!(
@@ -257,4 +260,118 @@ fn a_record_is_compared_with_what_it_says_itself() {
     checked(&text, &["--guest", "--cpu", "486-v1"])
         .expect(2)
         .prints("a record says which guest it is of");
+}
+
+/// A guest of QEMU 11.1 that is what its argument says, as `cpuid -r` prints it; `smp` is one of its `-smp` arguments.
+fn whole_guest(smp: &str) -> Option<String> {
+    let qemu = require(Capability::QemuRelease("11.1"))?;
+    let world = World::new(&[], &[])?;
+    let qemu = qemu.display().to_string();
+    let dump = [
+        "dump", "--format", "raw", "--qemu", &qemu, "--cpu", ASKED, "--smp", smp,
+    ];
+    Some(world.run(&dump).expect(0).stdout)
+}
+
+/// Without what TCG announces and cannot have.
+const ASKED: &str = "EPYC-v4,-monitor,-xsaves";
+
+#[test]
+fn what_a_guests_argument_and_model_promise_is_compared_or_unknown() {
+    let text = or_skip!(whole_guest("1"));
+    let without = |what: &[&str]| -> String {
+        let kept = text
+            .lines()
+            .filter(|line| !what.iter().any(|leaf| line.contains(leaf)));
+        kept.map(|line| format!("{line}\n")).collect()
+    };
+    let (no7, no_names) = (
+        without(&["0x00000007 "]),
+        without(&["0x80000002 ", "0x00000000 "]),
+    );
+    let rows: [(&str, &str, &str, i32, &str); 9] = [
+        (&text, "", "1", 0, "PASS guest.txt\n"),
+        (
+            &text,
+            ",+avx512f",
+            "1",
+            1,
+            "FAIL lost avx512f turned on by a flag → clear at CPUID.07H.00H:EBX[16]",
+        ),
+        (
+            &text,
+            ",-avx2",
+            "1",
+            1,
+            "FAIL gained avx2 turned off by a flag → set at CPUID.07H.00H:EBX[5]",
+        ),
+        (
+            &text,
+            ",+nosuchfeature",
+            "1",
+            2,
+            "no feature “nosuchfeature”",
+        ),
+        (
+            &text,
+            "",
+            "8,sockets=8,cores=1,threads=1",
+            3,
+            "vCPUs 2 to 8",
+        ),
+        (
+            &no7,
+            "",
+            "1",
+            3,
+            "UNKNOWN guest.txt: it says nothing of 14 that were promised: fsgsbase bmi1 avx2",
+        ),
+        (&no_names, "", "1", 3, "max-leaf model-id-0"),
+        (&without(&["0x80000000 "]), "", "1", 3, "max-ext-leaf"),
+        (&text, ",rdpid=off", "1", 0, "PASS guest.txt\n"),
+    ];
+    for (text, flags, smp, status, prints) in rows {
+        let cpu = format!("{ASKED}{flags}");
+        let guest = ["--guest", "--release", "11.1", "--cpu", &cpu, "--smp", smp];
+        checked(text, &guest).expect(status).prints(prints);
+    }
+    let gained = text.replacen(
+        "0x00000007 0x00: eax=0x00000000 ebx=0x2",
+        "0x00000007 0x00: eax=0x00000000 ebx=0xf",
+        1,
+    );
+    let guest = ["--guest", "--release", "11.1", "--cpu", ASKED];
+    checked(&gained, &guest).expect(1).prints(
+        "clear in the reviewed definition, and no flag gives it → set at CPUID.07H.00H:EBX[31]",
+    );
+    checked(&text, &["--guest", "--cpu", "host"])
+        .expect(3)
+        .prints("identity and features of host, which nobody recorded");
+}
+
+#[test]
+fn a_vcpu_that_lacks_a_feature_is_found_in_any_dump_of_a_guest() {
+    let text = or_skip!(whole_guest("2,sockets=2"));
+    let (boot, other) = text.split_once("CPU 1:").expect("two vCPUs");
+    let leaf = other.find("0x00000007 0x00").expect("leaf 7");
+    let ebx = other[leaf..].find("ebx=").expect("EBX") + leaf;
+    let lost = format!(
+        "{boot}CPU 1:{}ebx=0x00000000{}",
+        &other[..ebx],
+        &other[ebx + 14..]
+    );
+    checked(&lost, &[])
+        .expect(1)
+        .prints("FAIL changed avx2 1 → 0 at vcpu1 CPUID.07H.00H:EBX[5]");
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, content) in [("two", lost.as_str()), ("one", boot)] {
+        std::fs::write(folder.path().join(name), content).expect("a file");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
+    let command = command
+        .args(["diff", "one", "two"])
+        .current_dir(folder.path());
+    ended(command.env("XDG_CACHE_HOME", folder.path()))
+        .expect(1)
+        .prints("-avx2");
 }

@@ -134,6 +134,28 @@ fn a_guest_has_what_the_xml_asks_for_and_no_gain_is_found_in_it() {
 }
 
 #[test]
+fn a_guest_runs_of_a_domain_without_a_cpu_and_of_none_that_is_no_x86_guest() {
+    let world = or_skip!(libvirt::world());
+    let run = |text: &str| {
+        world.write("domain.xml", text);
+        of_xml(&world, &["--run"])
+    };
+    run("<domain type='qemu'><vcpu>2</vcpu></domain>")
+        .expect(0)
+        .prints("PASS domain.xml: ");
+    run("<domain type='qemu'><vcpu>1</vcpu><cpu mode='maximum'/></domain>")
+        .expect(0)
+        .prints("PASS domain.xml: the live XML says nothing of features; ");
+    run("<domain type='xen'><cpu mode='maximum'/></domain>")
+        .expect(2)
+        .prints("domain.xml: a domain of type xen, and --run starts qemu and kvm");
+    run("<domain type='qemu'><os><type arch='i686'>hvm</type></os><cpu mode='maximum'/></domain>")
+        .expect(2)
+        .prints("domain.xml: a domain of arch i686, and --run starts x86_64");
+    world.assert_clean();
+}
+
+#[test]
 fn a_guest_whose_cpu_is_overridden_is_found() {
     let world = or_skip!(libvirt::world());
     input(&world, "overridden.domain.xml");

@@ -235,16 +235,23 @@ fn this_host_can_be_dumped_without_a_qemu() {
     );
 }
 
+fn table() -> cpuid_fidelity::cpuid::Table {
+    let text = include_str!("../../../expectations/features.tsv");
+    cpuid_fidelity::cpuid::Table::parse("features.tsv", text).expect("a table")
+}
+
+/// The dump of a guest in a format of `--format`.
+fn formatted(world: &World, cpu: &str, more: &[&str], format: &str) -> String {
+    let ended = dump(world, cpu, &[more, &["--format", format]].concat());
+    ended.expect(0).stdout
+}
+
 #[test]
 fn what_other_programs_read_is_read_back() {
     let world = or_skip!(World::new(&[], &[]));
-    let table = include_str!("../../../expectations/features.tsv");
-    let table = cpuid_fidelity::cpuid::Table::parse("features.tsv", table).expect("a table");
+    let table = table();
     for (cpu, more) in RAW {
-        let shown = |format| {
-            let ended = dump(&world, cpu, &[more, &["--format", format]].concat());
-            ended.expect(0).stdout
-        };
+        let shown = |format| formatted(&world, cpu, more, format);
         let expected = leaves_of_json(&shown("json"));
         for format in ["raw", "instlatx64"] {
             let inputs = cpuid_fidelity::input::read(shown(format).as_bytes(), &table);
@@ -262,13 +269,9 @@ fn what_other_programs_read_is_read_back() {
 #[test]
 fn cpudata_of_libvirt_has_the_boot_processor_and_says_whose_it_is() {
     let world = or_skip!(World::new(&[], &[]));
-    let table = include_str!("../../../expectations/features.tsv");
-    let table = cpuid_fidelity::cpuid::Table::parse("features.tsv", table).expect("a table");
+    let table = table();
     for (cpu, more) in RAW {
-        let shown = |format| {
-            let ended = dump(&world, cpu, &[more, &["--format", format]].concat());
-            ended.expect(0).stdout
-        };
+        let shown = |format| formatted(&world, cpu, more, format);
         let text = shown("cpudata");
         let inputs = cpuid_fidelity::input::read(text.as_bytes(), &table).expect("an input");
         let title = inputs[0].title.as_deref().unwrap_or_default();

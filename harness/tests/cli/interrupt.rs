@@ -107,3 +107,15 @@ fn ctrl_c_ends_a_dump() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     world.assert_clean();
 }
+
+#[test]
+fn ctrl_c_leaves_no_emulator_of_an_intel_host() {
+    let (world, kernel) = or_skip!(World::with_bochs());
+    let kernel = kernel.display().to_string();
+    // In the boot nothing is printed; then Bochs is stopped between requests, and at work in them.
+    let child = world.start(&["-v", "lab", "--host", "intel", "--kernel", &kernel]);
+    let (status, printed, took) = interrupted(child, "up after");
+    assert_eq!(status, Some(3), "{printed}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    world.assert_clean();
+}

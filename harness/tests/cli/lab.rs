@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::world::{Ended, World};
+use super::world::{Ended, World, ended};
 
 /// A world for labs of kernel 6.12.
 struct Lab {
@@ -183,6 +183,40 @@ fn what_is_no_kernel_or_has_the_modules_of_another_is_told() {
         .prints("lane tcg has no KVM");
 }
 
+#[test]
+fn a_model_of_which_no_guest_runs_in_the_lab_is_no_pass() {
+    let lab = or_skip!(lab());
+    lab.run(&["lab"], &["--cpu", "EPYC-v44"])
+        .expect(2)
+        .prints("no CPU model matches “EPYC-v44”; near to it: EPYC-v4,");
+    // Without a QEMU to take along there is KVM alone.
+    let kernel = lab.kernel.display().to_string();
+    let arguments = ["lab", "--kernel", &kernel, "--cpu", "host"];
+    ended(lab.world.command(&arguments).env_remove("QEMU"))
+        .expect(3)
+        .prints("nothing was compared: KVM alone runs no guest of “host”");
+}
+
+#[test]
+fn what_is_said_of_kernel_and_host_is_refused_where_no_guest_has_them() {
+    let lab = or_skip!(lab());
+    let lanes = ["--lane", "definition", "--lane", "lab"];
+    lab.run(&["run"], &lanes)
+        .expect(2)
+        .prints("guests of lane definition have no kernel that could be named: --kernel is for lanes lab and linux");
+    let text = format!(
+        "[[kernel]]\npath = {:?}\n[default.linux]\nmodels = [\"486-v1\"]\n",
+        lab.kernel
+    );
+    lab.world.configure(&text);
+    for host in [&["--lab-host", "amd"][..], &["--without", "avx2"]] {
+        for verb in ["run", "list"] {
+            lab.run(&[verb], &[&["--lane", "linux"], host].concat())
+                .expect(2);
+        }
+    }
+}
+
 /// A world for labs of kernel 6.12 on an emulated Intel host.
 fn intel_lab() -> Option<Lab> {
     let (world, kernel) = World::with_bochs()?;
@@ -196,14 +230,37 @@ fn a_parameter_of_kvm_intel_takes_from_kvm_what_it_names() {
     let ended = lab
         .run(
             &["lab", "--host", "intel", "--quiet", "--cpu", "qemu64-v1"],
-            &["--module-param", "kvm_intel.ept=0"],
+            &["--module-param", "kvm_intel.nested=0"],
         )
         .expect(1);
-    ended.prints("guest-phys-bits 40 → 0 at CPUID.80000008H.00H:EAX[23:16]");
-    ended.prints("vmx-ept: disabled by the module option kvm_intel.ept=N");
-    ended.prints("vmx-unrestricted-guest: disabled by the module option kvm_intel.ept=N");
+    ended.prints("and 10 more lost (layer kvm)");
+    ended.prints("hv-evmcs-version-high, hv-evmcs-version-low 1 → 0 (layer kvm)");
+    let why = "  18 VMX MSRs, hv-evmcs, hv-evmcs-version-high, hv-evmcs-version-low and vmx: disabled by the module option kvm_intel.nested=N";
+    assert_eq!(ended.lines(why).count(), 1, "once for all that it took");
     ended.prints("kvm-intel has enable_apicv=0 there");
     lab.world.assert_clean();
+}
+
+#[test]
+fn a_kernel_without_kvm_for_intel_says_which_option_is_missing() {
+    let lab = or_skip!(intel_lab());
+    let boot = lab.kernel.join("boot");
+    let without = lab.world.path("without/boot");
+    fs::create_dir_all(&without).expect("a folder");
+    for entry in fs::read_dir(&boot).expect("the package").flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        if name.to_string_lossy().starts_with("config-") {
+            let text = fs::read_to_string(&path).expect("a text");
+            let text = text.replace("CONFIG_KVM_INTEL=m\n", "");
+            fs::write(without.join(name), text).expect("a file");
+        } else {
+            std::os::unix::fs::symlink(path, without.join(name)).expect("a link");
+        }
+    }
+    let kernel = lab.world.path("without");
+    lab.on(&kernel, &["lab", "--host", "intel"], &[])
+        .expect(3)
+        .prints("CONFIG_KVM_INTEL is not set in its configuration");
 }
 
 #[test]

@@ -31,5 +31,39 @@ fn a_night_ends_with_the_status_of_its_worst_part_and_runs_every_part() {
         assert_eq!(ended.stdout, "cargo run\ncargo test\n");
     }
     let mut command = Command::new(root().join("scripts/nightly"));
-    ended(command.arg("day")).expect(2).prints("no part “day”");
+    let ended = ended(command.arg("day")).expect(2);
+    ended.prints("no part “day”; there are night, intel, catalogue");
+}
+
+#[test]
+fn the_part_intel_takes_every_kernel_to_every_processor_and_ends_with_the_worst() {
+    let world = or_skip!(World::new(&[], &[]));
+    for folder in [
+        "bin",
+        "scripts",
+        ".cache/kernels/5.10",
+        ".cache/kernels/6.12",
+    ] {
+        std::fs::create_dir_all(world.path(folder)).expect("a folder");
+    }
+    let script = std::fs::read_to_string(root().join("scripts/nightly")).expect("the script");
+    world.executable("scripts/nightly", &script);
+    let cargo = "#!/bin/sh\nshift 4\necho \"$*\"\ncase $* in *5.10*icelake*) exit 1 ;; esac\n";
+    world.executable("bin/cargo", cargo);
+    let path = std::env::var("PATH").expect("a path");
+    let path = format!("{}:{path}", world.path("bin").display());
+    let run = |fetch: &str| {
+        world.executable("scripts/fetch-bochs", fetch);
+        let mut command = Command::new(world.path("scripts/nightly"));
+        let command = command.arg("intel").env("PATH", &path).stdin(Stdio::null());
+        ended(command)
+    };
+    let lab =
+        |kernel: &str, model: &str| format!("lab --kernel {kernel} --host intel:{model} --quiet\n");
+    let kernels = ["5.10", "6.12"].into_iter();
+    let all = kernels
+        .flat_map(|kernel| ["haswell", "icelake", "tigerlake"].map(|model| lab(kernel, model)));
+    assert_eq!(run("#!/bin/sh\n").expect(1).stdout, all.collect::<String>());
+    // Without Bochs nothing is run, and that is no success.
+    assert_eq!(run("#!/bin/sh\nexit 3\n").expect(3).stdout, "");
 }

@@ -86,6 +86,21 @@ fn nothing_runs_once_a_case_has_failed_where_that_is_asked_for() {
 }
 
 #[test]
+fn what_failed_is_not_run_again_by_other_rules() {
+    let world = or_skip!(poorer());
+    let by_rules = ["run", "--no-waivers", "--json", "run.json"];
+    world.run(&by_rules).expect(1);
+    world
+        .run(&["run", "--failed", "run.json"])
+        .expect(2)
+        .prints("the run in run.json was given --no-waivers, and this one is not: repeat the options of that run");
+    world
+        .run(&["run", "--failed", "run.json", "--no-waivers"])
+        .expect(1)
+        .prints("1 run: 1 FAILED in ");
+}
+
+#[test]
 fn what_failed_is_not_run_again_on_another_qemu_of_that_release() {
     let world = or_skip!(poorer());
     world.run(&["run"]).expect(1);

@@ -91,21 +91,24 @@ fn fetched(qemu: &Path, folder: &Path) -> PathBuf {
     folder.join("qemu-system-x86_64")
 }
 
+/// Names of folders that a shell, a loader or libvirt could take apart.
+const ODD: [&str; 9] = [
+    "a;b",
+    "a:b",
+    "$LIB",
+    "${ORIGIN}",
+    "a b",
+    "a'b",
+    "a\"b",
+    "größe",
+    "a*b",
+];
+
 #[test]
 fn a_fetched_qemu_works_wherever_the_checkout_is() {
     let qemu = or_skip!(require(Capability::QemuRelease("10.0")));
     let folder = tempfile::tempdir().expect("a folder");
-    for name in [
-        "a;b",
-        "a:b",
-        "$LIB",
-        "${ORIGIN}",
-        "a b",
-        "a'b",
-        "a\"b",
-        "größe",
-        "a*b",
-    ] {
+    for name in ODD {
         let wrapper = fetched(&qemu, &folder.path().join(name));
         let output = Command::new(&wrapper)
             .arg("--version")
@@ -187,11 +190,32 @@ fn a_libvirt_that_cannot_be_fetched_is_refused_with_what_there_is() {
 }
 
 #[test]
+fn a_bochs_in_which_linux_does_not_work_is_refused_with_the_reason() {
+    for (version, reason) in [
+        (
+            "3.1",
+            "Linux stops in it with a divide error in __clocksource_update_freq_scale",
+        ),
+        (
+            "2.7",
+            "XSAVE and AVX are not kept across its VM entries: guests see neither",
+        ),
+    ] {
+        let mut command = Command::new(root().join("scripts/fetch-bochs"));
+        let output = command.arg(version).output().expect("the script");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{printed}");
+        let said = format!("fetch-bochs: Bochs {version} is not fetched: {reason}; known: 3.0");
+        assert!(printed.starts_with(&said), "{printed}");
+    }
+}
+
+#[test]
 fn scripts_that_fetch_are_as_shellcheck_wants_them() {
     let shellcheck = or_skip!(require(Capability::Shellcheck));
     let mut command = Command::new(shellcheck);
     let command = command.current_dir(root()).arg("-x");
-    let names = ["fetch-qemu", "fetch-libvirt", "fetch-kernel"];
+    let names = ["fetch-qemu", "fetch-libvirt", "fetch-kernel", "fetch-bochs"];
     let scripts = names.map(|name| format!("scripts/{name}"));
     let output = command.args(scripts).output().expect("shellcheck");
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -203,17 +227,7 @@ fn a_fetched_libvirt_works_wherever_the_checkout_is() {
     let virsh = or_skip!(require(Capability::LibvirtRelease("11.3")));
     let from = virsh.parent().expect("a folder");
     let folder = tempfile::tempdir().expect("a folder");
-    for name in [
-        "a;b",
-        "a:b",
-        "$LIB",
-        "${ORIGIN}",
-        "a b",
-        "a'b",
-        "a\"b",
-        "größe",
-        "a*b",
-    ] {
+    for name in ODD {
         let place = folder.path().join(name);
         fs::create_dir(&place).expect("a folder");
         for part in ["bin", "lib", "driver", "cpu_map"] {

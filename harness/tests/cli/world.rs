@@ -210,6 +210,11 @@ impl World {
         names
     }
 
+    /// The folder of its release's expectations: `qemu-11.1`.
+    pub fn release(&self) -> String {
+        self.offers().release_folder()
+    }
+
     /// Takes what the real QEMU shows now for what is expected; returns the trials.
     pub fn record_expectations(&self) -> Vec<Trial> {
         let config = Config::read(&self.path("fidelity.toml")).expect("the configuration");

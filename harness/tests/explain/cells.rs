@@ -160,6 +160,17 @@ fn refuted(
 }
 
 impl Tally {
+    /// Whether features were present, and others lost.
+    pub fn shows_both(&self) -> bool {
+        let number = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let (cells, present, unknown) = (
+            number(&self.cells),
+            number(&self.present),
+            number(&self.unknown),
+        );
+        present > 0 && cells > present + unknown
+    }
+
     fn count(&self, rows: &[LayerRow], verdict: &str) {
         self.cells.fetch_add(1, Ordering::Relaxed);
         if rows.last().is_some_and(|row| row.state == State::Present) {

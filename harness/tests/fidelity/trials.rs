@@ -19,11 +19,12 @@ use cpuid_fidelity::report::changes;
 use cpuid_fidelity::results::class::HostClass;
 use cpuid_fidelity::results::file;
 use cpuid_fidelity::results::{Row, Status};
+use cpuid_fidelity::run::catalogue::{self, Chosen, Ground};
 use cpuid_fidelity::run::judge::judge;
 use cpuid_fidelity::run::order::order;
 use cpuid_fidelity::run::recording::noted;
 use cpuid_fidelity::run::verdict::result;
-use cpuid_fidelity::run::{Engine, catalogue, causes, vanished};
+use cpuid_fidelity::run::{Engine, causes, vanished};
 use cpuid_fidelity::util::cancel::Cancel;
 use cpuid_fidelity::vmm::guest::Options;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -184,11 +185,10 @@ fn compared(
     let engine = Arc::clone(engine);
     let name = planned.name.clone();
     let trial = Trial::test(name, move || {
-        let verdict = if stands_for_others(&planned) {
-            judge(&engine, &planned, &log)
-        } else {
-            noted(&engine, &recording::RECORDER, &planned, &log)
-        };
+        if stands_for_others(&planned) {
+            return verdict_of(&judge(&engine, &planned, &log).results);
+        }
+        let verdict = noted(&engine, &recording::RECORDER, &planned, &log);
         if recording() && verdict.observed.is_some() {
             // What was seen is being written down for review; there is nothing yet to hold it against.
             return Ok(());
@@ -243,7 +243,11 @@ fn stride(qemu: &Qemu, all: &[Arc<Qemu>]) -> anyhow::Result<usize> {
 fn measured(engine: &Arc<Engine>, qemu: &Arc<Qemu>, stride: usize) -> Trial {
     let (engine, qemu) = (Arc::clone(engine), Arc::clone(qemu));
     Trial::test(format!("catalogue/{}", qemu.label), move || {
-        let measured = catalogue::measure_every(&engine, &qemu, stride)?;
+        let chosen = Chosen {
+            stride,
+            ..Chosen::all()
+        };
+        let measured = catalogue::measure(&engine, &Ground::definition(&qemu), &chosen)?;
         let wrong =
             catalogue::disagreements(&measured, &engine.bench.store.table, qemu.offers.release());
         if wrong.is_empty() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use cpuid_fidelity::check::{Finding, Rules, checked};
 use cpuid_fidelity::cpuid::answers::Key;
+use cpuid_fidelity::cpuid::dump::Reading;
 use cpuid_fidelity::cpuid::linux_rules::LinuxRules;
 use cpuid_fidelity::cpuid::table::Table;
 use cpuid_fidelity::evidence::Evidence;
@@ -14,13 +15,17 @@ use super::require::root;
 const LARGEST: u64 = 300_000;
 
 /// A record a lane; what its checks find stands beside it.
-const RECORDS: [&str; 5] = [
+const RECORDS: [&str; 6] = [
     "kvm-486-v1",
     "kvm-direct-486-v1",
     "lab-EPYC-v4",
     "libvirt-Nehalem",
     "linux-EPYC-v4",
+    LINUX_IN_LAB,
 ];
+
+/// A Linux guest with VMX on the KVM of an emulated Intel host.
+const LINUX_IN_LAB: &str = "linux-in-lab-Skylake-Server-v4";
 
 fn folder() -> PathBuf {
     root().join("harness/tests/records/lanes")
@@ -46,6 +51,7 @@ fn findings(evidence: &Evidence) -> Vec<String> {
     let rules = Rules {
         table: &table,
         linux: Some(&linux),
+        behaviour: None,
     };
     let line = |finding: &Finding| {
         let (check, kind) = (&finding.check, finding.kind.name());
@@ -107,4 +113,39 @@ fn records_of_lanes_are_small_and_hold_no_path_of_the_machine() {
             assert!(!text.contains(folder), "{name} has a path: {folder}");
         }
     }
+}
+
+#[test]
+fn vmx_flags_of_a_guest_on_an_intel_host_follow_from_its_msrs() {
+    let mut evidence = record(LINUX_IN_LAB);
+    let report = evidence.linux_report().expect("a report");
+    let shown = report.vmx_flags();
+    for flag in [
+        "vnmi",
+        "ept",
+        "vpid",
+        "unrestricted_guest",
+        "flexpriority",
+        "mtf",
+    ] {
+        assert!(shown.contains(flag), "{flag}: {shown:?}");
+    }
+    let before = findings(&evidence);
+    // IA32_VMX_PROCBASED_CTLS2[33]: EPT may be turned on.
+    let vcpus = evidence.guest.vcpus.iter_mut();
+    for phase in vcpus.flat_map(|vcpu| vcpu.phases.values_mut()) {
+        if let Some(Reading::Value(value)) = phase.msrs.get_mut(&0x48B) {
+            *value &= !(1 << 33);
+        }
+    }
+    let after = findings(&evidence);
+    let new: Vec<&String> = after.iter().filter(|line| !before.contains(line)).collect();
+    let reported = |list: &str| {
+        new.iter()
+            .any(|line| line.starts_with("linux: gained ept at") && line.ends_with(list))
+    };
+    assert!(
+        reported("/proc/cpuinfo flags") && reported("/proc/cpuinfo vmx flags"),
+        "{new:#?}"
+    );
 }

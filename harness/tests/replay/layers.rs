@@ -40,6 +40,7 @@ fn findings(record: &Evidence) -> Vec<String> {
     let rules = Rules {
         table: &table,
         linux: None,
+        behaviour: None,
     };
     let all = checked(record, rules).expect("all layers");
     let sentence = |change: &cpuid_fidelity::check::Finding| {

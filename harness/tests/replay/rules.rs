@@ -101,6 +101,7 @@ impl Recorded {
             cpu: &self.model,
             smp: "1",
             case: &name,
+            host: None,
         };
         let covered = waivers.cover(&scope, &found(&self.dump()));
         let left = covered.left.iter();

@@ -15,6 +15,7 @@ global_asm!(include_str!("phases.s"), options(att_syntax));
 global_asm!(include_str!("enable.s"), options(att_syntax));
 global_asm!(include_str!("walk.s"), options(att_syntax));
 global_asm!(include_str!("probes.s"), options(att_syntax));
+global_asm!(include_str!("behaviour.s"), options(att_syntax));
 global_asm!(include_str!("registers.s"), options(att_syntax));
 global_asm!(include_str!("stream.s"), options(att_syntax));
 global_asm!(include_str!("processors.s"), options(att_syntax));

@@ -33,6 +33,12 @@ dump:
     movl $PHASE_SWEEP, %eax
     movl $sweep, %edx
     call run_phase
+    cmpl $0, V_GENERATION(%ebp)
+    jne 4f
+    movl $PHASE_BEHAVIOUR, %eax
+    movl $behaviour, %edx
+    call run_phase
+4:
     movl V_REPORTED(%ebp), %eax
     call end_stream
     jmp send_new

@@ -22,6 +22,8 @@ legacy_trap_stubs:
 legacy_trap:
     pushl %eax
     movl 4(%esp), %eax
+    cmpl $0, PROBE_STACK
+    jne 4f
     cmpl $6, %eax
     je 1f
     cmpl $13, %eax
@@ -45,6 +47,11 @@ legacy_trap:
     popl %eax
     addl $20, %esp
     jmpl *%ecx
+# Any fault of a probe is its answer (behaviour.s).
+4:  movl %eax, %ebx
+    orl $0x100, %ebx
+    movl PROBE_STACK, %esp
+    jmp legacy_probe_faulted
 
 # An exception that nobody expected: the vCPU says so and stops. What the open frame holds may be half an entry; it goes.
 legacy_fault:

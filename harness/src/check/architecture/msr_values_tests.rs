@@ -159,9 +159,9 @@ fn zeros_under_tcg_say_nothing() {
 }
 
 /// Capability MSRs as KVM gives them, with EPT, VPID and unrestricted guests, shortened.
-fn capabilities(changed: &[(u32, u64)]) -> Vec<String> {
+fn kvms() -> BTreeMap<u32, u64> {
     let pair = |must: u64, may: u64| may << 32 | must;
-    let mut values: BTreeMap<u32, u64> = [
+    [
         (0x480, 0x00DA_0400_11E5_7ED0),
         (0x481, pair(0x16, 0x7F)),
         (0x482, pair(0x0401_E172, 0xFFF9_FFFE)),
@@ -180,7 +180,11 @@ fn capabilities(changed: &[(u32, u64)]) -> Vec<String> {
         (0x490, pair(0x11FB, 0xFFFF)),
         (0x491, 0),
     ]
-    .into();
+    .into()
+}
+
+fn capabilities(changed: &[(u32, u64)]) -> Vec<String> {
+    let mut values = kvms();
     values.extend(changed.iter().copied());
     let values: Vec<(u32, u64)> = values.into_iter().collect();
     found(&[VMX], &values)
@@ -261,6 +265,26 @@ fn capabilities_that_contradict_one_another_are_found() {
             "changed IA32_VMX_VMFUNC MSR.491H: 0 or #GP without vmx-vmfunc; value = 0x1",
         ),
         (
+            0x480,
+            0x005A_0400_11E5_7ED0,
+            "changed IA32_VMX_TRUE_EXIT_CTLS MSR.48FH: 0 or #GP without vmx-true-ctls; value = 0x7fffff00036dfb",
+        ),
+        (
+            0x480,
+            0x005A_0400_11E5_7ED0,
+            "changed IA32_VMX_TRUE_ENTRY_CTLS MSR.490H: 0 or #GP without vmx-true-ctls; value = 0xffff000011fb",
+        ),
+        (
+            0x482,
+            0x7FF9_FFFE_0401_E172,
+            "changed IA32_VMX_TRUE_PROCBASED_CTLS MSR.48EH: may be 1: 0x7ff9fffe; may be 1: 0xfff9fffe",
+        ),
+        (
+            0x48C,
+            0x0F01_0623_4141,
+            "gained vmx-invept-all-context MSR.48CH[26]: none without vmx-invept; vmx-invept-all-context without it (SDM vol. 3 §A.10)",
+        ),
+        (
             0x485,
             0,
             "changed vmx-store-lma MSR.485H[5]: 1, by vmx-unrestricted-guest; vmx-store-lma = 0",
@@ -277,4 +301,49 @@ fn capabilities_that_contradict_one_another_are_found() {
             "{index:#x} = {value:#x}: {found:#?}"
         );
     }
+}
+
+/// Sets or clears the bit of a field among MSRs; one of CPUID is absent in these guests.
+fn set(values: &mut BTreeMap<u32, u64>, name: &str, on: bool) {
+    let table = table();
+    let field = table.named(name).expect("a name of the table");
+    if field.space == crate::cpuid::table::Space::Msr {
+        let value = values.entry(field.leaf).or_default();
+        *value = *value & !field.mask() | if on { field.mask() } else { 0 };
+    }
+}
+
+#[test]
+fn every_control_without_what_it_needs_is_found() {
+    for row in vmx::ROWS {
+        for feature in row.features {
+            let mut values = kvms();
+            row.needs
+                .iter()
+                .for_each(|need| set(&mut values, need, false));
+            set(&mut values, feature, true);
+            let values: Vec<(u32, u64)> = values.into_iter().collect();
+            let found = found(&[VMX], &values);
+            let start = format!("msr-values: gained {feature} ");
+            assert!(
+                found.iter().any(|finding| finding.starts_with(&start)),
+                "{feature}: {found:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn secondary_controls_without_the_control_that_activates_them_are_found() {
+    let mut values = kvms();
+    for name in ["vmx-secondary-ctls", "vmx-secondary-ctls.base"] {
+        set(&mut values, name, false);
+    }
+    let values: Vec<(u32, u64)> = values.into_iter().collect();
+    let found = found(&[VMX], &values);
+    let expected = "msr-values: changed IA32_VMX_PROCBASED_CTLS2 MSR.48BH: 0 or #GP without vmx-secondary-ctls; value = 0xa200000000";
+    assert!(
+        found.iter().any(|finding| finding == expected),
+        "{found:#?}"
+    );
 }

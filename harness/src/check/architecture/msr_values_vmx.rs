@@ -45,6 +45,39 @@ pub(super) const ROWS: &[Dependency] = &[
         &["vmx-ept"],
         "SDM vol. 3 §27.2.1.1",
     ),
+    // The low bits of IA32_VMX_EPT_VPID_CAP are EPT's.
+    needs(
+        &[
+            "vmx-ept-execonly",
+            "vmx-page-walk-4",
+            "vmx-page-walk-5",
+            "vmx-ept-uc",
+            "vmx-ept-wb",
+            "vmx-ept-2mb",
+            "vmx-ept-1gb",
+            "vmx-invept",
+            "vmx-eptad",
+            "vmx-ept-advanced-exitinfo",
+            "vmx-ept-supervisor-shadow-stack",
+        ],
+        &["vmx-ept"],
+        "SDM vol. 3 §A.10",
+    ),
+    needs(
+        &["vmx-invept-single-context", "vmx-invept-all-context"],
+        &["vmx-invept"],
+        "SDM vol. 3 §A.10",
+    ),
+    needs(
+        &[
+            "vmx-invvpid-single-addr",
+            "vmx-invvpid-single-context",
+            "vmx-invvpid-all-context",
+            "vmx-invept-single-context-noglobals",
+        ],
+        &["vmx-invvpid"],
+        "SDM vol. 3 §A.10",
+    ),
     needs(&["vmx-intel-pt"], &["intel-pt"], "SDM vol. 3 §A.6"),
     needs(
         &["vmx-rdrand-exit"],
@@ -85,7 +118,7 @@ pub(super) const ROWS: &[Dependency] = &[
 ];
 
 /// MSRs that are 0 or fault unless a control of another one is there (SDM vol. 3 §A.2 to A.11; KVM lets a guest read all of them).
-const BEHIND: [(u32, &str, &[&str]); 7] = [
+const BEHIND: [(u32, &str, &[&str]); 9] = [
     (
         0x48B,
         "IA32_VMX_PROCBASED_CTLS2",
@@ -94,6 +127,8 @@ const BEHIND: [(u32, &str, &[&str]); 7] = [
     (0x48C, "IA32_VMX_EPT_VPID_CAP", &["vmx-ept", "vmx-vpid"]),
     (0x48D, "IA32_VMX_TRUE_PINBASED_CTLS", &["vmx-true-ctls"]),
     (0x48E, "IA32_VMX_TRUE_PROCBASED_CTLS", &["vmx-true-ctls"]),
+    (0x48F, "IA32_VMX_TRUE_EXIT_CTLS", &["vmx-true-ctls"]),
+    (0x490, "IA32_VMX_TRUE_ENTRY_CTLS", &["vmx-true-ctls"]),
     (0x491, "IA32_VMX_VMFUNC", &["vmx-vmfunc"]),
     (
         0x492,

@@ -6,7 +6,7 @@ use crate::check::finding::{CheckId, Finding, Kind, Layer};
 use crate::check::place::{Place, Side};
 use crate::check::view::{Rule, View};
 use crate::cpuid::answers::Key;
-use crate::cpuid::table::{Space, Table};
+use crate::cpuid::table::{Field, Space, Table};
 use crate::evidence::Evidence;
 
 /// Every vCPU that says it is another CPU.
@@ -28,6 +28,29 @@ pub fn identity(evidence: &Evidence, table: &Table) -> Vec<Finding> {
         changes.extend(found.map(|change| change.on(Side::Vcpu(index))));
     }
     changes
+}
+
+/// The fields of the feature table that say whose CPU it is, where somebody promises what they say.
+pub fn promised_fields<'a>(evidence: &Evidence, table: &'a Table) -> Vec<&'a Field> {
+    let Some(due) = due(evidence, table) else {
+        return Vec::new();
+    };
+    let limits = [("max-leaf", &due.level), ("max-ext-leaf", &due.xlevel)];
+    let limits = limits.into_iter().filter(|(_, limit)| {
+        let limit = limit.as_ref();
+        limit.is_some_and(|limit| limit.most != 0)
+    });
+    let mut names: Vec<&str> = limits.map(|(name, _)| name).collect();
+    names.extend(due.signature.keys().map(String::as_str));
+    let of = |prefix: &str| {
+        let prefix = prefix.to_owned();
+        let fields = table.fields().iter();
+        fields.filter(move |field| field.name.starts_with(&prefix))
+    };
+    let vendor = due.vendor.iter().flat_map(|_| of("vendor-"));
+    let brand = due.brand.iter().flat_map(|_| of("model-id-"));
+    let named = names.iter().filter_map(|name| table.named(name));
+    named.chain(vendor).chain(brand).collect()
 }
 
 fn differences(due: &Due, view: &View<'_>, rule: &Rule<'_>) -> Vec<Finding> {

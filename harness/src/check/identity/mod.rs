@@ -9,4 +9,4 @@ mod due;
 mod letters;
 mod levels;
 
-pub use compare::identity;
+pub use compare::{identity, promised_fields};

@@ -65,9 +65,12 @@ pub fn compare(a: &Input, b: &Input, table: &Table, volatile: &Volatile) -> Comp
         }
     }
     let (of_a, of_b) = (variants(&a, &leaving), variants(&b, &leaving));
-    // A side of one processor says nothing of others.
-    if a.cpus.len() > 1 && b.cpus.len() > 1 {
+    // What a processor has otherwise than its boot processor is a difference, also from a side that shows one processor alone; that side
+    // has no kinds of its own.
+    if a.cpus.len() > 1 {
         comparison.processors_a = of_one_side(&of_a, &of_b);
+    }
+    if b.cpus.len() > 1 {
         comparison.processors_b = of_one_side(&of_b, &of_a);
     }
     comparison.differences.sort();

@@ -4,9 +4,9 @@ use fidelity_protocol::frame::Phase;
 
 use crate::check::compare;
 use crate::check::finding::{Finding, Layer};
+use crate::cpuid::behaviour::with_behaviour;
 use crate::cpuid::dump::Dump;
 use crate::cpuid::line::{Line, Register};
-use crate::cpuid::render::render;
 use crate::cpuid::table::Table;
 use crate::cpuid::volatile::Volatile;
 use crate::input::Input;
@@ -21,7 +21,7 @@ pub fn phases(a: &Input, b: &Input, table: &Table, volatile: &Volatile) -> Vec<S
     }
     let both = |phase| has(a, phase) && has(b, phase);
     let lines = |dump: &Dump| -> Vec<Line> {
-        let lines = render(dump, table, volatile).into_iter();
+        let lines = with_behaviour(dump, table, volatile).into_iter();
         lines.filter(|line| is_of(line, both)).collect()
     };
     let changes = compare(&lines(a), &lines(b), Layer::Unknown);
@@ -41,6 +41,7 @@ fn is_of(line: &Line, both: impl Fn(Phase) -> bool) -> bool {
         Register::Os => both(Phase::Enabled),
         Register::Probe => both(Phase::Probes),
         Register::Sweep => both(Phase::Sweep),
+        Register::Tried => both(Phase::Behaviour),
         Register::State => [Phase::Reset, Phase::Enabled].into_iter().any(|phase| {
             let name = format!("{}.", phase.name());
             line.place.address.starts_with(&name) && both(phase)

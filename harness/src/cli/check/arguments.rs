@@ -12,7 +12,7 @@ pub const MACHINE: &str = "q35";
 #[derive(Debug, Args)]
 pub struct Check {
     /// Instead of a guest: files of any format, FILE#2 for the second dump of one, - for standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with_all = ["kernel", "lane"])]
     pub files: Vec<String>,
     /// The files are of a guest of QEMU's, with the -cpu, -smp and -machine that are named: its identity, topology and promise too
     #[arg(long, requires_all = ["files", "cpu"])]
@@ -28,7 +28,7 @@ pub struct Check {
     pub cpu: Option<String>,
     /// How the guest is run [default: definition]. `check`, `dump`, `diff` and `show` take the model's whole definition by themselves; `explain`,
     /// `record` and `migrate` take `tcg`, because a lane that forces features filters none
-    #[arg(long, value_enum, conflicts_with = "files")]
+    #[arg(long, value_enum)]
     pub lane: Option<Lane>,
     /// `-smp` argument [default: 1]
     #[arg(long, value_name = "S")]

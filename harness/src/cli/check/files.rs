@@ -1,20 +1,23 @@
 //! `check FILE…`: what files of any format show, judged by every check whose inputs are there; several at once, in parallel.
 
 use anyhow::Context as _;
-use cpuid_fidelity::case::Topology;
+use cpuid_fidelity::case::{Lane, Topology};
 use cpuid_fidelity::check::of_guest::{Compared, Promise, of_guest};
 use cpuid_fidelity::check::waivers::Scope;
-use cpuid_fidelity::check::{Finding, Layer, Rules, checked, of_input};
+use cpuid_fidelity::check::{Finding, Layer, Owner, Rules, checked, of_input};
 use cpuid_fidelity::evidence::Evidence;
+use cpuid_fidelity::host::HostKind;
 use cpuid_fidelity::input::{Coverage, Input};
 use cpuid_fidelity::report::changes::sentence;
 use cpuid_fidelity::report::heading;
 use cpuid_fidelity::util::printable::line;
 use rayon::prelude::*;
 use serde::Serialize;
+use serde_json::json;
 
 use super::arguments::{Check, MACHINE};
 use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_json, print_line};
+use crate::cli::common::feature::features;
 use crate::cli::common::subject::{Recorded, named, promised};
 use crate::cli::context::Context;
 
@@ -32,8 +35,8 @@ struct Judged {
     /// Of a record: which guest it is.
     #[serde(skip)]
     heading: String,
-    /// What a pass does not say.
-    #[serde(skip)]
+    /// What was not compared.
+    #[serde(skip_serializing_if = "str::is_empty")]
     remark: &'static str,
 }
 
@@ -71,6 +74,11 @@ fn promise(context: &Context, arguments: &Check) -> anyhow::Result<Option<Promis
     let Some(cpu) = arguments.cpu.as_deref().filter(|_| arguments.guest) else {
         return Ok(None);
     };
+    // QEMU takes no other names so; what is set with `=` may be no feature.
+    let flags = cpu.split(',').skip(1);
+    for name in flags.filter_map(|flag| flag.strip_prefix(['+', '-'])) {
+        features(&context.store, name)?;
+    }
     let machine = arguments.machine.as_deref().unwrap_or(MACHINE);
     let recorded = Recorded {
         release: arguments.release.as_deref(),
@@ -115,7 +123,7 @@ fn of_file(
             findings,
             unknown,
             heading: heading(input),
-            remark: remark(input, promise),
+            remark: remark(input),
         }))
     };
     (1..).zip(&inputs).map(judge).collect()
@@ -136,8 +144,9 @@ fn compared(
         let rules = Rules {
             table: &store.table,
             linux: Some(&store.linux),
+            behaviour: Some(&store.behaviour),
         };
-        let found = checked(record, rules)?;
+        let found = checked(record, rules).map_err(|lacking| NotRun(lacking.to_string()))?;
         let findings = if no_waivers {
             found
         } else {
@@ -148,7 +157,12 @@ fn compared(
             unknown: Vec::new(),
         }));
     }
-    let Some(mut findings) = of_input(input, &store.table) else {
+    let owner = if promise.is_some() {
+        Owner::Guest
+    } else {
+        Owner::Unknown
+    };
+    let Some(mut findings) = of_input(input, owner, &store.table) else {
         return Ok(None);
     };
     let of_guest = promise.map(|promise| of_guest(input, promise, &store.table));
@@ -161,15 +175,12 @@ fn compared(
 }
 
 /// What was not compared, for it is not there.
-fn remark(input: &Input, promise: Option<&Promise>) -> &'static str {
-    match (promise, input.coverage) {
-        (Some(promise), _) if promise.promised.is_none() => {
-            ": identity and features were not compared, because nobody recorded the model"
+fn remark(input: &Input) -> &'static str {
+    match input.coverage {
+        Coverage::Excerpt | Coverage::Names => {
+            "it is an excerpt, and what it leaves out was not compared"
         }
-        (_, Coverage::Excerpt | Coverage::Names) => {
-            ": it is an excerpt, and what it leaves out was not compared"
-        }
-        _ => "",
+        Coverage::Whole | Coverage::WithoutZeroes => "",
     }
 }
 
@@ -184,6 +195,8 @@ fn heading(input: &Input) -> String {
 fn left(context: &Context, record: &Evidence, found: Vec<Finding>) -> Vec<Finding> {
     let case = &record.case;
     let label = format!("qemu-{}", case.qemu);
+    let in_lab = record.host.as_deref().filter(|_| case.lane == Lane::LAB);
+    let emulated = in_lab.map(HostKind::of_layer);
     let scope = Scope {
         lane: case.lane.name(),
         qemu: &label,
@@ -191,6 +204,7 @@ fn left(context: &Context, record: &Evidence, found: Vec<Finding>) -> Vec<Findin
         cpu: &case.cpu,
         smp: &case.smp,
         case: "",
+        host: emulated.as_ref(),
     };
     context.store.waivers.cover(&scope, &found).left
 }
@@ -206,6 +220,9 @@ fn shown(
         match dump {
             Err(reason) => {
                 note!("ERROR {reason}");
+                if arguments.json {
+                    print_json(&json!({"status": "error", "reason": reason}).to_string());
+                }
                 unread = true;
             }
             Ok(dump) => {
@@ -232,7 +249,11 @@ fn print_dump(dump: &Judged, several: bool) {
             "UNKNOWN {file}: it says nothing of {count} that were promised: {names}"
         ));
     } else if dump.findings.is_empty() {
-        print_line(&format!("PASS {}{}", dump.file, dump.remark));
+        let remark = match dump.remark {
+            "" => String::new(),
+            remark => format!(": {remark}"),
+        };
+        print_line(&format!("PASS {}{remark}", dump.file));
     }
     let of_file = if several {
         format!("{}: ", dump.file)

@@ -80,6 +80,7 @@ impl Choice {
             accelerator: accel,
             kernel_parameters: append.map(str::to_owned).collect(),
             names_kernel: self.kernel.kernel.is_some(),
+            names_host: self.kernel.lab_host.is_some(),
             megabytes: self.kernel.memory,
         }
     }
@@ -102,7 +103,11 @@ impl Choice {
     }
 }
 
-fn refuse_unknown(what: &str, globs: &[Glob], names: &BTreeSet<&str>) -> anyhow::Result<()> {
+/// Refuses a pattern that fits none of the names.
+///
+/// # Errors
+/// The first such pattern, with the nearest names.
+pub fn refuse_unknown(what: &str, globs: &[Glob], names: &BTreeSet<&str>) -> anyhow::Result<()> {
     let known = |glob: &Glob| names.iter().any(|name| glob.fits(name));
     match globs.iter().find(|glob| !known(glob)) {
         None => Ok(()),

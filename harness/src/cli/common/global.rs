@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cpuid_fidelity::case::Accelerator;
+use cpuid_fidelity::cpuid::probes::{PROBES, ProbeSet, named};
 use cpuid_fidelity::report::styled::{Detail, Manner};
 use cpuid_fidelity::util::limits::TIMEOUT;
+use cpuid_fidelity::util::near::hint;
 
 use super::screen::{self, Color};
 
@@ -36,6 +38,13 @@ pub struct Global {
     /// Time a guest may take before it is killed and counts as ERROR [default: of the configuration]
     #[arg(long, global = true, value_name = "SECONDS", env = "TIMEOUT", value_parser = seconds)]
     pub timeout: Option<f64>,
+    /// What the agent tries of what features do: all of it, instructions on registers alone, or nothing [default: all, as far as the
+    /// host's KVM can run it]
+    #[arg(long, global = true, value_name = "WHICH", value_enum)]
+    pub probes: Option<Probes>,
+    /// Do not try this probe, for guests that it kills; repeatable
+    #[arg(long, global = true, value_name = "PROBE", value_parser = probe)]
+    pub skip_probe: Vec<String>,
     /// Print every case with all its findings, each cause, and a table
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -47,7 +56,30 @@ pub struct Global {
     pub color: Color,
 }
 
+/// What the agent tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Probes {
+    /// Nothing.
+    None,
+    /// Instructions that touch registers alone.
+    Safe,
+    /// Memory, control registers and MSRs too.
+    All,
+}
+
 impl Global {
+    /// Which probes were asked for; whether the host may leave out what its KVM cannot run.
+    pub fn probe_set(&self) -> (ProbeSet, bool) {
+        let set = match self.probes {
+            Some(Probes::None) => ProbeSet::NONE,
+            Some(Probes::Safe) => ProbeSet::safe(),
+            Some(Probes::All) | None => ProbeSet::all(),
+        };
+        let names = self.skip_probe.iter();
+        let set = names.fold(set, |set, name| set.without(name));
+        (set, self.probes.is_none())
+    }
+
     /// How results are printed.
     pub fn manner(&self) -> Manner {
         let (output, error) = screen::looks(self.color);
@@ -61,6 +93,14 @@ impl Global {
             error,
             detail,
         }
+    }
+}
+
+fn probe(name: &str) -> Result<String, String> {
+    let names = PROBES.iter().map(|probe| probe.name);
+    match named(name) {
+        Some(_) => Ok(name.to_owned()),
+        None => Err(format!("no probe “{name}”{}", hint(name, names))),
     }
 }
 

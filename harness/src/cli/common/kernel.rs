@@ -38,7 +38,7 @@ pub struct Booted {
     /// The emulated host: amd (QEMU's SVM), intel (Bochs' VMX), or one of their processors, as amd:rome and intel:haswell [default: amd]
     #[arg(long, value_name = "HOST", requires = "kernel")]
     pub lab_host: Option<HostName>,
-    /// Features that the host's processor lacks, by its emulator's names, each with those that depend on it: avx512,avx512dq
+    /// Features that the host's processor lacks, by its emulator's names, with all that depend on them: avx512,avx512dq,avx512bw,avx512cd
     #[arg(
         long,
         value_name = "FEATURE",

@@ -62,6 +62,7 @@ fn wanted(context: &Context, arguments: &Kernel) -> anyhow::Result<Wanted> {
             Some(_) => emulator(context, &arguments.booted)?,
             None => None,
         },
+        names_host: arguments.booted.lab_host.is_some(),
         guest_kernel: guest_kernels(&context.config).0.pop(),
         append: append.map(str::to_owned).collect(),
         megabytes: arguments.booted.memory,
@@ -115,7 +116,8 @@ pub fn emulated_host(
 /// There is no QEMU, or no such kernel.
 pub fn inventory(context: &Context, kernel: &Booted) -> anyhow::Result<Inventory> {
     let inventory = context.inventory()?;
-    let emulator = if context.named.is_empty() && kernel.lab_host.is_none() {
+    let names_host = kernel.lab_host.is_some() || !kernel.without.is_empty();
+    let emulator = if context.named.is_empty() && !names_host {
         None
     } else {
         emulator(context, kernel)?

@@ -1,6 +1,7 @@
 //! What a verb looks at, named in one way: a file, a recorded CPU model, this host, or a guest that is booted for it.
 
 mod host;
+mod kvm;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use cpuid_fidelity::case::{Case, Lane, Qemu, Topology};
 use cpuid_fidelity::cpuid::{Dump, Table};
 use cpuid_fidelity::evidence::Promised;
 use cpuid_fidelity::expectation::whole::{Wanted, WantedError, Whole, resolved_release, whole};
+use cpuid_fidelity::host::KvmLayer;
 use cpuid_fidelity::input::{Format, Input, read};
 use cpuid_fidelity::report::heading;
 use cpuid_fidelity::util::limits::RECORD;
@@ -277,6 +279,22 @@ pub fn host() -> anyhow::Result<Subject> {
     }
     let title = input.title.clone().unwrap_or_default();
     Ok(Subject::of_one(title, input))
+}
+
+/// What KVM offers its guests, of this host or of the emulated one that a kernel is named for.
+///
+/// # Errors
+/// KVM cannot be used, or the emulated host does not come up.
+pub fn kvm(context: &Context, kernel: &Kernel) -> anyhow::Result<Subject> {
+    let case = kvm::case(context, kernel)?;
+    let layer = context.engine()?.bench.kvm_layer(&case).map_err(NotRun)?;
+    Ok(of_kvm(&case, &layer))
+}
+
+/// The same of what KVM said.
+pub fn of_kvm(case: &Case, layer: &KvmLayer) -> Subject {
+    let input = kvm::input(case, layer);
+    Subject::of_one(input.title.clone().unwrap_or_default(), input)
 }
 
 /// A guest that is booted now, under the QEMU that `--qemu` names or the newest.

@@ -2,12 +2,13 @@
 
 use anyhow::Context as _;
 use cpuid_fidelity::check::inputs::{compare, phases};
+use cpuid_fidelity::describe::{ControlChange, control_changes, describe};
 use cpuid_fidelity::input::Input;
 
 use super::arguments::Diff;
 use super::shown::Shown;
 use super::{json, text};
-use crate::cli::common::exit::{NotRun, print};
+use crate::cli::common::exit::{NOT_RUN, NotRun, print};
 use crate::cli::common::feature::features;
 use crate::cli::common::subject::{self, Recorded, named};
 use crate::cli::context::Context;
@@ -22,10 +23,12 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let store = &context.store;
     let mut comparison = compare(&a.input, &b.input, &store.table, &store.volatile);
     let mut lines = phases(&a.input, &b.input, &store.table, &store.volatile);
+    let mut controls = controls(context, &a.input, &b.input);
     if let Some(feature) = &arguments.feature {
         let wanted = features(store, feature)?;
         comparison.keep(&wanted.fields);
         lines.clear();
+        controls.clear();
     }
     if !comparison.compared_anything() {
         let about = arguments.feature.as_ref();
@@ -39,6 +42,7 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     let shown = Shown {
         titles: [&a.title, &b.title],
         comparison: &comparison,
+        controls: &controls,
         lines: &lines,
     };
     print(&if arguments.json {
@@ -46,7 +50,19 @@ pub fn run(context: &Context, arguments: &Diff) -> anyhow::Result<u8> {
     } else {
         text::report(&shown, arguments.all)
     });
+    // What was asked for by name and one side does not say was not compared.
+    let unsaid = !comparison.unknown_a.is_empty() || !comparison.unknown_b.is_empty();
+    if arguments.feature.is_some() && unsaid {
+        return Ok(NOT_RUN);
+    }
     Ok(u8::from(comparison.differs() || !lines.is_empty()))
+}
+
+/// Controls of VMX that differ between two first processors.
+fn controls(context: &Context, a: &Input, b: &Input) -> Vec<ControlChange> {
+    let store = &context.store;
+    let vmx = |input| describe("", input, &store.table, &store.levels).vmx;
+    control_changes(&vmx(a), &vmx(b))
 }
 
 struct Side {

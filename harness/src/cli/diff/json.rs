@@ -1,6 +1,7 @@
 //! Two inputs compared, as JSON lines: what was compared, then a line for each difference.
 
 use cpuid_fidelity::check::inputs::{Difference, Variant};
+use cpuid_fidelity::describe::ControlChange;
 use cpuid_fidelity::util::printable;
 use serde::Serialize;
 
@@ -30,6 +31,14 @@ struct Processors<'a> {
     side: &'static str,
     #[serde(flatten)]
     kind: &'a Variant,
+}
+
+/// A control of VMX.
+#[derive(Serialize)]
+struct Control<'a> {
+    what: &'static str,
+    #[serde(flatten)]
+    change: &'a ControlChange,
 }
 
 /// A line of another phase of two dumps.
@@ -78,6 +87,10 @@ pub fn lines(shown: &Shown<'_>) -> serde_json::Result<String> {
                 },
             )?;
         }
+    }
+    for change in shown.controls {
+        let what = "vmx-control";
+        push(&mut text, &Control { what, change })?;
     }
     for line in shown.lines {
         push(

@@ -24,6 +24,7 @@ pub fn report(shown: &Shown<'_>, all: bool) -> String {
         push(&mut text, &format!("{sign} {title}"));
     }
     text.push_str(&grouped(&comparison.differences, ""));
+    text.push_str(&controls(shown));
     let variants = [&comparison.processors_a, &comparison.processors_b];
     for (side, variants) in SIDES.iter().zip(variants) {
         variants
@@ -41,6 +42,22 @@ pub fn report(shown: &Shown<'_>, all: bool) -> String {
         push(&mut text, "no differences");
     }
     text.push_str(&left_out(shown, all));
+    text
+}
+
+/// `Enable EPT: no → yes (MSR 48BH)`.
+fn controls(shown: &Shown<'_>) -> String {
+    let mut text = String::new();
+    if !shown.controls.is_empty() {
+        push(&mut text, "\nwhat a hypervisor may set of VMX controls");
+    }
+    for change in shown.controls {
+        let line = format!(
+            "  {}: {} → {} ({})",
+            change.control, change.a, change.b, change.place
+        );
+        push(&mut text, &line);
+    }
     text
 }
 

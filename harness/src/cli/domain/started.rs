@@ -52,6 +52,7 @@ pub fn asked(case: &Case, domain: DomainXml) -> Domain {
 
 /// Starts the guest and prints what is wrong with it; the exit status.
 pub fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Result<u8> {
+    startable(file, &domain)?;
     let engine = ready(context)?;
     let qemu = one_qemu(&context.inventory()?)?;
     let case = case_of(&qemu, &domain, &file.display().to_string())?;
@@ -73,12 +74,32 @@ pub fn started(context: &Context, file: &Path, domain: DomainXml) -> anyhow::Res
     }
     print_unnamed(&engine, &seen)?;
     if changes.is_empty() {
-        print_line(&format!(
-            "PASS {}: the guest is as the live XML says",
-            file.display()
-        ));
+        let claims = seen.libvirt.as_ref().map_or(0, |layer| layer.claims.len());
+        let file = file.display();
+        print_line(&match claims {
+            0 => format!(
+                "PASS {file}: the live XML says nothing of features; the command line is as asked, and QEMU's layers agree with the guest"
+            ),
+            _ => format!("PASS {file}: the guest is as the live XML says"),
+        });
     }
     Ok(u8::from(!changes.is_empty()))
+}
+
+/// Refuses a domain that would not be the guest that runs here.
+fn startable(file: &Path, domain: &DomainXml) -> anyhow::Result<()> {
+    let kind = domain.kind.as_deref().unwrap_or("qemu");
+    let arch = domain.arch.as_deref().unwrap_or("x86_64");
+    let (file, known) = (file.display(), ["qemu", "kvm"]);
+    anyhow::ensure!(
+        known.contains(&kind),
+        "{file}: a domain of type {kind}, and --run starts qemu and kvm"
+    );
+    anyhow::ensure!(
+        arch == "x86_64",
+        "{file}: a domain of arch {arch}, and --run starts x86_64"
+    );
+    Ok(())
 }
 
 /// Which guest it is. The lane is TCG's, and a domain may ask for KVM.
@@ -130,6 +151,7 @@ fn findings(engine: &Engine, case: &Case, seen: &Observation) -> anyhow::Result<
             .unwrap_or(""),
         smp: case.smp.as_str(),
         case: "",
+        host: None,
     };
     Ok(engine.bench.store.waivers.cover(&scope, &found).left)
 }

@@ -160,7 +160,11 @@ fn argument(
     }
     note_globals(domain);
     if arguments.native {
-        status = status.max(native::compared(context, map, domain, &made.value)?);
+        let compared = native::compared(context, map, domain, &made.value)?;
+        if compared == 0 && overriding.is_none() {
+            note!("PASS libvirt makes the same CPU of it");
+        }
+        status = status.max(compared);
     }
     Ok(status)
 }

@@ -30,7 +30,7 @@ pub struct Dump {
     #[arg(long, value_enum, default_value_t = DumpFormat::Text)]
     pub format: DumpFormat,
     /// For people, as `show` prints it
-    #[arg(long, conflicts_with_all = ["format", "masked", "view"])]
+    #[arg(long, conflicts_with_all = ["format", "masked"])]
     pub human: bool,
     /// `guest`: what the guest sees; `qemu`: what QEMU says of the CPU; `kvm`: what KVM says that it supports
     #[arg(long, value_enum, default_value_t = View::Guest)]

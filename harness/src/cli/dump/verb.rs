@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::case::{Accelerator, Case, Lane, Qemu, Starter};
+use cpuid_fidelity::cpuid::behaviour::with_behaviour;
 use cpuid_fidelity::cpuid::dump::Dump as Seen;
 use cpuid_fidelity::cpuid::line::Register;
 use cpuid_fidelity::cpuid::render::render;
@@ -53,8 +54,15 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     let engine = context.engine()?;
     match arguments.view {
         View::Guest => {}
+        View::Qemu if arguments.human => {
+            anyhow::bail!("--human goes with --view guest and --view kvm")
+        }
+        View::Kvm if arguments.human => {
+            print(&human(context, &view::offered(&engine, &case)?));
+            return Ok(0);
+        }
         View::Qemu => return view::run(&engine, &case, &options, arguments.format),
-        View::Kvm => return view::kvm(&engine, &case, arguments.format),
+        View::Kvm => return view::kvm(context, &engine, &case, arguments.format),
     }
     let observed = match &arguments.table {
         Some(file) => {
@@ -200,7 +208,10 @@ fn shown(context: &Context, arguments: &Dump, dump: &Seen) -> String {
     };
     match arguments.format {
         DumpFormat::Text if dump.mode == MODE_LINUX => linux_text(context, volatile, dump),
-        DumpFormat::Text => format!("{}\n", text(&render(dump, &context.store.table, volatile))),
+        DumpFormat::Text => {
+            let lines = with_behaviour(dump, &context.store.table, volatile);
+            format!("{}\n", text(&lines))
+        }
         DumpFormat::Raw => writers::raw(dump),
         DumpFormat::InstLatx64 => writers::instlatx64(dump),
         DumpFormat::Kcpuid => writers::kcpuid(dump),

@@ -2,14 +2,18 @@
 
 use cpuid_fidelity::case::flags::model;
 use cpuid_fidelity::case::{Case, Starter};
+use cpuid_fidelity::describe::control_lines;
 use cpuid_fidelity::lanes::lab::kvm_lines;
 use cpuid_fidelity::report::view::{object, text};
 use cpuid_fidelity::run::Engine;
 use cpuid_fidelity::vmm::guest::Options;
 
 use super::arguments::DumpFormat;
+use crate::cli::common::described::descriptions;
 use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_json, print_line};
-use crate::cli::common::qemu::offered;
+use crate::cli::common::qemu;
+use crate::cli::common::subject::{Subject, of_kvm};
+use crate::cli::context::Context;
 
 /// Asks QEMU and prints its answers; the exit status.
 pub fn run(
@@ -24,7 +28,7 @@ pub fn run(
     if !matches!(format, DumpFormat::Text | DumpFormat::Json) {
         anyhow::bail!("--view qemu is printed as text or json");
     }
-    offered(&case.qemu, &case.cpu, &case.machine)?;
+    qemu::offered(&case.qemu, &case.cpu, &case.machine)?;
     let options = Options {
         view: true,
         expand: true,
@@ -49,8 +53,19 @@ pub fn run(
     Ok(0)
 }
 
-/// Prints what KVM says of itself; the exit status.
-pub fn kvm(engine: &Engine, case: &Case, format: DumpFormat) -> anyhow::Result<u8> {
+/// What KVM offers.
+pub fn offered(engine: &Engine, case: &Case) -> anyhow::Result<Subject> {
+    let layer = engine.bench.kvm_layer(case).map_err(NotRun)?;
+    Ok(of_kvm(case, &layer))
+}
+
+/// Prints what KVM says of itself, and in comments what a guest's hypervisor may set of VMX controls; the exit status.
+pub fn kvm(
+    context: &Context,
+    engine: &Engine,
+    case: &Case,
+    format: DumpFormat,
+) -> anyhow::Result<u8> {
     match format {
         DumpFormat::Text => {
             let lines = kvm_lines(&engine.bench, case).map_err(NotRun)?;
@@ -63,6 +78,12 @@ pub fn kvm(engine: &Engine, case: &Case, format: DumpFormat) -> anyhow::Result<u
                 case.lane
             ));
             lines.iter().for_each(|line| print_line(&line.to_string()));
+            for description in descriptions(context, &offered(engine, case)?) {
+                let controls = control_lines(&description.vmx);
+                controls
+                    .iter()
+                    .for_each(|line| print_line(&format!("# {line}")));
+            }
         }
         DumpFormat::Json => {
             let layer = engine.bench.kvm_layer(case).map_err(NotRun)?;

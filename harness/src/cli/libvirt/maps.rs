@@ -1,14 +1,12 @@
 //! `libvirt maps`: libvirt's tables of features and models, compared with what is recorded of each QEMU.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
-use cpuid_fidelity::case::Qemu;
 use cpuid_fidelity::lanes::libvirt::maps;
 
 use crate::cli::common::exit::{NotRun, print_line};
-use crate::cli::common::libvirt::map_folder;
+use crate::cli::common::libvirt::{map_folder, print_unexpected};
 use crate::cli::context::Context;
 
 /// `libvirt maps`.
@@ -36,7 +34,8 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
     } else {
         String::new()
     };
-    let mut status = 0;
+    let mut compared = false;
+    let mut differs = false;
     for qemu in &inventory.qemus {
         let report = match maps::report(&context.store, &map, qemu) {
             Ok(report) => report,
@@ -45,35 +44,21 @@ pub fn run(context: &Context, arguments: &Maps) -> anyhow::Result<u8> {
                 continue;
             }
         };
+        compared = true;
         print_line(&format!("# {}", qemu.label));
-        if !arguments.check {
+        if arguments.check {
+            for (path, lines) in report.parts(&version, qemu) {
+                differs |= print_unexpected(context, &path, lines)?;
+            }
+        } else {
             for line in report.names.iter().chain(&report.models) {
                 print_line(&line.to_string());
             }
-            continue;
-        }
-        status = status.max(checked(context, &report, &version, qemu)?);
-    }
-    Ok(status)
-}
-
-fn checked(
-    context: &Context,
-    report: &maps::Report,
-    version: &str,
-    qemu: &Arc<Qemu>,
-) -> anyhow::Result<u8> {
-    let mut status = 0;
-    for (path, lines) in report.parts(version, qemu) {
-        let unexpected = maps::unexpected(&context.store, &path, lines).map_err(NotRun)?;
-        let Some(unexpected) = unexpected else {
-            note!("SKIP {}: not recorded yet", path.display());
-            continue;
-        };
-        for line in &unexpected {
-            print_line(&line.to_string());
-            status = 1;
         }
     }
-    Ok(status)
+    if !compared {
+        let reason = "nothing was compared: no definitions are recorded for any of these QEMUs";
+        return Err(NotRun(reason.to_owned()).into());
+    }
+    Ok(u8::from(differs))
 }

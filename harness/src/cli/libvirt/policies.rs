@@ -2,11 +2,10 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use cpuid_fidelity::lanes::libvirt::maps;
 use cpuid_fidelity::run::libvirt::policies;
 
 use crate::cli::common::exit::{NOT_RUN, NotRun, print_line};
-use crate::cli::common::libvirt::{drives, ready};
+use crate::cli::common::libvirt::{drives, print_unexpected, ready};
 use crate::cli::common::qemu::one_qemu;
 use crate::cli::context::Context;
 
@@ -32,16 +31,6 @@ pub fn run(context: &Context, arguments: &Policies) -> anyhow::Result<u8> {
     }
     let version = engine.bench.libvirt.version().map_err(NotRun)?;
     let path = policies::expectation(&version, &case.qemu);
-    match maps::unexpected(&context.store, &path, &lines).map_err(NotRun)? {
-        None => {
-            note!("SKIP {}: not recorded yet", path.display());
-            Ok(0)
-        }
-        Some(unexpected) => {
-            unexpected
-                .iter()
-                .for_each(|line| print_line(&line.to_string()));
-            Ok(u8::from(!unexpected.is_empty()))
-        }
-    }
+    let differs = print_unexpected(context, &path, &lines)?;
+    Ok(u8::from(differs))
 }

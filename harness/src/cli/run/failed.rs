@@ -1,12 +1,15 @@
 //! What failed in a run before, to be run again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use cpuid_fidelity::case::Case;
+use cpuid_fidelity::case::reproduce::{self, Given};
 use cpuid_fidelity::case::trial::Trial;
 use cpuid_fidelity::results::{Row, RunFile, Status};
 use cpuid_fidelity::util::cache::writable_folder;
 use cpuid_fidelity::util::files::write_whole;
+use cpuid_fidelity::util::shell::pasteable;
 
 use crate::cli::NotRun;
 use crate::cli::context::Context;
@@ -15,6 +18,8 @@ use crate::cli::context::Context;
 pub struct Failed {
     /// Where that stands.
     name: String,
+    /// Of the run: see [`cpuid_fidelity::results::Head::options`].
+    options: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -60,8 +65,11 @@ impl Failed {
             let reason = format!("nothing failed in the run of {}{part}", run.head.started);
             return Err(NotRun(reason).into());
         }
-        let name = path.display().to_string();
-        Ok(Failed { name, rows })
+        Ok(Failed {
+            name: path.display().to_string(),
+            options: run.head.options,
+            rows,
+        })
     }
 
     /// Keeps what failed for [`Failed::read`]. A cache that cannot be written to costs no run.
@@ -94,33 +102,85 @@ impl Failed {
         }
     }
 
-    /// What of the plan failed then.
+    /// Refuses to judge by more lenient rules than that run did.
     ///
     /// # Errors
-    /// Some of it is not planned: another selection was asked for, or a QEMU is gone.
-    pub fn narrow(&self, trials: Vec<Trial>) -> anyhow::Result<Vec<Trial>> {
-        let names: BTreeSet<&str> = self.rows.iter().map(|row| row.case.as_str()).collect();
+    /// One of its options is not among those of this run.
+    pub fn repeated(&self, options: &[String]) -> anyhow::Result<()> {
+        match self.options.iter().find(|option| !options.contains(option)) {
+            None => Ok(()),
+            Some(_) => anyhow::bail!(
+                "the run in {} was given {}, and this one is not: repeat the options of that run",
+                self.name,
+                pasteable(&self.options)
+            ),
+        }
+    }
+
+    /// What of the plan failed then; `given` is what the command line says of every case.
+    ///
+    /// # Errors
+    /// Some of it is not planned: another selection was asked for, or another host, or a QEMU is gone.
+    pub fn narrow(&self, trials: Vec<Trial>, given: &Given) -> anyhow::Result<Vec<Trial>> {
+        let rows = self.rows.iter().map(|row| (row.case.as_str(), row));
+        let rows: BTreeMap<&str, &Row> = rows.collect();
+        let mut planned = BTreeSet::new();
         let mut narrowed = Vec::new();
         for mut trial in trials {
             let whole = trial.clone();
-            let failed = |case: &_| names.contains(whole.case_name(case).as_str());
-            trial.cases.retain(failed);
+            let mut kept = Vec::new();
+            for case in trial.cases {
+                let name = whole.case_name(&case);
+                if let Some(row) = rows.get(name.as_str()) {
+                    self.same_place(row, &whole, &case, given)?;
+                    planned.insert(name);
+                    kept.push(case);
+                }
+            }
+            trial.cases = kept;
             narrowed.extend((!trial.cases.is_empty()).then_some(trial));
         }
-        let cases = |trial: &Trial| {
-            trial
-                .cases
-                .iter()
-                .map(|case| trial.case_name(case))
-                .collect()
-        };
-        let planned: BTreeSet<String> = narrowed.iter().flat_map::<Vec<_>, _>(cases).collect();
-        match names.iter().find(|name| !planned.contains(**name)) {
+        match rows.keys().find(|name| !planned.contains(**name)) {
             None => Ok(narrowed),
             Some(name) => anyhow::bail!(
                 "{name} failed in {} and is not planned here: repeat the options of that run, as --profile, --accel or --qemu",
                 self.name
             ),
         }
+    }
+
+    /// Refuses a case that has the name of one that failed, and runs on another host, kernel or libvirt: were it to pass, the guest that
+    /// failed would be forgotten.
+    fn same_place(
+        &self,
+        row: &Row,
+        trial: &Trial,
+        case: &Case,
+        given: &Given,
+    ) -> anyhow::Result<()> {
+        // A planned case that nobody got to has no reproducer.
+        if row.reproduce.is_empty() {
+            return Ok(());
+        }
+        let starter = case.run_as.starter;
+        let planned = reproduce::with(reproduce::command(trial, case), given);
+        let (then, now) = (
+            reproduce::place(&row.reproduce, starter),
+            reproduce::place(&planned, starter),
+        );
+        if then == now {
+            return Ok(());
+        }
+        let shown = |options: &[&str]| match options {
+            [] => "none of these options".to_owned(),
+            _ => pasteable(&options.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        };
+        anyhow::bail!(
+            "{} failed in {} with {}, and is planned here with {}: repeat the options of that run",
+            row.case,
+            self.name,
+            shown(&then),
+            shown(&now)
+        )
     }
 }

@@ -5,15 +5,14 @@ use std::time::Instant;
 
 use clap::Args;
 use cpuid_fidelity::case::Starter;
-use cpuid_fidelity::case::trial::{Filter, Trial};
-use cpuid_fidelity::lanes::Registry;
-use cpuid_fidelity::plan;
-use cpuid_fidelity::plan::{Inventory, shard};
+use cpuid_fidelity::case::trial::Trial;
+use cpuid_fidelity::plan::Inventory;
 use cpuid_fidelity::results::row::exit_status;
-use cpuid_fidelity::results::{Head, Matrix, Row, Status, journal, row};
+use cpuid_fidelity::results::{Head, Matrix, PlanId, Row, Status, journal, row};
 use cpuid_fidelity::run::Baseline;
 use cpuid_fidelity::util::files::is_output;
 
+use super::chosen::chosen;
 use super::failed::Failed;
 use super::kept::{Ran, Show, run_all};
 use crate::cli::common::choice::Choice;
@@ -88,7 +87,10 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         compat::planned(context, &arguments.choice, &arguments.compat)?
     };
     let trials = match &failed {
-        Some(failed) => failed.narrow(trials)?,
+        Some(failed) => {
+            failed.repeated(&decisive_options(arguments)?)?;
+            failed.narrow(trials, context.given())?
+        }
         None => trials,
     };
     for unusable in &inventory.unusable {
@@ -100,20 +102,13 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     }
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let mut head = Head::new(&whole, planned, arguments.choice.shard);
-    if let Some(version) = named_libvirt(context, &whole)? {
-        head.plan = head.plan.with_libvirt(&version);
-    }
+    head.plan = with_libvirt(context, &whole, head.plan)?;
+    head.options = decisive_options(arguments)?;
     usable_kernels(&inventory, &trials)?;
     let mut engine = context.engine_for(planned, arguments.no_waivers)?;
     engine.baseline = baseline;
     engine.given.to_run.extend(arguments.choice.plan_options());
-    if let Some(baseline) = &arguments.host_baseline {
-        let folder = std::path::absolute(baseline)?.display().to_string();
-        engine
-            .given
-            .to_run
-            .extend(["--host-baseline".to_owned(), folder]);
-    }
+    engine.given.to_run.extend(host_baseline(arguments)?);
     let started = Instant::now();
     let show = Show {
         manner: context.manner,
@@ -164,40 +159,24 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
         .max(u8::from(!outlived.is_empty())))
 }
 
-fn part_of(arguments: &Run) -> Option<PathBuf> {
-    arguments.json.as_deref().map(journal::beside)
+/// `--host-baseline`, as it is given in any folder.
+fn host_baseline(arguments: &Run) -> anyhow::Result<Vec<String>> {
+    let Some(folder) = &arguments.host_baseline else {
+        return Ok(Vec::new());
+    };
+    let folder = std::path::absolute(folder)?.display().to_string();
+    Ok(vec!["--host-baseline".to_owned(), folder])
 }
 
-/// The whole plan, and the trials that the command line leaves of it.
-pub fn chosen(
-    context: &Context,
-    inventory: &Inventory,
-    choice: &Choice,
-) -> anyhow::Result<(Vec<Trial>, Vec<Trial>)> {
-    let filter = choice.filter(context.accel);
-    let registry = Registry::default();
-    let plan = |filter: &Filter| {
-        let config = &context.config;
-        let mut trials = plan::plan(&registry, inventory, config, choice.profile, filter)?;
-        if filter.names_kernel {
-            trials.retain(|trial| trial.cases.iter().any(|case| case.kernel().is_some()));
-        }
-        anyhow::Ok(trials)
-    };
-    let trials = plan(&filter)?;
-    if !(filter.models.is_empty() && filter.machines.is_empty()) {
-        let whole = plan(&Filter {
-            models: Vec::new(),
-            machines: Vec::new(),
-            ..filter.clone()
-        })?;
-        choice.known(inventory, &whole)?;
-    }
-    let mine = match choice.shard {
-        None => trials.clone(),
-        Some((k, n)) => shard::part(trials.clone(), k, n),
-    };
-    Ok((trials, mine))
+/// The options that decide what every case is judged by; `--failed` demands them again.
+fn decisive_options(arguments: &Run) -> anyhow::Result<Vec<String>> {
+    let no_waivers = arguments.no_waivers.then(|| "--no-waivers".to_owned());
+    let options = no_waivers.into_iter().chain(host_baseline(arguments)?);
+    Ok(options.collect())
+}
+
+fn part_of(arguments: &Run) -> Option<PathBuf> {
+    arguments.json.as_deref().map(journal::beside)
 }
 
 /// Refuses a run that needs kernels where one that is named cannot be used.
@@ -209,13 +188,18 @@ fn usable_kernels(inventory: &Inventory, trials: &[Trial]) -> anyhow::Result<()>
     }
 }
 
-/// The version of the libvirt that `--libvirt` names, where it starts guests of the plan.
-fn named_libvirt(context: &Context, trials: &[Trial]) -> anyhow::Result<Option<String>> {
+/// The plan with the libvirt that starts guests of it, the installed one or the one that `--libvirt` names; without one that is not installed,
+/// whose guests are skipped.
+fn with_libvirt(context: &Context, trials: &[Trial], plan: PlanId) -> anyhow::Result<PlanId> {
     let libvirt = context.libvirt();
     let mut cases = trials.iter().flat_map(|trial| &trial.cases);
-    let starts = cases.any(|case| case.run_as.starter == Starter::Libvirt);
-    if !starts || libvirt.named().is_none() {
-        return Ok(None);
+    if !cases.any(|case| case.run_as.starter == Starter::Libvirt) {
+        return Ok(plan);
     }
-    Ok(Some(libvirt.virsh.version(&context.cancel)?))
+    let named = libvirt.named();
+    match libvirt.virsh.version(&context.cancel) {
+        Ok(version) => Ok(plan.with_libvirt(&version, named)),
+        Err(_) if named.is_none() => Ok(plan),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -15,6 +15,9 @@ pub struct Show {
     /// This host
     #[arg(long, group = "subject", conflicts_with_all = ["release", "machine", "lane", "smp"])]
     pub host: bool,
+    /// What KVM offers, of this host or with --kernel on an emulated one: its CPUID and feature MSRs
+    #[arg(long, group = "subject", conflicts_with_all = ["release", "machine", "lane", "smp"])]
+    pub kvm: bool,
     /// Boot a guest with this `-cpu` argument, and show what it sees
     #[arg(long, value_name = "C", group = "subject", conflicts_with = "release")]
     pub cpu: Option<String>,

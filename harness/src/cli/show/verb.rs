@@ -55,6 +55,9 @@ fn features(
 }
 
 fn subject(context: &Context, arguments: &Show) -> anyhow::Result<Subject> {
+    if arguments.kvm {
+        return subject::kvm(context, &arguments.kernel);
+    }
     let recorded = recorded(arguments);
     match (&arguments.name, &arguments.cpu) {
         (Some(name), _) => subject::named(context, name, &recorded),

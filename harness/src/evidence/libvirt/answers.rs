@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
-use super::domain::read_cpu;
+use super::cpu::read_cpu;
 use super::xml::{self, XmlError};
 use crate::vmm::libvirt::domain::GuestCpu;
 

@@ -2,11 +2,12 @@
 
 use roxmltree::Node;
 
-use super::xml::{self, XmlError};
+use super::cpu::read_cpu;
+use super::xml::{self, XmlError, child, number};
 use super::{settings, unread};
 use crate::case::Parts;
-use crate::vmm::libvirt::cpu_parts::{AddressBits, Cache};
-use crate::vmm::libvirt::domain::{GuestCpu, Policy};
+use crate::vmm::libvirt::cpu_parts::AddressBits;
+use crate::vmm::libvirt::domain::GuestCpu;
 use crate::vmm::libvirt::setting::{Cell, Settings};
 
 /// What a domain's XML describes.
@@ -64,9 +65,11 @@ impl DomainXml {
         let topology = cpu.and_then(|cpu| child(cpu, "topology"));
         let (settings, mut refused) = settings::read(root);
         refused.extend(topology.and_then(clusters));
+        let arch = os.and_then(|os| os.attribute("arch"));
+        refused.extend(foreign(root.attribute("type"), arch));
         let mut read = DomainXml {
             machine: os.and_then(|os| os.attribute("machine")).map(str::to_owned),
-            arch: os.and_then(|os| os.attribute("arch")).map(str::to_owned),
+            arch: arch.map(str::to_owned),
             kind: root.attribute("type").map(str::to_owned),
             vcpus: 1,
             room: 1,
@@ -149,21 +152,6 @@ fn cells(numa: Node<'_, '_>) -> Result<Vec<Cell>, XmlError> {
     all.enumerate().map(cell).collect()
 }
 
-/// A number in an attribute; `None` where it is left out.
-fn number(node: Node<'_, '_>, name: &str) -> Result<Option<u32>, XmlError> {
-    let Some(text) = node.attribute(name) else {
-        return Ok(None);
-    };
-    let tag = node.tag_name().name();
-    let wrong = || {
-        xml::form(
-            node,
-            format!("<{tag}>: expected a number as {name}, found “{text}”"),
-        )
-    };
-    text.trim().parse().map(Some).map_err(|_| wrong())
-}
-
 impl DomainXml {
     /// What the XML asks for as an `-smp` argument.
     pub fn smp(&self) -> String {
@@ -186,60 +174,17 @@ impl DomainXml {
     }
 }
 
-fn child<'a, 'i>(node: Node<'a, 'i>, tag: &str) -> Option<Node<'a, 'i>> {
-    node.children().find(|node| node.has_tag_name(tag))
-}
-
-/// A `<cpu>` of a domain, or a `<mode>` of `domcapabilities`.
-///
-/// # Errors
-/// A feature without a name, or with a policy that there is not.
-pub fn read_cpu(node: Node<'_, '_>) -> Result<GuestCpu, XmlError> {
-    let own = |name: &str| node.attribute(name).map(str::to_owned);
-    let model = child(node, "model");
-    let mut cpu = GuestCpu {
-        mode: own("mode")
-            .or_else(|| own("name"))
-            .unwrap_or("custom".to_owned()),
-        matching: own("match"),
-        check: own("check"),
-        model: model.and_then(|model| Some(model.text()?.trim().to_owned())),
-        fallback: model.and_then(|model| Some(model.attribute("fallback")?.to_owned())),
-        topology: child(node, "topology").map(read_topology).transpose()?,
-        vendor_id: model.and_then(|model| Some(model.attribute("vendor_id")?.to_owned())),
-        vendor: child(node, "vendor").and_then(|vendor| Some(vendor.text()?.trim().to_owned())),
-        migratable: node.attribute("migratable").map(|value| value == "on"),
-        cache: child(node, "cache").map(read_cache).transpose()?,
-        address: child(node, "maxphysaddr").map(read_address).transpose()?,
-        features: Vec::new(),
-    };
-    for feature in node.children().filter(|node| node.has_tag_name("feature")) {
-        let name = feature
-            .attribute("name")
-            .ok_or_else(|| xml::form(feature, "a feature without a name".to_owned()))?;
-        let policy = Policy::read(feature.attribute("policy"));
-        let policy = policy.ok_or_else(|| {
-            let problem = format!("{name} has a policy that libvirt does not know");
-            xml::form(feature, problem)
-        })?;
-        cpu.features.push((name.to_owned(), policy));
+/// Why a domain is none of an x86 guest of QEMU's.
+fn foreign(kind: Option<&str>, arch: Option<&str>) -> Option<String> {
+    match (kind, arch) {
+        (Some(kind), _) if !["qemu", "kvm"].contains(&kind) => {
+            Some(format!("type='{kind}': guests are of type qemu or kvm"))
+        }
+        (_, Some(arch)) if !["x86_64", "i686"].contains(&arch) => {
+            Some(format!("arch='{arch}': guests are of x86_64"))
+        }
+        _ => None,
     }
-    Ok(cpu)
-}
-
-fn read_cache(node: Node<'_, '_>) -> Result<Cache, XmlError> {
-    Ok(Cache {
-        mode: node.attribute("mode").unwrap_or_default().to_owned(),
-        level: number(node, "level")?,
-    })
-}
-
-fn read_address(node: Node<'_, '_>) -> Result<AddressBits, XmlError> {
-    Ok(AddressBits {
-        mode: node.attribute("mode").unwrap_or_default().to_owned(),
-        bits: number(node, "bits")?,
-        limit: number(node, "limit")?,
-    })
 }
 
 fn clusters(topology: Node<'_, '_>) -> Option<String> {
@@ -251,22 +196,12 @@ fn clusters(topology: Node<'_, '_>) -> Option<String> {
     ))
 }
 
-/// Of parts that are left out there is one.
-fn read_topology(node: Node<'_, '_>) -> Result<Parts, XmlError> {
-    let count = |name: &str| number(node, name).map(|count| count.unwrap_or(1));
-    Ok(Parts {
-        sockets: Some(count("sockets")?),
-        dies: count("dies")?,
-        modules: 1,
-        cores: Some(count("cores")?),
-        threads: count("threads")?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::case::Topology;
+    use crate::vmm::libvirt::cpu_parts::Cache;
+    use crate::vmm::libvirt::domain::Policy;
 
     const DOMAIN: &str = "<domain type='qemu' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><vcpu placement='static'>2</vcpu>\
         <os><type machine='pc-q35-7.2'>hvm</type></os>\
@@ -361,6 +296,20 @@ mod tests {
     }
 
     #[test]
+    fn a_domain_of_another_hypervisor_or_architecture_is_refused() {
+        let refused = |text: &str| DomainXml::read(text).expect("a domain").refused;
+        assert_eq!(
+            refused("<domain type='xen'/>"),
+            ["type='xen': guests are of type qemu or kvm"]
+        );
+        assert_eq!(
+            refused("<domain type='kvm'><os><type arch='aarch64'>hvm</type></os></domain>"),
+            ["arch='aarch64': guests are of x86_64"]
+        );
+        assert!(refused(DOMAIN).is_empty());
+    }
+
+    #[test]
     fn nonsense_is_an_error_with_its_place() {
         let error = |text: &str| DomainXml::read(text).expect_err("nonsense").to_string();
         assert_eq!(
@@ -374,6 +323,35 @@ mod tests {
         let odd = "<cpu><feature name='a' policy='maybe'/></cpu>";
         assert_eq!(error(odd), "1:6: a has a policy that libvirt does not know");
         assert!(error("<cpu>").contains("never closed"));
+        let twice = "<cpu><feature name='a'/><feature name='a' policy='disable'/></cpu>";
+        assert_eq!(
+            error(twice),
+            "1:25: a is there twice, which libvirt refuses"
+        );
+        for (cpu, problem) in [
+            (
+                "<cpu mode='kustom'/>",
+                "1:1: mode='kustom' is no value that libvirt knows: custom, host-model, host-passthrough, maximum",
+            ),
+            (
+                "<cpu match='exakt'/>",
+                "1:1: match='exakt' is no value that libvirt knows: minimum, exact, strict",
+            ),
+            (
+                "<cpu check='some'/>",
+                "1:1: check='some' is no value that libvirt knows: none, partial, full",
+            ),
+            (
+                "<cpu migratable='yes'/>",
+                "1:1: migratable='yes' is no value that libvirt knows: on, off",
+            ),
+            (
+                "<cpu><model fallback='no'>EPYC</model></cpu>",
+                "1:6: fallback='no' is no value that libvirt knows: allow, forbid",
+            ),
+        ] {
+            assert_eq!(error(cpu), problem);
+        }
         let cores = "<cpu><topology sockets='1' cores='x' threads='1'/></cpu>";
         assert_eq!(
             error(cores),

@@ -12,6 +12,16 @@ pub fn map() -> CpuMap {
     CpuMap::parse(&[("index.xml".to_owned(), text.to_owned())].into()).expect("a map")
 }
 
+/// Models of the domains.
+pub const MODELS: [&str; 6] = [
+    "EPYC",
+    "Haswell",
+    "Skylake-Server",
+    "Penryn",
+    "qemu64",
+    "Opteron_G3",
+];
+
 /// So many domains vary in everything that decides what a CPU is.
 pub const DOMAINS: u64 = 40;
 
@@ -149,14 +159,7 @@ fn cpu(dice: &mut Dice) -> String {
     ];
     let mode = dice.pick(&["custom", "custom", "host-passthrough", "maximum"]);
     if mode == "custom" {
-        let model = dice.pick(&[
-            "EPYC",
-            "Haswell",
-            "Skylake-Server",
-            "Penryn",
-            "qemu64",
-            "Opteron_G3",
-        ]);
+        let model = dice.pick(&MODELS);
         let vendor = dice.pick(&["", " vendor_id='GenuineIntel'"]);
         let check = dice.pick(&["none", "full"]);
         let cache = dice.pick(&host[1..]);

@@ -71,7 +71,12 @@ impl LibvirtLayer {
         live: &str,
         command: &[String],
     ) -> Result<LibvirtLayer, String> {
-        let wanted = DomainXml::read(asked)?.cpu.unwrap_or_default();
+        // Of a domain without a <cpu> nothing was asked, and libvirt takes QEMU's default.
+        let wanted = if asked.is_empty() {
+            GuestCpu::default()
+        } else {
+            DomainXml::read(asked)?.cpu.unwrap_or_default()
+        };
         let given = DomainXml::read(live)?.cpu.unwrap_or_default();
         Ok(LibvirtLayer {
             asked: asked.to_owned(),

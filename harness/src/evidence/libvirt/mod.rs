@@ -1,10 +1,11 @@
 //! What libvirt reports of a CPU, read from its XML: its own tables of features and models ([`cpu_map`]), what it reports of a domain
-//! ([`domain`]) and of what a QEMU can do ([`answers`]), how a `-cpu` argument is translated
+//! ([`domain`], [`cpu`]) and of what a QEMU can do ([`answers`]), how a `-cpu` argument is translated
 //! ([`translate`], [`to_libvirt`], [`to_qemu`]), which command line libvirt makes of a domain ([`command_line`]), and what of a domain
 //! a guest of it is given ([`passed`]).
 
 pub mod answers;
 pub mod command_line;
+pub mod cpu;
 pub mod cpu_map;
 pub mod domain;
 #[cfg(test)]

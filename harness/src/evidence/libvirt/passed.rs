@@ -23,9 +23,11 @@ pub fn not_about_cpu(arguments: &[String]) -> Vec<String> {
 }
 
 fn is_about_cpu(option: &str, value: &str) -> bool {
-    match option.trim_start_matches("--").trim_start_matches('-') {
-        "cpu" | "smp" => true,
-        "global" => is_property_of_cpu(value),
+    // QEMU takes what has no dash as a disk.
+    let name = option.strip_prefix("--").or(option.strip_prefix('-'));
+    match name {
+        Some("cpu" | "smp") => true,
+        Some("global") => is_property_of_cpu(value),
         _ => false,
     }
 }
@@ -61,6 +63,16 @@ mod tests {
             "2",
         ];
         assert!(found(&about).is_empty());
+    }
+
+    #[test]
+    fn an_argument_without_a_dash_is_a_disk() {
+        assert_eq!(found(&["smp", "2"]), ["smp 2"]);
+        assert_eq!(found(&["cpu"]), ["cpu"]);
+        assert_eq!(
+            found(&["-cpu", "max", "global", "cpu.x=1"]),
+            ["global cpu.x=1"]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cpu_map::CpuMap;
 use super::domain::DomainXml;
-use super::fixture::{DOMAINS, domain};
+use super::fixture::{DOMAINS, MODELS, domain};
 use super::to_libvirt::to_libvirt;
 use super::to_qemu::to_qemu;
 
@@ -28,14 +28,7 @@ fn map() -> CpuMap {
             1 << bit
         );
     }
-    for name in [
-        "EPYC",
-        "Haswell",
-        "Skylake-Server",
-        "Penryn",
-        "qemu64",
-        "Opteron_G3",
-    ] {
+    for name in MODELS {
         text += &format!("<model name='{name}'><feature name='pni'/></model>");
     }
     let text = text + "</arch></cpus>";

@@ -7,7 +7,7 @@ use crate::vmm::libvirt::domain::GuestCpu;
 use crate::vmm::libvirt::setting::{Property, Settings, Target};
 
 /// Features that libvirt passes to no QEMU (virQEMUCapsCPUFilterFeatures).
-const NEVER_PASSED: [&str; 5] = ["cmt", "mbm_total", "mbm_local", "osxsave", "ospke"];
+pub const NEVER_PASSED: [&str; 5] = ["cmt", "mbm_total", "mbm_local", "osxsave", "ospke"];
 
 /// Names that libvirt translates; it passes all others on as they are (virQEMUCapsCPUFeaturesX86).
 const TRANSLATED: [(&str, &str); 11] = [
@@ -25,7 +25,7 @@ const TRANSLATED: [(&str, &str); 11] = [
 ];
 
 /// Spellings of a feature on QEMU's command line.
-pub(super) fn names(feature: Option<&Feature>, name: &str) -> Vec<String> {
+pub fn names(feature: Option<&Feature>, name: &str) -> Vec<String> {
     let aliases = feature.into_iter().flat_map(|feature| &feature.qemu);
     let all = [name.to_owned()].into_iter().chain(aliases.cloned());
     all.collect()

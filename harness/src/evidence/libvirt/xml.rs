@@ -88,6 +88,26 @@ fn most_attributes(text: &str) -> usize {
     most
 }
 
+/// The first element of that name in an element.
+pub fn child<'a, 'i>(node: Node<'a, 'i>, tag: &str) -> Option<Node<'a, 'i>> {
+    node.children().find(|node| node.has_tag_name(tag))
+}
+
+/// A number in an attribute; `None` where it is left out.
+pub fn number(node: Node<'_, '_>, name: &str) -> Result<Option<u32>, XmlError> {
+    let Some(text) = node.attribute(name) else {
+        return Ok(None);
+    };
+    let tag = node.tag_name().name();
+    let wrong = || {
+        form(
+            node,
+            format!("<{tag}>: expected a number as {name}, found “{text}”"),
+        )
+    };
+    text.trim().parse().map(Some).map_err(|_| wrong())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,7 @@ fn whole() -> Evidence {
         kernel: yes(),
         kvm: yes(),
         parameter: None,
+        kvm_parameter: None,
         option: None,
         emulated: false,
     };
@@ -139,6 +140,16 @@ fn disabled_on_the_kernel_command_line() {
         host.parameter = Some("clearcpuid=npt".to_owned());
     });
     let why = "disabled on the host kernel's command line by clearcpuid=npt";
+    assert_eq!(found, format!("{FILTERED} ({why})"));
+}
+
+#[test]
+fn what_kvm_makes_is_not_wanting_in_hardware() {
+    let found = host(|host| {
+        (host.hardware, host.kernel, host.kvm) = (no(), no(), no());
+        host.kvm_parameter = Some("mitigations=off".to_owned());
+    });
+    let why = "disabled on the host kernel's command line by mitigations=off";
     assert_eq!(found, format!("{FILTERED} ({why})"));
 }
 

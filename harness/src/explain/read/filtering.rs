@@ -90,9 +90,7 @@ impl Reader<'_> {
                 let here = warned.leaf == bit.key.leaf && subleaf;
                 here && warned.register == Some(bit.register) && warned.bit == bit.bit
             }
-            At::Msr(index, bit) => {
-                warned.register.is_none() && (warned.leaf, warned.bit) == (index, bit)
-            }
+            At::Msr(index, bit) => warned.leaf == index && warned.msr_bit() == Some(bit),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::explain::needs::owner;
-use crate::explain::options::{clearing_parameter, number, option, why_not};
+use crate::explain::options::{clearing_parameter, kvm_parameter, number, option, why_not};
 use crate::explain::place::At;
 use crate::explain::{Claim, HostEvidence, State};
 use crate::host::kvm::KvmLayer;
@@ -26,6 +26,9 @@ impl Reader<'_> {
             parameter: command_line
                 .zip(flag)
                 .and_then(|(line, flag)| clearing_parameter(line, flag, number(self.field)))
+                .map(str::to_owned),
+            kvm_parameter: command_line
+                .and_then(|line| kvm_parameter(line, &self.field.name))
                 .map(str::to_owned),
             option: option(&layer.kernel.modules, &self.field.name).or_else(|| {
                 let owner = owner(self.field)?;

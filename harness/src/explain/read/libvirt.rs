@@ -5,6 +5,7 @@ use crate::check::libvirt_map::spot;
 use crate::cpuid::table::Field;
 use crate::evidence::libvirt::cpu_map::CpuMap;
 use crate::evidence::libvirt::layer::LibvirtLayer;
+use crate::evidence::libvirt::to_qemu::names;
 use crate::explain::sources::Unseen;
 use crate::explain::{Cause, Claim, State};
 use crate::vmm::failure::BootFailureKind;
@@ -76,10 +77,23 @@ fn from_live_xml(map: &CpuMap, field: &Field, layer: &LibvirtLayer) -> (Claim, O
             let model = given.to_owned();
             Some(Cause::LibvirtFallback { model })
         }
+        (false, None, _) => turned_off(map, name, layer),
         // libvirt only reports here what QEMU did.
         _ => None,
     };
     (Claim::new(state, evidence), cause)
+}
+
+/// The flag by which libvirt turns the feature off though nothing asks for it.
+fn turned_off(map: &CpuMap, name: &str, layer: &LibvirtLayer) -> Option<Cause> {
+    let names = names(map.feature(name), name);
+    let mut flags = layer.made_argument()?.split(',').skip(1);
+    let is_it = |flag: &&str| {
+        let (own, value) = flag.split_once('=').unwrap_or((flag, "on"));
+        value == "off" && names.iter().any(|name| name == own)
+    };
+    let flag = flags.find(is_it)?.to_owned();
+    Some(Cause::LibvirtTurnsOff { flag })
 }
 
 #[cfg(test)]
@@ -143,6 +157,15 @@ mod tests {
             Some("libvirt took the model kvm64 instead")
         );
         assert_eq!(cause(Policy::Require, "EPYC"), None);
+        let mut unasked = layer(Policy::Require, "EPYC,avx2=off");
+        unasked.requests.clear();
+        let table = table();
+        let field = table.named("avx2").expect("a field");
+        let (_, cause) = from_live_xml(&map(), field, &unasked);
+        assert_eq!(
+            cause.map(|cause| cause.to_string()).as_deref(),
+            Some("taken by libvirt: it passes avx2=off, which the XML does not ask for")
+        );
     }
 
     #[test]

@@ -100,6 +100,11 @@ pub trait EmulatedHost: Debug + Send + Sync {
         false
     }
 
+    /// Whether it takes a whole processor where L1 waits: it is then stopped between requests.
+    fn spins(&self) -> bool {
+        false
+    }
+
     /// Whether it ends when L1 is asked to power off; else it is ended.
     fn powers_off(&self) -> bool {
         true

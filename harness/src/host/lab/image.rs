@@ -1,5 +1,6 @@
 //! The initramfs of L1, made once for the same parts and kept in the cache.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
@@ -30,6 +31,8 @@ pub struct Image<'a> {
     pub host: &'a dyn EmulatedHost,
     /// QEMUs to take along, by the path under which they will be started.
     pub qemus: &'a [(PathBuf, Program)],
+    /// Other files to take along, at their own paths: what guests boot.
+    pub files: &'a BTreeSet<PathBuf>,
 }
 
 /// Why there is none.
@@ -165,6 +168,7 @@ impl Image<'_> {
             let files = program.objects.iter().chain(&program.data);
             files.for_each(|path| file(path));
         }
+        self.files.iter().for_each(|path| file(path));
         for (_, program) in self.qemus {
             (&program.launch.arguments, &program.launch.variables).hash(&mut hasher);
             (&program.folders, &program.links).hash(&mut hasher);
@@ -190,6 +194,9 @@ impl Image<'_> {
         for (path, program) in self.qemus {
             add_program(&mut root, program)?;
             launches.insert(path.clone(), program.launch.clone());
+        }
+        for path in self.files {
+            add_file(&mut root, path)?;
         }
         let loaded = if modules.has_file(self.host.module()) {
             modules.with_dependencies(&[self.host.module()])?
@@ -229,15 +236,21 @@ fn add_program(root: &mut Initramfs, program: &Program) -> Result<(), ImageError
         add_object(root, object)?;
     }
     for file in &program.data {
-        let failed = |error| ImageError::File {
-            path: file.clone(),
-            error,
-        };
-        let mode = fs::metadata(file).map_err(failed)?.mode() & 0o111;
-        let bytes = open::bytes(file, PROGRAM).map_err(failed)?;
-        root.file(&file.display().to_string(), 0o644 | mode, bytes)?;
+        add_file(root, file)?;
     }
     add_links(root, &program.links)
+}
+
+/// A file as it is, at its own path.
+fn add_file(root: &mut Initramfs, path: &Path) -> Result<(), ImageError> {
+    let failed = |error| ImageError::File {
+        path: path.to_owned(),
+        error,
+    };
+    let mode = fs::metadata(path).map_err(failed)?.mode() & 0o111;
+    let bytes = open::bytes(path, PROGRAM).map_err(failed)?;
+    root.file(&path.display().to_string(), 0o644 | mode, bytes)?;
+    Ok(())
 }
 
 /// The links that are not there yet: libraries have links by their names already, to the same files.

@@ -79,6 +79,14 @@ fn answer(request: Request, failed: &BTreeMap<String, OsError>, cancel: &Cancel)
             let booted = place_rom(&rom).and_then(|()| Here.boot(&case, &rom, &options, cancel));
             Answer::Boot(booted.map(Box::new))
         }
+        Request::Linux {
+            case,
+            files,
+            options,
+        } => {
+            let booted = Here.boot_linux(&case.into_case(), &files, &options, cancel);
+            Answer::Boot(booted.map(Box::new))
+        }
         Request::Direct {
             case,
             table,

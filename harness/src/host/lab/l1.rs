@@ -30,6 +30,8 @@ pub(super) struct L1 {
     console: OwnedFd,
     command: String,
     came_up: Duration,
+    /// Whether it is stopped between requests.
+    pauses: bool,
 }
 
 impl L1 {
@@ -43,6 +45,9 @@ impl L1 {
         match l1.answer() {
             Ok(Answer::Up) => {
                 l1.came_up = started.elapsed();
+                if l1.pauses {
+                    l1.process.pause();
+                }
                 Ok(l1)
             }
             Ok(Answer::Unusable(reason)) => Err(LabError::Unusable {
@@ -93,6 +98,7 @@ impl L1 {
             console,
             command: pasteable(&arguments),
             came_up: Duration::ZERO,
+            pauses: plan.host.spins(),
         })
     }
 
@@ -110,9 +116,16 @@ impl L1 {
         request: &Request,
         timeout: Duration,
     ) -> Result<Answer, LinkError> {
+        if self.pauses {
+            self.process.go_on();
+        }
         self.process.extend(timeout);
         self.send(request)?;
-        self.answer()
+        let answer = self.answer()?;
+        if self.pauses {
+            self.process.pause();
+        }
+        Ok(answer)
     }
 
     fn send(&mut self, request: &Request) -> Result<(), LinkError> {

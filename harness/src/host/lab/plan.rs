@@ -21,6 +21,8 @@ pub struct Plan {
     pub initramfs: PathBuf,
     /// MiB of RAM; `None` for as much as it needs.
     pub megabytes: Option<u64>,
+    /// MiB of RAM that guests of its own have which need more than the agent.
+    pub guests: u64,
     /// How long L1 may take to come up.
     pub timeout: Duration,
 }
@@ -59,7 +61,7 @@ impl Plan {
             })?
             .len();
         let archive = (size >> 20) + 1;
-        let needed = (archive * 2 + BESIDE).max(archive * 3);
+        let needed = (archive * 2 + BESIDE).max(archive * 3) + self.guests;
         match self.megabytes {
             Some(asked) if asked < needed => Err(LabError::Memory {
                 asked,

@@ -81,7 +81,7 @@ struct Seen {
 }
 
 /// Largest firmware file that is taken along: option ROMs are smaller, and a guest that starts in the agent needs no BIOS.
-const LARGEST_FIRMWARE: u64 = 64 * 1024;
+const LARGEST_FIRMWARE: u64 = 256 * 1024;
 
 impl Program {
     /// This program.

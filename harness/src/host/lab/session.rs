@@ -21,6 +21,7 @@ use crate::util::cancel::Cancel;
 use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
+use crate::vmm::linux::LinuxFiles;
 use crate::vmm::migrate;
 use crate::vmm::migrate::outcome::Migrated;
 
@@ -162,6 +163,24 @@ impl Site for Lab {
         };
         match self.call(request, options.timeout)? {
             Answer::Direct(booted) => booted.map(|booted| *booted),
+            _ => Err(LabError::OtherAnswer.into()),
+        }
+    }
+
+    fn boot_linux(
+        &self,
+        case: &Case,
+        files: &LinuxFiles,
+        options: &Options,
+        _: &Cancel,
+    ) -> Result<Boot, SiteError> {
+        let request = Request::Linux {
+            case: case.into(),
+            files: files.clone(),
+            options: self.inside(options),
+        };
+        match self.call(request, options.timeout)? {
+            Answer::Boot(booted) => booted.map(|booted| *booted),
             _ => Err(LabError::OtherAnswer.into()),
         }
     }
@@ -344,6 +363,7 @@ mod tests {
             parameters: Vec::new(),
             initramfs: "/dev/null".into(),
             megabytes: None,
+            guests: 0,
             timeout: Duration::from_millis(100),
         };
         let lab = Lab::new(plan, Cancel::new().expect("an eventfd")).expect("a thread");

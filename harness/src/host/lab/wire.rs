@@ -18,7 +18,7 @@ use super::error::Unusable;
 use super::transport::Transport;
 use crate::case::migration::Journey;
 use crate::case::offers::Offers;
-use crate::case::{Case, Lane, Qemu, RunAs, Topology};
+use crate::case::{Case, LabKernel, Lane, Qemu, RunAs, Topology};
 use crate::host::HostLayer;
 use crate::host::kvm::KvmLayer;
 use crate::host::site::SiteError;
@@ -28,6 +28,7 @@ use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
+use crate::vmm::linux::LinuxFiles;
 use crate::vmm::migrate::outcome::Migrated;
 
 /// Bytes of shared memory, a power of two.
@@ -78,6 +79,15 @@ pub enum Request {
         /// How.
         options: Options,
     },
+    /// Boot a Linux guest under QEMU.
+    Linux {
+        /// The guest.
+        case: FarCase,
+        /// What it boots, where /init has it too.
+        files: LinuxFiles,
+        /// How.
+        options: Options,
+    },
     /// Run a guest on KVM alone.
     Direct {
         /// The guest.
@@ -120,7 +130,7 @@ pub enum Answer {
     Up,
     /// To [`Request::Layers`].
     Layers(Box<Layers>),
-    /// To [`Request::Boot`].
+    /// To [`Request::Boot`] and [`Request::Linux`].
     Boot(Result<Box<Boot>, SiteError>),
     /// To [`Request::Direct`].
     Direct(Result<Box<Direct>, SiteError>),
@@ -154,6 +164,7 @@ pub struct FarCase {
     cpu: String,
     smp: Topology,
     skipped_phases: Vec<Phase>,
+    linux: Option<Box<LabKernel>>,
 }
 
 impl From<&Case> for FarCase {
@@ -167,6 +178,7 @@ impl From<&Case> for FarCase {
             cpu: case.cpu.clone(),
             smp: case.smp.clone(),
             skipped_phases: case.skipped_phases.clone(),
+            linux: case.linux.as_deref().cloned().map(Box::new),
         }
     }
 }
@@ -187,7 +199,7 @@ impl FarCase {
             smp: self.smp,
             skipped_phases: self.skipped_phases,
             host: None,
-            linux: None,
+            linux: self.linux.map(|kernel| Arc::new(*kernel)),
         }
     }
 }

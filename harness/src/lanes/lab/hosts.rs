@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
 use crate::case::offers::Offers;
-use crate::case::{Emulation, Processor, Qemu};
+use crate::case::{EmulatedHost, Emulation, Processor, Qemu};
+use crate::host::Unable;
 use crate::host::lab::emulators::models::{self, AMD_MODELS, DEFAULT_MODEL, MODELS};
 use crate::host::lab::emulators::{DEFAULT_EMULATOR, REGISTRY, vmx};
 use crate::util::near::hint;
@@ -21,6 +25,11 @@ pub struct HostName {
     /// What is left out of the model in any case.
     without: &'static [&'static str],
 }
+
+/// Bochs is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no Bochs to emulate an Intel host with at {0}: run scripts/fetch-bochs")]
+pub struct NoBochs(PathBuf);
 
 /// Why there is no such emulated host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,8 +72,8 @@ pub enum HostError {
     )]
     Whole,
     /// Bochs is not there.
-    #[error("no Bochs to emulate an Intel host with at {0}: run scripts/fetch-bochs")]
-    NoBochs(PathBuf),
+    #[error(transparent)]
+    NoBochs(#[from] NoBochs),
 }
 
 impl FromStr for HostName {
@@ -87,12 +96,47 @@ impl FromStr for HostName {
         match (row.label, model) {
             (vmx::LABEL, model) => intel(model.unwrap_or(DEFAULT_MODEL)),
             (_, Some(model)) => amd(model),
-            (emulator, None) => Ok(HostName {
-                emulator,
-                model: "",
-                without: &[],
-            }),
+            (_, None) => Ok(HostName::AMD),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for HostName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<HostName, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl HostName {
+    /// The AMD host, which is the one of labs that name none.
+    pub const AMD: HostName = HostName {
+        emulator: DEFAULT_EMULATOR,
+        model: "",
+        without: &[],
+    };
+
+    /// The Intel host where no processor is named.
+    pub const INTEL: HostName = HostName {
+        emulator: vmx::LABEL,
+        model: DEFAULT_MODEL,
+        without: &[],
+    };
+
+    /// What users call it, without these features of its processor: `intel:haswell`.
+    fn label(&self, without: &[String]) -> String {
+        let row = REGISTRY.iter().find(|row| row.label == self.emulator);
+        let vendor = row.map_or(self.emulator, |row| row.vendor);
+        let processor = match self.model {
+            "" | DEFAULT_MODEL => String::new(),
+            name => {
+                let intel = models::find(name).map(|model| model.short);
+                let short = intel.or_else(|| models::short_amd(name)).unwrap_or(name);
+                format!(":{short}")
+            }
+        };
+        let without: String = without.iter().map(|name| format!(",-{name}")).collect();
+        format!("{vendor}{processor}{without}")
     }
 }
 
@@ -146,8 +190,13 @@ pub fn emulation(
     amd: Option<Emulation>,
 ) -> Result<Option<Emulation>, HostError> {
     match name {
-        Some(name) if name.emulator != DEFAULT_EMULATOR => bochs(name, without, cache).map(Some),
+        Some(name) if name.emulator != DEFAULT_EMULATOR => {
+            let emulation = bochs(name, without, cache);
+            is_there(&emulation)?;
+            Ok(Some(emulation))
+        }
         Some(name) if !name.model.is_empty() => Ok(amd.map(|amd| Emulation {
+            label: name.label(without),
             processor: Processor {
                 model: name.model.to_owned(),
                 without: without.to_vec(),
@@ -159,17 +208,46 @@ pub fn emulation(
     }
 }
 
-fn bochs(name: &HostName, without: &[String], cache: &Path) -> Result<Emulation, HostError> {
+/// What emulates the host of that name where it is planned, whether or not its emulator is there.
+pub fn planned(name: &HostName, cache: &Path, amd: Option<&Emulation>) -> Option<Emulation> {
+    match name.emulator {
+        DEFAULT_EMULATOR => amd.cloned(),
+        _ => Some(bochs(name, &[], cache)),
+    }
+}
+
+/// Whether what emulates is there.
+///
+/// # Errors
+/// It is not.
+pub fn is_there(emulation: &Emulation) -> Result<(), NoBochs> {
+    let path = &emulation.program.path;
+    match &*emulation.emulator {
+        DEFAULT_EMULATOR => Ok(()),
+        _ if path.is_file() => Ok(()),
+        _ => Err(NoBochs(path.clone())),
+    }
+}
+
+/// The same of the host of a case.
+///
+/// # Errors
+/// As [`is_there`].
+pub fn available(host: &EmulatedHost) -> Result<(), Unable> {
+    let there = is_there(&host.emulation);
+    there.map_err(|error| Unable::NoEmulator(error.to_string()))
+}
+
+fn bochs(name: &HostName, without: &[String], cache: &Path) -> Emulation {
     let path = cache.join("bochs").join(vmx::RELEASE).join("bochs");
     let path = std::path::absolute(&path).unwrap_or(path);
-    if !path.is_file() {
-        return Err(HostError::NoBochs(path));
-    }
+    let label = name.label(without);
     let own = name.without.iter().map(|name| (*name).to_owned());
     let mut without: Vec<String> = own.chain(without.iter().cloned()).collect();
     without.sort();
     without.dedup();
-    Ok(Emulation {
+    Emulation {
+        label,
         emulator: name.emulator.to_owned(),
         program: Arc::new(Qemu {
             path,
@@ -180,7 +258,7 @@ fn bochs(name: &HostName, without: &[String], cache: &Path) -> Result<Emulation,
             model: name.model.to_owned(),
             without,
         },
-    })
+    }
 }
 
 #[cfg(test)]
@@ -195,8 +273,13 @@ mod tests {
     #[test]
     fn a_host_is_named_by_vendor_and_model() {
         let named = |text: &str| text.parse::<HostName>().expect("a host");
-        assert_eq!(named("amd").emulator, "svm");
-        assert_eq!(named("intel").model, "corei7_skylake_x");
+        assert_eq!(named("intel"), HostName::INTEL);
+        assert_eq!(named("amd"), HostName::AMD);
+        for label in ["amd", "amd:rome", "intel", "intel:haswell"] {
+            assert_eq!(named(label).label(&[]), label);
+        }
+        let without = ["avx2".to_owned()];
+        assert_eq!(named("intel").label(&without), "intel,-avx2");
         assert_eq!(named("intel:haswell"), named("vmx:corei7_haswell_4770"));
         assert_eq!(
             named("intel:sapphire_rapids").without,

@@ -1,6 +1,6 @@
 //! Emulated hosts, each started when it is first needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,10 +10,13 @@ use crate::case::{EmulatedHost, Qemu, Subject, Trial};
 use crate::host::lab::program::Program;
 use crate::host::lab::{self, Image, Lab, Plan};
 use crate::util::cancel::Cancel;
-use crate::vmm::linux::{Kernel, unpacked};
+use crate::vmm::linux::{Kernel, LinuxFiles, unpacked};
 
 /// How long L1 may take to come up, at the least: on a busy machine it takes ten times what it takes on an idle one.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// MiB that a Linux guest takes on its host, with the QEMU that runs it.
+const LINUX_GUEST: u64 = 448;
 
 /// Labs by their emulated host.
 pub struct Labs {
@@ -27,6 +30,8 @@ pub struct Labs {
 struct Entry {
     /// QEMUs to take along, by their path.
     qemus: Mutex<BTreeMap<PathBuf, Arc<Qemu>>>,
+    /// Files to take along: what Linux guests boot.
+    files: Mutex<BTreeSet<PathBuf>>,
     opened: OnceLock<Result<Arc<Lab>, String>>,
 }
 
@@ -56,6 +61,13 @@ impl Labs {
         qemus.insert(qemu.path.clone(), Arc::clone(qemu));
     }
 
+    /// Has what a Linux guest boots taken along, likewise.
+    pub fn take_files_along(&self, host: &EmulatedHost, files: &LinuxFiles) {
+        let entry = self.entry(host);
+        let mut known = entry.files.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend([files.image.clone(), files.initramfs.clone()]);
+    }
+
     /// Has every QEMU that these trials start on emulated hosts taken along.
     pub fn prepare<'a>(&self, trials: impl IntoIterator<Item = &'a Trial>) {
         for trial in trials {
@@ -82,7 +94,8 @@ impl Labs {
         let open = || {
             let qemus = entry.qemus.lock().unwrap_or_else(PoisonError::into_inner);
             let qemus: Vec<Arc<Qemu>> = qemus.values().cloned().collect();
-            self.make(host, &qemus).map(Arc::new)
+            let files = entry.files.lock().unwrap_or_else(PoisonError::into_inner);
+            self.make(host, &qemus, &files).map(Arc::new)
         };
         entry.opened.get_or_init(open).clone()
     }
@@ -97,7 +110,12 @@ impl Labs {
         Ok(Kernel { image, ..kernel })
     }
 
-    fn make(&self, host: &EmulatedHost, qemus: &[Arc<Qemu>]) -> Result<Lab, String> {
+    fn make(
+        &self,
+        host: &EmulatedHost,
+        qemus: &[Arc<Qemu>],
+        files: &BTreeSet<PathBuf>,
+    ) -> Result<Lab, String> {
         let kernel = Kernel::find(&host.kernel.path, host.kernel.modules.as_deref());
         let kernel = kernel.map_err(|error| error.to_string())?;
         let machine = lab::emulator(&host.emulation)
@@ -113,6 +131,7 @@ impl Labs {
             kernel: &kernel,
             host: &*machine,
             qemus: &programs,
+            files,
         };
         let initramfs = image.file(&self.cache);
         let initramfs = initramfs.map_err(|error| error.to_string())?;
@@ -123,6 +142,7 @@ impl Labs {
             parameters: host.kernel.parameters.clone(),
             initramfs,
             megabytes: host.megabytes,
+            guests: if files.is_empty() { 0 } else { LINUX_GUEST },
             timeout: START_TIMEOUT.max(timeout),
         };
         Lab::new(plan, self.cancel.clone())

@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::offer;
+use super::hosts::{self, HostName};
+use super::{attribute, offer};
 use crate::case::glob::Glob;
 use crate::case::guest::SUPPORTED;
-use crate::case::{Accelerator, Case, EmulatedHost, Lane, Qemu, Starter, Subject, Trial};
+use crate::case::host::DEFAULT_HOST;
+use crate::case::{
+    Accelerator, Case, EmulatedHost, Emulation, Lane, Qemu, Starter, Subject, Trial,
+};
 use crate::check::{Finding, Layer};
 use crate::config::ConfigError;
 use crate::cpuid::Line;
@@ -39,6 +43,25 @@ struct Set {
     qemus: Vec<Glob>,
     /// Globs over CPU models whose guests are migrated between those QEMUs; left out, none.
     migration: Vec<Glob>,
+    /// The emulated hosts; left out, the one that labs have by default.
+    hosts: Vec<HostName>,
+    /// The same for emulated Intel hosts, which take longer; left out, none are planned.
+    intel: Option<Box<Set>>,
+}
+
+impl Set {
+    /// What runs on the hosts of this emulator: what is said of Intel hosts, of these.
+    fn for_hosts_of(&self, emulation: &Emulation) -> &Set {
+        let intel = self.intel.as_deref();
+        let is_intel = emulation.label != DEFAULT_HOST;
+        intel.filter(|_| is_intel).unwrap_or(self)
+    }
+
+    /// Every emulated host that the selection names.
+    fn hosts(&self) -> Vec<HostName> {
+        let intel = self.intel.iter().flat_map(|intel| &intel.hosts);
+        self.hosts.iter().chain(intel).cloned().collect()
+    }
 }
 
 impl Default for Set {
@@ -49,6 +72,8 @@ impl Default for Set {
             kvm: vec![Glob::any()],
             qemus: vec![Glob::any()],
             migration: Vec::new(),
+            hosts: vec![HostName::AMD],
+            intel: None,
         }
     }
 }
@@ -61,8 +86,8 @@ impl Backend for Lab {
         Lane::LAB
     }
 
-    fn available(&self, _: &Ability, _: &Case) -> Result<(), Unable> {
-        Ok(())
+    fn available(&self, _: &Ability, case: &Case) -> Result<(), Unable> {
+        case.host.iter().try_for_each(|host| hosts::available(host))
     }
 
     fn runs_here_on(&self, _: Accelerator) -> bool {
@@ -83,11 +108,16 @@ impl Backend for Lab {
 
     fn plan(&self, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
         let set: Set = scope.section(self.lane())?;
-        let hosts = scope.emulated_hosts();
-        let hosts = hosts
-            .iter()
-            .filter(|host| scope.takes_kernel(&set.kernels, host.label()));
-        let trials: Vec<Trial> = hosts.flat_map(|host| of_host(scope, &set, host)).collect();
+        let hosts = scope.emulated_hosts(&set.hosts());
+        let of_host = |host: &Arc<EmulatedHost>| {
+            let set = set.for_hosts_of(&host.emulation);
+            if scope.takes_kernel(&set.kernels, &host.kernel.label) {
+                of_host(scope, set, host)
+            } else {
+                Vec::new()
+            }
+        };
+        let trials: Vec<Trial> = hosts.iter().flat_map(of_host).collect();
         if scope.filter.lanes.contains(&self.lane()) {
             refuse_wrappers(&trials)?;
         }
@@ -98,10 +128,13 @@ impl Backend for Lab {
         let place = |host: &Arc<EmulatedHost>| Place {
             name: format!("{}/{}", self.lane(), host.label()),
             host: Some(Arc::clone(host)),
-            releases: host.kernel.expectations.join("releases"),
+            releases: host.kernel.expectations.join(host.file_name("releases")),
             ..Place::here(self.lane())
         };
-        Some(scope.emulated_hosts().iter().map(place).collect())
+        // A section that is malformed is an error of the plan.
+        let set: Set = scope.section(self.lane()).unwrap_or_default();
+        let hosts = scope.emulated_hosts(&set.hosts());
+        Some(hosts.iter().map(place).collect())
     }
 
     fn migrated(
@@ -111,11 +144,18 @@ impl Backend for Lab {
         _: &[Glob],
     ) -> Result<crate::lanes::backend::Migrated, ConfigError> {
         let set: Set = scope.section(self.lane())?;
-        let label = place.host.as_ref().map_or("", |host| host.label());
-        let here = scope.takes_kernel(&set.kernels, label);
+        let Some(host) = &place.host else {
+            return Ok(crate::lanes::backend::Migrated::default());
+        };
+        let set = set.for_hosts_of(&host.emulation);
+        let here = scope.takes_kernel(&set.kernels, &host.kernel.label);
         Ok(crate::lanes::backend::Migrated {
-            models: if here { set.migration } else { Vec::new() },
-            qemus: set.qemus,
+            models: if here {
+                set.migration.clone()
+            } else {
+                Vec::new()
+            },
+            qemus: set.qemus.clone(),
         })
     }
 
@@ -174,16 +214,22 @@ impl Backend for Lab {
     }
 
     fn layer(&self) -> Layer {
-        offer::LAYER
+        attribute::LAYER
     }
 
     fn attribute(
         &self,
         bench: &Bench,
         evidence: &Evidence,
-        change: &mut Finding,
-    ) -> Option<String> {
-        offer::attribute(change, evidence.host.as_deref()?, &bench.store.table)
+        changes: &mut Vec<Finding>,
+    ) -> Vec<String> {
+        if let Some(kvm) = evidence.kvm.value() {
+            attribute::fold_absent_msrs(changes, kvm);
+        }
+        let host = evidence.host.as_deref();
+        host.map_or_else(Vec::new, |host| {
+            attribute::attribute(changes, host, &bench.store.table)
+        })
     }
 
     fn command(&self, _: &Bench, case: &Case) -> Option<Vec<String>> {
@@ -211,7 +257,8 @@ pub fn of_named_host(
     host: &Arc<EmulatedHost>,
     models: Option<&[Glob]>,
 ) -> Result<Vec<Trial>, ConfigError> {
-    let mut set: Set = scope.section(Lane::LAB)?;
+    let set: Set = scope.section(Lane::LAB)?;
+    let mut set = set.for_hosts_of(&host.emulation).clone();
     set.qemus = vec![Glob::any()];
     if let Some(models) = models {
         set.kvm = models.to_vec();

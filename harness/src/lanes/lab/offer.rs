@@ -1,17 +1,12 @@
-//! What KVM reports of itself, as expectation lines, and who is responsible where it offers something else.
+//! What KVM reports of itself, as expectation lines, and with which it may be compared.
 
 use std::sync::Arc;
 
 use crate::case::guest::SUPPORTED;
 use crate::case::{Case, EmulatedHost, Emulation, Lane, Qemu, Starter, Trial};
-use crate::check::{Finding, Layer};
-use crate::cpuid::{Field, Key, Line, Table, parse};
+use crate::cpuid::{Line, parse};
 use crate::evidence::Evidence;
 use crate::expectation::store::Expected;
-use crate::explain::needs::owner;
-use crate::explain::options::{clearing_parameter, number, option};
-use crate::explain::{Cause, Step};
-use crate::host::HostLayer;
 use crate::host::kvm_lines::{kvm, kvm_layer};
 use crate::lanes::Bench;
 use crate::lanes::backend::Comparable;
@@ -21,9 +16,6 @@ pub const LANE: Lane = Lane::LAB;
 
 /// The name of the line with the emulated host on which KVM was asked: what KVM offers depends on the processor.
 const EMULATED_HOST: &str = "emulated-host";
-
-/// The layer that is responsible where KVM offers something else, and no layer below it shows that it is.
-pub const LAYER: Layer = Layer::Kvm;
 
 /// The machine type of the case in which no guest runs: none.
 pub const MACHINE: &str = "-";
@@ -100,45 +92,4 @@ fn other_host(expected: &[Line], seen: &[Line]) -> Option<String> {
     (then != now).then(|| {
         format!("what KVM offers was recorded on the processor that {then} emulates, and this is {now}: {next}")
     })
-}
-
-/// Finds the layer that lost what KVM does not offer any more, and the cause, where the host shows one.
-pub fn attribute(change: &mut Finding, host: &HostLayer, table: &Table) -> Option<String> {
-    let field = table.named(&change.name)?;
-    let line = change.minus.as_ref().filter(|_| change.plus.is_none())?;
-    let modules = &host.kernel.modules;
-    let by_option = option(modules, &field.name)
-        .or_else(|| option(modules, owner(field)?))
-        .map(|option| Cause::ModuleOption { option });
-    let flag = field.aliases_of("linux").next();
-    let taken = flag.and_then(|flag| {
-        let shown = host.cpuinfo.value()?.flags.contains(flag);
-        let parameters = host.kernel.command_line.value()?;
-        let parameter = clearing_parameter(parameters, flag, number(field)).map(str::to_owned);
-        (!shown && in_hardware(line, field, host)).then_some(parameter)
-    });
-    let (layer, cause) = match (taken, by_option) {
-        (Some(Some(parameter)), _) => (
-            Step::HostKernel,
-            Some(Cause::KernelCommandLine { parameter }),
-        ),
-        (_, Some(cause)) => (Step::Kvm, Some(cause)),
-        (Some(None), None) => (Step::HostKernel, Some(Cause::LeftOutByHostKernel)),
-        (None, None) => return None,
-    };
-    change.layer = match layer {
-        Step::HostKernel => Layer::HostKernel,
-        _ => LAYER,
-    };
-    cause.map(|cause| format!("{}: {cause}", change.name))
-}
-
-/// Whether the emulated processor has the bit of a line of KVM's.
-fn in_hardware(line: &Line, field: &Field, host: &HostLayer) -> bool {
-    let cpuid = host.cpus.first().and_then(|cpu| cpu.cpuid.value());
-    let key = line.place.cpuid_key();
-    let regs = key
-        .zip(cpuid)
-        .and_then(|(key, cpuid): (Key, _)| cpuid.answers.get(&key));
-    regs.is_some_and(|regs| regs[usize::from(field.register)] >> field.low & 1 == 1)
 }

@@ -91,7 +91,9 @@ fn libvirt_makes_the_command_lines_that_are_read() {
             text = NEW.iter().fold(text, |text, new| text.replace(new, ""));
             answer = ask(&text);
         }
-        for line in unexplained(&text, answer, &map, &table) {
+        let newer = |line: &String| line.ends_with("(a newer one does)");
+        let lines = unexplained(&text, answer, &map, &table);
+        for line in lines.into_iter().filter(|line| !newer(line)) {
             wrong.push(format!("{number}: {line} of {text}"));
         }
     }

@@ -1,14 +1,16 @@
 //! The lane.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::attribute::attribute;
+use super::emulated;
 use super::kernels::with_parameters;
 use crate::case::glob::Glob;
-use crate::case::{Accelerator, Case, LabKernel, Lane, Qemu, Subject, Trial};
+use crate::case::{Accelerator, Case, EmulatedHost, LabKernel, Lane, Qemu, Subject, Trial};
 use crate::check::linux::{Guest, LAYER};
 use crate::check::{Finding, Layer};
 use crate::config::ConfigError;
@@ -19,12 +21,13 @@ use crate::expectation::store::Expected;
 use crate::host::{Ability, Unable};
 use crate::lanes::backend::Comparable;
 use crate::lanes::gather::{self, GatherError};
+use crate::lanes::lab::hosts;
 use crate::lanes::placing::{PlacingError, Wanted};
 use crate::lanes::{
     Backend, Before, Bench, Broken, Observation, Observed, Prerequisite, Role, Scope,
 };
 use crate::vmm::Options;
-use crate::vmm::linux::{boot_linux, boot_timeout};
+use crate::vmm::linux::boot_timeout;
 
 /// The lane's section of a selection.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,6 +69,9 @@ impl Backend for Linux {
     }
 
     fn available(&self, ability: &Ability, case: &Case) -> Result<(), Unable> {
+        if let Some(host) = &case.host {
+            return hosts::available(host);
+        }
         if case.uses_kvm() {
             ability.linux_guests()
         } else {
@@ -80,17 +86,21 @@ impl Backend for Linux {
     fn place(&self, case: Case, wanted: &Wanted) -> Result<Case, PlacingError> {
         let kernel = wanted.kernel.as_ref().or(wanted.guest_kernel.as_ref());
         let kernel = kernel.ok_or(PlacingError::NoKernelHere)?;
-        let kernel = Arc::new(with_parameters(kernel, &wanted.append));
+        let with_append = Arc::new(with_parameters(kernel, &wanted.append));
         let accelerator = wanted.accelerator.unwrap_or_default();
-        Ok(Case {
+        let (machine, cpu) = (&*case.machine, &*case.cpu);
+        let here = Case {
             smp: case.smp.clone(),
-            ..guest(&case.qemu, &kernel, accelerator, (&case.machine, &case.cpu))
-        })
+            ..guest(&case.qemu, &with_append, accelerator, (machine, cpu))
+        };
+        emulated::placed(here, kernel, wanted)
     }
 
     fn plan(&self, scope: &Scope<'_>) -> Result<Vec<Trial>, ConfigError> {
         let set: Set = scope.section(self.lane())?;
+        let hosts = emulated::hosts(scope);
         let accelerators = match scope.filter.accelerator {
+            _ if !hosts.is_empty() => vec![Accelerator::Kvm],
             Some(accelerator) => vec![accelerator],
             None => set.accelerators.clone(),
         };
@@ -100,11 +110,18 @@ impl Backend for Linux {
             if !scope.takes_kernel(&set.kernels, plain(&kernel.label)) {
                 continue;
             }
+            let host = hosts
+                .iter()
+                .find(|host| host.kernel.path == kernel.path)
+                .cloned();
             let kernel = Arc::new(kernel);
             for accelerator in &accelerators {
                 let qemus = scope.qemus.iter();
                 let qemus = qemus.filter(|qemu| Glob::matches(&set.qemus, &qemu.label));
-                let trials_of = |qemu| of_qemu(scope, &set, qemu, &kernel, *accelerator);
+                let trials_of = |qemu| {
+                    let machine = (*accelerator, host.as_ref());
+                    of_qemu(scope, &set, qemu, &kernel, machine)
+                };
                 trials.extend(qemus.flat_map(trials_of));
             }
         }
@@ -115,7 +132,8 @@ impl Backend for Linux {
         true
     }
 
-    fn before_boot(&self, _: &Bench, case: &Case) -> Vec<Prerequisite> {
+    fn before_boot(&self, bench: &Bench, case: &Case) -> Vec<Prerequisite> {
+        emulated::take_along(bench, case);
         vec![Prerequisite {
             role: Role::BareMetal,
             case: bare_metal(case),
@@ -141,10 +159,9 @@ impl Backend for Linux {
             timeout: boot_timeout(options),
             ..options.clone()
         };
-        let booted = boot_linux(case, &ready, packed, &options, bench.cancel());
-        let path = case.qemu.path.display();
-        let booted = booted
-            .map_err(|error| Broken::not_started(format!("failed to start {path}: {error}")))?;
+        let files = emulated::files(&ready, packed);
+        let site = bench.site(case).map_err(Broken::not_started)?;
+        let booted = site.boot_linux(case, &files, &options, bench.cancel())?;
         bench.observation(booted, Vec::new(), Vec::new(), &options)
     }
 
@@ -199,22 +216,32 @@ impl Backend for Linux {
         &self,
         bench: &Bench,
         evidence: &Evidence,
-        change: &mut Finding,
-    ) -> Option<String> {
-        let report = evidence.linux_report()?;
+        changes: &mut Vec<Finding>,
+    ) -> Vec<String> {
+        let (Some(report), Some(names)) =
+            (evidence.linux_report(), evidence.kernel_names.as_deref())
+        else {
+            return Vec::new();
+        };
         let guest = Guest {
             report: &report,
             dump: &evidence.guest,
-            names: evidence.kernel_names.as_deref()?,
+            names,
             table: &bench.store.table,
             rules: &bench.store.linux,
         };
-        attribute(change, guest)
+        let causes = changes
+            .iter_mut()
+            .filter_map(|change| attribute(change, guest));
+        causes.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
 /// The agent's guest of the same CPU, without an operating system.
 pub fn bare_metal(case: &Case) -> Case {
+    if case.host.is_some() {
+        return emulated::bare_metal(case);
+    }
     let lane = match case.run_as.accelerator {
         Accelerator::Tcg => Lane::TCG,
         Accelerator::Kvm => Lane::KVM,
@@ -252,21 +279,26 @@ fn plain(label: &str) -> &str {
     label.split('+').next().unwrap_or(label)
 }
 
-/// `linux-6.12`, or `linux-6.12@kvm`.
-fn label(kernel: &LabKernel, accelerator: Accelerator) -> String {
-    match accelerator {
-        Accelerator::Tcg => kernel.label.clone(),
-        Accelerator::Kvm => format!("{}@kvm", kernel.label),
+/// `linux-6.12`, `linux-6.12@kvm`, or `linux-6.12@intel` in a lab.
+fn label(kernel: &LabKernel, (accelerator, host): Machine<'_>) -> String {
+    match (accelerator, host) {
+        (_, Some(host)) => format!("{}@{}", kernel.label, host.emulation.label),
+        (Accelerator::Tcg, None) => kernel.label.clone(),
+        (Accelerator::Kvm, None) => format!("{}@kvm", kernel.label),
     }
 }
+
+/// What executes a guest, and the emulated host on which it does.
+type Machine<'a> = (Accelerator, Option<&'a Arc<EmulatedHost>>);
 
 fn of_qemu(
     scope: &Scope<'_>,
     set: &Set,
     qemu: &Arc<Qemu>,
     kernel: &Arc<LabKernel>,
-    accelerator: Accelerator,
+    on: Machine<'_>,
 ) -> Vec<Trial> {
+    let (accelerator, host) = on;
     let newest = qemu
         .newest_machine()
         .filter(|name| scope.filter.machine(name));
@@ -278,14 +310,18 @@ fn of_qemu(
     let chosen = |name: &&str| Glob::matches(&set.models, name) && scope.filter.model(name);
     let models = qemu.offers.model_names().filter(chosen).filter(runs);
     let trial = |model: &str| {
-        let mut case = guest(qemu, kernel, accelerator, (machine, model));
+        let here = guest(qemu, kernel, accelerator, (machine, model));
+        let mut case = match host {
+            Some(host) => emulated::on(here, host),
+            None => here,
+        };
         let bare = bare_metal(&case).lane;
         case.skipped_phases = scope.config.skipped_phases(bare, &qemu.label, model);
         // What TCG emulates depends on the release, so one of them is named for all.
         let recorded =
             accelerator == Accelerator::Tcg && qemu.offers.release_name() == scope.config.emulator;
         let file = recorded.then(|| expectation(kernel, model));
-        let label = label(kernel, accelerator);
+        let label = label(kernel, on);
         let name = format!("{}/{}/{label}/{model}", Lane::LINUX, qemu.label);
         Trial::single(name, Subject::Whole, file.unwrap_or_default(), case)
     };

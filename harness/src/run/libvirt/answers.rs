@@ -29,6 +29,12 @@ pub fn usable(engine: &Engine, case: &Case) -> Result<Tried, String> {
         .iter()
         .filter_map(|(model, usable)| Some((model, (*usable)?)))
         .collect();
+    if known.is_empty() {
+        return Err(format!(
+            "domcapabilities {} names no model of which libvirt knows whether it is usable",
+            case.machine
+        ));
+    }
     let wrong = |(model, usable): &(&String, bool)| {
         let strict = case.under_tcg().with_cpu(format!("{model},enforce"));
         let problem = match (&*engine.observe(&strict), usable) {
@@ -244,7 +250,7 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
         // virsh reports an incompatible CPU as a failure, and explains it in a sentence.
         Ok(report) | Err(report) => report,
     };
-    let compatible = report.contains("identical") || report.contains("superset");
+    let compatible = is_compatible(&report).ok_or(report)?;
     let strict = GuestCpu {
         check: Some("full".to_owned()),
         ..host.clone()
@@ -277,6 +283,14 @@ fn compared(engine: &Engine, case: &Case, host: &GuestCpu) -> Result<Tried, Stri
         format!("hypervisor-cpu-compare {}: {model} {verdict}", case.machine),
         wrong,
     ))
+}
+
+/// What virsh answers to `hypervisor-cpu-compare` (tools/virsh-host.c, virCPUCompareResult); `None` where it failed instead.
+fn is_compatible(report: &str) -> Option<bool> {
+    if report.contains("identical") || report.contains("superset") {
+        return Some(true);
+    }
+    report.contains("incompatible").then_some(false)
 }
 
 /// Boots a guest of an answer and compares it with what the answer names, but for these features.

@@ -57,6 +57,11 @@ pub enum KvmError {
     },
 }
 
+/// Whether this host's KVM runs all of a guest's ring 0 in its instruction emulator, as kvm_pvm does.
+pub fn emulates_ring_0() -> bool {
+    Path::new("/sys/module/kvm_pvm").exists()
+}
+
 impl KvmError {
     /// The failure of `ioctl`.
     pub fn ioctl(ioctl: &'static str, error: kvm_ioctls::Error) -> KvmError {

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fidelity_protocol::config::Config;
 use rustix::fs::{MemfdFlags, memfd_create};
+use serde::{Deserialize, Serialize};
 
-use super::ready::Ready;
 use crate::case::guest::Case;
 use crate::util::cancel::Cancel;
 use crate::util::process::Process;
@@ -47,6 +47,15 @@ const PARAMETERS: [&str; 11] = [
     "initcall_blacklist=jent_mod_init,load_system_certificate_list",
 ];
 
+/// What a guest boots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinuxFiles {
+    /// The kernel: an ELF file, or a bzImage.
+    pub image: PathBuf,
+    /// The initramfs.
+    pub initramfs: PathBuf,
+}
+
 /// Where the parts of the guest are.
 #[derive(Clone, Copy, Debug)]
 struct Wiring<'a> {
@@ -63,25 +72,23 @@ struct Wiring<'a> {
 /// How many times what a guest may take a Linux guest may: it executes a hundred times as much as the agent.
 const TIMEOUT_FACTOR: u32 = 3;
 
-/// Boots the Linux guest of `case` and waits for its end; `packed` boots the bzImage as it is.
+/// Boots the Linux guest of `case` and waits for its end.
 ///
 /// # Errors
 /// QEMU cannot be started, or the kernel refuses the guest's RAM. All that happens later is reported in [`Boot`].
 pub fn boot_linux(
     case: &Case,
-    ready: &Ready,
-    packed: bool,
+    files: &LinuxFiles,
     options: &Options,
     cancel: &Cancel,
 ) -> Result<Boot, StartError> {
-    run(case, ready, packed, options, cancel)
+    run(case, files, options, cancel)
         .map_err(|error| StartError::new(case.qemu.path.display(), error))
 }
 
 fn run(
     case: &Case,
-    ready: &Ready,
-    packed: bool,
+    files: &LinuxFiles,
     options: &Options,
     cancel: &Cancel,
 ) -> std::io::Result<Boot> {
@@ -92,8 +99,8 @@ fn run(
     let console = memfd_create("console", MemfdFlags::CLOEXEC)?;
     let line = command_line(case, &config);
     let wiring = Wiring {
-        image: if packed { &ready.packed } else { &ready.image },
-        initramfs: &ready.initramfs,
+        image: &files.image,
+        initramfs: &files.initramfs,
         line: &line,
         megabytes,
         memory: Some(&memory.path()),

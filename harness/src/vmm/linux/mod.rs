@@ -18,7 +18,7 @@ pub mod packed;
 pub mod ready;
 pub mod vmlinux;
 
-pub use guest::{boot_linux, boot_timeout};
+pub use guest::{LinuxFiles, boot_linux, boot_timeout};
 pub use initramfs::Initramfs;
 pub use kernel::{Kernel, KernelError};
 pub use modules::{Module, ModuleError, Modules};

@@ -156,7 +156,8 @@ pub fn unpacked(
     let about = fs::metadata(&kernel.image).map_err(unread())?;
     let whole = fs::canonicalize(&kernel.image).map_err(unread())?;
     let mut hasher = DefaultHasher::new();
-    (whole, about.size(), about.ino(), about.mtime()).hash(&mut hasher);
+    let changed = (about.mtime(), about.mtime_nsec());
+    (whole, about.size(), about.ino(), changed).hash(&mut hasher);
     let name = format!(
         "{KEPT_PREFIX}vmlinux-{}-{:016x}",
         kernel.release,

@@ -1,6 +1,6 @@
 //! Every file is read, and every finding in it is explained.
 
-use cpuid_fidelity::check::of_input;
+use cpuid_fidelity::check::{Owner, of_input};
 use cpuid_fidelity::cpuid::Table;
 use cpuid_fidelity::report::changes::sentence;
 use rayon::prelude::*;
@@ -71,7 +71,9 @@ fn every_file_of_libcpuid_and_libvirt_is_read_but_those_that_are_no_dump() {
 /// Sentences of all findings in a file's dumps.
 fn found(file: &Held, table: &Table) -> Vec<String> {
     let inputs = file.read(table).unwrap_or_default();
-    let findings = inputs.iter().filter_map(|input| of_input(input, table));
+    let findings = inputs
+        .iter()
+        .filter_map(|input| of_input(input, Owner::Unknown, table));
     findings
         .flatten()
         .map(|finding| sentence(&finding))

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use cpuid_fidelity::check::of_input;
+use cpuid_fidelity::check::{Owner, of_input};
 use cpuid_fidelity::cpuid::answers::Answers;
 use cpuid_fidelity::cpuid::levels::Levels;
 use cpuid_fidelity::describe::{describe, text};
@@ -94,7 +94,7 @@ fn read_judged_and_described(bytes: &[u8]) -> bool {
         return false;
     };
     for input in &inputs {
-        let _ = of_input(input, &TABLE);
+        let _ = of_input(input, Owner::Unknown, &TABLE);
         let _ = text(&[describe("", input, &TABLE, &LEVELS)]);
         for cpu in &input.cpus {
             let _ = Known::new(input, cpu, &TABLE);

@@ -60,6 +60,7 @@ fn read_record(bytes: &[u8]) -> bool {
     let rules = Rules {
         table: &TABLE,
         linux: Some(&LINUX),
+        behaviour: None,
     };
     for finding in all(&record, rules) {
         let _ = (

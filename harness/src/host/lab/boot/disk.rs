@@ -181,21 +181,30 @@ mod tests {
     use crate::host::lab::emulated::memory;
 
     fn write_it(kernel: &[u8], initramfs: &[u8], megabytes: u64) -> Result<Vec<u8>, BootError> {
+        let disk = memory("disk", 0).expect("memory");
+        write_to(&disk, kernel, initramfs, megabytes)?;
+        let mut disk = File::from(disk);
+        disk.rewind().expect("a disk");
+        Ok(open::all(disk, 1 << 30).expect("a disk"))
+    }
+
+    fn write_to(
+        disk: &OwnedFd,
+        kernel: &[u8],
+        initramfs: &[u8],
+        megabytes: u64,
+    ) -> Result<(), BootError> {
         let folder = tempfile::tempdir().expect("a folder");
         let [image, archive] = ["vmlinuz", "lab.cpio"].map(|name| folder.path().join(name));
         fs::write(&image, kernel).expect("a file");
         fs::write(&archive, initramfs).expect("a file");
-        let disk = memory("disk", 0).expect("memory");
         let booted = Booted {
             kernel: &image,
             initramfs: &archive,
             command_line: "panic=-1",
             megabytes,
         };
-        write(&disk, &booted)?;
-        let mut disk = File::from(disk);
-        disk.rewind().expect("a disk");
-        Ok(open::all(disk, 1 << 30).expect("a disk"))
+        write(disk, &booted)
     }
 
     fn kernel() -> Vec<u8> {
@@ -229,6 +238,19 @@ mod tests {
         assert!(at(first + (PAGE / SECTOR) as u32, b"panic=-1\0"));
         assert!(at(second.0, b"low"));
         assert!(at(parts[2].0, b"archive"));
+    }
+
+    #[test]
+    fn a_disk_for_which_there_is_no_room_is_an_error() {
+        let full = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device");
+        let error = write_to(&full.into(), &kernel(), b"", 64).expect_err("no room");
+        assert_eq!(
+            error.to_string(),
+            "failed to write the boot disk: No space left on device (os error 28)"
+        );
     }
 
     #[test]

@@ -9,4 +9,4 @@ mod registry;
 pub mod svm;
 pub mod vmx;
 
-pub use registry::{DEFAULT_EMULATOR, Emulator, REGISTRY, emulator};
+pub use registry::{DEFAULT_EMULATOR, Emulator, REGISTRY, emulator, kind};

@@ -59,6 +59,14 @@ pub fn find_amd(name: &str) -> Option<&'static str> {
         .map(|(_, model)| *model)
 }
 
+/// What users may call this model of AMD's.
+pub fn short_amd(name: &str) -> Option<&'static str> {
+    let mut models = AMD_MODELS.iter();
+    models
+        .find(|(_, model)| *model == name)
+        .map(|(short, _)| *short)
+}
+
 /// The model of this name, its own or the short one.
 pub fn find(name: &str) -> Option<&'static Model> {
     MODELS

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{svm, vmx};
 use crate::case::{Emulation, Processor};
+use crate::host::HostKind;
 use crate::host::lab::emulated::EmulatedHost;
 
 /// A row of the registry.
@@ -14,6 +15,8 @@ pub struct Emulator {
     pub label: &'static str,
     /// What users call it: whose processors it has.
     pub vendor: &'static str,
+    /// The vendor that CPUID of its processors names.
+    pub cpuid_vendor: &'static str,
     /// Makes one whose program is the QEMU or Bochs at this path.
     pub make: fn(PathBuf, Processor) -> Arc<dyn EmulatedHost>,
 }
@@ -23,11 +26,13 @@ pub const REGISTRY: &[Emulator] = &[
     Emulator {
         label: svm::LABEL,
         vendor: "amd",
+        cpuid_vendor: "AuthenticAMD",
         make: |qemu, processor| Arc::new(svm::TcgSvm { qemu, processor }),
     },
     Emulator {
         label: vmx::LABEL,
         vendor: "intel",
+        cpuid_vendor: "GenuineIntel",
         make: |bochs, processor| Arc::new(vmx::BochsVmx { bochs, processor }),
     },
 ];
@@ -43,6 +48,16 @@ pub fn emulator(emulation: &Emulation) -> Option<Arc<dyn EmulatedHost>> {
     Some((row.make)(program, emulation.processor.clone()))
 }
 
+/// What kind of host it is, by which waivers are scoped.
+pub fn kind(emulation: &Emulation) -> Option<HostKind> {
+    let host = emulator(emulation)?;
+    let row = REGISTRY.iter().find(|row| row.label == host.label())?;
+    Some(HostKind {
+        modules: vec!["kvm".to_owned(), host.module().to_owned()],
+        vendor: row.cpuid_vendor.to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +66,7 @@ mod tests {
 
     fn emulation(label: &str) -> Emulation {
         Emulation {
+            label: String::new(),
             emulator: label.to_owned(),
             program: Arc::new(Qemu {
                 path: "/opt/emulator".into(),

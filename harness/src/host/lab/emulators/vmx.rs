@@ -79,6 +79,10 @@ impl EmulatedHost for BochsVmx {
         true
     }
 
+    fn spins(&self) -> bool {
+        true
+    }
+
     fn powers_off(&self) -> bool {
         false
     }

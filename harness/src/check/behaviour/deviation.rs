@@ -1,0 +1,71 @@
+//! What a guest does otherwise than its CPUID says, expected or not, as results and reports have it.
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{Facts, Ground};
+use super::judge::{Verdict, judge};
+use crate::cpuid::table::Table;
+use crate::evidence::Evidence;
+
+/// One probe that does not do what CPUID says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deviation {
+    /// The probe.
+    pub probe: String,
+    /// The feature that it is about.
+    pub feature: String,
+    /// `lie`: announced, and does not work; `hole`: hidden, and works; `other`: hidden, and does something else.
+    pub verdict: Verdict,
+    /// What it did: `runs`, `#UD`, `ignored`, `eax=0x0`.
+    pub answer: String,
+    /// Whether that was recorded of who runs the guest, or is no fault where nothing was.
+    pub expected: bool,
+}
+
+/// All of them; `None` where nothing was tried, so that nothing is known.
+pub fn deviations(evidence: &Evidence, facts: &Facts, table: &Table) -> Option<Vec<Deviation>> {
+    let ground = Ground::of(evidence);
+    let judged = judge(&evidence.guest, ground.as_ref(), facts, table);
+    if judged.is_empty() {
+        return None;
+    }
+    let deviating = judged
+        .iter()
+        .filter(|judged| judged.verdict != Verdict::AsAnnounced);
+    let deviation = |judged: &super::Judged<'_>| Deviation {
+        probe: judged.probe.name.to_owned(),
+        feature: judged.feature().to_owned(),
+        verdict: judged.verdict,
+        answer: judged.token.clone(),
+        expected: judged.expected,
+    };
+    Some(deviating.map(deviation).collect())
+}
+
+/// The same in a line a kind, for people; nothing where there is none.
+pub fn sentences(deviations: &[Deviation]) -> Vec<String> {
+    let kinds = [
+        (Verdict::Lie, "announced, and refused"),
+        (Verdict::Hole, "hidden, and runs all the same"),
+        (Verdict::Other, "hidden, and does something else"),
+    ];
+    let line = |(verdict, text): (Verdict, &str)| {
+        let of_kind = deviations.iter().filter(|found| found.verdict == verdict);
+        let names: Vec<String> = of_kind.map(name).collect();
+        (!names.is_empty()).then(|| format!("{text}: {}", names.join(", ")))
+    };
+    kinds.into_iter().filter_map(line).collect()
+}
+
+/// `vaddps-zmm #UD (avx512f)`.
+fn name(found: &Deviation) -> String {
+    let answer = match found.answer.as_str() {
+        "runs" => String::new(),
+        answer => format!(" {answer}"),
+    };
+    let feature = match found.feature == found.probe {
+        true => String::new(),
+        false => format!(" ({})", found.feature),
+    };
+    format!("{}{answer}{feature}", found.probe)
+}

@@ -1,0 +1,217 @@
+//! Each probe of a guest against the guest's own bits.
+
+use fidelity_protocol::frame::Phase;
+use serde::{Deserialize, Serialize};
+
+use super::facts::{Fact, Facts, Ground};
+use crate::check::view::View;
+use crate::cpuid::behaviour::{Token, Tried, tried};
+use crate::cpuid::dump::Dump;
+use crate::cpuid::probes::Probe;
+use crate::cpuid::table::Table;
+
+/// What CPUID says of a probe's feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// It is there, and all that it needs.
+    Announced,
+    /// It is not there.
+    Hidden,
+}
+
+/// What a probe's answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It works and is announced, or is refused and hidden.
+    AsAnnounced,
+    /// It is announced and does not work.
+    Lie,
+    /// It is hidden and works all the same.
+    Hole,
+    /// It is hidden and does something else than being refused as the manual has it.
+    Other,
+}
+
+/// A probe, judged.
+#[derive(Clone, Debug)]
+pub struct Judged<'a> {
+    /// The probe.
+    pub probe: &'static Probe,
+    /// What it gave.
+    pub token: String,
+    /// What CPUID says of it.
+    pub when: When,
+    /// What that means.
+    pub verdict: Verdict,
+    /// What was recorded of it where the guest runs.
+    pub fact: Option<&'a Fact>,
+    /// Whether it is as it was recorded, or, where nothing was, as the manual has it.
+    pub expected: bool,
+}
+
+impl When {
+    /// As the table of facts has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            When::Announced => "announced",
+            When::Hidden => "hidden",
+        }
+    }
+
+    /// By [`When::name`].
+    pub fn named(name: &str) -> Option<When> {
+        [When::Announced, When::Hidden]
+            .into_iter()
+            .find(|when| when.name() == name)
+    }
+}
+
+impl Judged<'_> {
+    /// The feature that it is about; the probe's name where it has none.
+    pub fn feature(&self) -> &'static str {
+        self.probe.features.first().unwrap_or(&self.probe.name)
+    }
+}
+
+/// Judges every probe that was tried and can be told. `ground` is who runs the guest, where that is known.
+pub fn judge<'a>(
+    dump: &Dump,
+    ground: Option<&Ground>,
+    facts: &'a Facts,
+    table: &Table,
+) -> Vec<Judged<'a>> {
+    let Some(boot) = dump.boot_processor() else {
+        return Vec::new();
+    };
+    // Where nothing was enabled, a fault says nothing of the feature.
+    if !boot
+        .phase(Phase::Enabled)
+        .is_some_and(|phase| phase.complete)
+    {
+        return Vec::new();
+    }
+    let view = View::of_phase(boot, Phase::Enabled, table);
+    let Some(view) = view.or_else(|| nothing_announced(dump, table)) else {
+        return Vec::new();
+    };
+    let guest = Guest {
+        view,
+        mode: dump.mode,
+    };
+    let release = ground.and_then(|ground| Some((ground.family.as_str(), facts.nearest(ground)?)));
+    tried(dump)
+        .filter_map(|(_, probe, tried)| guest.judged(probe?, tried, release, facts))
+        .collect()
+}
+
+/// A processor without CPUID announces nothing.
+fn nothing_announced<'a>(dump: &Dump, table: &'a Table) -> Option<View<'a>> {
+    static NONE: crate::cpuid::answers::Answers = crate::cpuid::answers::Answers::new();
+    (!dump.has_cpuid).then_some(View {
+        answers: &NONE,
+        table,
+    })
+}
+
+struct Guest<'a> {
+    view: View<'a>,
+    mode: u32,
+}
+
+impl Guest<'_> {
+    fn judged<'f>(
+        &self,
+        probe: &'static Probe,
+        tried: Tried,
+        release: Option<(&str, &str)>,
+        facts: &'f Facts,
+    ) -> Option<Judged<'f>> {
+        if tried == Tried::NotTried {
+            return None;
+        }
+        let when = self.when(probe)?;
+        let token = Token(Some(probe), tried).to_string();
+        let verdict = self.verdict(probe, when, &token)?;
+        let fact = release.and_then(|(family, release)| {
+            facts.of(family, release, probe.name, when, |condition| {
+                self.holds(condition)
+            })
+        });
+        let expected = match (fact, release) {
+            (Some(fact), _) => fact.answers.contains(&token),
+            (None, Some(_)) => verdict == Verdict::AsAnnounced,
+            (None, None) => verdict != Verdict::Lie,
+        };
+        Some(Judged {
+            probe,
+            token,
+            when,
+            verdict,
+            fact,
+            expected,
+        })
+    }
+
+    /// `None` where it is announced without what it needs: nobody can tell what it should do.
+    fn when(&self, probe: &Probe) -> Option<When> {
+        let features = &probe.features;
+        let announced = features.is_empty() || features.iter().any(|name| self.view.has(name));
+        match announced {
+            false => Some(When::Hidden),
+            true => probe
+                .needs
+                .iter()
+                .all(|name| self.needed(name))
+                .then_some(When::Announced),
+        }
+    }
+
+    fn needed(&self, name: &str) -> bool {
+        match name {
+            "@amd" => self.view.is_amd(),
+            "@intel" => self.view.vendor() == "GenuineIntel",
+            name => self.view.has(name),
+        }
+    }
+
+    fn holds(&self, condition: &str) -> bool {
+        match condition.split_at_checked(1) {
+            Some(("+", name)) => self.view.has(name),
+            Some(("-", name)) => !self.view.has(name),
+            _ => condition == self.mode.to_string(),
+        }
+    }
+
+    fn verdict(&self, probe: &Probe, when: When, token: &str) -> Option<Verdict> {
+        let works = self.works(probe, token);
+        match when {
+            When::Announced if works => Some(Verdict::AsAnnounced),
+            When::Announced => Some(Verdict::Lie),
+            When::Hidden if is_refused(probe, token) => Some(Verdict::AsAnnounced),
+            When::Hidden if probe.class == "nop" => None,
+            When::Hidden if works => Some(Verdict::Hole),
+            When::Hidden => Some(Verdict::Other),
+        }
+    }
+
+    fn works(&self, probe: &Probe, token: &str) -> bool {
+        match token.strip_prefix("size=") {
+            Some(size) => self.is_within(size.parse().unwrap_or(u32::MAX)),
+            None => probe.answer.contains(&token),
+        }
+    }
+
+    /// XSAVE writes no further than CPUID.0DH says, and at least the legacy area (SDM vol. 1, 13.4 and 13.7).
+    fn is_within(&self, size: u32) -> bool {
+        let most = self.view.value("xsave-size-max").unwrap_or(0);
+        (512..=most).contains(&size)
+    }
+}
+
+fn is_refused(probe: &Probe, token: &str) -> bool {
+    let is_other = token.contains('=') && !probe.answer.contains(&token);
+    let others = probe.refusal.contains(&"other");
+    probe.refusal.contains(&token) || others && is_other
+}

@@ -1,0 +1,16 @@
+//! What features do against what CPUID says of them: announced and refused is a lie, hidden and running a hole.
+//!
+//! [`mod@judge`] says of each probe which it is, by the guest's own bits; [`facts`] is what was measured and reviewed of an
+//! emulator's release or of a kernel, so that a known lie is expected and an unknown one a finding; [`findings`] compares both.
+
+pub mod deviation;
+pub mod facts;
+mod findings;
+pub mod judge;
+#[cfg(test)]
+mod tests;
+
+pub use deviation::{Deviation, deviations, sentences};
+pub use facts::{Fact, Facts, FactsError, Ground};
+pub use findings::findings;
+pub use judge::{Judged, Verdict, When, judge};

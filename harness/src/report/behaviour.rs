@@ -1,0 +1,130 @@
+//! The map of holes and lies: what probes do otherwise than the manual has it, by who runs the guest, out of the table of facts.
+
+use crate::check::behaviour::{Fact, Facts, When};
+use crate::cpuid::probes::named;
+
+/// Families in the words of a heading.
+const FAMILIES: [(&str, &str); 3] = [
+    ("tcg", "QEMU's TCG"),
+    ("kvm-amd", "KVM on an emulated AMD host"),
+    ("kvm-intel", "KVM on an emulated Intel host"),
+];
+
+const INTRO: &str = "# Behaviour: holes and lies
+
+CPUID is a promise about instructions. This page lists where a guest breaks it, as it was measured:
+each row is a probe of the [table](../guest-image/protocol/probes.tsv), each column who runs the guest.
+All other probes do what CPUID says: they work where it announces them, and are refused where not.
+
+- **Hidden, and does not stay hidden**: CPUID does not show the feature, and its instruction runs all
+  the same, or another one in its place. Whoever masks features for migration cannot rely on these.
+- **Announced, and does not work**: the guest crashes on what it was promised.
+
+`cpuid-fidelity behaviour --format markdown` prints this page out of `expectations/behaviour.tsv`, and
+a test compares both. A cell is what the probe gives: `runs`, an exception, `ignored` (the bit does not
+stick), a register's value; an empty one: as CPUID says. Under TCG features are announced with
+`x-force-features=on` that it does not have; by itself it announces few of them.
+";
+
+/// The page, in Markdown.
+pub fn page(facts: &Facts) -> String {
+    let mut page = INTRO.to_owned();
+    for (family, releases) in facts.recorded() {
+        let known = FAMILIES.iter().find(|(known, _)| known == family);
+        let title = known.map_or(family.as_str(), |(_, title)| title);
+        page += &format!("\n## {title}\n");
+        for (when, title) in [
+            (When::Hidden, "Hidden, and does not stay hidden"),
+            (When::Announced, "Announced, and does not work"),
+        ] {
+            page += &table(facts, family, releases, when, title);
+        }
+    }
+    page
+}
+
+fn table(facts: &Facts, family: &str, releases: &[String], when: When, title: &str) -> String {
+    let of_table = |fact: &&Fact| fact.family == family && fact.when == when;
+    let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+    for fact in facts.rows.iter().filter(of_table) {
+        let name = row_name(fact);
+        let cells: Vec<String> = releases.iter().map(|release| cell(fact, release)).collect();
+        match rows.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => {
+                let merged = known.iter_mut().zip(cells);
+                merged.for_each(|(old, new)| old.push_str(&new));
+            }
+            None => rows.push((name, cells)),
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = format!("| probe | feature | where | {} |", releases.join(" | "));
+    let rule = "|---".repeat(3 + releases.len());
+    let body = rows
+        .iter()
+        .map(|(name, cells)| format!("| {name} | {} |\n", cells.join(" | ")));
+    format!(
+        "\n### {title}\n\n{head}\n{rule}|\n{}",
+        body.collect::<String>()
+    )
+}
+
+fn cell(fact: &Fact, release: &str) -> String {
+    match fact.covers(release) {
+        true => fact.answers.join(" or "),
+        false => String::new(),
+    }
+}
+
+/// `fisttp | pni | +sse`.
+fn row_name(fact: &Fact) -> String {
+    let probe = named(&fact.probe);
+    let features = probe.map_or(String::new(), |probe| probe.features.join(", "));
+    format!("`{}` | {features} | {}", fact.probe, conditions(fact))
+}
+
+fn conditions(fact: &Fact) -> String {
+    let text = |condition: &String| match condition.split_at_checked(1) {
+        Some(("+", name)) => format!("with {name}"),
+        Some(("-", name)) => format!("without {name}"),
+        _ => format!("{condition} bits"),
+    };
+    let parts: Vec<String> = fact.conditions.iter().map(text).collect();
+    parts.join(", ")
+}
+
+/// A line a fact, for people.
+pub fn lines(facts: &Facts, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let line = |fact: &Fact| {
+        let features = named(&fact.probe).map(|probe| probe.features.join(" or "));
+        let place = match (&fact.from, &fact.to) {
+            (None, None) => "every release".to_owned(),
+            (from, to) if from == to => from.clone().unwrap_or_default(),
+            (from, to) => {
+                let [from, to] = [from, to].map(|end| end.as_deref().unwrap_or_default());
+                format!("{from}..{to}")
+            }
+        };
+        let conditions = conditions(fact);
+        let about = features
+            .filter(|names| !names.is_empty())
+            .unwrap_or_default();
+        let line = format!(
+            "{:<9} {place:<14} {:<9} {:<24} {:<22} {:<10} {conditions}",
+            fact.family,
+            fact.when.name(),
+            fact.probe,
+            about,
+            fact.answers.join(","),
+        );
+        line.trim_end().to_owned()
+    };
+    let about = |fact: &&Fact| {
+        let probe = named(&fact.probe);
+        let features = probe.into_iter().flat_map(|probe| &probe.features);
+        wanted(&fact.probe) || features.into_iter().any(|name| wanted(name))
+    };
+    facts.rows.iter().filter(about).map(line).collect()
+}
