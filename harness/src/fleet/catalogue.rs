@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::bits::{Bits, CAPACITY};
-use super::needs;
 use super::tables::Tables;
+use super::together::{Needs, is_nested};
 use crate::cpuid::Table;
 use crate::cpuid::levels::Levels;
 use crate::cpuid::table::{Field, Format, Space, Subleaves};
@@ -41,6 +41,8 @@ pub struct Catalogue {
     pub nested: Bits,
     /// Levels of the psABI, lowest first: name and all that it needs; what no release names is not there.
     pub levels: Vec<(String, Bits)>,
+    /// What goes with what.
+    pub needs: Needs,
     /// The tables of this room.
     pub tables: Tables,
 }
@@ -69,12 +71,19 @@ impl Catalogue {
             .collect();
         let mut catalogue = Catalogue {
             addable: select(&features, |feature| feature.weight > 0),
-            nested: select(&features, |feature| needs::is_nested(&feature.field)),
+            nested: select(&features, |feature| is_nested(&feature.field)),
             features,
             by_name,
             levels: Vec::new(),
+            needs: Needs::default(),
             tables,
         };
+        let fields: Vec<&Field> = catalogue
+            .features
+            .iter()
+            .map(|feature| &feature.field)
+            .collect();
+        catalogue.needs = Needs::new(&fields);
         catalogue.levels = levels
             .0
             .iter()

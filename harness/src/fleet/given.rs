@@ -2,8 +2,8 @@
 
 use super::bits::Bits;
 use super::catalogue::Catalogue;
-use super::needs::is_nested;
 use super::tables::{Given, Way};
+use super::together::is_nested;
 
 /// What is known of the hardware.
 #[derive(Clone, Debug, Default)]

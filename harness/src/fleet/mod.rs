@@ -7,6 +7,7 @@
 mod answer;
 mod bits;
 mod catalogue;
+mod change;
 mod choice;
 mod class;
 mod facts;
@@ -30,6 +31,7 @@ mod source;
 mod sources;
 mod tables;
 mod text;
+mod together;
 mod why;
 
 #[cfg(test)]
@@ -38,6 +40,7 @@ mod fixture;
 pub use answer::{Answer, Fleet, NoAnswer, answer};
 pub use bits::Bits;
 pub use catalogue::{Catalogue, Feature, Value};
+pub use change::Since;
 pub use choice::{Choice, Wish};
 pub use class::Class;
 pub use facts::{Basis, Facts};
@@ -47,7 +50,7 @@ pub use host::{Host, HostFile, Refusal};
 pub use models::{Model, models};
 pub use page::{LabRow, Page, PageAnswer, PageBoot, PageHosts, PageLab, PageProof, PageRemark};
 pub use proof::{Proof, prove};
-pub use since::{Since, since};
+pub use since::since;
 pub use sources::Reading;
 pub use tables::{Tables, TablesError};
 pub use text::{markdown, text};

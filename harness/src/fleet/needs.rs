@@ -2,46 +2,11 @@
 
 use super::bits::Bits;
 use super::catalogue::Catalogue;
-use crate::check::architecture::dependencies::ROWS;
-use crate::cpuid::table::{Field, Space};
 
-/// Features without which QEMU gives nothing of a leaf (`feature_dependencies` in target/i386/cpu.c).
-const LEAVES: [(&str, u32); 4] = [
-    ("svm", 0x8000_000a),
-    ("intel-pt", 0x14),
-    ("sgx", 0x12),
-    ("avx10", 0x24),
-];
-/// The same of MSRs, first and last.
-const MSRS: [(&str, u32, u32); 3] = [
-    ("arch-capabilities", 0x10a, 0x10a),
-    ("core-capability", 0xcf, 0xcf),
-    ("vmx", 0x480, 0x492),
-];
-/// The same of single features, those of VMX that another one of VMX, or of CPUID, brings.
-const SINGLE: [(&str, &[&str]); 10] = [
-    ("xsaves", &["vmx-xsaves"]),
-    ("rdrand", &["vmx-rdrand-exit"]),
-    ("invpcid", &["vmx-invpcid-exit"]),
-    ("rdseed", &["vmx-rdseed-exit"]),
-    ("rdtscp", &["vmx-rdtscp-exit"]),
-    ("lm", &["vmx-entry-ia32e-mode"]),
-    ("mpx", &["vmx-exit-clear-bndcfgs", "vmx-entry-load-bndcfgs"]),
-    ("waitpkg", &["vmx-enable-user-wait-pause"]),
-    ("vmx-ept", &["vmx-unrestricted-guest"]),
-    ("vmx-vmfunc", &["vmx-eptp-switching"]),
-];
 /// What QEMU turns off under KVM where nobody asks for it (`kvm_default_props` in target/i386/kvm/kvm-cpu.c).
 const OFF: [&str; 3] = ["acpi", "monitor", "svm"];
 /// What it turns on.
 const ON: [&str; 1] = ["x2apic"];
-
-/// Whether a feature is one of nested virtualization.
-pub fn is_nested(field: &Field) -> bool {
-    let leaf = field.space == Space::Cpuid && field.leaf == 0x8000_000a;
-    let msr = field.space == Space::Msr && (0x480..=0x492).contains(&field.leaf);
-    leaf || msr || ["svm", "vmx"].contains(&field.name.as_str())
-}
 
 /// The features that a guest of a model with these has under KVM, where no flag says otherwise.
 pub fn under_kvm(bits: Bits, catalogue: &Catalogue) -> Bits {
@@ -51,41 +16,21 @@ pub fn under_kvm(bits: Bits, catalogue: &Catalogue) -> Bits {
 
 /// Without what QEMU takes along with features that are not there.
 pub fn switched_off(mut bits: Bits, catalogue: &Catalogue) -> Bits {
-    let has = |bits: &Bits, name: &str| catalogue.number(name).is_none_or(|at| bits.has(at));
-    for (name, leaf) in LEAVES {
-        if !has(&bits, name) {
-            bits = bits.without(at(catalogue, Space::Cpuid, leaf..=leaf));
-        }
-    }
-    for (name, first, last) in MSRS {
-        if !has(&bits, name) {
-            bits = bits.without(at(catalogue, Space::Msr, first..=last));
-        }
-    }
-    for (name, takes) in SINGLE {
-        if !has(&bits, name) {
-            bits = bits.without(catalogue.bits(takes.iter().copied()));
+    for (feature, taken) in &catalogue.needs.qemu {
+        if !bits.has(*feature) {
+            bits = bits.without(*taken);
         }
     }
     bits
-}
-
-fn at(catalogue: &Catalogue, space: Space, leaves: std::ops::RangeInclusive<u32>) -> Bits {
-    let numbered = catalogue.features().iter().enumerate();
-    let own = numbered.filter(|(_, feature)| {
-        feature.field.space == space && leaves.contains(&feature.field.leaf)
-    });
-    own.map(|(at, _)| at).collect()
 }
 
 /// Without what needs a feature that is not there, by the architecture and by QEMU.
 pub fn whole(mut bits: Bits, catalogue: &Catalogue) -> Bits {
     loop {
         let before = bits;
-        for row in ROWS {
-            let needs = catalogue.bits(row.needs.iter().copied());
-            if !needs.is_empty() && (needs & bits).is_empty() {
-                bits = bits.without(catalogue.bits(row.features.iter().copied()));
+        for (needs, features) in &catalogue.needs.architecture {
+            if (*needs & bits).is_empty() {
+                bits = bits.without(*features);
             }
         }
         bits = switched_off(bits, catalogue);
@@ -100,12 +45,13 @@ pub fn flags_off(from: Bits, off: Bits, catalogue: &Catalogue) -> Bits {
     let mut flags = Bits::default();
     let mut left = from;
     // What takes others along comes first.
-    let parents = LEAVES
+    let parents: Bits = catalogue
+        .needs
+        .qemu
         .iter()
-        .map(|row| row.0)
-        .chain(MSRS.iter().map(|row| row.0))
-        .chain(SINGLE.iter().map(|row| row.0));
-    let first = catalogue.bits(parents) & off;
+        .map(|(feature, _)| *feature)
+        .collect();
+    let first = parents & off;
     for feature in first.iter().chain(off.without(first).iter()) {
         if left.has(feature) {
             flags.insert(feature);

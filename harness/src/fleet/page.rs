@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
-use super::since::Since;
+use super::change::Since;
 
 /// The version of the format.
 pub const VERSION: u32 = 1;

@@ -1,7 +1,7 @@
 //! A report as text and as Markdown.
 
+use super::change::Since;
 use super::page::{Page, PageAnswer, PageBlocked, PageChoice, PageHosts, PagePool, PageRemedy};
-use super::since::Since;
 use crate::util::printable;
 
 /// Columns of the text.
