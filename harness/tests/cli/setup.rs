@@ -34,7 +34,13 @@ fn machine(folder: &Path) {
     let log = folder.join("asked").display().to_string();
     script(&bin.join("apt-get"), &format!("echo \"$*\" >>'{log}'"));
     script(&bin.join("sudo"), "\"$@\"");
-    for fetch in ["fetch-qemu", "fetch-kernel", "fetch-dumps", "fetch-libvirt"] {
+    for fetch in [
+        "fetch-qemu",
+        "fetch-kernel",
+        "fetch-dumps",
+        "fetch-libvirt",
+        "fetch-bochs",
+    ] {
         let line = format!("echo \"{fetch} $*\" >>'{log}'");
         script(&folder.join("scripts").join(fetch), &line);
     }
@@ -74,6 +80,7 @@ fn to_run_needs_no_browser_no_libvirt_and_no_lint() {
         !asked.contains("install") && !asked.contains("fetch-dumps") && !asked.contains("libvirt"),
         "{asked}"
     );
+    assert!(!asked.contains("bochs"), "{asked}");
     assert!(said.ends_with("setup: ready: make run\n"), "{said}");
 }
 
@@ -95,6 +102,7 @@ fn to_test_needs_what_tests_compare_with_and_it_is_said_before_it_is_brought() {
         }
         assert!(asked.contains("fetch-dumps libcpuid libvirt"), "{asked}");
         assert!(asked.contains("fetch-libvirt 11.3"), "{asked}");
+        assert!(asked.contains("fetch-bochs 3.0"), "{asked}");
         assert!(said.contains("setup: installing: chromium"), "{said}");
         assert!(said.ends_with("setup: ready: make test\n"), "{said}");
     }
