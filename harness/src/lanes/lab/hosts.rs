@@ -211,7 +211,9 @@ pub fn emulation(
 /// What emulates the host of that name where it is planned, whether or not its emulator is there.
 pub fn planned(name: &HostName, cache: &Path, amd: Option<&Emulation>) -> Option<Emulation> {
     match name.emulator {
-        DEFAULT_EMULATOR => amd.cloned(),
+        DEFAULT_EMULATOR => emulation(Some(name), &[], cache, amd.cloned())
+            .ok()
+            .flatten(),
         _ => Some(bochs(name, &[], cache)),
     }
 }
