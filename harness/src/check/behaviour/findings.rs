@@ -1,7 +1,8 @@
 //! The check: what a guest does otherwise than it was recorded of who runs it.
 
 use super::facts::{Facts, Ground};
-use super::judge::{Judged, Verdict, When, judge};
+use super::judge::{Judged, Verdict, judge};
+use super::when::When;
 use crate::case::{Accelerator, Starter};
 use crate::check::finding::{CheckId, Finding, Kind, Layer};
 use crate::check::place::Place;
