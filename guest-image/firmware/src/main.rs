@@ -6,7 +6,8 @@
 //!
 //! # Way through the source
 //! [`boot`] goes from real mode to long mode. [`phases`] is the order of a dump; [`walk`] knows the leaves, [`probes`] what lies
-//! past them, [`behaviour`] tries what features do, [`enable`] sets control state as an operating system would; [`processors`] starts the application processors.
+//! past them, [`behaviour`] tries what features do, [`enable`] sets control state as an operating system would;
+//! [`processors`] starts the application processors.
 //! [`vcpu`] puts a breadcrumb before every instruction that could kill the guest and hands results to [`stream`], which makes
 //! frames in a [`slot`]. [`cpu`] wraps the instructions, `traps.s` lets some of them fault, [`port`] is all input and output.
 //! A processor without long mode runs [`legacy`], the same agent as 32-bit assembly.

@@ -6,9 +6,9 @@ use fidelity_protocol::entry::{self, Control, Entry, end, status};
 use fidelity_protocol::frame::{Frame, FrameError, Kind, Phase};
 
 use super::answers::Key;
-use super::behaviour::Tried;
 use super::dump::{Dump, PhaseDump, Reading, Run, Vcpu};
 use super::probes::PROBES;
+use super::tried::Tried;
 
 /// What is wrong with the bytes of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cpuid::answers::{Answers, rows};
 pub use crate::cpuid::answers::{Key, Regs};
-use crate::cpuid::behaviour::Tried;
+use crate::cpuid::tried::Tried;
 
 /// What reading a register gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

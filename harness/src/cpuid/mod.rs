@@ -19,6 +19,7 @@ pub mod probes;
 pub mod render;
 pub mod rule;
 pub mod table;
+pub mod tried;
 pub mod volatile;
 
 pub use answers::{Key, Regs};

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use fidelity_protocol::entry::Control;
 use fidelity_protocol::frame::Phase;
 
-use super::behaviour::Tried;
 use super::delta::{Change, apply};
 use super::line::{Line, Register};
 use super::probes::named;
 use super::render::settled;
 use super::table;
+use super::tried::Tried;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::dump::Run;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};

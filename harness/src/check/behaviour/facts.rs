@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::judge::When;
+use super::when::When;
 use crate::cpuid::probes::named;
 use crate::cpuid::table::Table;
 use crate::util::order::natural;

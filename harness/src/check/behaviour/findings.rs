@@ -1,7 +1,8 @@
 //! The check: what a guest does otherwise than it was recorded of who runs it.
 
 use super::facts::{Facts, Ground};
-use super::judge::{Judged, Verdict, When, judge};
+use super::judge::{Judged, Verdict, judge};
+use super::when::When;
 use crate::case::{Accelerator, Starter};
 use crate::check::finding::{CheckId, Finding, Kind, Layer};
 use crate::check::place::Place;
@@ -54,10 +55,10 @@ fn is_beyond_kvm(evidence: &Evidence, judged: &Judged<'_>, table: &Table) -> boo
         })
     };
     let probe = judged.probe;
-    let needs = probe.needs.iter().filter(|name| !name.starts_with('@'));
-    !(probe.features.iter().any(|name| supports(name))
-        && needs.into_iter().all(|name| supports(name)))
-        && !probe.features.is_empty()
+    let mut needs = probe.needs.iter().filter(|name| !name.starts_with('@'));
+    let is_supported =
+        probe.features.is_empty() || probe.features.iter().any(&supports) && needs.all(supports);
+    !is_supported
 }
 
 fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {

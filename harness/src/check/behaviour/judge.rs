@@ -4,21 +4,12 @@ use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Fact, Facts, Ground};
+use super::when::When;
 use crate::check::view::View;
 use crate::cpuid::behaviour::{Token, Tried, tried};
 use crate::cpuid::dump::Dump;
 use crate::cpuid::probes::Probe;
 use crate::cpuid::table::Table;
-
-/// What CPUID says of a probe's feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum When {
-    /// It is there, and all that it needs.
-    Announced,
-    /// It is not there.
-    Hidden,
-}
 
 /// What a probe's answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,23 +40,6 @@ pub struct Judged<'a> {
     pub fact: Option<&'a Fact>,
     /// Whether it is as it was recorded, or, where nothing was, as the manual has it.
     pub expected: bool,
-}
-
-impl When {
-    /// As the table of facts has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            When::Announced => "announced",
-            When::Hidden => "hidden",
-        }
-    }
-
-    /// By [`When::name`].
-    pub fn named(name: &str) -> Option<When> {
-        [When::Announced, When::Hidden]
-            .into_iter()
-            .find(|when| when.name() == name)
-    }
 }
 
 impl Judged<'_> {

@@ -9,8 +9,10 @@ mod findings;
 pub mod judge;
 #[cfg(test)]
 mod tests;
+pub mod when;
 
 pub use deviation::{Deviation, deviations, of_feature, sentences};
 pub use facts::{Fact, Facts, FactsError, Ground};
 pub use findings::findings;
-pub use judge::{Judged, Verdict, When, judge};
+pub use judge::{Judged, Verdict, judge};
+pub use when::When;
