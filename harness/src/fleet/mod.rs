@@ -48,6 +48,7 @@ pub use fold::fold;
 pub use forms::{Form, form};
 pub use host::{Host, HostFile, Refusal};
 pub use models::{Model, models};
+pub use needs::switched_off;
 pub use page::{LabRow, Page, PageAnswer, PageBoot, PageHosts, PageLab, PageProof, PageRemark};
 pub use proof::{Proof, prove};
 pub use since::since;

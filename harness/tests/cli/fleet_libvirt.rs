@@ -9,6 +9,7 @@ use cpuid_fidelity::config::Config;
 use cpuid_fidelity::expectation::Store;
 use cpuid_fidelity::fleet::{
     self, Bits, Catalogue, Fleet, HostFile, Model, Page, Reading, Tables, Wish, fold, models,
+    switched_off,
 };
 use cpuid_fidelity::input::read;
 use roxmltree::Document;
@@ -32,7 +33,8 @@ struct Row {
     ours: BTreeSet<String>,
     /// What a guest of libvirt's answer gets.
     theirs: BTreeSet<String>,
-    /// What libvirt's answer asks for and some host does not give: QEMU filters it, and under `enforce` does not start.
+    /// What libvirt's answer asks for and no guest gets: some host does not give it, so that QEMU filters it and does not start under
+    /// `enforce`; or it needs a feature that the answer has not.
     wrong: BTreeSet<String>,
 }
 
@@ -213,11 +215,13 @@ fn row(page: &Page, fleet: &[Host], libvirt: Bits, catalogue: &Catalogue) -> Row
             .all(|class| class.gives.iter().any(|own| own == name))
     };
     let addable: BTreeSet<&str> = catalogue.names(catalogue.addable).into_iter().collect();
+    // Without svm QEMU gives nothing of its leaf, whatever flags say (`feature_dependencies` in target/i386/cpu.c).
+    let made = catalogue.names(switched_off(libvirt, catalogue));
     let (theirs, wrong) = catalogue
         .names(libvirt)
         .into_iter()
         .map(str::to_owned)
-        .partition(|name| given(name));
+        .partition(|name| given(name) && made.contains(&name.as_str()));
     Row {
         hosts: fleet.iter().map(|host| host.name.clone()).collect(),
         ours: answer
