@@ -68,6 +68,8 @@ pub const TSC_AUX_MARK: u32 = 0x5A;
 pub const TOGETHER: usize = 16;
 /// x87, SSE and AVX: the components without which nothing else can be enabled (SDM vol. 1, 13.3).
 pub const COMMON_XCR0: u32 = 7;
+/// These, and the three of AVX-512: a table may announce PKRU or AMX's tiles where KVM has AVX-512 alone.
+pub const MOST_XCR0: u64 = 0xE7;
 
 include!(env!("FIDELITY_PROBES"));
 
@@ -102,7 +104,8 @@ pub fn behaviour(vcpu: &mut Vcpu) {
     }
 }
 
-/// What the probes need, and XCR0 as it is then. Where all offered components at once were refused, the common ones are enabled.
+/// What the probes need, and XCR0 as it is then. Where all offered components at once were refused, those are
+/// enabled that most processors have.
 fn prepare() -> u64 {
     pages::map();
     _ = cpu::try_wrmsr(TSC_AUX, u64::from(TSC_AUX_MARK));
@@ -112,8 +115,8 @@ fn prepare() -> u64 {
         let [low, _, _, high] = cpu::cpuid(0xD, 0);
         u64::from(high) << 32 | u64::from(low)
     };
-    let common = offered & u64::from(COMMON_XCR0);
-    for wanted in [offered, common] {
+    let (most, common) = (offered & MOST_XCR0, offered & u64::from(COMMON_XCR0));
+    for wanted in [offered, most, common] {
         if wanted != 0 && cpu::try_xsetbv(wanted).succeeded() {
             return wanted;
         }
@@ -149,6 +152,9 @@ impl Probe {
     }
 
     fn run(&self) -> Attempt {
+        // INVPCID, for one, reads a descriptor there, whose reserved bits are #GP; probes before it have written.
+        // SAFETY: these 64 bytes are the probes' own.
+        unsafe { core::ptr::write_bytes(LINE as *mut u8, 0, 64) };
         let target = self.code.as_ptr() as usize as u32;
         let attempt = try_probe(target, LINE as u64, self.eax, self.ecx, self.edx);
         let value = match self.result {

@@ -86,7 +86,11 @@ attempt:
     cmpl $PROBE_KIND_WRMSR, %eax
     je attempt_wrmsr
 
-# An instruction. All registers but EBP and ESP may change.
+# An instruction. All registers but EBP and ESP may change. What probes before it wrote is gone.
+    movl $LINE, %edi
+    xorl %eax, %eax
+    movl $16, %ecx
+    rep stosl
     pushl %esi
     movl %esp, PROBE_STACK
     pushl $1f
