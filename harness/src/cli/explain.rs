@@ -162,8 +162,8 @@ fn explain_and_print(
         let name = &subject.field().name;
         for sentence in of_feature(&sources.layers, name, &store.behaviour, &store.table) {
             print_line(&format!("tried: {sentence}"));
-            print(&text(asked, answer));
         }
+        print(&text(asked, answer));
     }
 }
 
