@@ -157,12 +157,13 @@ fn explain_and_print(
     if arguments.json {
         print_json(&object(asked, answer).to_string())
     } else {
-        print(&text(asked, answer));
+        // Verdict and proof stay the last lines.
         let store = &engine.bench.store;
         let name = &subject.field().name;
         for sentence in of_feature(&sources.layers, name, &store.behaviour, &store.table) {
             print_line(&format!("tried: {sentence}"));
         }
+        print(&text(asked, answer));
     }
 }
 
