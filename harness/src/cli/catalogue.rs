@@ -32,8 +32,8 @@ pub struct Catalogue {
     /// Only properties that match; repeatable
     #[arg(long = "property", value_name = "GLOB")]
     pub properties: Vec<Glob>,
-    /// Where properties are toggled: `definition` shows CPUID, and `kvm` and `lab` MSRs, too
-    #[arg(long, value_enum, default_value_t = Lane::DEFINITION)]
+    /// Where properties are toggled: `definition`, where none is named, shows CPUID, and `kvm` and `lab` MSRs, too
+    #[arg(long, value_enum, default_value_t = Lane::DEFINITION, hide_default_value = true)]
     pub lane: Lane,
     /// Machine type of guests under KVM
     #[arg(long, value_name = "M", default_value = "q35")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use cpuid_fidelity::check::behaviour::Facts;
 use cpuid_fidelity::check::{Rules, checked};
 use cpuid_fidelity::cpuid::answers::Key;
 use cpuid_fidelity::cpuid::linux_rules::LinuxRules;
@@ -40,10 +41,11 @@ fn found_by_replay(evidence: &Evidence) -> Found {
     let table = Table::parse("features.tsv", &read("features.tsv")).expect("a table");
     let known = |name: &str| table.named(name).is_some();
     let linux = LinuxRules::parse("linux.tsv", &read("linux.tsv"), known).expect("rules");
+    let facts = Facts::parse(&read("behaviour.tsv"), &table).expect("facts");
     let rules = Rules {
         table: &table,
         linux: Some(&linux),
-        behaviour: None,
+        behaviour: Some(&facts),
     };
     let findings = checked(evidence, rules).expect("every layer that its checks need");
     let found = findings.iter().map(|finding| {

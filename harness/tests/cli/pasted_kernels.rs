@@ -99,7 +99,7 @@ fn what_kvm_of_a_kernel_offers_is_shown_again_and_no_guest_runs() {
     world.copy_expectation("kernels/6.12/kvm.snap");
     let kernel = kernel.display().to_string();
     let words = "clearcpuid=avx2 kvm_amd.nested=0";
-    let lab = ["lab", "--kernel", &kernel, "--cpu", "none", "--cmdline"];
+    let lab = ["lab", "--kernel", &kernel, "--cpu", "486-v1", "--cmdline"];
     let ended = world
         .run(&[&lab[..], &[words], &OUTPUTS].concat())
         .expect(1);

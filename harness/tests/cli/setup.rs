@@ -58,8 +58,10 @@ fn setup_with(manager: &str, arguments: &[&str]) -> (Option<i32>, String, String
     machine(folder.path());
     let bin = folder.path().join("bin");
     std::fs::rename(bin.join("apt-get"), bin.join(manager)).expect("a package manager");
-    let mut command = Command::new(folder.path().join("scripts/setup"));
+    // Not by itself: while another test forks, its copy of our handle makes the file busy.
+    let mut command = Command::new("/bin/sh");
     let command = command
+        .arg(folder.path().join("scripts/setup"))
         .args(arguments)
         .env("PATH", folder.path().join("bin"));
     let output = command.output().expect("the script");
