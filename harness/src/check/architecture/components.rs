@@ -78,6 +78,14 @@ const ROWS: [Component; 20] = [
     component("xcr0-x87", &["xsave"], Tie::Both),
 ];
 
+/// The state components without which the feature cannot be used.
+pub fn state_of(feature: &str) -> impl Iterator<Item = &'static str> {
+    let rows = ROWS
+        .iter()
+        .filter(move |row| row.tie == Tie::Both && row.features.contains(&feature));
+    rows.map(|row| row.name)
+}
+
 /// What contradicts the features in the state components of the boot processor, and these one another.
 pub(super) fn components(seen: &Seen<'_>, rule: &Rule<'_>) -> Vec<Finding> {
     let rows = ROWS

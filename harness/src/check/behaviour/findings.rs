@@ -4,9 +4,10 @@ use super::facts::{Facts, Ground};
 use super::judge::{Judged, Verdict, judge};
 use super::when::When;
 use crate::case::{Accelerator, Starter};
+use crate::check::architecture::components::state_of;
 use crate::check::finding::{CheckId, Finding, Kind, Layer};
 use crate::check::place::Place;
-use crate::check::view::own_subleaf;
+use crate::check::view::{View, own_subleaf};
 use crate::cpuid::answers::Key;
 use crate::cpuid::table::{Space, Table};
 use crate::evidence::Evidence;
@@ -29,17 +30,33 @@ pub fn findings(evidence: &Evidence, facts: &Facts, table: &Table) -> Vec<Findin
 pub fn judged<'a>(evidence: &Evidence, facts: &'a Facts, table: &Table) -> Vec<Judged<'a>> {
     let ground = Ground::running(evidence);
     let mut all = judge(&evidence.guest, ground.as_ref(), facts, table);
-    for judged in &mut all {
-        judged.expected |= is_beyond_kvm(evidence, judged, table);
+    if evidence.case.run_as.starter == Starter::Harness {
+        let boot = evidence.guest.boot_processor();
+        let view = boot.and_then(|boot| View::of_vcpu(boot, table));
+        for judged in all
+            .iter_mut()
+            .filter(|judged| judged.verdict == Verdict::Lie)
+        {
+            judged.expected |= is_beyond_kvm(evidence, judged, table)
+                || view
+                    .as_ref()
+                    .is_some_and(|view| is_without_state(view, judged));
+        }
     }
     all
 }
 
+/// Whether the definition that it gave KVM announces a feature without its state in XCR0, as those do that were recorded under TCG, which has
+/// no AVX-512 (docs/findings/10).
+fn is_without_state(view: &View<'_>, judged: &Judged<'_>) -> bool {
+    let probe = judged.probe;
+    let features = probe.features.iter().chain(&probe.needs);
+    let mut state = features.flat_map(|feature| state_of(feature));
+    state.any(|component| !view.has(component))
+}
+
 /// Whether it is this program that announced what KVM does not support: it gave KVM a whole definition, as no VMM would.
 fn is_beyond_kvm(evidence: &Evidence, judged: &Judged<'_>, table: &Table) -> bool {
-    if evidence.case.run_as.starter != Starter::Harness || judged.verdict != Verdict::Lie {
-        return false;
-    }
     let Some(kvm) = evidence.kvm.value() else {
         return true;
     };

@@ -9,6 +9,8 @@ use crate::check::fixture::table;
 use crate::cpuid::behaviour::Tried;
 use crate::cpuid::{Dump, Key, PhaseDump, Vcpu};
 use crate::evidence::Evidence;
+use crate::host::{Found, KvmLayer};
+use crate::vmm::kvm::table::CpuidTable;
 
 const FACTS: &str = "# comment
 recorded\ttcg\t7.2 10.0
@@ -83,6 +85,40 @@ fn what_is_announced_and_refused_is_a_finding() {
         ["lost rdrand: runs: rdrand is announced → #UD at CPUID.01H.00H:ECX[30]"]
     );
     assert_eq!(found("10.0", &[("rdrand", RUNS)]), Vec::<String>::new());
+}
+
+/// What is found in a guest that announces AVX-512F and XSAVE, with these bits of XCR0, where KVM supports the whole.
+fn found_with_state(lane: Lane, xcr0: u32, supported: bool) -> usize {
+    let mut evidence = evidence("10.0", &[("vaddps-zmm", UD)]);
+    let case = Case::new(&qemu("10.0", &[], &[]), lane, "pc-q35-10.0", "EPYC");
+    evidence.case = Evidence::new(&case).case;
+    let phases = evidence.guest.vcpus[0].phases.values_mut();
+    for phase in phases.filter(|phase| !phase.cpuid.is_empty()) {
+        phase
+            .cpuid
+            .insert(Key::new(0, 0), [0xd, 0x756e_6547, 0x6c65_746e, 0x4965_6e69]);
+        phase.cpuid.insert(Key::new(1, 0), [0, 0, 3 << 26, 1]);
+        phase.cpuid.insert(Key::new(7, 0), [0, 1 << 16, 0, 0]);
+        phase.cpuid.insert(Key::new(0xd, 0), [xcr0, 0, 0, 0]);
+    }
+    let mut layer = KvmLayer::default();
+    if supported {
+        layer.supported =
+            CpuidTable::of_answers(&evidence.guest.vcpus[0].phases[&Phase::Enabled].cpuid);
+    }
+    evidence.kvm = Found::Value(layer.into());
+    findings(&evidence, &facts(), &table()).len()
+}
+
+#[test]
+fn what_this_program_announced_beyond_kvm_or_without_its_state_is_no_finding() {
+    const AVX512: u32 = 0xe7;
+    assert_eq!(found_with_state(Lane::KVM_DIRECT, AVX512, true), 1);
+    assert_eq!(found_with_state(Lane::KVM_DIRECT, AVX512, false), 0);
+    assert_eq!(found_with_state(Lane::KVM_DIRECT, 7, true), 0);
+    // A QEMU that announces it is to blame.
+    assert_eq!(found_with_state(Lane::KVM, 7, true), 1);
+    assert_eq!(found_with_state(Lane::KVM, AVX512, false), 1);
 }
 
 #[test]
