@@ -13,6 +13,7 @@ use super::compare::compare;
 use super::finding::{CheckId, Finding, Layer};
 use super::topology::vcpus::vcpus;
 use super::topology::{Asked, as_asked};
+use crate::cpuid::answers::Key;
 use crate::cpuid::dump::{Dump, PhaseDump, Reading, Vcpu};
 use crate::cpuid::line::Line;
 use crate::cpuid::render::render;
@@ -43,7 +44,12 @@ const LMCE: u64 = 1 << 27;
 fn has_feature_control(vcpu: &Vcpu) -> bool {
     const VMX_OR_SMX: u32 = 3 << 5;
     const SGX: u32 = 1 << 2;
-    let regs = |leaf| vcpu.cpuid(leaf, 0).unwrap_or_default();
+    // A guest that came through the stream has no answers of its reset.
+    let regs = |leaf| {
+        let mut answers = vcpu.phases.values().map(|phase| &phase.cpuid);
+        let found = answers.find_map(|cpuid| cpuid.get(&Key::new(leaf, 0)));
+        found.copied().unwrap_or_default()
+    };
     let mut msrs = vcpu
         .phases
         .values()
@@ -273,6 +279,12 @@ mod tests {
         };
         assert_eq!(lost(ECX), Vec::<String>::new());
         assert!(!lost(ECX | 1 << 5).is_empty());
+        let kept = |ecx| {
+            let before = with(guest(0, ecx), 1);
+            let after = with(again(guest(0, ecx)), 1);
+            found(vec![before], vec![after])
+        };
+        assert_eq!(kept(ECX | 1 << 5), Vec::<String>::new());
     }
 
     #[test]

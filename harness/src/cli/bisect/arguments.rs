@@ -123,7 +123,7 @@ pub struct LabArguments {
     /// The emulated host: amd, intel, or intel:MODEL, as intel:haswell [default: amd]
     #[arg(long, value_name = "HOST")]
     pub lab_host: Option<HostName>,
-    /// Features that the Intel host's processor lacks, by Bochs' names
+    /// Features that the host's processor lacks, by its emulator's names
     #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
     pub without: Vec<String>,
 }
