@@ -156,6 +156,6 @@ fn each_fault_of_a_header_is_told_apart() {
     assert_eq!(damaged(0, 0), FrameError::BadMagic([0, b'C', b'P', b'F']));
     assert_eq!(damaged(4, 9), FrameError::BadVersion(9));
     assert_eq!(damaged(5, 0), FrameError::BadKind(0));
-    assert_eq!(damaged(6, 6), FrameError::BadPhase(6));
+    assert_eq!(damaged(6, 99), FrameError::BadPhase(99));
     assert_eq!(damaged(13, 0xFF), FrameError::TooLong(0xFF00));
 }
