@@ -133,11 +133,17 @@ impl Probe {
             kind if kind == Kind::Xcr0 as u8 => set_xcr0(xcr0, mask),
             kind if kind == Kind::Msr as u8 => msr(self.ecx, mask),
             kind if kind == Kind::Wrmsr as u8 => stuck(cpu::try_wrmsr(self.ecx, mask), true),
-            kind if kind == Kind::PageNx as u8 => msr_set(EFER, 1 << 11, || execute(pages::NO_EXECUTE)),
+            kind if kind == Kind::PageNx as u8 => {
+                msr_set(EFER, 1 << 11, || execute(pages::NO_EXECUTE))
+            }
             kind if kind == Kind::PageSmep as u8 => cr4_set(1 << 20, || execute(pages::USER)),
             kind if kind == Kind::PageSmap as u8 => cr4_set_if(7, 1, 20, 21, || read(pages::USER)),
-            kind if kind == Kind::PagePku as u8 => cr4_set(1 << 22, || with_pkru(|| read(pages::USER_KEY_1))),
-            kind if kind == Kind::PagePks as u8 => cr4_set_if(7, 2, 31, 24, || with_pkrs(|| read(pages::KEY_1))),
+            kind if kind == Kind::PagePku as u8 => {
+                cr4_set(1 << 22, || with_pkru(|| read(pages::USER_KEY_1)))
+            }
+            kind if kind == Kind::PagePks as u8 => {
+                cr4_set_if(7, 2, 31, 24, || with_pkrs(|| read(pages::KEY_1)))
+            }
             _ => xsave_size(),
         }
     }
@@ -196,15 +202,31 @@ fn with_cr4(bit: u64, then: impl FnOnce(Attempt) -> Attempt) -> Attempt {
 
 /// Calls `then` where phase `os-enabled` has set the bit.
 fn cr4_set(bit: u64, then: impl FnOnce() -> Attempt) -> Attempt {
-    if Cr4::read_raw() & bit != 0 { then() } else { not_tried() }
+    if Cr4::read_raw() & bit != 0 {
+        then()
+    } else {
+        not_tried()
+    }
 }
 
 /// Calls `then` with a bit of CR4 set that a bit of subleaf 0 announces.
-fn cr4_set_if(leaf: u32, register: usize, bit: u32, cr4: u32, then: impl FnOnce() -> Attempt) -> Attempt {
+fn cr4_set_if(
+    leaf: u32,
+    register: usize,
+    bit: u32,
+    cr4: u32,
+    then: impl FnOnce() -> Attempt,
+) -> Attempt {
     if !announced(leaf, 0, register, 1 << bit) {
         return not_tried();
     }
-    with_cr4(1 << cr4, |written| if written.value == 1 { then() } else { not_tried() })
+    with_cr4(1 << cr4, |written| {
+        if written.value == 1 {
+            then()
+        } else {
+            not_tried()
+        }
+    })
 }
 
 fn announced(leaf: u32, subleaf: u32, register: usize, mask: u32) -> bool {
@@ -232,7 +254,13 @@ fn msr(index: u32, mask: u64) -> Attempt {
 }
 
 fn msr_set(index: u32, mask: u64, then: impl FnOnce() -> Attempt) -> Attempt {
-    with_msr(index, mask, |written| if written.value == 1 { then() } else { not_tried() })
+    with_msr(index, mask, |written| {
+        if written.value == 1 {
+            then()
+        } else {
+            not_tried()
+        }
+    })
 }
 
 fn set_xcr0(before: u64, mask: u64) -> Attempt {
@@ -294,7 +322,10 @@ fn xsave_size() -> Attempt {
     let target = snippet_xsave as *const () as usize as u32;
     let attempt = try_probe(target, XSAVE_AREA.0 as u64, u32::MAX, 0, u32::MAX);
     if !attempt.succeeded() {
-        return Attempt { value: 0, ..attempt };
+        return Attempt {
+            value: 0,
+            ..attempt
+        };
     }
     // SAFETY: as above.
     let untouched = |word: &usize| unsafe { area.add(*word).read_volatile() } == FILL;

@@ -37,7 +37,10 @@ pub fn map() {
         unsafe { DIRECTORY_1.add(at).write_volatile(PAGE | bits) };
     }
     // SAFETY: the entry was empty: nothing that is mapped changes.
-    unsafe { PDPT.add(1).write_volatile(DIRECTORY_1 as u64 | TABLE | FOR_USERS) };
+    unsafe {
+        PDPT.add(1)
+            .write_volatile(DIRECTORY_1 as u64 | TABLE | FOR_USERS)
+    };
     // SAFETY: the entries below still say whom each page is for.
     unsafe { PML4.write_volatile(PDPT as u64 | TABLE | FOR_USERS) };
     // SAFETY: RAM that nothing else uses.
