@@ -312,12 +312,12 @@ fn xsave_size() -> Attempt {
     let words = (cpu::cpuid(0xD, 0)[2] as usize / 8 + 8).min(XSAVE_AREA.1 / 8);
     for word in 0..words {
         // SAFETY: RAM that nothing else uses, `words` long at most.
-        unsafe { area.add(word).write_volatile(FILL) };
+        unsafe { area.wrapping_add(word).write_volatile(FILL) };
     }
     // The header must be 0 before XSAVE reads it (SDM vol. 1, 13.7).
     for word in 64..72 {
         // SAFETY: as above; an area has at least 576 bytes.
-        unsafe { area.add(word).write_volatile(0) };
+        unsafe { area.wrapping_add(word).write_volatile(0) };
     }
     let target = snippet_xsave as *const () as usize as u32;
     let attempt = try_probe(target, XSAVE_AREA.0 as u64, u32::MAX, 0, u32::MAX);
@@ -328,7 +328,7 @@ fn xsave_size() -> Attempt {
         };
     }
     // SAFETY: as above.
-    let untouched = |word: &usize| unsafe { area.add(*word).read_volatile() } == FILL;
+    let untouched = |word: &usize| unsafe { area.wrapping_add(*word).read_volatile() } == FILL;
     let last = (0..words).rev().find(|word| !untouched(word));
     Attempt::value(last.map_or(0, |last| 8 * (last as u64 + 1)))
 }

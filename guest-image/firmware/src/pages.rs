@@ -34,11 +34,11 @@ pub fn map() {
     let entries = [FOR_USERS, NX, FOR_USERS | KEY, KEY];
     for (at, bits) in entries.into_iter().enumerate() {
         // SAFETY: a page of RAM below 640 KiB that only these tables use.
-        unsafe { DIRECTORY_1.add(at).write_volatile(PAGE | bits) };
+        unsafe { DIRECTORY_1.wrapping_add(at).write_volatile(PAGE | bits) };
     }
     // SAFETY: the entry was empty: nothing that is mapped changes.
     unsafe {
-        PDPT.add(1)
+        PDPT.wrapping_add(1)
             .write_volatile(DIRECTORY_1 as u64 | TABLE | FOR_USERS)
     };
     // SAFETY: the entries below still say whom each page is for.
