@@ -128,6 +128,12 @@ impl Context {
         &self.given
     }
 
+    /// What narrows the probes of every guest.
+    pub fn probe_options(&self) -> impl Iterator<Item = &String> {
+        let always = self.given.always.iter();
+        always.filter(|option| Global::narrows_probes(option))
+    }
+
     /// An engine over these tables.
     pub fn engine(&self) -> anyhow::Result<Engine> {
         self.engine_for(usize::MAX, false)
@@ -178,6 +184,7 @@ fn collect_given(global: &Global, config: &Config) -> Given {
             .chain(timeout)
             .chain(libvirt)
             .flatten()
+            .chain(global.probe_options())
             .collect(),
         with_kernel: with_kernel.into_iter().flatten().collect(),
         to_run: Vec::new(),

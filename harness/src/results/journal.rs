@@ -71,11 +71,15 @@ impl Left {
             Err(error) => return refused(error.to_string()),
         };
         let same = |of: fn(&Head) -> String| of(&file.head) == of(head);
-        let others: [(&str, bool); 4] = [
+        let others: [(&str, bool); 5] = [
             ("the plan or a QEMU", same(|head| head.plan.id.clone())),
             (
                 "the selection",
                 same(|head| format!("{:?}", head.plan.by_host)),
+            ),
+            (
+                "what cases are judged by",
+                same(|head| head.options.join(" ")),
             ),
             ("the part", same(|head| format!("{:?}", head.shard))),
             ("this host", same(|head| head.host.id.clone() + &head.tool)),

@@ -101,6 +101,23 @@ fn what_failed_is_not_run_again_by_other_rules() {
 }
 
 #[test]
+fn what_failed_is_not_run_again_with_fewer_probes_and_no_resumed_run_takes_its_results() {
+    let world = or_skip!(poorer());
+    world.run(&["run", "--json", "run.json"]).expect(1);
+    world
+        .run(&["run", "--failed", "run.json", "--probes", "none"])
+        .expect(2)
+        .prints("the run in run.json was not given --probes=none: what it leaves out may be what failed");
+    let narrowed = ["run", "--json", "narrowed.json", "--skip-probe", "rdtsc"];
+    let ended = world.run(&narrowed).expect(1);
+    ended.prints("--skip-probe=rdtsc");
+    world
+        .run(&["run", "--failed", "narrowed.json"])
+        .expect(2)
+        .prints("the run in narrowed.json was given --skip-probe=rdtsc, and this one is not");
+}
+
+#[test]
 fn what_failed_is_not_run_again_on_another_qemu_of_that_release() {
     let world = or_skip!(poorer());
     world.run(&["run"]).expect(1);

@@ -58,7 +58,7 @@ fn is_without_state(view: &View<'_>, judged: &Judged<'_>) -> bool {
 /// Whether it is this program that announced what KVM does not support: it gave KVM a whole definition, as no VMM would.
 fn is_beyond_kvm(evidence: &Evidence, judged: &Judged<'_>, table: &Table) -> bool {
     let Some(kvm) = evidence.kvm.value() else {
-        return true;
+        return false;
     };
     let supports = |name: &&str| {
         let field = table

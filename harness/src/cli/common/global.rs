@@ -80,6 +80,24 @@ impl Global {
         (set, self.probes.is_none())
     }
 
+    /// What narrows the probes, an argument each: results of one choice are none of another.
+    pub fn probe_options(&self) -> Vec<String> {
+        let which = self.probes.and_then(|which| which.to_possible_value());
+        let which = which.map(|which| format!("{}={}", Self::PROBES, which.get_name()));
+        let skipped = self.skip_probe.iter();
+        let skipped = skipped.map(|name| format!("{}={name}", Self::SKIP_PROBE));
+        which.into_iter().chain(skipped).collect()
+    }
+
+    const PROBES: &str = "--probes";
+    const SKIP_PROBE: &str = "--skip-probe";
+
+    /// Whether it is one of [`Global::probe_options`].
+    pub fn narrows_probes(option: &str) -> bool {
+        let name = option.split('=').next();
+        name == Some(Self::PROBES) || name == Some(Self::SKIP_PROBE)
+    }
+
     /// How results are printed.
     pub fn manner(&self) -> Manner {
         let (output, error) = screen::looks(self.color);

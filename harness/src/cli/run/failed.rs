@@ -12,6 +12,7 @@ use cpuid_fidelity::util::files::write_whole;
 use cpuid_fidelity::util::shell::pasteable;
 
 use crate::cli::NotRun;
+use crate::cli::common::global::Global;
 use crate::cli::context::Context;
 
 /// The cases of a run that have no verdict to rely on: they failed, broke, or were not run.
@@ -105,8 +106,16 @@ impl Failed {
     /// Refuses to judge by more lenient rules than that run did.
     ///
     /// # Errors
-    /// One of its options is not among those of this run.
+    /// One of its options is not among those of this run, or this one tries fewer probes.
     pub fn repeated(&self, options: &[String]) -> anyhow::Result<()> {
+        let narrower =
+            |option: &&String| Global::narrows_probes(option) && !self.options.contains(option);
+        if let Some(option) = options.iter().find(narrower) {
+            anyhow::bail!(
+                "the run in {} was not given {option}: what it leaves out may be what failed",
+                self.name
+            );
+        }
         match self.options.iter().find(|option| !options.contains(option)) {
             None => Ok(()),
             Some(_) => anyhow::bail!(

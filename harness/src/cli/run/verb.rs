@@ -88,7 +88,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     };
     let trials = match &failed {
         Some(failed) => {
-            failed.repeated(&decisive_options(arguments)?)?;
+            failed.repeated(&decisive_options(context, arguments)?)?;
             failed.narrow(trials, context.given())?
         }
         None => trials,
@@ -103,7 +103,7 @@ pub fn run(context: &Context, arguments: &Run) -> anyhow::Result<u8> {
     let planned = trials.iter().map(|trial| trial.cases.len()).sum();
     let mut head = Head::new(&whole, planned, arguments.choice.shard);
     head.plan = with_libvirt(context, &whole, head.plan)?;
-    head.options = decisive_options(arguments)?;
+    head.options = decisive_options(context, arguments)?;
     usable_kernels(&inventory, &trials)?;
     let mut engine = context.engine_for(planned, arguments.no_waivers)?;
     engine.baseline = baseline;
@@ -169,10 +169,10 @@ fn host_baseline(arguments: &Run) -> anyhow::Result<Vec<String>> {
 }
 
 /// The options that decide what every case is judged by; `--failed` demands them again.
-fn decisive_options(arguments: &Run) -> anyhow::Result<Vec<String>> {
+fn decisive_options(context: &Context, arguments: &Run) -> anyhow::Result<Vec<String>> {
     let no_waivers = arguments.no_waivers.then(|| "--no-waivers".to_owned());
     let options = no_waivers.into_iter().chain(host_baseline(arguments)?);
-    Ok(options.collect())
+    Ok(options.chain(context.probe_options().cloned()).collect())
 }
 
 fn part_of(arguments: &Run) -> Option<PathBuf> {
