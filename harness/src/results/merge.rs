@@ -86,7 +86,13 @@ fn one_plan(files: &[RunFile]) -> Result<(), MergeError> {
     };
     let plan = |file: &RunFile| {
         let parts = file.head.shard.map_or(1, |(_, parts)| parts);
-        format!("{} in {parts} parts", file.head.plan.id)
+        let mut text = format!("{} in {parts} parts", file.head.plan.id);
+        // A baseline lies elsewhere on each host; what else a part was judged by is the whole's.
+        let options = file.head.options.iter();
+        let options =
+            options.filter(|option| option.starts_with("--") && *option != "--host-baseline");
+        options.for_each(|option| text += &format!(" {option}"));
+        text
     };
     match parts.find(|file| plan(file) != plan(first)) {
         None => Ok(()),
@@ -250,6 +256,14 @@ mod tests {
             error.starts_with("1.jsonl and 2.jsonl are parts of different plans"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_part_that_tried_fewer_probes_is_refused() {
+        let mut other = part(2, &[]);
+        other.head.options = vec!["--probes=none".to_owned()];
+        assert!(merge(&[part(1, &[]), other.clone()]).is_err());
+        assert!(merge(&[other.clone(), other]).is_ok());
     }
 
     #[test]
