@@ -12,6 +12,7 @@ use crate::cpuid::answers::Key;
 use crate::cpuid::table::{Space, Table};
 use crate::evidence::Evidence;
 use crate::host::kind::vendor;
+use crate::vmm::kvm::CpuidTable;
 
 /// Contradictions between what CPUID announces and what the guest does.
 pub fn findings(evidence: &Evidence, facts: &Facts, table: &Table) -> Vec<Finding> {
@@ -55,17 +56,23 @@ fn is_without_state(view: &View<'_>, judged: &Judged<'_>) -> bool {
     state.any(|component| !view.has(component))
 }
 
-/// Whether it is this program that announced what KVM does not support: it gave KVM a whole definition, as no VMM would.
+/// Whether it is this program that announced what KVM does not support: it gave KVM a whole definition, as no VMM would. What KVM added by
+/// itself is KVM's, and what KVM offers must have been read for anything to be beyond it.
 fn is_beyond_kvm(evidence: &Evidence, judged: &Judged<'_>, table: &Table) -> bool {
-    let Some(kvm) = evidence.kvm.value() else {
+    let (Some(kvm), Some(given)) = (evidence.kvm.value(), evidence.given.first()) else {
         return false;
     };
-    let supports = |name: &&str| {
+    has(given, judged, table) && !has(&kvm.supported, judged, table)
+}
+
+/// Whether a table of KVM's has what a probe needs; of a probe of no feature, that is all there is to have.
+fn has(cpuid: &CpuidTable, judged: &Judged<'_>, table: &Table) -> bool {
+    let sets = |name: &&str| {
         let field = table
             .named(name)
             .filter(|field| field.space == Space::Cpuid);
         field.is_some_and(|field| {
-            let row = kvm.supported.find(field.leaf, own_subleaf(field));
+            let row = cpuid.find(field.leaf, own_subleaf(field));
             row.is_some_and(|row| {
                 u64::from(row.regs[usize::from(field.register)]) & field.mask() != 0
             })
@@ -73,9 +80,7 @@ fn is_beyond_kvm(evidence: &Evidence, judged: &Judged<'_>, table: &Table) -> boo
     };
     let probe = judged.probe;
     let mut needs = probe.needs.iter().filter(|name| !name.starts_with('@'));
-    let is_supported =
-        probe.features.is_empty() || probe.features.iter().any(&supports) && needs.all(supports);
-    !is_supported
+    probe.features.is_empty() || probe.features.iter().any(&sets) && needs.all(sets)
 }
 
 fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {

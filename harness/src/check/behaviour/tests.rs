@@ -87,8 +87,14 @@ fn what_is_announced_and_refused_is_a_finding() {
     assert_eq!(found("10.0", &[("rdrand", RUNS)]), Vec::<String>::new());
 }
 
-/// What is found in a guest that announces AVX-512F and XSAVE, with these bits of XCR0, where KVM supports the whole.
+/// What is found in a guest that announces AVX-512F and XSAVE, with these bits of XCR0, where KVM supports the whole or nothing, and was given the
+/// same.
 fn found_with_state(lane: Lane, xcr0: u32, supported: bool) -> usize {
+    found_in_guest(lane, xcr0, supported, false)
+}
+
+/// The same; `leaked`: KVM was given a table without anything in it.
+fn found_in_guest(lane: Lane, xcr0: u32, supported: bool, leaked: bool) -> usize {
     let mut evidence = evidence("10.0", &[("vaddps-zmm", UD)]);
     let case = Case::new(&qemu("10.0", &[], &[]), lane, "pc-q35-10.0", "EPYC");
     evidence.case = Evidence::new(&case).case;
@@ -101,10 +107,15 @@ fn found_with_state(lane: Lane, xcr0: u32, supported: bool) -> usize {
         phase.cpuid.insert(Key::new(7, 0), [0, 1 << 16, 0, 0]);
         phase.cpuid.insert(Key::new(0xd, 0), [xcr0, 0, 0, 0]);
     }
+    let seen = CpuidTable::of_answers(&evidence.guest.vcpus[0].phases[&Phase::Enabled].cpuid);
+    evidence.given = vec![if leaked {
+        CpuidTable::default()
+    } else {
+        seen.clone()
+    }];
     let mut layer = KvmLayer::default();
     if supported {
-        layer.supported =
-            CpuidTable::of_answers(&evidence.guest.vcpus[0].phases[&Phase::Enabled].cpuid);
+        layer.supported = seen;
     }
     evidence.kvm = Found::Value(layer.into());
     findings(&evidence, &facts(), &table()).len()
@@ -116,6 +127,8 @@ fn what_this_program_announced_beyond_kvm_or_without_its_state_is_no_finding() {
     assert_eq!(found_with_state(Lane::KVM_DIRECT, AVX512, true), 1);
     assert_eq!(found_with_state(Lane::KVM_DIRECT, AVX512, false), 0);
     assert_eq!(found_with_state(Lane::KVM_DIRECT, 7, true), 0);
+    // KVM added it to the table that it was given.
+    assert_eq!(found_in_guest(Lane::KVM_DIRECT, AVX512, false, true), 1);
     // A QEMU that announces it is to blame.
     assert_eq!(found_with_state(Lane::KVM, 7, true), 1);
     assert_eq!(found_with_state(Lane::KVM, AVX512, false), 1);
