@@ -2,6 +2,7 @@
 //!
 //! [`mod@judge`] says of each probe which it is, by the guest's own bits; [`facts`] is what was measured and reviewed of an
 //! emulator's release or of a kernel, so that a known lie is expected and an unknown one a finding; [`findings`] compares both.
+//! [`user_space`] judges what a Linux guest's user space tried, by what its kernel shows.
 
 pub mod deviation;
 pub mod facts;
@@ -9,10 +10,14 @@ mod findings;
 pub mod judge;
 #[cfg(test)]
 mod tests;
+pub mod user_space;
+#[cfg(test)]
+mod user_space_tests;
 pub mod when;
 
 pub use deviation::{Deviation, deviations, of_feature, sentences};
 pub use facts::{Fact, Facts, FactsError, Ground};
 pub use findings::findings;
 pub use judge::{Judged, Verdict, judge};
+pub use user_space::{InUserSpace, Shown, worth_trying};
 pub use when::When;
