@@ -86,7 +86,8 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
         "user" => "0",
         _ => return Err("unknown mode".into()),
     };
-    let result = match answer.split('=').next() {
+    let valued = answer.split(',').find_map(|answer| answer.split_once('='));
+    let result = match valued.map(|(register, _)| register) {
         Some("eax") => "RESULT_EAX",
         Some("ecx") => "RESULT_ECX",
         Some("line") => "RESULT_LINE",

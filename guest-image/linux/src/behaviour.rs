@@ -241,6 +241,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_reported_of_a_row_is_what_its_answer_names() {
+        let count = |result| PROBES.iter().filter(|probe| probe.result == result).count();
+        // SGDT and SIDT; RDTSCP.
+        assert_eq!((count(RESULT_LINE), count(RESULT_ECX)), (2, 1));
+    }
+
+    #[test]
     fn what_this_processor_lacks_raises_an_exception_and_what_it_has_runs() {
         traps::catch().expect("handlers");
         let run = |bytes: &[u8]| {
