@@ -4,7 +4,7 @@ use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Fact, Facts, Ground};
-use super::user_space::InUserSpace;
+use super::in_user_space::InUserSpace;
 use super::when::When;
 use crate::check::view::View;
 use crate::cpuid::behaviour::{Token, Tried, tried};

@@ -7,6 +7,7 @@
 pub mod deviation;
 pub mod facts;
 mod findings;
+mod in_user_space;
 pub mod judge;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub mod when;
 pub use deviation::{Deviation, deviations, of_feature, sentences};
 pub use facts::{Fact, Facts, FactsError, Ground};
 pub use findings::findings;
+pub use in_user_space::{InUserSpace, Shown};
 pub use judge::{Judged, Verdict, judge};
-pub use user_space::{InUserSpace, Shown, worth_trying};
+pub use user_space::worth_trying;
 pub use when::When;
