@@ -43,6 +43,7 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
     };
     let mut code = vec![RET];
     let mut registers = inputs(input)?;
+    let mut state = "STATE_CR4";
     let kind = match *kind {
         "run" => {
             code = bytes(what)?;
@@ -70,6 +71,23 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
             registers = [low(mask), number(index)?.to_string(), high(mask)];
             if *kind == "msr" { "Msr" } else { "Wrmsr" }
         }
+        "off" | "on" => {
+            let (place, instruction) = what.split_once(':').ok_or("STATE:BYTES wanted")?;
+            let (name, bit) = place.split_once('.').unwrap_or((place, "0"));
+            state = match name {
+                "cr4" => "STATE_CR4",
+                "efer" => "STATE_EFER",
+                "xcr0" => "STATE_XCR0",
+                _ => return Err("unknown state".into()),
+            };
+            if *kind == "on" && name != "efer" {
+                return Err("only EFER is set for an instruction: the rest is on".into());
+            }
+            registers[0] = bit.parse::<u32>()?.to_string();
+            code = bytes(instruction)?;
+            code.push(RET);
+            if *kind == "off" { "Off" } else { "On" }
+        }
         "page" => page(what)?,
         "size" => "Size",
         _ => return Err("unknown kind".into()),
@@ -93,7 +111,7 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
     let mut out = String::new();
     writeln!(
         out,
-        "    Probe {{ code: {code:?}, eax: {eax}, ecx: {ecx}, edx: {edx}, kind: Kind::{kind} as u8, result: {result}, modes: {modes}, unused: 0 }},"
+        "    Probe {{ code: {code:?}, eax: {eax}, ecx: {ecx}, edx: {edx}, kind: Kind::{kind} as u8, result: {result}, modes: {modes}, state: {state} }},"
     )?;
     Ok(out)
 }
@@ -141,6 +159,9 @@ fn page(what: &str) -> Result<&'static str> {
         "smap" => "PageSmap",
         "pku" => "PagePku",
         "pks" => "PagePks",
+        "smep-off" => "PageSmepOff",
+        "smap-off" => "PageSmapOff",
+        "pku-off" => "PagePkuOff",
         _ => return Err("unknown page".into()),
     })
 }

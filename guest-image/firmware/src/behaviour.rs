@@ -36,8 +36,8 @@ pub struct Probe {
     pub result: u8,
     /// `MODE_…`: which agents try it.
     pub modes: u8,
-    /// Makes rows whole words.
-    pub unused: u8,
+    /// Which state is off or on while the instruction is tried: `STATE_…`, its bit in `eax`.
+    pub state: u8,
 }
 
 /// What a row asks for.
@@ -53,7 +53,12 @@ pub enum Kind {
     PageSmap,
     PagePku,
     PagePks,
+    PageSmepOff,
+    PageSmapOff,
+    PagePkuOff,
     Size,
+    Off,
+    On,
 }
 
 pub const MODE_64: u8 = 1;
@@ -61,6 +66,10 @@ pub const MODE_32: u8 = 2;
 pub const RESULT_NONE: u8 = 0;
 pub const RESULT_EAX: u8 = 1;
 pub const RESULT_ECX: u8 = 2;
+pub const STATE_CR4: u8 = 0;
+pub const STATE_EFER: u8 = 1;
+/// All of XCR0 but x87 and SSE.
+pub const STATE_XCR0: u8 = 2;
 /// IA32_TSC_AUX, and what it holds while RDTSCP and RDPID are tried.
 pub const TSC_AUX: u32 = 0xC000_0103;
 pub const TSC_AUX_MARK: u32 = 0x5A;
@@ -84,6 +93,16 @@ unsafe extern "sysv64" {
 
 /// Tries all probes that the host selected.
 pub fn behaviour(vcpu: &mut Vcpu) {
+    let cr0 = Cr0::read();
+    // CR4.CET needs it (SDM vol. 3, 2.5). Once for all probes: each write of CR0 or CR4 empties the TLB.
+    // SAFETY: all pages are writable, so that WP changes nothing.
+    unsafe { Cr0::write(cr0 | Cr0Flags::WRITE_PROTECT) };
+    try_selected(vcpu);
+    // SAFETY: as it was.
+    unsafe { Cr0::write(cr0) };
+}
+
+fn try_selected(vcpu: &mut Vcpu) {
     let xcr0 = prepare();
     for (row, probe) in PROBES.iter().enumerate() {
         let selected = CONFIG.probes[row / 32] >> (row % 32) & 1 != 0;
@@ -144,7 +163,35 @@ impl Probe {
             kind if kind == Kind::PagePks as u8 => {
                 cr4_set_if(7, 2, 31, 24, || with_pkrs(|| read(pages::KEY_1)))
             }
+            kind if kind == Kind::PageSmepOff as u8 => {
+                with_cr4_off(1 << 20, || execute(pages::USER))
+            }
+            kind if kind == Kind::PageSmapOff as u8 => with_cr4_off(1 << 21, || read(pages::USER)),
+            kind if kind == Kind::PagePkuOff as u8 => cr4_set(1 << 22, || {
+                with_pkru(|| with_cr4_off(1 << 22, || read(pages::USER_KEY_1)))
+            }),
+            kind if kind == Kind::Off as u8 => self.with_state_off(xcr0),
+            kind if kind == Kind::On as u8 => msr_set(EFER, 1 << self.eax, || self.run_plain()),
             _ => xsave_size(),
+        }
+    }
+
+    /// The instruction without the state that an OS must enable for it.
+    fn with_state_off(&self, xcr0: u64) -> Attempt {
+        match self.state {
+            STATE_CR4 => with_cr4_off(1 << self.eax, || self.run_plain()),
+            STATE_EFER => with_efer_off(1 << self.eax, || self.run_plain()),
+            _ => with_xcr0(xcr0, xcr0 & 3, || self.run_plain()),
+        }
+    }
+
+    /// All registers 0 but the address of the line; what is asked is whether it runs.
+    fn run_plain(&self) -> Attempt {
+        let target = self.code.as_ptr() as usize as u32;
+        let attempt = try_probe(target, LINE as u64, 0, 0, 0);
+        Attempt {
+            value: 0,
+            ..attempt
         }
     }
 
@@ -186,17 +233,52 @@ fn with_cr4(bit: u64, then: impl FnOnce(Attempt) -> Attempt) -> Attempt {
     if before & bit != 0 {
         return then(Attempt::value(1));
     }
-    // CR4.CET needs CR0.WP (SDM vol. 3, 2.5); all pages can be written.
-    let cr0 = Cr0::read();
-    // SAFETY: all pages are writable, so that WP changes nothing.
-    unsafe { Cr0::write(cr0 | Cr0Flags::WRITE_PROTECT) };
     let written = cpu::try_write_cr4(before | bit);
     let answer = then(stuck(written, Cr4::read_raw() & bit != 0));
     if written.succeeded() {
         _ = cpu::try_write_cr4(before);
     }
-    // SAFETY: as it was.
-    unsafe { Cr0::write(cr0) };
+    answer
+}
+
+/// Calls `then` with the bit clear and puts CR4 back.
+fn with_cr4_off(bit: u64, then: impl FnOnce() -> Attempt) -> Attempt {
+    let before = Cr4::read_raw();
+    if before & bit == 0 {
+        return then();
+    }
+    if !cpu::try_write_cr4(before & !bit).succeeded() {
+        return not_tried();
+    }
+    let answer = then();
+    _ = cpu::try_write_cr4(before);
+    answer
+}
+
+/// Calls `then` with the bit of EFER clear and puts it back.
+fn with_efer_off(bit: u64, then: impl FnOnce() -> Attempt) -> Attempt {
+    let before = cpu::try_rdmsr(EFER);
+    if before.value & bit == 0 {
+        return then();
+    }
+    if !cpu::try_wrmsr(EFER, before.value & !bit).succeeded() {
+        return not_tried();
+    }
+    let answer = then();
+    _ = cpu::try_wrmsr(EFER, before.value);
+    answer
+}
+
+/// Calls `then` with `value` in XCR0 and puts it back; where nothing is taken away, as it is.
+fn with_xcr0(before: u64, value: u64, then: impl FnOnce() -> Attempt) -> Attempt {
+    if before == value {
+        return then();
+    }
+    if !cpu::try_xsetbv(value).succeeded() {
+        return not_tried();
+    }
+    let answer = then();
+    _ = cpu::try_xsetbv(before);
     answer
 }
 

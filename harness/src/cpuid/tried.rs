@@ -73,7 +73,7 @@ fn reported(probe: &Probe) -> &'static str {
     match probe.kind {
         "run" if register("eax=") => "eax",
         "run" if register("ecx=") => "ecx",
-        "run" => "runs",
+        "run" | "off" | "on" => "runs",
         "size" => "size",
         _ => "bit",
     }
