@@ -12,6 +12,8 @@ pub const TABLE: &str = "guest-image/protocol/probes.tsv";
 /// Room for an instruction and a RET in a row.
 const CODE: usize = 12;
 const RET: u8 = 0xC3;
+/// The components of XCR0 that are always there.
+const X87_AND_SSE: u64 = 3;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -43,7 +45,7 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
     };
     let mut code = vec![RET];
     let mut registers = inputs(input)?;
-    let mut state = "STATE_CR4";
+    let mut state = "STATE_MSR";
     let kind = match *kind {
         "run" => {
             code = bytes(what)?;
@@ -63,6 +65,7 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
         "xcr0" => {
             let mask = number(what)?;
             registers = [low(mask), "0".into(), high(mask)];
+            state = "STATE_XCR0";
             "Xcr0"
         }
         "msr" | "wrmsr" => {
@@ -73,17 +76,9 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
         }
         "off" | "on" => {
             let (place, instruction) = what.split_once(':').ok_or("STATE:BYTES wanted")?;
-            let (name, bit) = place.split_once('.').unwrap_or((place, "0"));
-            state = match name {
-                "cr4" => "STATE_CR4",
-                "efer" => "STATE_EFER",
-                "xcr0" => "STATE_XCR0",
-                _ => return Err("unknown state".into()),
-            };
-            if *kind == "on" && name != "efer" {
-                return Err("only EFER is set for an instruction: the rest is on".into());
-            }
-            registers[0] = bit.parse::<u32>()?.to_string();
+            let (index, mask);
+            (state, index, mask) = place_of_state(place)?;
+            registers = [low(mask), index.to_string(), high(mask)];
             code = bytes(instruction)?;
             code.push(RET);
             if *kind == "off" { "Off" } else { "On" }
@@ -111,7 +106,7 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
     let mut out = String::new();
     writeln!(
         out,
-        "    Probe {{ code: {code:?}, eax: {eax}, ecx: {ecx}, edx: {edx}, kind: Kind::{kind} as u8, result: {result}, modes: {modes}, state: {state} }},"
+        "    Probe {{ code: {code:?}, eax: {eax}, ecx: {ecx}, edx: {edx}, kind: Kind::{kind}, result: {result}, modes: {modes}, state: {state} }},"
     )?;
     Ok(out)
 }
@@ -149,6 +144,18 @@ fn place(feature: &str, features: &str) -> Result<Announced> {
         leaf: u32::try_from(number(row[1])?)?,
         register: u8::try_from(register.ok_or("no register")?)? | u8::from(row[2] == "01") << 7,
         mask: 1 << row[4].parse::<u32>()?,
+    })
+}
+
+/// Where a state is, its MSR, and its bits.
+fn place_of_state(text: &str) -> Result<(&'static str, u32, u64)> {
+    let (name, bit) = text.split_once('.').unwrap_or((text, "0"));
+    let mask = 1 << bit.parse::<u32>()?;
+    Ok(match name {
+        "cr4" => ("STATE_CR4", 0, mask),
+        "efer" => ("STATE_MSR", 0xC000_0080, mask),
+        "xcr0" => ("STATE_XCR0", 0, !X87_AND_SSE),
+        _ => return Err("unknown state".into()),
     })
 }
 
