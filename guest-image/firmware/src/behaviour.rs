@@ -15,7 +15,7 @@ use fidelity_protocol::slot::OP_PROBE;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4};
 
 use crate::behaviour::state::{
-    Change, STATE_CR4, STATE_MSR, STATE_PKRU, STATE_XCR0, Try, not_tried, stuck, with,
+    Change, STATE_CR4, STATE_MSR, STATE_PKRU, STATE_XCR0, Try, not_tried, stuck, try_probe, with,
 };
 use crate::boot::CONFIG;
 use crate::cpu::{self, Attempt, EFER};
@@ -98,10 +98,8 @@ const PKRU_KEY_1: Change = Change {
 /// CR4.PKS, and IA32_PKRS that refuses all access by key 1.
 const PKS_KEY_1: [Change; 2] = [Change::cr4(1 << 24, true), Change::msr(0x6E1, 1 << 2, true)];
 
-// SAFETY: defined in behaviour.s with this signature; whatever fault a probe raises is caught there and becomes a status. No row of the
-// table writes memory but the scratch line or the stack below.
+// SAFETY: defined in behaviour.s: code to be tried, which is not called from here.
 unsafe extern "sysv64" {
-    pub safe fn try_probe(target: u32, line: u64, eax: u32, ecx: u32, edx: u32) -> Attempt;
     safe fn snippet_read();
     safe fn snippet_xsave();
 }

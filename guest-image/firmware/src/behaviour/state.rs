@@ -6,7 +6,6 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use fidelity_protocol::entry::status;
 use x86_64::registers::control::Cr4;
 
-use super::try_probe;
 use crate::cpu::{self, Attempt};
 use crate::memory::LINE;
 
@@ -20,8 +19,10 @@ pub const STATE_PKRU: u8 = 3;
 /// [`FLAG_NO_XCR0`]: fidelity_protocol::config::FLAG_NO_XCR0
 pub static XCR0: AtomicU64 = AtomicU64::new(0);
 
-// SAFETY: defined in behaviour.s with these signatures; what is said of `try_probe` holds of `try_in_state`, which puts the state back.
+// SAFETY: defined in behaviour.s with these signatures; whatever fault a probe raises is caught there and becomes a status. No row of the
+// table writes memory but the scratch line or the stack below. `try_in_state` puts the state back.
 unsafe extern "sysv64" {
+    pub safe fn try_probe(target: u32, line: u64, eax: u32, ecx: u32, edx: u32) -> Attempt;
     safe fn try_in_state(
         target: u32,
         address: u64,
