@@ -6,13 +6,16 @@
 pub mod deviation;
 pub mod facts;
 mod findings;
+mod ground;
 pub mod judge;
+pub mod record;
 #[cfg(test)]
 mod tests;
 pub mod when;
 
 pub use deviation::{Deviation, deviations, of_feature, sentences};
-pub use facts::{Fact, Facts, FactsError, Ground};
+pub use facts::{Fact, Facts, FactsError, Recorded};
 pub use findings::findings;
+pub use ground::Ground;
 pub use judge::{Judged, Verdict, judge};
 pub use when::When;

@@ -67,6 +67,23 @@ pub fn short_amd(name: &str) -> Option<&'static str> {
         .map(|(short, _)| *short)
 }
 
+/// The AMD host's processor where none is named: QEMU's `max`.
+pub const WHOLE_AMD: &str = "max";
+
+/// The processor of a host by what the command line calls the host: `skylake` of `intel`, `rome,-avx2` of `amd:rome,-avx2`.
+pub fn processor(label: &str) -> String {
+    let end = label.find([':', ',']).unwrap_or(label.len());
+    let (vendor, rest) = label.split_at(end);
+    if let Some(named) = rest.strip_prefix(':') {
+        return named.to_owned();
+    }
+    let own = match vendor {
+        "intel" => find(DEFAULT_MODEL).map_or(DEFAULT_MODEL, |model| model.short),
+        _ => WHOLE_AMD,
+    };
+    format!("{own}{rest}")
+}
+
 /// The model of this name, its own or the short one.
 pub fn find(name: &str) -> Option<&'static Model> {
     MODELS
@@ -77,6 +94,19 @@ pub fn find(name: &str) -> Option<&'static Model> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_has_the_processor_that_it_names_or_its_vendors_own() {
+        for (label, name) in [
+            ("amd", "max"),
+            ("amd:rome,-avx2", "rome,-avx2"),
+            ("intel", "skylake"),
+            ("intel,-avx2", "skylake,-avx2"),
+            ("intel:arrowlake", "arrowlake"),
+        ] {
+            assert_eq!(processor(label), name);
+        }
+    }
 
     #[test]
     fn a_model_is_found_by_either_name_and_the_default_is_one() {
