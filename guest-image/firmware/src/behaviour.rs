@@ -73,6 +73,8 @@ pub const MODE_32: u8 = 2;
 pub const RESULT_NONE: u8 = 0;
 pub const RESULT_EAX: u8 = 1;
 pub const RESULT_ECX: u8 = 2;
+/// Of /init of Linux guests alone: the first 16 bits of the line.
+pub const RESULT_LINE: u8 = 3;
 /// IA32_TSC_AUX, and what it holds while RDTSCP and RDPID are tried.
 pub const TSC_AUX: u32 = 0xC000_0103;
 pub const TSC_AUX_MARK: u32 = 0x5A;

@@ -11,6 +11,7 @@ use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{CheckId, Finding, Kind, Layer};
+use super::linux_hwcap::words;
 use super::place::Place;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::bit::Bit;
@@ -100,6 +101,7 @@ pub fn linux(guest: Guest<'_>) -> Vec<Finding> {
         changes.extend(guest.vmx(name));
     }
     changes.extend(guest.unknown());
+    changes.extend(words(guest));
     changes
 }
 
@@ -115,11 +117,11 @@ impl Guest<'_> {
         boot.phase(Phase::Enabled)?.cpuid.get(&key).copied()
     }
 
-    fn is_set(&self, bit: Bit) -> bool {
+    pub(super) fn is_set(&self, bit: Bit) -> bool {
         self.cpuid(bit.key).is_some_and(|regs| bit.is_set(regs))
     }
 
-    fn shows(&self, flag: &str) -> bool {
+    pub(super) fn shows(&self, flag: &str) -> bool {
         self.report.cpuinfo.flags.contains(flag)
     }
 
@@ -286,7 +288,7 @@ impl Guest<'_> {
         Some(self.truth(&self.rules.row(kind, name)?.rule))
     }
 
-    fn truth(&self, rule: &crate::cpuid::rule::Rule) -> Truth {
+    pub(super) fn truth(&self, rule: &crate::cpuid::rule::Rule) -> Truth {
         rule.truth(&|atom| self.ask(atom))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! [`mod@judge`] says of each probe which it is, by the guest's own bits; [`facts`] is what was measured and reviewed of an
 //! emulator's release or of a kernel, so that a known lie is expected and an unknown one a finding; [`findings`] compares both.
+//! [`user_space`] judges what a Linux guest's user space tried, by what its kernel shows.
 
 pub mod deviation;
 pub mod facts;
@@ -11,6 +12,9 @@ pub mod judge;
 pub mod record;
 #[cfg(test)]
 mod tests;
+pub mod user_space;
+#[cfg(test)]
+mod user_space_tests;
 pub mod when;
 
 pub use deviation::{Deviation, deviations, of_feature, sentences};
@@ -18,4 +22,5 @@ pub use facts::{Fact, Facts, FactsError, Recorded};
 pub use findings::findings;
 pub use ground::Ground;
 pub use judge::{Judged, Verdict, judge};
+pub use user_space::{InUserSpace, Shown, worth_trying};
 pub use when::When;
