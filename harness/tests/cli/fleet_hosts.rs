@@ -130,9 +130,9 @@ fn emulated_hosts_start_the_answer_and_refuse_one_feature_more() {
         .expect(0)
         .stdout;
     let table = "emulated hosts\n  \
-                 host                      starts under enforce  sees the same  with +avx2\n  \
-                 amd:rome@6.12             yes                   yes            starts\n  \
-                 amd@6.12,clearcpuid=avx2  yes                   yes            refused\n  \
+                 host                      starts under enforce  sees the same  behaves  with +avx2\n  \
+                 amd:rome@6.12             yes                   yes            -        starts\n  \
+                 amd@6.12,clearcpuid=avx2  yes                   yes            -        refused\n  \
                  tight: +avx2 fails on at least one host\n";
     assert!(shown.contains(table), "{shown}");
     assert!(

@@ -95,6 +95,7 @@ impl Labs {
             cpu: cpu.to_owned(),
             more: more.map(str::to_owned),
             rows: rows.collect(),
+            ..PageLab::default()
         })
     }
 
@@ -135,8 +136,8 @@ impl Labs {
         let row = LabRow {
             host: lab.name.clone(),
             failure: starts,
-            differing: Vec::new(),
             more_refused: refused,
+            ..LabRow::default()
         };
         Ok((row, lines))
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use cpuid_fidelity::expectation::promise;
 use cpuid_fidelity::fleet::{
-    Catalogue, Fleet as Hosts, Form, Model, Page, PageHosts, PageRemark, Reading, Tables, Wish,
+    Catalogue, Extent, Fleet as Hosts, Model, Page, PageHosts, PageRemark, Reading, Tables, Wish,
     fold, form, markdown, models, since, text,
 };
 use cpuid_fidelity::util::limits::RESULTS;
@@ -209,7 +209,10 @@ fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()
         write_result(file, &markdown(page))?;
     }
     let wanted = match arguments.format {
-        FleetFormat::Text => None,
+        FleetFormat::Text => {
+            print(&text(page, extent(context)));
+            return Ok(());
+        }
         FleetFormat::Json => {
             print_json(&json);
             return Ok(());
@@ -218,16 +221,7 @@ fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()
             print(&markdown(page));
             return Ok(());
         }
-        FleetFormat::Cpu => Some(Form::Cpu),
-        FleetFormat::Libvirt => Some(Form::Libvirt),
-        FleetFormat::Proxmox => Some(Form::Proxmox),
-        FleetFormat::Nova => Some(Form::Nova),
-        FleetFormat::Kubevirt => Some(Form::Kubevirt),
-        FleetFormat::Traits => Some(Form::Traits),
-    };
-    let Some(wanted) = wanted else {
-        print(&text(page));
-        return Ok(());
+        FleetFormat::Answer(form) => form,
     };
     match &page.answer {
         Some(answer) => print(&form(wanted, answer, &context.store.table)),
@@ -237,6 +231,14 @@ fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()
         note!("ERROR left out: {reason}");
     }
     Ok(())
+}
+
+fn extent(context: &Context) -> Extent {
+    if context.manner.verbose() {
+        Extent::All
+    } else {
+        Extent::Screen
+    }
 }
 
 fn status(page: &Page) -> u8 {
