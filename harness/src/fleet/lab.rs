@@ -41,12 +41,12 @@ pub struct LabRow {
 /// What a guest did when its features were tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabBehaviour {
-    /// Probes that were judged.
-    pub probes: usize,
-    /// Probes that did otherwise than CPUID says and than it was recorded of that KVM.
+    /// What is announced and does not work, and nobody has recorded that of this KVM.
     pub unexpected: Vec<String>,
-    /// Probes that did otherwise than CPUID says, as it was recorded.
+    /// What is announced and does not work, as it was recorded.
     pub recorded: Vec<String>,
+    /// What is hidden and is not refused: KVM takes no instruction away that the processor has. No guest was promised otherwise.
+    pub hidden: Vec<String>,
 }
 
 /// A guest that was moved.
@@ -74,7 +74,7 @@ impl PageLab {
     pub fn holds(&self) -> bool {
         let clean = self.rows.iter().all(LabRow::holds);
         let hosts = self.rows.len();
-        let moved = self.moves.is_empty() || self.moves.len() == hosts * hosts.saturating_sub(1);
+        let moved = self.moves.len() == hosts * hosts.saturating_sub(1);
         let moved = moved && self.moves.iter().all(LabMove::is_clean);
         clean && moved && (self.more.is_none() || self.is_tight())
     }
@@ -110,7 +110,7 @@ impl PageLab {
 impl LabRow {
     fn holds(&self) -> bool {
         let behaves = self.behaviour.as_ref();
-        let behaves = behaves.is_none_or(|own| own.unexpected.is_empty());
+        let behaves = behaves.is_some_and(|own| own.unexpected.is_empty());
         self.failure.is_empty() && self.differing.is_empty() && behaves
     }
 
@@ -120,6 +120,9 @@ impl LabRow {
             lines.push(self.failure.clone());
         }
         lines.extend(self.differing.iter().take(SHOWN).cloned());
+        if self.failure.is_empty() && self.behaviour.is_none() {
+            lines.push("behaviour: nothing was tried".to_owned());
+        }
         let behaviour = self.behaviour.iter().flat_map(|own| &own.unexpected);
         lines.extend(
             behaviour

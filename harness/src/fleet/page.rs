@@ -168,6 +168,12 @@ pub struct PagePool {
     /// The vendor.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub vendor: String,
+    /// All features of a guest, where it is the answer of a vendor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// The answer of a vendor, tried on each of its hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<PageProof>,
 }
 
 /// A class of hosts.
@@ -255,23 +261,24 @@ impl PageBoot {
 }
 
 impl Page {
-    /// The feature that one step more would add: what counts most of those that some host gives and another does not.
-    pub fn one_more(&self, catalogue: &Catalogue) -> Option<String> {
+    /// The feature that one step more than the answer would add: what counts most of those that one of these hosts gives and another does
+    /// not.
+    pub fn one_more(
+        &self,
+        catalogue: &Catalogue,
+        hosts: &[String],
+        features: &[String],
+    ) -> Option<String> {
         let is_nested = |name: &String| {
             catalogue
                 .number(name)
                 .is_some_and(|at| catalogue.nested.has(at))
         };
-        let answer = self.answer.as_ref()?;
-        let lacking = |name: &str| {
-            self.classes
-                .iter()
-                .any(|class| !class.gives.iter().any(|own| own == name))
-        };
-        let all = self.classes.iter().flat_map(|class| &class.unused);
-        let open = all.filter(|name| {
-            !is_nested(name) && !answer.best.features.contains(name) && lacking(name)
-        });
+        let own = |class: &&PageClass| class.hosts.iter().any(|host| hosts.contains(host));
+        let classes: Vec<&PageClass> = self.classes.iter().filter(own).collect();
+        let lacking = |name: &String| classes.iter().any(|class| !class.gives.contains(name));
+        let all = classes.iter().flat_map(|class| &class.unused);
+        let open = all.filter(|name| !is_nested(name) && !features.contains(name) && lacking(name));
         let weight = |name: &&String| {
             catalogue
                 .number(name)
@@ -283,12 +290,19 @@ impl Page {
     /// Whether something is wrong that people must look at.
     pub fn has_findings(&self) -> bool {
         let changed = self.since.as_ref().is_some_and(Since::is_finding);
-        let unproven = self.proof.as_ref().is_some_and(|proof| {
+        let unproven = self.proofs().any(|(_, proof)| {
             !proof.holds || proof.booted.as_ref().is_some_and(PageBoot::is_finding)
         });
         let failed = self.labs().any(|lab| !lab.holds());
         let failed = failed || self.direct.iter().any(PageDirect::is_finding);
         changed || unproven || failed || self.remarks.iter().any(|remark| remark.finding)
+    }
+
+    /// What was tried by what is known of the hosts: of the fleet, or of each of its vendors, by its name.
+    pub fn proofs(&self) -> impl Iterator<Item = (&str, &PageProof)> {
+        let whole = self.proof.iter().map(|proof| ("", proof));
+        let vendors = self.vendors.iter();
+        whole.chain(vendors.filter_map(|pool| Some((pool.vendor.as_str(), pool.proof.as_ref()?))))
     }
 
     /// What was tried on emulated hosts: of the fleet, or of each of its vendors.

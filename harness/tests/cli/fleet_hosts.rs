@@ -112,7 +112,8 @@ fn this_host_is_recorded_and_read() {
 }
 
 #[test]
-fn emulated_hosts_start_the_answer_and_refuse_one_feature_more() {
+fn a_guest_of_the_answer_starts_behaves_and_moves_on_emulated_hosts_and_one_feature_more_is_refused()
+ {
     or_skip!(require(Capability::Kernel("6.12")));
     or_skip!(require(Capability::QemuRelease("11.1")));
     let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
@@ -131,9 +132,13 @@ fn emulated_hosts_start_the_answer_and_refuse_one_feature_more() {
         .stdout;
     let table = "emulated hosts\n  \
                  host                      starts under enforce  sees the same  behaves  with +avx2\n  \
-                 amd:rome@6.12             yes                   yes            -        starts\n  \
-                 amd@6.12,clearcpuid=avx2  yes                   yes            -        refused\n  \
-                 tight: +avx2 fails on at least one host\n";
+                 amd:rome@6.12             yes                   yes            yes      starts\n  \
+                 amd@6.12,clearcpuid=avx2  yes                   yes            yes      refused\n  \
+                 moves from                  1      2\n  \
+                 1 amd:rome@6.12             -      clean\n  \
+                 2 amd@6.12,clearcpuid=avx2  clean  -\n  \
+                 tight: +avx2 fails on at least one host\n  \
+                 CLEAN\n";
     assert!(shown.contains(table), "{shown}");
     assert!(
         shown.contains("  rests on KVM's word of 2 hosts\n"),

@@ -37,9 +37,12 @@ pub struct Fleet {
     #[arg(long)]
     pub prove: bool,
     /// An emulated host more, `HOST@KERNEL`, as amd:rome@6.12 or intel:haswell@6.12,clearcpuid=avx2,kvm_intel.nested=0,-avx512; repeatable. The answer is
-    /// started under enforce on each of them, what guests see is compared, and one feature more is tried
+    /// started under enforce on each of them, what guests see and do is compared, a guest is moved from each to each, and one feature more is tried
     #[arg(long, value_name = "HOST@KERNEL", value_parser = lab)]
     pub lab: Vec<LabHost>,
+    /// Hosts of several vendors are several fleets: an answer for each vendor is a success
+    #[arg(long)]
+    pub by_vendor: bool,
     /// Compare with the JSON of an earlier run; exit status 1 where the answer or a host lost something
     #[arg(long, value_name = "FILE")]
     pub since: Option<PathBuf>,

@@ -4,6 +4,7 @@ mod arguments;
 mod boot;
 mod hosts;
 mod labs;
+mod tried;
 mod verb;
 
 pub use arguments::Fleet;

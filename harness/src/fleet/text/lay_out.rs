@@ -6,7 +6,7 @@ use super::extent::Extent;
 use super::hosts::{classes, remarks};
 use super::lines::{Section, escaped, wrapped};
 use super::partition::{pools, vendors};
-use super::proof::{direct, labs, proof};
+use super::proof::{direct, labs, proofs};
 use crate::fleet::page::Page;
 use crate::util::printable;
 
@@ -64,7 +64,7 @@ fn sections(page: &Page, extent: Extent) -> Vec<Section> {
         pools(page, extent),
     ));
     all.push(named("an answer for each vendor", vendors(page, extent)));
-    all.push(named("proof", proof(page)));
+    all.extend(proofs(page));
     all.push(named("on KVM alone", direct(page)));
     all.extend(labs(page));
     all.push(named("hosts", classes(page, extent)));

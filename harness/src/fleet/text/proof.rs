@@ -6,11 +6,20 @@ use super::matrix::{moves, table};
 use crate::fleet::lab::PageLab;
 use crate::fleet::page::{Page, PageBoot, PageProof};
 
-/// By what is known of the hosts, and booted here.
-pub(super) fn proof(page: &Page) -> Vec<String> {
-    let Some(proof) = &page.proof else {
-        return Vec::new();
-    };
+/// By what is known of the hosts, and booted here; of each vendor apart.
+pub(super) fn proofs(page: &Page) -> Vec<Section> {
+    let section = |(vendor, own)| (of_vendor("proof", vendor), proof(own));
+    page.proofs().map(section).collect()
+}
+
+fn of_vendor(what: &str, vendor: &str) -> String {
+    match vendor {
+        "" => what.to_owned(),
+        vendor => format!("{what} for {vendor}"),
+    }
+}
+
+fn proof(proof: &PageProof) -> Vec<String> {
     let mut lines: Vec<String> = holds(proof).into_iter().collect();
     for (hosts, features) in &proof.filtered {
         let features = features.join(" ");
@@ -72,10 +81,7 @@ pub(super) fn direct(page: &Page) -> Vec<String> {
 /// The emulated hosts, of each vendor apart.
 pub(super) fn labs(page: &Page) -> Vec<Section> {
     let section = |lab: &PageLab| {
-        let heading = match lab.vendor.as_str() {
-            "" => "emulated hosts".to_owned(),
-            vendor => format!("emulated hosts of {vendor}"),
-        };
+        let heading = of_vendor("emulated hosts", &lab.vendor);
         let mut lines = table(lab);
         lines.extend(moves(lab));
         lines.extend(lab.failures().map(|line| format!("  FAIL {line}")));
@@ -96,7 +102,7 @@ fn verdict(lab: &PageLab) -> Vec<String> {
     } else {
         lines.push("  no feature more to try: every host gives the same".to_owned());
     }
-    if lab.holds() && !lab.moves.is_empty() {
+    if lab.holds() {
         lines.push("  CLEAN".to_owned());
     }
     lines
