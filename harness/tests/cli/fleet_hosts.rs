@@ -109,6 +109,23 @@ fn this_host_is_recorded_and_read() {
         shown.starts_with("1 host in 1 class, QEMU 11.1, pc-q35-11.1\n-cpu "),
         "{shown}"
     );
+    // Its own KVM is asked whether it gives the answer, and a KVM that shows more has proven nothing.
+    let report = folder.run(&["host.json", "--prove", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("a report");
+    let [here] = report["direct"]
+        .as_array()
+        .expect("what KVM did")
+        .as_slice()
+    else {
+        panic!("{report}");
+    };
+    let is_tried = here["not_tried"].is_null() && here["differing"].is_null();
+    let shown = folder.run(&["host.json", "--prove"]).stdout;
+    assert_eq!(
+        shown.contains("  this machine: a guest sees the "),
+        is_tried,
+        "{shown}"
+    );
 }
 
 #[test]
@@ -144,4 +161,19 @@ fn a_guest_of_the_answer_starts_behaves_and_moves_on_emulated_hosts_and_one_feat
         shown.contains("  rests on KVM's word of 2 hosts\n"),
         "{shown}"
     );
+    // Each KVM of the fleet gives the answer's table without QEMU; this machine's cannot, or is said to give something else.
+    for host in ["amd:rome@6.12", "amd@6.12,clearcpuid=avx2"] {
+        let given = format!("\n  {host}: a guest sees the ");
+        assert!(shown.contains(&given), "{given}\n{shown}");
+    }
+    let here = shown
+        .lines()
+        .find(|line| line.starts_with("  this machine: "));
+    let here = here.expect("what this machine's KVM did");
+    let is_known = [
+        "cannot be tried here: ",
+        "not proven here, ",
+        "a guest sees the ",
+    ];
+    assert!(is_known.iter().any(|text| here.contains(text)), "{here}");
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod boot;
+mod direct;
 mod hosts;
 mod labs;
 mod tried;

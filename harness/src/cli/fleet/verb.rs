@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use cpuid_fidelity::expectation::promise;
 use cpuid_fidelity::fleet::{
-    Catalogue, Extent, Fleet as Hosts, Model, Page, PageAnswer, PageHosts, PageLab, PageRemark,
-    Reading, Tables, Wish, fold, form, markdown, models, since, text,
+    Catalogue, Extent, Fleet as Hosts, GivenTable, Model, Page, PageAnswer, PageHosts, PageLab,
+    PageRemark, Reading, Tables, Wish, fold, form, given_tables, markdown, models, since, text,
 };
 use cpuid_fidelity::util::limits::RESULTS;
 use cpuid_fidelity::util::near::hint;
@@ -15,6 +15,7 @@ use cpuid_fidelity::util::order::{natural, release};
 
 use super::arguments::{Fleet, FleetFormat};
 use super::boot::boot;
+use super::direct::direct;
 use super::hosts::{Found, hosts};
 use super::labs::Labs;
 use super::tried::Trial;
@@ -55,7 +56,8 @@ pub fn run(context: &Context, arguments: &Fleet) -> anyhow::Result<u8> {
         }
         Ok(found)
     })??;
-    let mut page = page(arguments, found, &catalogue, &models, oldest, &machine)?;
+    let (mut page, tables) = page(arguments, found, &catalogue, &models, oldest, &machine)?;
+    page.direct = direct(context, labs.as_ref(), &reading, &tables, &page)?;
     boot_here(context, &catalogue, &mut page)?;
     if let Some(labs) = &labs {
         let tried = in_pool(context, || {
@@ -135,7 +137,7 @@ fn page(
     models: &[Model],
     release: &str,
     machine: &str,
-) -> anyhow::Result<Page> {
+) -> anyhow::Result<(Page, Vec<GivenTable>)> {
     let Found {
         hosts,
         refused,
@@ -169,7 +171,12 @@ fn page(
         let old = earlier(file)?;
         page.since = Some(since(&old, &page));
     }
-    Ok(page)
+    let tables = if arguments.prove {
+        given_tables(&fleet)
+    } else {
+        Vec::new()
+    };
+    Ok((page, tables))
 }
 
 /// An earlier report.
