@@ -172,6 +172,7 @@ assembler_symbols! {
     PROBE_KIND_XCR0 = behaviour::Kind::Xcr0 as u8,
     PROBE_KIND_MSR = behaviour::Kind::Msr as u8,
     PROBE_KIND_WRMSR = behaviour::Kind::Wrmsr as u8,
+    STATE_MSR = behaviour::state::STATE_MSR,
     STATUS_NOT_TRIED = fidelity_protocol::entry::status::NOT_TRIED,
     MODE_32 = behaviour::MODE_32,
     RESULT_EAX = behaviour::RESULT_EAX,

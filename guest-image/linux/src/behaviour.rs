@@ -22,32 +22,39 @@ pub struct Probe {
     ecx: u32,
     /// EDX before it.
     edx: u32,
-    /// [`Kind`].
-    kind: u8,
+    /// What is asked for.
+    kind: Kind,
     /// What is reported: `RESULT_…`.
     result: u8,
     #[expect(dead_code, reason = "the host says which rows are tried")]
     modes: u8,
-    #[expect(dead_code, reason = "makes the agent's rows whole words")]
-    unused: u8,
+    #[expect(dead_code, reason = "user space changes no state of the system")]
+    state: u8,
 }
 
 /// What a row asks for.
-#[repr(u8)]
 enum Kind {
     Run,
     Cr4,
     Xcr0,
     Msr,
     Wrmsr,
+    Off,
+    On,
     PageNx,
     PageSmep,
     PageSmap,
     PagePku,
     PagePks,
+    PageSmepOff,
+    PageSmapOff,
+    PagePkuOff,
     Size,
 }
 
+const STATE_CR4: u8 = 0;
+const STATE_MSR: u8 = 1;
+const STATE_XCR0: u8 = 2;
 const MODE_64: u8 = 1;
 const MODE_32: u8 = 2;
 const RESULT_NONE: u8 = 0;
@@ -131,15 +138,11 @@ impl Scratch {
     }
 
     fn attempt(&self, row: usize, probe: &Probe) -> Attempt {
-        const RUN: u8 = Kind::Run as u8;
-        const PAGE_NX: u8 = Kind::PageNx as u8;
-        const PAGE_PKU: u8 = Kind::PagePku as u8;
-        const SIZE: u8 = Kind::Size as u8;
         match probe.kind {
-            RUN => self.run(row, probe),
-            PAGE_NX => no_execute().unwrap_or(Attempt::not_tried()),
-            PAGE_PKU => locked().unwrap_or(Attempt::not_tried()),
-            SIZE => xsave_size().unwrap_or(Attempt::not_tried()),
+            Kind::Run => self.run(row, probe),
+            Kind::PageNx => no_execute().unwrap_or(Attempt::not_tried()),
+            Kind::PagePku => locked().unwrap_or(Attempt::not_tried()),
+            Kind::Size => xsave_size().unwrap_or(Attempt::not_tried()),
             _ => Attempt::not_tried(),
         }
     }

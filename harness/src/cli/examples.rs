@@ -23,7 +23,11 @@ const EXAMPLES: [(&str, &[&str]); 28] = [
     ("machines", &["machines q35", "machines 'pc-i440fx-8.*'"]),
     (
         "behaviour",
-        &["behaviour rdseed", "behaviour --format markdown"],
+        &[
+            "behaviour rdseed",
+            "behaviour --format markdown",
+            "behaviour --check --kernel 6.12 --lab-host intel",
+        ],
     ),
     ("features", &["features PCID", "features 'avx512*'"]),
     (

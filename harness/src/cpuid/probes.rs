@@ -18,7 +18,7 @@ pub struct Probe {
     pub needs: Vec<&'static str>,
     /// `64`, `32` or `both`: the agents that try it; `user`: /init of Linux guests alone.
     pub mode: &'static str,
-    /// `run`, `cr4`, `xcr0`, `msr`, `wrmsr`, `page`, `size`.
+    /// `run`, `cr4`, `xcr0`, `msr`, `wrmsr`, `page`, `size`, `off`, `on`.
     pub kind: &'static str,
     /// Bytes, bit, mask, or MSR and mask.
     pub what: &'static str,

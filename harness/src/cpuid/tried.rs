@@ -74,7 +74,7 @@ fn reported(probe: &Probe) -> &'static str {
         "run" if register("eax=") => "eax",
         "run" if register("ecx=") => "ecx",
         "run" if register("line=") => "line",
-        "run" => "runs",
+        "run" | "off" | "on" => "runs",
         "size" => "size",
         _ => "bit",
     }

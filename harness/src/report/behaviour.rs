@@ -1,14 +1,16 @@
 //! The map of holes and lies: what probes do otherwise than the manual has it, by who runs the guest, out of the table of facts.
 
-use crate::check::behaviour::{Fact, Facts, When};
+use crate::check::behaviour::{Fact, Facts, Ground, Recorded, When};
 use crate::cpuid::probes::named;
 
-/// Families in the words of a heading.
-const FAMILIES: [(&str, &str); 3] = [
-    ("tcg", "QEMU's TCG"),
-    ("kvm-amd", "KVM on an emulated AMD host"),
-    ("kvm-intel", "KVM on an emulated Intel host"),
+/// Families in the words of a heading, and what is to be said of them beside.
+const FAMILIES: [(&str, &str, &str); 3] = [
+    ("tcg", "QEMU's TCG", ""),
+    ("kvm-amd", "KVM on an emulated AMD host", ""),
+    ("kvm-intel", "KVM on an emulated Intel host", ABOUT_INTEL),
 ];
+
+const ABOUT_INTEL: &str = "";
 
 const INTRO: &str = "# Behaviour: holes and lies
 
@@ -31,26 +33,62 @@ what runs there though hidden is what KVM does not intercept.
 /// The page, in Markdown.
 pub fn page(facts: &Facts) -> String {
     let mut page = INTRO.to_owned();
-    for (family, releases) in facts.recorded() {
-        let known = FAMILIES.iter().find(|(known, _)| known == family);
-        let title = known.map_or(family.as_str(), |(_, title)| title);
-        page += &format!("\n## {title}\n");
+    let mut families: Vec<&str> = facts.recorded.iter().map(|one| &*one.family).collect();
+    families.sort_unstable();
+    families.dedup();
+    for family in families {
+        let known = FAMILIES.iter().find(|(known, ..)| *known == family);
+        let (title, about) = known.map_or((family, ""), |(_, title, about)| (title, about));
+        page += &format!("\n## {title}\n{about}");
+        let columns = columns(facts, family);
         for (when, title) in [
             (When::Hidden, "Hidden, and does not stay hidden"),
             (When::Announced, "Announced, and does not work"),
         ] {
-            page += &table(facts, family, releases, when, title);
+            page += &table(facts, &columns, when, title);
         }
     }
     page
 }
 
-fn table(facts: &Facts, family: &str, releases: &[String], when: When, title: &str) -> String {
+/// A column of a family's tables: its heading, and who runs the guest.
+type Column = (String, Ground);
+
+fn columns(facts: &Facts, family: &str) -> Vec<Column> {
+    let of_family = facts.recorded.iter().filter(|one| one.family == family);
+    let several = of_family.clone().count() > 1;
+    let column = |one: &Recorded, release: &String| {
+        let heading = if several {
+            format!("{} {release}", one.host)
+        } else {
+            release.clone()
+        };
+        let ground = Ground {
+            family: one.family.clone(),
+            host: one.host.clone(),
+            release: release.clone(),
+        };
+        (heading, ground)
+    };
+    let of_one = |one: &Recorded| {
+        let releases = one.releases.iter();
+        releases.map(|release| column(one, release)).collect()
+    };
+    of_family
+        .flat_map(|one: &Recorded| -> Vec<Column> { of_one(one) })
+        .collect()
+}
+
+fn table(facts: &Facts, columns: &[Column], when: When, title: &str) -> String {
+    let family = columns.first().map_or("", |(_, ground)| &ground.family);
     let of_table = |fact: &&Fact| fact.family == family && fact.when == when;
     let mut rows: Vec<(String, Vec<String>)> = Vec::new();
     for fact in facts.rows.iter().filter(of_table) {
         let name = row_name(fact);
-        let cells: Vec<String> = releases.iter().map(|release| cell(fact, release)).collect();
+        let cells: Vec<String> = columns
+            .iter()
+            .map(|(_, ground)| cell(fact, ground))
+            .collect();
         match rows.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => {
                 let merged = known.iter_mut().zip(cells);
@@ -62,8 +100,9 @@ fn table(facts: &Facts, family: &str, releases: &[String], when: When, title: &s
     if rows.is_empty() {
         return String::new();
     }
-    let head = format!("| probe | feature | where | {} |", releases.join(" | "));
-    let rule = "|---".repeat(3 + releases.len());
+    let headings: Vec<&str> = columns.iter().map(|(heading, _)| &**heading).collect();
+    let head = format!("| probe | feature | where | {} |", headings.join(" | "));
+    let rule = "|---".repeat(3 + columns.len());
     let body = rows
         .iter()
         .map(|(name, cells)| format!("| {name} | {} |\n", cells.join(" | ")));
@@ -73,8 +112,8 @@ fn table(facts: &Facts, family: &str, releases: &[String], when: When, title: &s
     )
 }
 
-fn cell(fact: &Fact, release: &str) -> String {
-    if fact.covers(release) {
+fn cell(fact: &Fact, ground: &Ground) -> String {
+    if fact.covers(ground) {
         fact.answers.join(" or ")
     } else {
         String::new()
@@ -116,7 +155,7 @@ pub fn lines(facts: &Facts, wanted: impl Fn(&str) -> bool) -> Vec<String> {
             .unwrap_or_default();
         let line = format!(
             "{:<9} {place:<14} {:<9} {:<24} {:<22} {:<10} {conditions}",
-            fact.family,
+            fact.runner(),
             fact.when.name(),
             fact.probe,
             about,

@@ -5,11 +5,12 @@
 //! [`causes`] measures which compat property a machine type's difference comes from. [`explain`] asks all layers of one feature,
 //! [`mod@check`] judges a guest that somebody names, [`record`](mod@record) keeps all layers of a case, [`mod@baseline`] those of a host.
 //! [`recording`] notes what trials show, and [`release_day`] does so for a release that nobody recorded.
-//! [`catalogue`] measures QEMU's feature names,
+//! [`behaviour`](mod@behaviour) boots guests to record what features do, [`catalogue`] measures QEMU's feature names,
 //! [`libvirt`] tries libvirt's answers, [`mod@look`] is one candidate of a bisect.
 
 pub mod all;
 pub mod baseline;
+pub mod behaviour;
 pub mod catalogue;
 pub mod causes;
 pub mod check;

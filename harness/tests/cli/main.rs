@@ -30,6 +30,7 @@ mod findings;
 mod fleet;
 mod fleet_hosts;
 mod fleet_libvirt;
+mod fleet_moves;
 mod headings;
 mod help;
 mod hostile;

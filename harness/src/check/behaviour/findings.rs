@@ -1,6 +1,7 @@
 //! The check: what a guest does otherwise than it was recorded of who runs it.
 
-use super::facts::{Facts, Ground};
+use super::facts::Facts;
+use super::ground::Ground;
 use super::in_user_space::{InUserSpace, Shown};
 use super::judge::{Judged, Verdict, judge};
 use super::user_space;
@@ -10,10 +11,8 @@ use crate::check::architecture::components::state_of;
 use crate::check::finding::{CheckId, Finding, Kind, Layer};
 use crate::check::place::Place;
 use crate::check::view::{View, own_subleaf};
-use crate::cpuid::answers::Key;
 use crate::cpuid::table::{Space, Table};
 use crate::evidence::Evidence;
-use crate::host::kind::vendor;
 use crate::vmm::kvm::CpuidTable;
 
 /// Contradictions between what CPUID announces and what the guest does.
@@ -43,10 +42,11 @@ pub fn judged<'a>(evidence: &Evidence, facts: &'a Facts, table: &Table) -> Vec<J
             .iter_mut()
             .filter(|judged| judged.verdict == Verdict::Lie)
         {
-            judged.expected |= is_beyond_kvm(evidence, judged, table)
+            judged.is_own = is_beyond_kvm(evidence, judged, table)
                 || view
                     .as_ref()
                     .is_some_and(|view| is_without_state(view, judged));
+            judged.expected |= judged.is_own;
         }
     }
     all
@@ -148,37 +148,4 @@ fn in_user_space(judged: &Judged<'_>, user: &InUserSpace, below: Layer) -> (Stri
 fn place(feature: &str, table: &Table) -> Option<Place> {
     let field = table.named(feature)?;
     (field.space == Space::Cpuid).then(|| Place::of_field(field, own_subleaf(field)))
-}
-
-impl Ground {
-    /// Who runs the guest of a case; `None` where nothing can have been recorded of it: this host's own KVM.
-    pub fn running(evidence: &Evidence) -> Option<Ground> {
-        let case = &evidence.case;
-        match case.run_as.accelerator {
-            Accelerator::Tcg => Some(Ground {
-                family: "tcg".to_owned(),
-                release: release(&case.qemu),
-            }),
-            Accelerator::Kvm => {
-                let host = evidence.host.as_deref()?;
-                let cpuid = host.cpus.first()?.cpuid.value()?;
-                let family = match vendor(*cpuid.answers.get(&Key::new(0, 0))?).as_str() {
-                    "AuthenticAMD" => "kvm-amd",
-                    "GenuineIntel" => "kvm-intel",
-                    _ => return None,
-                };
-                let label = case.host.as_deref()?;
-                Some(Ground {
-                    family: family.to_owned(),
-                    release: label.trim_start_matches("linux-").to_owned(),
-                })
-            }
-        }
-    }
-}
-
-/// `10.0` of `10.0.13`.
-fn release(version: &str) -> String {
-    let parts: Vec<&str> = version.split('.').take(2).collect();
-    parts.join(".")
 }

@@ -3,7 +3,8 @@
 use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Fact, Facts, Ground};
+use super::facts::{Fact, Facts};
+use super::ground::Ground;
 use super::in_user_space::InUserSpace;
 use super::when::When;
 use crate::check::view::View;
@@ -43,6 +44,8 @@ pub struct Judged<'a> {
     pub fact: Option<&'a Fact>,
     /// Whether it is as it was recorded, or, where nothing was, as the manual has it.
     pub expected: bool,
+    /// Whether this program itself announced what does not work, beyond what KVM offers or without its state: then it is expected as well.
+    pub is_own: bool,
     /// In user space of a Linux guest: what is known beside it.
     pub user: Option<InUserSpace>,
 }
@@ -61,28 +64,25 @@ pub fn judge<'a>(
     facts: &'a Facts,
     table: &Table,
 ) -> Vec<Judged<'a>> {
-    let Some(boot) = dump.boot_processor() else {
-        return Vec::new();
-    };
-    // Where nothing was enabled, a fault says nothing of the feature.
-    if !boot
-        .phase(Phase::Enabled)
-        .is_some_and(|phase| phase.complete)
-    {
-        return Vec::new();
-    }
-    let view = View::of_phase(boot, Phase::Enabled, table);
-    let Some(view) = view.or_else(|| nothing_announced(dump, table)) else {
+    let Some(view) = view_of(dump, table) else {
         return Vec::new();
     };
     let guest = Guest {
         view,
         mode: dump.mode,
     };
-    let release = ground.and_then(|ground| Some((ground.family.as_str(), facts.nearest(ground)?)));
+    let recorded = ground.and_then(|ground| facts.nearest(ground));
     tried(dump)
-        .filter_map(|(_, probe, tried)| guest.judged(probe?, tried, release, facts))
+        .filter_map(|(_, probe, tried)| guest.judged(probe?, tried, recorded.as_ref(), facts))
         .collect()
+}
+
+/// What the guest announces; `None` where nothing was enabled, so that a fault says nothing of the feature.
+pub(super) fn view_of<'a>(dump: &'a Dump, table: &'a Table) -> Option<View<'a>> {
+    let boot = dump.boot_processor()?;
+    let is_enabled = boot.phase(Phase::Enabled)?.complete;
+    let view = View::of_phase(boot, Phase::Enabled, table);
+    is_enabled.then(|| view.or_else(|| nothing_announced(dump, table)))?
 }
 
 /// A processor without CPUID announces nothing.
@@ -105,7 +105,7 @@ impl Guest<'_> {
         &self,
         probe: &'static Probe,
         tried: Tried,
-        release: Option<(&str, &str)>,
+        recorded: Option<&Ground>,
         facts: &'f Facts,
     ) -> Option<Judged<'f>> {
         if tried == Tried::NotTried {
@@ -114,12 +114,10 @@ impl Guest<'_> {
         let when = self.when(probe)?;
         let token = Token(Some(probe), tried).to_string();
         let verdict = self.verdict(probe, when, &token)?;
-        let fact = release.and_then(|(family, release)| {
-            facts.about(family, release, probe.name, when, |condition| {
-                self.holds(condition)
-            })
+        let fact = recorded.and_then(|ground| {
+            facts.about(ground, probe.name, when, |condition| self.holds(condition))
         });
-        let expected = match (fact, release) {
+        let expected = match (fact, recorded) {
             (Some(fact), _) => fact.answers.contains(&token),
             (None, Some(_)) => verdict == Verdict::AsAnnounced,
             (None, None) => verdict != Verdict::Lie,
@@ -131,6 +129,7 @@ impl Guest<'_> {
             verdict,
             fact,
             expected,
+            is_own: false,
             user: None,
         })
     }

@@ -7,8 +7,10 @@
 pub mod deviation;
 pub mod facts;
 mod findings;
+mod ground;
 mod in_user_space;
 pub mod judge;
+pub mod record;
 #[cfg(test)]
 mod tests;
 pub mod user_space;
@@ -17,8 +19,9 @@ mod user_space_tests;
 pub mod when;
 
 pub use deviation::{Deviation, deviations, of_feature, sentences};
-pub use facts::{Fact, Facts, FactsError, Ground};
+pub use facts::{Fact, Facts, FactsError, Recorded};
 pub use findings::findings;
+pub use ground::Ground;
 pub use in_user_space::{InUserSpace, Shown};
 pub use judge::{Judged, Verdict, judge};
 pub use user_space::worth_trying;

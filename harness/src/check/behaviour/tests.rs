@@ -169,9 +169,10 @@ fn a_release_that_nobody_recorded_is_compared_with_the_one_before() {
     let nearest = |release: &str| {
         let ground = Ground {
             family: "tcg".to_owned(),
+            host: String::new(),
             release: release.to_owned(),
         };
-        facts().nearest(&ground).map(str::to_owned)
+        facts().nearest(&ground).map(|found| found.release)
     };
     assert_eq!(nearest("8.2").as_deref(), Some("7.2"));
     assert_eq!(nearest("11.0").as_deref(), Some("10.0"));

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fidelity_protocol::frame::Phase;
 
-use super::facts::{Facts, Ground};
+use super::facts::Facts;
+use super::ground::Ground;
 use super::in_user_space::{InUserSpace, Shown};
 use super::judge::{Guest, Judged, Verdict, is_refused};
 use super::when::When;
@@ -45,9 +46,9 @@ pub fn judged<'a>(
             .map(|(name, _, tried)| (name.to_owned(), tried))
             .collect(),
     };
-    let release = ground.and_then(|ground| Some((ground.family.as_str(), facts.nearest(ground)?)));
+    let recorded = ground.and_then(|ground| facts.nearest(ground));
     tried(&evidence.guest)
-        .filter_map(|(_, probe, tried)| system.judged(probe?, tried, release, facts))
+        .filter_map(|(_, probe, tried)| system.judged(probe?, tried, recorded.as_ref(), facts))
         .collect()
 }
 
@@ -81,7 +82,7 @@ impl System<'_> {
         &self,
         probe: &'static Probe,
         tried: Tried,
-        release: Option<(&str, &str)>,
+        recorded: Option<&Ground>,
         facts: &'f Facts,
     ) -> Option<Judged<'f>> {
         if tried == Tried::NotTried {
@@ -94,10 +95,9 @@ impl System<'_> {
         };
         let token = Token(Some(probe), tried).to_string();
         let verdict = self.verdict(probe, shown, &token)?;
-        let fact = release.and_then(|(family, release)| {
-            facts.about(family, release, probe.name, when, |condition| {
-                self.guest.holds(condition)
-            })
+        let fact = recorded.and_then(|ground| {
+            let holds = |condition: &str| self.guest.holds(condition);
+            facts.about(ground, probe.name, when, holds)
         });
         // Holes are listed: what a kernel does not show it promises nobody.
         let is_recorded = fact.is_some_and(|fact| fact.answers.contains(&token));
@@ -108,6 +108,7 @@ impl System<'_> {
             verdict,
             fact,
             expected: verdict != Verdict::Lie || is_recorded,
+            is_own: false,
             user: Some(InUserSpace {
                 shown,
                 answers: answers(probe),

@@ -18,7 +18,7 @@ pub struct Files<'a> {
 }
 
 /// Instructions for a second of Bochs' own clock, by which its timers run.
-const INSTRUCTIONS: u32 = 20_000_000;
+pub const INSTRUCTIONS: u32 = 20_000_000;
 
 /// The settings.
 ///

@@ -9,16 +9,18 @@ pub struct Model {
     pub name: &'static str,
     /// What is left out of it, for Linux does not start with it: each group with all that depends on it.
     pub without: &'static [&'static str],
+    /// Whether CPUID.15H says how fast the TSC is, so that Linux does not measure it (`native_calibrate_tsc` in arch/x86/kernel/tsc.c).
+    pub tells_frequency: bool,
 }
 
 /// Oldest first. `sapphire_rapids` shows AMX without XFD, which Linux takes for a broken processor and Bochs for a panic of its own
 /// (#GP at XSETBV); Linux 6.12, measured.
 pub const MODELS: &[Model] = &[
-    model("westmere", "corei5_arrandale_m520"),
-    model("sandybridge", "corei7_sandy_bridge_2600k"),
-    model("ivybridge", "corei7_ivy_bridge_3770k"),
-    model("haswell", "corei7_haswell_4770"),
-    model("broadwell", "broadwell_ult"),
+    measured("westmere", "corei5_arrandale_m520"),
+    measured("sandybridge", "corei7_sandy_bridge_2600k"),
+    measured("ivybridge", "corei7_ivy_bridge_3770k"),
+    measured("haswell", "corei7_haswell_4770"),
+    measured("broadwell", "broadwell_ult"),
     model("skylake", "corei7_skylake_x"),
     model("cannonlake", "corei3_cnl"),
     model("icelake", "corei7_icelake_u"),
@@ -38,6 +40,15 @@ const fn model(short: &'static str, name: &'static str) -> Model {
         short,
         name,
         without: &[],
+        tells_frequency: true,
+    }
+}
+
+/// One whose TSC Linux measures.
+const fn measured(short: &'static str, name: &'static str) -> Model {
+    Model {
+        tells_frequency: false,
+        ..model(short, name)
     }
 }
 
@@ -67,6 +78,23 @@ pub fn short_amd(name: &str) -> Option<&'static str> {
         .map(|(short, _)| *short)
 }
 
+/// The AMD host's processor where none is named: QEMU's `max`.
+pub const WHOLE_AMD: &str = "max";
+
+/// The processor of a host by what the command line calls the host: `skylake` of `intel`, `rome,-avx2` of `amd:rome,-avx2`.
+pub fn processor(label: &str) -> String {
+    let end = label.find([':', ',']).unwrap_or(label.len());
+    let (vendor, rest) = label.split_at(end);
+    if let Some(named) = rest.strip_prefix(':') {
+        return named.to_owned();
+    }
+    let own = match vendor {
+        "intel" => find(DEFAULT_MODEL).map_or(DEFAULT_MODEL, |model| model.short),
+        _ => WHOLE_AMD,
+    };
+    format!("{own}{rest}")
+}
+
 /// The model of this name, its own or the short one.
 pub fn find(name: &str) -> Option<&'static Model> {
     MODELS
@@ -77,6 +105,19 @@ pub fn find(name: &str) -> Option<&'static Model> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_has_the_processor_that_it_names_or_its_vendors_own() {
+        for (label, name) in [
+            ("amd", "max"),
+            ("amd:rome,-avx2", "rome,-avx2"),
+            ("intel", "skylake"),
+            ("intel,-avx2", "skylake,-avx2"),
+            ("intel:arrowlake", "arrowlake"),
+        ] {
+            assert_eq!(processor(label), name);
+        }
+    }
 
     #[test]
     fn a_model_is_found_by_either_name_and_the_default_is_one() {

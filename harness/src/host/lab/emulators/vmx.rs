@@ -8,10 +8,12 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::bochsrc::{self, Files};
+use super::bochsrc::{self, Files, INSTRUCTIONS};
+use super::models;
 use crate::case::host::Processor;
 use crate::host::lab::boot::{AREA, AREA_SECTOR, disk};
 use crate::host::lab::emulated::{EmulatedHost, Machine, Pace, Parts, inherited_path, memory};
@@ -99,12 +101,18 @@ impl EmulatedHost for BochsVmx {
         stderr.lines().filter(kept).collect::<Vec<_>>().join("\n")
     }
 
-    /// The kernel takes an instruction for a tick of 3.5 GHz, and Bochs executes some 195 million a second; it takes six times as
-    /// long as QEMU for the same boot (measured, 2.6 GHz).
+    /// Bochs executes some 195 million instructions a second, and takes six times as long as QEMU for the same boot (measured, 2.6 GHz). An
+    /// instruction is a tick of the TSC. Where CPUID says that there are 3.5 billion in a second, the kernel believes it; else it measures
+    /// against a timer by Bochs' own clock, for which there are [`INSTRUCTIONS`].
     fn pace(&self) -> Pace {
+        let model = models::find(&self.processor.model);
+        let ticks = match model {
+            Some(model) if !model.tells_frequency => INSTRUCTIONS,
+            _ => 3_500_000_000,
+        };
         Pace {
             slower: 6,
-            second: 18,
+            second: Duration::from_secs_f64(f64::from(ticks) / 195e6),
         }
     }
 
@@ -196,6 +204,25 @@ mod tests {
             "00000000000p[CPU0  ] >>PANIC<< PANIC: AVX-512 is enabled when AVX2 is not supported"
         );
         assert_eq!(host.beside("vgabios.bin"), "/opt/bios/vgabios.bin");
+    }
+
+    #[test]
+    fn a_guest_has_as_much_time_whether_or_not_the_kernel_measures_the_clock() {
+        let inside = |model: &str| {
+            let host = BochsVmx {
+                bochs: "/opt/bochs".into(),
+                processor: Processor {
+                    model: model.to_owned(),
+                    ..Processor::default()
+                },
+            };
+            host.pace().inside(Duration::from_secs(20)).as_secs()
+        };
+        // 120 s of this host, in which the one clock advances by 7 s and the other by 1170 s.
+        assert_eq!(
+            [inside("corei7_skylake_x"), inside("corei7_haswell_4770")],
+            [6, 1170]
+        );
     }
 
     #[test]

@@ -1,33 +1,18 @@
 //! `behaviour`: which features do otherwise than CPUID says, as it was recorded.
 
-use clap::{Args, ValueEnum};
 use cpuid_fidelity::cpuid::probes::PROBES;
 use cpuid_fidelity::report::behaviour::{lines, page};
 use cpuid_fidelity::util::near::hint;
 
-use super::{Context, print, print_line};
+use super::arguments::{Behaviour, Format};
+use super::measure;
+use crate::cli::{Context, print, print_line};
 
-/// `behaviour`.
-#[derive(Debug, Args)]
-pub struct Behaviour {
-    /// Only probes and features whose name has this in it
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-    /// How to print it; `markdown` is the whole page docs/behaviour.md
-    #[arg(long, value_enum, default_value_t = Format::Text, conflicts_with = "name")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A line a fact.
-    Text,
-    /// The map of holes and lies.
-    Markdown,
-}
-
-/// Prints what was recorded; the exit status.
+/// Prints what was recorded, or measures it; the exit status.
 pub fn run(context: &Context, arguments: &Behaviour) -> anyhow::Result<u8> {
+    if arguments.check || arguments.write {
+        return measure::run(context, arguments, arguments.write);
+    }
     let facts = &context.store.behaviour;
     if arguments.format == Format::Markdown {
         print(&page(facts));
