@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fidelity_protocol::frame::{MODE_LINUX, Phase};
@@ -290,4 +290,44 @@ fn what_is_hidden_and_refused_without_a_kernel_is_not_tried_with_one() {
         worth_trying(ProbeSet::all(), &Dump::default(), &table()),
         ProbeSet::all()
     );
+}
+
+/// A Linux guest on `max` of QEMU 10.0, without what no probe is about.
+fn recorded() -> Evidence {
+    let text = include_str!("../../../tests/records/behaviour/linux-6.12-max.json");
+    serde_json::from_str(text).expect("a record")
+}
+
+#[test]
+fn each_answer_of_a_real_guest_is_missed_when_it_is_a_fault() {
+    let facts = Facts::parse(
+        include_str!("../../../../expectations/behaviour.tsv"),
+        &table(),
+    );
+    let (facts, table, record) = (facts.expect("facts"), table(), recorded());
+    assert_eq!(findings(&record, &facts, &table), []);
+    let answers = record.guest.vcpus[0].phases[&Phase::Behaviour]
+        .tried
+        .clone();
+    assert!(answers.len() >= 75, "{}", answers.len());
+    let mut without_flag = BTreeSet::new();
+    for (name, tried) in answers {
+        // No table says that these vectors are an answer to anything.
+        for other in [Tried::Fault(1), Tried::Fault(12)] {
+            assert_ne!(tried, other, "{name}");
+            let mut changed = record.clone();
+            let phase = changed.guest.vcpus[0].phases.get_mut(&Phase::Behaviour);
+            phase.expect("a phase").tried.insert(name.clone(), other);
+            let found = findings(&changed, &facts, &table);
+            let names: Vec<&str> = found.iter().map(|found| found.name.as_str()).collect();
+            let all = deviations(&changed, &facts, &table).unwrap_or_default();
+            let closed = all.iter().filter(|found| found.verdict == Verdict::Closed);
+            match closed.map(|found| &found.probe).next() {
+                Some(probe) if *probe == name => _ = without_flag.insert(name.clone()),
+                _ => assert_eq!(names, [&name], "{other:?}"),
+            }
+        }
+    }
+    // Linux 6.12 has no name for these, so that it promises nothing.
+    assert_eq!(without_flag, ["cmpbexadd"].map(str::to_owned).into());
 }
