@@ -15,6 +15,7 @@ use crate::boot::CONFIG;
 use crate::cpu::{self, Attempt, EFER};
 use crate::memory::{LINE, XSAVE_AREA};
 use crate::pages;
+use crate::phases::send_new;
 use crate::vcpu::Vcpu;
 
 global_asm!(include_str!("behaviour.s"), options(att_syntax));
@@ -66,6 +67,8 @@ pub const TSC_AUX: u32 = 0xC000_0103;
 pub const TSC_AUX_MARK: u32 = 0x5A;
 /// Probes to a frame, where the host expects none to kill the guest: a frame costs as much as a probe.
 pub const TOGETHER: usize = 16;
+/// CR4.LASS: with it nothing in the lower half of addresses may be executed or touched (SDM vol. 3, "Linear-address-space separation").
+pub const LASS: u32 = 27;
 /// x87, SSE and AVX: the components without which nothing else can be enabled (SDM vol. 1, 13.3).
 pub const COMMON_XCR0: u32 = 7;
 /// These, and the three of AVX-512: a table may announce PKRU or AMX's tiles where KVM has AVX-512 alone.
@@ -80,6 +83,7 @@ unsafe extern "sysv64" {
     safe fn snippet_read();
     safe fn snippet_wrpkru();
     safe fn snippet_xsave();
+    safe fn snippet_cr4_above();
 }
 
 /// Tries all probes that the host selected.
@@ -100,6 +104,7 @@ pub fn behaviour(vcpu: &mut Vcpu) {
         vcpu.stream.push(frame::Kind::Probe, &entry);
         if CONFIG.flags & FLAG_EACH_PROBE != 0 || row % TOGETHER == TOGETHER - 1 {
             vcpu.stream.flush();
+            send_new(vcpu.slot);
         }
     }
 }
@@ -154,6 +159,9 @@ impl Probe {
         if !announced && CONFIG.flags & FLAG_HIDDEN_CR4 == 0 {
             return not_tried();
         }
+        if self.ecx == LASS {
+            return cr4_above(1 << LASS);
+        }
         with_cr4(1 << self.ecx, |written| written)
     }
 
@@ -198,6 +206,15 @@ fn with_cr4(bit: u64, then: impl FnOnce(Attempt) -> Attempt) -> Attempt {
     // SAFETY: as it was.
     unsafe { Cr0::write(cr0) };
     answer
+}
+
+/// The same of a bit with which the agent cannot run where it lies: it is set and put back in the upper half of addresses.
+fn cr4_above(bit: u64) -> Attempt {
+    let before = Cr4::read_raw();
+    let target = snippet_cr4_above as *const () as usize as u32;
+    let wanted = (before | bit) as u32;
+    let attempt = try_probe(target, LINE as u64, wanted, before as u32, 0);
+    stuck(attempt, attempt.value & bit != 0)
 }
 
 /// Calls `then` where phase `os-enabled` has set the bit.

@@ -6,7 +6,7 @@
 //! [`mod@check`] judges a guest that somebody names, [`record`](mod@record) keeps all layers of a case, [`mod@baseline`] those of a host.
 //! [`recording`] notes what trials show, and [`release_day`] does so for a release that nobody recorded.
 //! [`catalogue`] measures QEMU's feature names,
-//! [`libvirt`] tries libvirt's answers, [`mod@look`] is one candidate of a bisect.
+//! [`oracle`] tries the table of probes on Bochs, [`libvirt`] tries libvirt's answers, [`mod@look`] is one candidate of a bisect.
 
 pub mod all;
 pub mod baseline;
@@ -19,6 +19,7 @@ pub mod judge;
 pub mod libvirt;
 pub mod look;
 pub mod migrate;
+pub mod oracle;
 pub mod order;
 pub mod record;
 pub mod record_host;

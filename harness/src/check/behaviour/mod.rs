@@ -1,9 +1,11 @@
 //! What features do against what CPUID says of them: announced and refused is a lie, hidden and running a hole.
 //!
 //! [`mod@judge`] says of each probe which it is, by the guest's own bits; [`facts`] is what was measured and reviewed of an
-//! emulator's release or of a kernel, so that a known lie is expected and an unknown one a finding; [`findings`] compares both.
+//! emulator's release or of a kernel, so that a known lie is expected and an unknown one a finding; [`findings`] compares both. [`explained`] compares
+//! processors of Bochs with what is known of them, which is how the table of probes is held true.
 
 pub mod deviation;
+pub mod explained;
 pub mod facts;
 mod findings;
 pub mod judge;
