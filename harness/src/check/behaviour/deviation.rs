@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::findings::judged;
+use super::in_user_space::Shown;
 use super::judge::Verdict;
-use super::user_space::Shown;
 use crate::cpuid::table::Table;
 use crate::evidence::Evidence;
 

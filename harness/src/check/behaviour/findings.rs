@@ -2,8 +2,9 @@
 
 use super::facts::Facts;
 use super::ground::Ground;
+use super::in_user_space::{InUserSpace, Shown};
 use super::judge::{Judged, Verdict, judge};
-use super::user_space::{self, InUserSpace, Shown};
+use super::user_space;
 use super::when::When;
 use crate::case::{Accelerator, Starter};
 use crate::check::architecture::components::state_of;
@@ -136,9 +137,10 @@ fn in_user_space(judged: &Judged<'_>, user: &InUserSpace, below: Layer) -> (Stri
         alone.unwrap_or("not tried")
     );
     let is_the_kernels = alone.is_some_and(|token| judged.probe.answer.contains(&token));
-    let layer = match is_the_kernels {
-        true => Layer::GuestKernel,
-        false => below,
+    let layer = if is_the_kernels {
+        Layer::GuestKernel
+    } else {
+        below
     };
     (expected, actual, layer)
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Fact, Facts};
 use super::ground::Ground;
-use super::user_space::InUserSpace;
+use super::in_user_space::InUserSpace;
 use super::when::When;
 use crate::check::view::View;
 use crate::cpuid::behaviour::{Token, Tried, tried};

@@ -10,6 +10,7 @@ pub mod explained;
 pub mod facts;
 mod findings;
 mod ground;
+mod in_user_space;
 pub mod judge;
 pub mod record;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use deviation::{Deviation, deviations, of_feature, sentences};
 pub use facts::{Fact, Facts, FactsError, Recorded};
 pub use findings::findings;
 pub use ground::Ground;
+pub use in_user_space::{InUserSpace, Shown};
 pub use judge::{Judged, Verdict, judge};
-pub use user_space::{InUserSpace, Shown, worth_trying};
+pub use user_space::worth_trying;
 pub use when::When;
