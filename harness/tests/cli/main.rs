@@ -49,6 +49,7 @@ mod migrate;
 mod names;
 mod nightly_parts;
 mod no_firmware;
+mod oracle;
 mod ordinary_user;
 mod orphans;
 mod output;

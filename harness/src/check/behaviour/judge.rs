@@ -70,6 +70,7 @@ pub fn judge<'a>(
     let guest = Guest {
         view,
         mode: dump.mode,
+        has_cpuid: dump.has_cpuid,
     };
     let recorded = ground.and_then(|ground| facts.nearest(ground));
     tried(dump)
@@ -98,6 +99,7 @@ fn nothing_announced<'a>(dump: &Dump, table: &'a Table) -> Option<View<'a>> {
 pub(super) struct Guest<'a> {
     pub view: View<'a>,
     pub mode: u32,
+    pub has_cpuid: bool,
 }
 
 impl Guest<'_> {
@@ -134,9 +136,13 @@ impl Guest<'_> {
         })
     }
 
-    /// `None` where it is announced without what it needs: nobody can tell what it should do.
+    /// `None` where it is announced without what it needs, or is an x87 without CPUID, which may be there all the same: nobody can tell what it
+    /// should do.
     fn when(&self, probe: &Probe) -> Option<When> {
         let features = &probe.features;
+        if !self.has_cpuid && features == &["fpu"] {
+            return None;
+        }
         let announced = features.is_empty() || features.iter().any(|name| self.view.has(name));
         if !announced {
             return Some(When::Hidden);

@@ -2,9 +2,11 @@
 //!
 //! [`mod@judge`] says of each probe which it is, by the guest's own bits; [`facts`] is what was measured and reviewed of an
 //! emulator's release or of a kernel, so that a known lie is expected and an unknown one a finding; [`findings`] compares both.
-//! [`user_space`] judges what a Linux guest's user space tried, by what its kernel shows.
+//! [`user_space`] judges what a Linux guest's user space tried, by what its kernel shows. [`explained`] compares processors of Bochs with what is
+//! known of them, which is how the table of probes is held true.
 
 pub mod deviation;
+pub mod explained;
 pub mod facts;
 mod findings;
 mod ground;

@@ -39,7 +39,11 @@ pub fn judged<'a>(
     };
     let agent = evidence.bare_metal.iter().flat_map(tried);
     let system = System {
-        guest: Guest { view, mode: 64 },
+        guest: Guest {
+            view,
+            mode: 64,
+            has_cpuid: true,
+        },
         report: &report,
         names,
         without_kernel: agent
