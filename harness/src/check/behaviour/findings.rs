@@ -94,7 +94,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
         (None, When::Announced) => probe.answer.join(" or "),
         (None, When::Hidden) => probe.refusal.join(" or "),
     };
-    let expected = format!("{due}: {} is {}", judged.feature(), judged.when.name());
+    let expected = format!("{due}: {} is {}", judged.feature, judged.when.name());
     let found = Finding::new(
         CheckId::Behaviour,
         kind,
@@ -103,7 +103,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
         &judged.token,
         layer,
     );
-    match place(judged.feature(), table) {
+    match place(judged.feature, table) {
         Some(place) => found.at(place),
         None => found,
     }
