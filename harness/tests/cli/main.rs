@@ -11,6 +11,7 @@ mod require;
 mod agree;
 mod bad_input;
 mod behaviour;
+mod behaviour_labs;
 mod bisect;
 mod broken_qemu;
 mod broken_qmp;

@@ -144,7 +144,7 @@ fn explained(judged: &Judged<'_>, row: Option<&Explanation>) -> Explained {
         |row: &Explanation| row.answer == judged.token && judged.verdict != Verdict::AsAnnounced;
     Explained {
         probe: probe.name,
-        feature: judged.feature(),
+        feature: judged.feature,
         when: judged.when,
         verdict: judged.verdict,
         answer: judged.token.clone(),
@@ -191,8 +191,10 @@ mod tests {
         *\tlahf\thidden\truns\tnobody looks\n";
 
     fn found(model: &str, name: &str, when: When, verdict: Verdict, token: &str) -> (bool, String) {
+        let probe = named(name).expect("a probe");
         let judged = Judged {
-            probe: named(name).expect("a probe"),
+            probe,
+            feature: probe.features.first().unwrap_or(&probe.name),
             token: token.to_owned(),
             when,
             verdict,

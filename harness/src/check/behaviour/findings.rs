@@ -102,7 +102,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
     let (expected, actual, layer) = match &judged.user {
         Some(user) => in_user_space(judged, user, layer),
         None => {
-            let expected = format!("{due}: {} is {}", judged.feature(), judged.when.name());
+            let expected = format!("{due}: {} is {}", judged.feature, judged.when.name());
             (expected, judged.token.clone(), layer)
         }
     };
@@ -114,7 +114,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
         actual,
         layer,
     );
-    match place(judged.feature(), table) {
+    match place(judged.feature, table) {
         Some(place) => found.at(place),
         None => found,
     }
@@ -122,7 +122,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
 
 /// What was expected and found in user space of a Linux guest, and who is to blame: the kernel, where the CPU can do it without one.
 fn in_user_space(judged: &Judged<'_>, user: &InUserSpace, below: Layer) -> (String, String, Layer) {
-    let (due, feature) = (user.answers.join(" or "), judged.feature());
+    let (due, feature) = (user.answers.join(" or "), judged.feature);
     let expected = match user.shown {
         Shown::Yes => format!("{due}: the kernel shows {feature}"),
         Shown::Unnamed => {

@@ -34,6 +34,8 @@ pub enum Verdict {
 pub struct Judged<'a> {
     /// The probe.
     pub probe: &'static Probe,
+    /// The feature that it is about: of several the one that is announced; the probe's name where it has none.
+    pub feature: &'static str,
     /// What it gave.
     pub token: String,
     /// What CPUID says of it.
@@ -48,13 +50,6 @@ pub struct Judged<'a> {
     pub is_own: bool,
     /// In user space of a Linux guest: what is known beside it.
     pub user: Option<InUserSpace>,
-}
-
-impl Judged<'_> {
-    /// The feature that it is about; the probe's name where it has none.
-    pub fn feature(&self) -> &'static str {
-        self.probe.features.first().unwrap_or(&self.probe.name)
-    }
 }
 
 /// Judges every probe that was tried and whose answer means something. `ground` is who runs the guest, where that is known.
@@ -126,6 +121,7 @@ impl Guest<'_> {
         };
         Some(Judged {
             probe,
+            feature: self.feature(probe),
             token,
             when,
             verdict,
@@ -149,6 +145,15 @@ impl Guest<'_> {
         }
         let usable = probe.needs.iter().all(|name| self.needed(name));
         usable.then_some(When::Announced)
+    }
+
+    pub(super) fn feature(&self, probe: &Probe) -> &'static str {
+        let mut features = probe.features.iter();
+        let announced = features.find(|name| self.view.has(name));
+        announced
+            .or(probe.features.first())
+            .copied()
+            .unwrap_or(probe.name)
     }
 
     pub(super) fn needed(&self, name: &str) -> bool {

@@ -108,6 +108,7 @@ impl System<'_> {
         let without_kernel = self.without_kernel.get(probe.name);
         Some(Judged {
             probe,
+            feature: self.guest.feature(probe),
             when,
             verdict,
             fact,
