@@ -20,13 +20,23 @@ const BEYOND: [&str; 3] = ["hypervisor", "tsc-deadline", "mpx"];
 /// Offered, and not predicted: KVM emulates the MSR everywhere, and QEMU gives it to no guest of an AMD host.
 const WITHHELD: [&str; 1] = ["arch-capabilities"];
 
+/// What a dump says of its processor before its CPUID, which what KVM offers has not.
+const OF_A_PROCESSOR: &str = "\
+agent apic-id                   apic-id = 0
+agent cpuid                     cpuid = yes
+agent mode                      mode = 64
+agent phases                    phases = reset
+agent vcpus                     vcpus = 1
+";
+
 /// Features of CPUID that a recorded file sets.
 fn recorded(file: &str, catalogue: &Catalogue) -> Bits {
     let Ok(Expected::Text(text)) = store().expectation(Path::new(file)) else {
         panic!("no {file}");
     };
     let cpuid = text.lines().filter(|line| line.starts_with("cpuid "));
-    let dump = parse_masked(&cpuid.collect::<Vec<_>>().join("\n")).expect("CPUID");
+    let lines: Vec<&str> = OF_A_PROCESSOR.lines().chain(cpuid).collect();
+    let dump = parse_masked(&lines.join("\n")).expect("CPUID");
     let boot = dump.boot_processor().expect("a processor");
     let answers = &boot.phase(Phase::Reset).expect("its answers").cpuid;
     let is_set = |number: &usize| {
