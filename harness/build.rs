@@ -39,6 +39,7 @@ fn main() -> Result<()> {
         "guest-image/firmware/link.ld",
         "guest-image/firmware/src",
         "guest-image/linux/Cargo.toml",
+        "guest-image/linux/build.rs",
         "guest-image/linux/src",
         "guest-image/protocol/Cargo.toml",
         "guest-image/protocol/src",

@@ -81,34 +81,41 @@ fn case(qemu: &Arc<Qemu>, model: &str, skipped_phases: Vec<Phase>) -> Case {
     }
 }
 
-/// Medians of whole-process time, floor and case in turn.
+/// Medians of whole-process time: floor, a case without phase `behaviour`, and a case, in turn.
 fn over_floor(
     qemu: &Arc<Qemu>,
     agent: &std::path::Path,
     floor: &std::path::Path,
     cancel: &Cancel,
 ) -> anyhow::Result<String> {
-    let case = case(qemu, "Skylake-Server-v4", Vec::new());
+    let looking = case(qemu, "Skylake-Server-v4", vec![Phase::Behaviour]);
+    let whole = case(qemu, "Skylake-Server-v4", Vec::new());
     let options = Options::default();
-    let mut times = [Vec::new(), Vec::new()];
+    let guests = [(floor, &whole), (agent, &looking), (agent, &whole)];
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..PAIRS {
-        for (rom, times) in [floor, agent].into_iter().zip(&mut times) {
-            let boot = boot::boot(&case, rom, &options, cancel)?;
+        for ((rom, case), times) in guests.into_iter().zip(&mut times) {
+            let boot = boot::boot(case, rom, &options, cancel)?;
             anyhow::ensure!(boot.completed(), "{}: {}", qemu.label, boot.stderr);
-            times.push(boot.elapsed);
+            times.push(milliseconds(boot.elapsed));
         }
     }
-    let [floor, case] = times.map(median);
-    let ratio = case.as_secs_f64() / floor.as_secs_f64();
+    let differences = times[2].iter().zip(&times[1]);
+    let behaviour = median(
+        differences
+            .map(|(whole, looking)| whole - looking)
+            .collect(),
+    );
+    let [floor, looking, whole] = times.map(median);
     Ok(format!(
-        "floor {:.1} ms, case {:.1} ms: {ratio:.2} x the floor",
-        milliseconds(floor),
-        milliseconds(case)
+        "floor {floor:.1} ms, case {whole:.1} ms: {:.2} x the floor; behaviour adds {behaviour:.1} ms, {:.1} %",
+        whole / floor,
+        100.0 * behaviour / looking
     ))
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
+fn median<T: PartialOrd + Copy>(mut times: Vec<T>) -> T {
+    times.sort_by(|one, other| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal));
     times[times.len() / 2]
 }
 

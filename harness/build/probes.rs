@@ -6,12 +6,14 @@ use std::fs;
 use std::path::Path;
 
 /// The feature table, for where a bit of CR4 is announced.
-const FEATURES: &str = "expectations/features.tsv";
+pub const FEATURES: &str = "expectations/features.tsv";
 /// Where the table lies in the repository.
 pub const TABLE: &str = "guest-image/protocol/probes.tsv";
 /// Room for an instruction and a RET in a row.
 const CODE: usize = 12;
 const RET: u8 = 0xC3;
+/// The components of XCR0 that are always there.
+const X87_AND_SSE: u64 = 3;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -43,6 +45,7 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
     };
     let mut code = vec![RET];
     let mut registers = inputs(input)?;
+    let mut state = "STATE_MSR";
     let kind = match *kind {
         "run" => {
             code = bytes(what)?;
@@ -62,6 +65,7 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
         "xcr0" => {
             let mask = number(what)?;
             registers = [low(mask), "0".into(), high(mask)];
+            state = "STATE_XCR0";
             "Xcr0"
         }
         "msr" | "wrmsr" => {
@@ -69,6 +73,15 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
             let mask = number(mask)?;
             registers = [low(mask), number(index)?.to_string(), high(mask)];
             if *kind == "msr" { "Msr" } else { "Wrmsr" }
+        }
+        "off" | "on" => {
+            let (place, instruction) = what.split_once(':').ok_or("STATE:BYTES wanted")?;
+            let (index, mask);
+            (state, index, mask) = place_of_state(place)?;
+            registers = [low(mask), index.to_string(), high(mask)];
+            code = bytes(instruction)?;
+            code.push(RET);
+            if *kind == "off" { "Off" } else { "On" }
         }
         "page" => page(what)?,
         "size" => "Size",
@@ -82,18 +95,22 @@ fn row(columns: &[&str], features: &str) -> Result<String> {
         "64" => "MODE_64",
         "32" => "MODE_32",
         "both" => "MODE_64 | MODE_32",
+        // /init of Linux guests alone, which asks for no mode.
+        "user" => "0",
         _ => return Err("unknown mode".into()),
     };
-    let result = match answer.split('=').next() {
+    let valued = answer.split(',').find_map(|answer| answer.split_once('='));
+    let result = match valued.map(|(register, _)| register) {
         Some("eax") => "RESULT_EAX",
         Some("ecx") => "RESULT_ECX",
+        Some("line") => "RESULT_LINE",
         _ => "RESULT_NONE",
     };
     let [eax, ecx, edx] = registers;
     let mut out = String::new();
     writeln!(
         out,
-        "    Probe {{ code: {code:?}, eax: {eax}, ecx: {ecx}, edx: {edx}, kind: Kind::{kind} as u8, result: {result}, modes: {modes}, unused: 0 }},"
+        "    Probe {{ code: {code:?}, eax: {eax}, ecx: {ecx}, edx: {edx}, kind: Kind::{kind}, result: {result}, modes: {modes}, state: {state} }},"
     )?;
     Ok(out)
 }
@@ -134,6 +151,18 @@ fn place(feature: &str, features: &str) -> Result<Announced> {
     })
 }
 
+/// Where a state is, its MSR, and its bits.
+fn place_of_state(text: &str) -> Result<(&'static str, u32, u64)> {
+    let (name, bit) = text.split_once('.').unwrap_or((text, "0"));
+    let mask = 1 << bit.parse::<u32>()?;
+    Ok(match name {
+        "cr4" => ("STATE_CR4", 0, mask),
+        "efer" => ("STATE_MSR", 0xC000_0080, mask),
+        "xcr0" => ("STATE_XCR0", 0, !X87_AND_SSE),
+        _ => return Err("unknown state".into()),
+    })
+}
+
 fn page(what: &str) -> Result<&'static str> {
     Ok(match what {
         "nx" => "PageNx",
@@ -141,6 +170,9 @@ fn page(what: &str) -> Result<&'static str> {
         "smap" => "PageSmap",
         "pku" => "PagePku",
         "pks" => "PagePks",
+        "smep-off" => "PageSmepOff",
+        "smap-off" => "PageSmapOff",
+        "pku-off" => "PagePkuOff",
         _ => return Err("unknown page".into()),
     })
 }

@@ -3,18 +3,25 @@
 //! The agent tries and reports; whether an answer is right the host says. Control state is as phase `os-enabled` left it: what
 //! CPUID announces is on, and a fault of what is not is the answer.
 
+pub mod state;
+
 use core::arch::global_asm;
+use core::sync::atomic::Ordering;
 
 use fidelity_protocol::config::{FLAG_EACH_PROBE, FLAG_HIDDEN_CR4};
-use fidelity_protocol::entry::{Register, status};
+use fidelity_protocol::entry::Register;
 use fidelity_protocol::frame;
 use fidelity_protocol::slot::OP_PROBE;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4};
 
+use crate::behaviour::state::{
+    Change, STATE_CR4, STATE_MSR, STATE_PKRU, STATE_XCR0, Try, not_tried, stuck, try_probe, with,
+};
 use crate::boot::CONFIG;
 use crate::cpu::{self, Attempt, EFER};
 use crate::memory::{LINE, XSAVE_AREA};
 use crate::pages;
+use crate::phases::send_new;
 use crate::vcpu::Vcpu;
 
 global_asm!(include_str!("behaviour.s"), options(att_syntax));
@@ -30,17 +37,18 @@ pub struct Probe {
     pub ecx: u32,
     /// EDX before it, the high half of a mask, or the bit in that leaf.
     pub edx: u32,
-    /// [`Kind`].
-    pub kind: u8,
+    /// What is asked for.
+    pub kind: Kind,
     /// Which register is reported: `RESULT_…`.
     pub result: u8,
     /// `MODE_…`: which agents try it.
     pub modes: u8,
-    /// Makes rows whole words.
-    pub unused: u8,
+    /// Where the bit is that is set, or off or on while the instruction is tried: `STATE_…`.
+    pub state: u8,
 }
 
 /// What a row asks for.
+#[derive(Clone, Copy)]
 #[repr(u8)]
 pub enum Kind {
     Run,
@@ -48,11 +56,16 @@ pub enum Kind {
     Xcr0,
     Msr,
     Wrmsr,
+    Off,
+    On,
     PageNx,
     PageSmep,
     PageSmap,
     PagePku,
     PagePks,
+    PageSmepOff,
+    PageSmapOff,
+    PagePkuOff,
     Size,
 }
 
@@ -61,11 +74,15 @@ pub const MODE_32: u8 = 2;
 pub const RESULT_NONE: u8 = 0;
 pub const RESULT_EAX: u8 = 1;
 pub const RESULT_ECX: u8 = 2;
+/// Of /init of Linux guests alone: the first 16 bits of the line.
+pub const RESULT_LINE: u8 = 3;
 /// IA32_TSC_AUX, and what it holds while RDTSCP and RDPID are tried.
 pub const TSC_AUX: u32 = 0xC000_0103;
 pub const TSC_AUX_MARK: u32 = 0x5A;
 /// Probes to a frame, where the host expects none to kill the guest: a frame costs as much as a probe.
 pub const TOGETHER: usize = 16;
+/// CR4.LASS: with it nothing in the lower half of addresses may be executed or touched (SDM vol. 3, "Linear-address-space separation").
+pub const LASS: u32 = 27;
 /// x87, SSE and AVX: the components without which nothing else can be enabled (SDM vol. 1, 13.3).
 pub const COMMON_XCR0: u32 = 7;
 /// These, and the three of AVX-512: a table may announce PKRU or AMX's tiles where KVM has AVX-512 alone.
@@ -73,25 +90,46 @@ pub const MOST_XCR0: u64 = 0xE7;
 
 include!(env!("FIDELITY_PROBES"));
 
-// SAFETY: defined in behaviour.s with this signature; whatever fault a probe raises is caught there and becomes a status. No row of the
-// table writes memory but the scratch line or the stack below.
+const SMEP: u64 = 1 << 20;
+const SMAP: u64 = 1 << 21;
+const PKE: u64 = 1 << 22;
+/// PKRU refuses all access by key 1.
+const PKRU_KEY_1: Change = Change {
+    state: STATE_PKRU,
+    index: 0,
+    mask: 1 << 2,
+    is_set: true,
+};
+/// CR4.PKS, and IA32_PKRS that refuses all access by key 1.
+const PKS_KEY_1: [Change; 2] = [Change::cr4(1 << 24, true), Change::msr(0x6E1, 1 << 2, true)];
+
+// SAFETY: defined in behaviour.s: code to be tried, which is not called from here.
 unsafe extern "sysv64" {
-    safe fn try_probe(target: u32, line: u64, eax: u32, ecx: u32, edx: u32) -> Attempt;
     safe fn snippet_read();
-    safe fn snippet_wrpkru();
     safe fn snippet_xsave();
+    safe fn snippet_cr4_above();
 }
 
 /// Tries all probes that the host selected.
 pub fn behaviour(vcpu: &mut Vcpu) {
-    let xcr0 = prepare();
+    let cr0 = Cr0::read();
+    // CR4.CET needs it (SDM vol. 3, 2.5). Once for all probes: each write of CR0 or CR4 empties the TLB.
+    // SAFETY: all pages are writable, so that WP changes nothing.
+    unsafe { Cr0::write(cr0 | Cr0Flags::WRITE_PROTECT) };
+    try_selected(vcpu);
+    // SAFETY: as it was.
+    unsafe { Cr0::write(cr0) };
+}
+
+fn try_selected(vcpu: &mut Vcpu) {
+    prepare();
     for (row, probe) in PROBES.iter().enumerate() {
         let selected = CONFIG.probes[row / 32] >> (row % 32) & 1 != 0;
         if !selected || probe.modes & MODE_64 == 0 {
             continue;
         }
         vcpu.slot.breadcrumb(OP_PROBE, row as u32, 0);
-        let attempt = probe.attempt(xcr0);
+        let attempt = probe.attempt();
         let entry = Register {
             id: row as u32,
             status: attempt.status(),
@@ -100,13 +138,13 @@ pub fn behaviour(vcpu: &mut Vcpu) {
         vcpu.stream.push(frame::Kind::Probe, &entry);
         if CONFIG.flags & FLAG_EACH_PROBE != 0 || row % TOGETHER == TOGETHER - 1 {
             vcpu.stream.flush();
+            send_new(vcpu.slot);
         }
     }
 }
 
-/// What the probes need, and XCR0 as it is then. Where all offered components at once were refused, those are
-/// enabled that most processors have.
-fn prepare() -> u64 {
+/// What the probes need. Where all offered components of XCR0 at once are refused, those are enabled that most processors have.
+fn prepare() {
     pages::map();
     _ = cpu::try_wrmsr(TSC_AUX, u64::from(TSC_AUX_MARK));
     let offered = if cpu::cpuid(0, 0)[0] < 0xD {
@@ -116,35 +154,50 @@ fn prepare() -> u64 {
         u64::from(high) << 32 | u64::from(low)
     };
     let (most, common) = (offered & MOST_XCR0, offered & u64::from(COMMON_XCR0));
-    for wanted in [offered, most, common] {
-        if wanted != 0 && cpu::try_xsetbv(wanted).succeeded() {
-            return wanted;
-        }
-    }
-    1
+    let mut wanted = [offered, most, common].into_iter();
+    let enabled = wanted.find(|wanted| *wanted != 0 && cpu::try_xsetbv(*wanted).succeeded());
+    state::XCR0.store(enabled.unwrap_or(1), Ordering::Relaxed);
 }
 
 impl Probe {
-    fn attempt(&self, xcr0: u64) -> Attempt {
-        let mask = u64::from(self.edx) << 32 | u64::from(self.eax);
+    fn attempt(&self) -> Attempt {
         match self.kind {
-            kind if kind == Kind::Run as u8 => self.run(),
-            kind if kind == Kind::Cr4 as u8 => self.cr4(),
-            kind if kind == Kind::Xcr0 as u8 => set_xcr0(xcr0, mask),
-            kind if kind == Kind::Msr as u8 => msr(self.ecx, mask),
-            kind if kind == Kind::Wrmsr as u8 => stuck(cpu::try_wrmsr(self.ecx, mask), true),
-            kind if kind == Kind::PageNx as u8 => {
-                msr_set(EFER, 1 << 11, || execute(pages::NO_EXECUTE))
+            Kind::Run => self.run(),
+            Kind::Cr4 => self.cr4(),
+            Kind::Xcr0 | Kind::Msr => with(&[self.change(true)], None),
+            Kind::Wrmsr => stuck(cpu::try_wrmsr(self.ecx, self.mask()), true),
+            Kind::Off => with(&[self.change(false)], Some(self.plain())),
+            Kind::On => with(&[self.change(true)], Some(self.plain())),
+            Kind::PageNx => with(
+                &[Change::msr(EFER, 1 << 11, true)],
+                execute(pages::NO_EXECUTE),
+            ),
+            Kind::PageSmep => with_os(SMEP, &[], execute(pages::USER)),
+            Kind::PageSmap if !announced(7, 0, 1, 1 << 20) => not_tried(),
+            Kind::PageSmap => with(&[Change::cr4(SMAP, true)], read(pages::USER)),
+            Kind::PagePku => with_os(PKE, &[PKRU_KEY_1], read(pages::USER_KEY_1)),
+            Kind::PagePks if !announced(7, 0, 2, 1 << 31) => not_tried(),
+            Kind::PagePks => with(&PKS_KEY_1, read(pages::KEY_1)),
+            Kind::PageSmepOff => with(&[Change::cr4(SMEP, false)], execute(pages::USER)),
+            Kind::PageSmapOff => with(&[Change::cr4(SMAP, false)], read(pages::USER)),
+            Kind::PagePkuOff => {
+                let changes = [PKRU_KEY_1, Change::cr4(PKE, false)];
+                with_os(PKE, &changes, read(pages::USER_KEY_1))
             }
-            kind if kind == Kind::PageSmep as u8 => cr4_set(1 << 20, || execute(pages::USER)),
-            kind if kind == Kind::PageSmap as u8 => cr4_set_if(7, 1, 20, 21, || read(pages::USER)),
-            kind if kind == Kind::PagePku as u8 => {
-                cr4_set(1 << 22, || with_pkru(|| read(pages::USER_KEY_1)))
-            }
-            kind if kind == Kind::PagePks as u8 => {
-                cr4_set_if(7, 2, 31, 24, || with_pkrs(|| read(pages::KEY_1)))
-            }
-            _ => xsave_size(),
+            Kind::Size => xsave_size(),
+        }
+    }
+
+    fn mask(&self) -> u64 {
+        u64::from(self.edx) << 32 | u64::from(self.eax)
+    }
+
+    fn change(&self, is_set: bool) -> Change {
+        Change {
+            state: self.state,
+            index: self.ecx,
+            mask: self.mask(),
+            is_set,
         }
     }
 
@@ -154,7 +207,10 @@ impl Probe {
         if !announced && CONFIG.flags & FLAG_HIDDEN_CR4 == 0 {
             return not_tried();
         }
-        with_cr4(1 << self.ecx, |written| written)
+        if self.ecx == LASS {
+            return cr4_above(1 << LASS);
+        }
+        with(&[Change::cr4(1 << self.ecx, true)], None)
     }
 
     fn run(&self) -> Attempt {
@@ -170,139 +226,55 @@ impl Probe {
         };
         Attempt { value, ..attempt }
     }
-}
 
-/// The answer to a write: its fault, or whether the bit was found set.
-fn stuck(written: Attempt, is_set: bool) -> Attempt {
-    Attempt {
-        value: u64::from(written.succeeded() && is_set),
-        ..written
+    /// The instruction with all registers 0 but the address of the line; what is asked is whether it runs.
+    fn plain(&self) -> Try {
+        Try {
+            target: self.code.as_ptr() as usize as u32,
+            address: LINE as u64,
+            value: 0,
+        }
     }
 }
 
-/// Calls `then` with the bit set and puts CR4 back; where it cannot be set it says so.
-fn with_cr4(bit: u64, then: impl FnOnce(Attempt) -> Attempt) -> Attempt {
+/// Sets a bit of CR4 with which the agent cannot run where it lies, and puts it back, in the upper half of addresses.
+fn cr4_above(bit: u64) -> Attempt {
     let before = Cr4::read_raw();
-    if before & bit != 0 {
-        return then(Attempt::value(1));
-    }
-    // CR4.CET needs CR0.WP (SDM vol. 3, 2.5); all pages can be written.
-    let cr0 = Cr0::read();
-    // SAFETY: all pages are writable, so that WP changes nothing.
-    unsafe { Cr0::write(cr0 | Cr0Flags::WRITE_PROTECT) };
-    let written = cpu::try_write_cr4(before | bit);
-    let answer = then(stuck(written, Cr4::read_raw() & bit != 0));
-    if written.succeeded() {
-        _ = cpu::try_write_cr4(before);
-    }
-    // SAFETY: as it was.
-    unsafe { Cr0::write(cr0) };
-    answer
+    let target = snippet_cr4_above as *const () as usize as u32;
+    let wanted = (before | bit) as u32;
+    let attempt = try_probe(target, LINE as u64, wanted, before as u32, 0);
+    stuck(attempt, attempt.value & bit != 0)
 }
 
-/// Calls `then` where phase `os-enabled` has set the bit.
-fn cr4_set(bit: u64, then: impl FnOnce() -> Attempt) -> Attempt {
+/// CR4, where phase `os-enabled` has set the bit, else nothing is tried.
+fn with_os(bit: u64, changes: &[Change], then: Option<Try>) -> Attempt {
     if Cr4::read_raw() & bit != 0 {
-        then()
+        with(changes, then)
     } else {
         not_tried()
     }
 }
 
-/// Calls `then` with a bit of CR4 set that a bit of subleaf 0 announces.
-fn cr4_set_if(
-    leaf: u32,
-    register: usize,
-    bit: u32,
-    cr4: u32,
-    then: impl FnOnce() -> Attempt,
-) -> Attempt {
-    if !announced(leaf, 0, register, 1 << bit) {
-        return not_tried();
-    }
-    with_cr4(1 << cr4, |written| {
-        if written.value == 1 {
-            then()
-        } else {
-            not_tried()
-        }
+/// The byte of a RET on a page.
+fn execute(page: u64) -> Option<Try> {
+    Some(Try {
+        target: pages::address(page) as u32,
+        address: LINE as u64,
+        value: 1,
+    })
+}
+
+fn read(page: u64) -> Option<Try> {
+    Some(Try {
+        target: snippet_read as *const () as usize as u32,
+        address: pages::address(page),
+        value: 1,
     })
 }
 
 fn announced(leaf: u32, subleaf: u32, register: usize, mask: u32) -> bool {
     let last = cpu::cpuid(leaf & 0x8000_0000, 0)[0];
     leaf <= last && cpu::cpuid(leaf, subleaf)[register & 3] & mask != 0
-}
-
-/// Calls `then` with the bits set and puts the MSR back.
-fn with_msr(index: u32, mask: u64, then: impl FnOnce(Attempt) -> Attempt) -> Attempt {
-    let before = cpu::try_rdmsr(index);
-    if !before.succeeded() {
-        return then(before);
-    }
-    let written = cpu::try_wrmsr(index, before.value | mask);
-    let is_set = written.succeeded() && cpu::try_rdmsr(index).value & mask == mask;
-    let answer = then(stuck(written, is_set));
-    if written.succeeded() {
-        _ = cpu::try_wrmsr(index, before.value);
-    }
-    answer
-}
-
-fn msr(index: u32, mask: u64) -> Attempt {
-    with_msr(index, mask, |written| written)
-}
-
-fn msr_set(index: u32, mask: u64, then: impl FnOnce() -> Attempt) -> Attempt {
-    with_msr(index, mask, |written| {
-        if written.value == 1 {
-            then()
-        } else {
-            not_tried()
-        }
-    })
-}
-
-fn set_xcr0(before: u64, mask: u64) -> Attempt {
-    if before & mask == mask {
-        return Attempt::value(1);
-    }
-    let written = cpu::try_xsetbv(before | mask);
-    if written.succeeded() {
-        _ = cpu::try_xsetbv(before);
-    }
-    stuck(written, true)
-}
-
-fn not_tried() -> Attempt {
-    Attempt::fault(status::NOT_TRIED)
-}
-
-fn execute(page: u64) -> Attempt {
-    let attempt = try_probe(pages::address(page) as u32, LINE as u64, 0, 0, 0);
-    stuck(attempt, true)
-}
-
-fn read(page: u64) -> Attempt {
-    let target = snippet_read as *const () as usize as u32;
-    let attempt = try_probe(target, pages::address(page), 0, 0, 0);
-    stuck(attempt, true)
-}
-
-/// With PKRU refusing all access by key 1.
-fn with_pkru(then: impl FnOnce() -> Attempt) -> Attempt {
-    let target = snippet_wrpkru as *const () as usize as u32;
-    if !try_probe(target, LINE as u64, 1 << 2, 0, 0).succeeded() {
-        return not_tried();
-    }
-    let answer = then();
-    _ = try_probe(target, LINE as u64, 0, 0, 0);
-    answer
-}
-
-/// With IA32_PKRS refusing all access by key 1.
-fn with_pkrs(then: impl FnOnce() -> Attempt) -> Attempt {
-    msr_set(0x6E1, 1 << 2, then)
 }
 
 /// How far XSAVE of all enabled components writes, from the start of its area.

@@ -13,7 +13,7 @@ use fidelity_protocol::slot;
 
 use crate::behaviour::{self, PROBES, Probe};
 use crate::enable::{CR4_FEATURES, Cr4Feature};
-use crate::{cpu, memory, probes, processors, stream, walk};
+use crate::{cpu, memory, pages, probes, processors, stream, walk};
 
 macro_rules! assembler_symbols {
     ($($name:ident = $value:expr,)*) => {
@@ -31,6 +31,7 @@ assembler_symbols! {
     DONE_QUEUE = memory::DONE_QUEUE,
     DONE_QUEUE_LEN = memory::DONE_QUEUE_LEN,
     LOCAL_APIC = memory::LOCAL_APIC,
+    UPPER = pages::UPPER,
     MAILBOX = config::ADDRESS,
     MAILBOX_MAGIC = config::MAGIC,
     MAILBOX_RANGES = config::AT_RANGES,
@@ -172,6 +173,7 @@ assembler_symbols! {
     PROBE_KIND_XCR0 = behaviour::Kind::Xcr0 as u8,
     PROBE_KIND_MSR = behaviour::Kind::Msr as u8,
     PROBE_KIND_WRMSR = behaviour::Kind::Wrmsr as u8,
+    STATE_MSR = behaviour::state::STATE_MSR,
     STATUS_NOT_TRIED = fidelity_protocol::entry::status::NOT_TRIED,
     MODE_32 = behaviour::MODE_32,
     RESULT_EAX = behaviour::RESULT_EAX,

@@ -1,10 +1,13 @@
-//! Guest RAM that the host reads: one slot (see [`fidelity_protocol::slot`]), written through /dev/mem.
+//! Guest RAM that the host reads: one slot (see [`fidelity_protocol::slot`]), mapped from /dev/mem, so that a breadcrumb costs no call.
 //!
 //! `memmap=SIZE$ADDRESS` keeps the kernel off it. STRICT_DEVMEM forbids what is RAM to the kernel, and this is not
 //! (devmem_is_allowed in arch/x86/mm/init.c).
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::io::Error;
+use std::os::fd::AsRawFd as _;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{Ordering, fence};
 
 use fidelity_protocol::slot;
 
@@ -40,9 +43,8 @@ impl Asked {
 
 /// The area, and how much of it is in use.
 pub struct Area {
-    memory: File,
-    address: u64,
-    room: usize,
+    memory: NonNull<u8>,
+    size: usize,
     used: usize,
 }
 
@@ -54,15 +56,15 @@ impl Area {
     pub fn open(asked: &Asked) -> Result<Area, String> {
         let path = "/dev/mem";
         let failed = |error| format!("{path}: {error}");
-        let memory = File::options()
+        let file = File::options()
             .read(true)
             .write(true)
             .open(path)
             .map_err(failed)?;
+        let size = asked.size as usize;
         let mut area = Area {
-            memory,
-            address: asked.address,
-            room: asked.size as usize - slot::HEADER - slot::STACK,
+            memory: mapped(&file, asked.address, size).map_err(failed)?,
+            size,
             used: 0,
         };
         area.write_u32(slot::AT_USED, 0)?;
@@ -74,18 +76,16 @@ impl Area {
 
     /// Bytes that still fit.
     pub fn left(&self) -> usize {
-        self.room - self.used
+        self.size
+            .saturating_sub(slot::HEADER + slot::STACK + self.used)
     }
 
     /// Appends a finished frame, then tells the host that it is there.
     ///
     /// # Errors
-    /// The kernel refuses the write.
+    /// It does not fit.
     pub fn append(&mut self, frame: &[u8]) -> Result<(), String> {
-        let at = self.address + (slot::HEADER + self.used) as u64;
-        self.memory
-            .write_all_at(frame, at)
-            .map_err(|error| format!("/dev/mem at {at:#x}: {error}"))?;
+        self.write(slot::HEADER + self.used, frame)?;
         self.used += frame.len();
         self.write_u32(slot::AT_USED, u32::try_from(self.used).unwrap_or(u32::MAX))
     }
@@ -101,15 +101,48 @@ impl Area {
     /// Nothing more follows.
     ///
     /// # Errors
-    /// The kernel refuses the write.
+    /// There is no room for the header.
     pub fn done(&mut self) -> Result<(), String> {
         self.write_u32(slot::AT_STATE, slot::DONE)
     }
 
     fn write_u32(&mut self, at: usize, value: u32) -> Result<(), String> {
-        self.memory
-            .write_all_at(&value.to_le_bytes(), self.address + at as u64)
-            .map_err(|error| format!("/dev/mem at {:#x}: {error}", self.address))
+        self.write(at, &value.to_le_bytes())
+    }
+
+    /// Writes at an offset; what was written before is in memory by then.
+    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), String> {
+        if bytes.len() > self.size.saturating_sub(at) {
+            let (length, size) = (bytes.len(), self.size);
+            return Err(format!("{length} bytes at {at:#x} of {size:#x} do not fit"));
+        }
+        fence(Ordering::SeqCst);
+        // SAFETY: within the mapping, as was just checked.
+        let place = unsafe { self.memory.as_ptr().add(at) };
+        // SAFETY: as above; the mapping and `bytes` do not overlap, for nobody else has its address.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
+        fence(Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+fn mapped(memory: &File, address: u64, size: usize) -> Result<NonNull<u8>, Error> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let offset = libc::off_t::try_from(address).map_err(Error::other)?;
+    // SAFETY: a new mapping, which replaces none; the kernel keeps off that memory.
+    let start = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            size,
+            access,
+            libc::MAP_SHARED,
+            memory.as_raw_fd(),
+            offset,
+        )
+    };
+    match NonNull::new(start.cast()) {
+        Some(start) if start.as_ptr() != libc::MAP_FAILED.cast() => Ok(start),
+        _ => Err(Error::last_os_error()),
     }
 }
 

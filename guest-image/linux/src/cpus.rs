@@ -1,11 +1,12 @@
 //! Every CPU that is online, each asked on itself.
 
+use std::arch::asm;
 use std::fs::{self, File};
 use std::io::Error;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use fidelity_protocol::entry::{Cpuid, Hello, Register, status};
+use fidelity_protocol::entry::{Control, Cpuid, Hello, Register, status};
 use fidelity_protocol::frame::{Kind, MODE_LINUX, Phase};
 use fidelity_protocol::leaves::FEATURE_MSRS;
 use fidelity_protocol::slot::{OP_CPUID, OP_RDMSR};
@@ -13,6 +14,7 @@ use fidelity_protocol::walk::walk;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::area::Area;
+use crate::behaviour::{self, Set};
 use crate::files;
 use crate::stream::Stream;
 
@@ -21,39 +23,72 @@ const MODULES: &str = "/modules";
 /// Vector of #GP: the msr driver answers EIO where RDMSR faults.
 const GENERAL_PROTECTION: u8 = 13;
 
-/// Reports every CPU, the first one with what is about the whole machine.
+/// Reports every CPU, the first one with what is about the whole machine, and with what the probes of a set do there.
 ///
 /// # Errors
 /// The host's memory cannot be written, or a CPU cannot be pinned.
-pub fn report(area: &mut Area) -> Result<(), String> {
+pub fn report(area: &mut Area, probes: &Set) -> Result<(), String> {
     let cpus = online();
     let count = u32::try_from(cpus.len()).unwrap_or(u32::MAX);
     let mut streams = Vec::new();
     for (index, cpu) in cpus.iter().enumerate() {
-        pin(*cpu)?;
-        let mut stream = Stream::new(apic_id());
-        let hello = Hello {
-            mode: MODE_LINUX,
-            vcpus: count,
-            has_cpuid: 1,
-        };
-        stream.push(area, Kind::Hello, &hello)?;
-        stream.begin_phase(area, Phase::Enabled)?;
-        if index == 0 {
-            texts(area, &mut stream, files::machine())?;
-        }
-        texts(area, &mut stream, files::of_cpu(*cpu))?;
-        cpuid(area, &mut stream)?;
-        stream.end_phase(area)?;
-        streams.push((*cpu, stream));
+        streams.push(enabled(area, *cpu, count, index == 0)?);
     }
-    // The driver last: it is the one thing here that changes the kernel.
+    // The driver late: it changes the kernel.
     load_modules();
-    for (index, (cpu, mut stream)) in streams.into_iter().enumerate() {
-        msrs(area, &mut stream, cpu)?;
+    for (cpu, stream) in cpus.iter().zip(&mut streams) {
+        msrs(area, stream, *cpu)?;
+    }
+    // Last what may kill the guest.
+    if let (Some(first), Some(stream)) = (cpus.first(), streams.first_mut()) {
+        pin(*first)?;
+        behaviour::report(area, stream, probes)?;
+    }
+    for (index, stream) in streams.into_iter().enumerate() {
         stream.end(area, if index == 0 { count } else { 0 })?;
     }
     area.done()
+}
+
+/// What the kernel shows of a CPU, and CPUID on it; of the first one also what is about the whole machine.
+fn enabled(area: &mut Area, cpu: usize, count: u32, is_first: bool) -> Result<Stream, String> {
+    pin(cpu)?;
+    let mut stream = Stream::new(apic_id());
+    let hello = Hello {
+        mode: MODE_LINUX,
+        vcpus: count,
+        has_cpuid: 1,
+    };
+    stream.push(area, Kind::Hello, &hello)?;
+    stream.begin_phase(area, Phase::Enabled)?;
+    if is_first {
+        texts(area, &mut stream, files::machine())?;
+    }
+    texts(area, &mut stream, files::of_cpu(cpu))?;
+    cpuid(area, &mut stream)?;
+    if let Some(xcr0) = xcr0() {
+        stream.push(area, Kind::Control, &xcr0)?;
+    }
+    stream.end_phase(area)?;
+    Ok(stream)
+}
+
+/// XCR0 as the kernel set it, where user space can read it.
+fn xcr0() -> Option<Register> {
+    const OSXSAVE: u32 = 1 << 27;
+    let is_on = execute(1, 0)[2] & OSXSAVE != 0;
+    is_on.then(|| {
+        let (low, high): (u32, u32);
+        // SAFETY: XGETBV of XCR0 has no other effect than these two registers, and runs where CR4.OSXSAVE is on.
+        unsafe {
+            asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") high, options(nomem, nostack))
+        };
+        Register {
+            id: Control::Xcr0 as u32,
+            status: status::VALUE,
+            value: u64::from(high) << 32 | u64::from(low),
+        }
+    })
 }
 
 fn texts(

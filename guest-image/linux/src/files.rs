@@ -12,6 +12,10 @@ const PLAIN: [&str; 4] = [
     "/proc/sys/kernel/osrelease",
     "/proc/sys/kernel/version",
 ];
+/// What the kernel hands to every program, as pairs of words (getauxval(3)), and the name under which two of them are sent.
+const AUXILIARY: (&str, &str) = ("/proc/self/auxv", "auxv");
+/// AT_HWCAP and AT_HWCAP2 (include/uapi/linux/auxvec.h); others are addresses that differ each time.
+const HARDWARE: [u64; 2] = [16, 26];
 /// Folders of which every file is wanted.
 const FOLDERS: [&str; 1] = ["/sys/devices/system/cpu/vulnerabilities"];
 /// The kernel's log, a record a read.
@@ -26,8 +30,26 @@ pub fn machine() -> Vec<(PathBuf, Vec<u8>)> {
     let plain = PLAIN.iter().map(PathBuf::from);
     let listed = FOLDERS.iter().flat_map(|folder| within(Path::new(folder)));
     let mut files: Vec<_> = plain.chain(listed).filter_map(content).collect();
+    let (path, name) = AUXILIARY;
+    if let Ok(vector) = fs::read(path) {
+        files.push((name.into(), hardware(&vector)));
+    }
     files.push((LOG.into(), log()));
     files
+}
+
+/// A line a word of the auxiliary vector, `16 0x78bfbff`.
+fn hardware(vector: &[u8]) -> Vec<u8> {
+    let words = vector.chunks_exact(8).map(|word| {
+        let word = word.first_chunk().copied().unwrap_or_default();
+        u64::from_le_bytes(word)
+    });
+    let words: Vec<u64> = words.collect();
+    let wanted = words
+        .chunks_exact(2)
+        .filter(|pair| HARDWARE.contains(&pair[0]));
+    let lines = wanted.map(|pair| format!("{} {:#x}\n", pair[0], pair[1]));
+    lines.collect::<String>().into_bytes()
 }
 
 /// What sysfs says of one CPU: topology and caches.
@@ -79,4 +101,17 @@ fn log() -> Vec<u8> {
         }
     }
     log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hardware;
+
+    #[test]
+    fn two_words_of_the_auxiliary_vector_are_kept() {
+        let words: [u64; 8] = [33, 0x7FFF_0000, 16, 0x178B_FBFF, 26, 2, 0, 0];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(hardware(&bytes), b"16 0x178bfbff\n26 0x2\n");
+        assert_eq!(hardware(&bytes[..40]), b"16 0x178bfbff\n");
+    }
 }

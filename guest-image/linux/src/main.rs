@@ -1,14 +1,18 @@
 //! /init of the Linux guest: what the guest's kernel made of CPUID, in the shared wire format.
 //!
 //! It collects and never judges: whole files of /proc and /sys, CPUID of each CPU from user space, feature MSRs through the msr
-//! driver, the kernel's log. All goes as frames into guest RAM that the host keeps from the kernel and tells by two words of the
-//! command line (`memmap=SIZE$ADDRESS fidelity.area=ADDRESS,SIZE`), written through /dev/mem, so that a guest that dies has delivered
-//! what was said until then. Then it powers off. (Cloud kernels have no /dev/port, hence no isa-debug-exit: measured.)
+//! driver, the kernel's log, and what instructions do in user space. All goes as frames into guest RAM that the host keeps from
+//! the kernel and tells by two words of the command line (`memmap=SIZE$ADDRESS fidelity.area=ADDRESS,SIZE`), mapped from
+//! /dev/mem, so that a guest that dies has delivered what was said until then. Then it powers off. (Cloud kernels have no
+//! /dev/port, hence no isa-debug-exit: measured.)
 
 mod area;
+mod behaviour;
 mod cpus;
 mod files;
+mod pages;
 mod stream;
+mod traps;
 
 use std::fs;
 
@@ -37,5 +41,5 @@ fn report() -> Result<(), String> {
     }
     let line = fs::read_to_string("/proc/cmdline").map_err(|error| error.to_string())?;
     let mut area = Area::open(&area::Asked::read(&line)?)?;
-    cpus::report(&mut area)
+    cpus::report(&mut area, &behaviour::asked(&line))
 }

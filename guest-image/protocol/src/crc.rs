@@ -35,10 +35,12 @@ pub fn crc32(parts: &[&[u8]]) -> u32 {
 fn update(mut crc: u32, bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks();
     for word in words {
-        let [a, b, c, d] = (crc ^ u32::from_le_bytes(*word))
-            .to_le_bytes()
-            .map(usize::from);
-        crc = TABLES[3][a] ^ TABLES[2][b] ^ TABLES[1][c] ^ TABLES[0][d];
+        // An index that is written out is one of 256 without a check, and the step has no branch.
+        let mixed = crc ^ u32::from_le_bytes(*word);
+        crc = TABLES[3][usize::from(mixed as u8)]
+            ^ TABLES[2][usize::from((mixed >> 8) as u8)]
+            ^ TABLES[1][usize::from((mixed >> 16) as u8)]
+            ^ TABLES[0][usize::from((mixed >> 24) as u8)];
     }
     for byte in rest {
         crc = (crc >> 8) ^ TABLES[0][usize::from(crc as u8 ^ byte)];

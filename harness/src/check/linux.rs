@@ -115,11 +115,11 @@ impl Guest<'_> {
         boot.phase(Phase::Enabled)?.cpuid.get(&key).copied()
     }
 
-    fn is_set(&self, bit: Bit) -> bool {
+    pub(super) fn is_set(&self, bit: Bit) -> bool {
         self.cpuid(bit.key).is_some_and(|regs| bit.is_set(regs))
     }
 
-    fn shows(&self, flag: &str) -> bool {
+    pub(super) fn shows(&self, flag: &str) -> bool {
         self.report.cpuinfo.flags.contains(flag)
     }
 
@@ -286,7 +286,7 @@ impl Guest<'_> {
         Some(self.truth(&self.rules.row(kind, name)?.rule))
     }
 
-    fn truth(&self, rule: &crate::cpuid::rule::Rule) -> Truth {
+    pub(super) fn truth(&self, rule: &crate::cpuid::rule::Rule) -> Truth {
         rule.truth(&|atom| self.ask(atom))
     }
 

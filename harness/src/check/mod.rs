@@ -34,6 +34,7 @@ pub mod libvirt_map;
 pub mod libvirt_pair;
 pub mod limits;
 pub mod linux;
+mod linux_hwcap;
 pub mod migration;
 pub mod msrs;
 mod names;

@@ -8,6 +8,7 @@ use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
 use super::kvm_table::beyond_supported;
 use super::linux::{Guest, linux};
+use super::linux_hwcap::auxiliary_vector;
 use super::promise::promise;
 use super::topology::linux::linux_topology;
 use super::topology::{Asked, as_asked};
@@ -195,13 +196,15 @@ fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
         .map(|asked| linux_topology(&report, &evidence.guest, asked, rules.table))
         .unwrap_or_default();
     if let (Some(names), Some(linux_rules)) = (&evidence.kernel_names, rules.linux) {
-        changes.extend(linux(Guest {
+        let guest = Guest {
             report: &report,
             dump: &evidence.guest,
             names,
             table: rules.table,
             rules: linux_rules,
-        }));
+        };
+        changes.extend(linux(guest));
+        changes.extend(auxiliary_vector(guest));
     }
     if let Some(agent) = &evidence.bare_metal {
         changes.extend(user_space_and_agent(&evidence.guest, agent, rules.table));

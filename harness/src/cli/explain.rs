@@ -163,6 +163,11 @@ fn explain_and_print(
         for sentence in of_feature(&sources.layers, name, &store.behaviour, &store.table) {
             print_line(&format!("tried: {sentence}"));
         }
+        let linux = sources.linux.iter().flatten();
+        for sentence in linux.flat_map(|all| of_feature(all, name, &store.behaviour, &store.table))
+        {
+            print_line(&format!("user space: {sentence}"));
+        }
         print(&text(asked, answer));
     }
 }

@@ -19,15 +19,18 @@ pub enum RowKind {
     Lost,
     /// What a flag needs.
     Needs,
+    /// A bit of AT_HWCAP2.
+    Hwcap2,
 }
 
-const KINDS: [(&str, RowKind); 6] = [
+const KINDS: [(&str, RowKind); 7] = [
     ("flag", RowKind::Flag),
     ("bug", RowKind::Bug),
     ("vmx", RowKind::Vmx),
     ("gained", RowKind::Gained),
     ("lost", RowKind::Lost),
     ("needs", RowKind::Needs),
+    ("hwcap2", RowKind::Hwcap2),
 ];
 
 /// A row of `linux.tsv`.

@@ -20,6 +20,7 @@ pub mod render;
 pub mod rule;
 pub mod table;
 pub mod tried;
+pub mod user_probes;
 pub mod volatile;
 
 pub use answers::{Key, Regs};

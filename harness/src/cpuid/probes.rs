@@ -16,9 +16,9 @@ pub struct Probe {
     pub features: Vec<&'static str>,
     /// What must be announced too before it can be used.
     pub needs: Vec<&'static str>,
-    /// `64`, `32` or `both`: the agents that try it.
+    /// `64`, `32` or `both`: the agents that try it; `user`: /init of Linux guests alone.
     pub mode: &'static str,
-    /// `run`, `cr4`, `xcr0`, `msr`, `wrmsr`, `page`, `size`.
+    /// `run`, `cr4`, `xcr0`, `msr`, `wrmsr`, `page`, `size`, `off`, `on`.
     pub kind: &'static str,
     /// Bytes, bit, mask, or MSR and mask.
     pub what: &'static str,
@@ -164,12 +164,20 @@ impl ProbeSet {
         }))
     }
 
-    fn and(self, other: ProbeSet) -> ProbeSet {
+    /// These without what is not in `other`.
+    #[must_use]
+    pub fn and(self, other: ProbeSet) -> ProbeSet {
         let mut words = self.0;
         for (word, kept) in words.iter_mut().zip(other.0) {
             *word &= kept;
         }
         ProbeSet(words)
+    }
+
+    /// Hexadecimal digits, the first rows last.
+    pub fn digits(self) -> String {
+        let words = self.0.iter().rev();
+        words.map(|word| format!("{word:08x}")).collect()
     }
 
     /// Whether there is none.

@@ -60,7 +60,7 @@ impl fmt::Display for Token<'_> {
         match (reported, value) {
             ("runs", 0) | ("bit", 1) => f.write_str("runs"),
             ("bit", 0) => f.write_str("ignored"),
-            ("eax" | "ecx", value) => write!(f, "{reported}={value:#x}"),
+            ("eax" | "ecx" | "line", value) => write!(f, "{reported}={value:#x}"),
             ("size", value) => write!(f, "size={value}"),
             (_, value) => write!(f, "value={value:#x}"),
         }
@@ -73,7 +73,8 @@ fn reported(probe: &Probe) -> &'static str {
     match probe.kind {
         "run" if register("eax=") => "eax",
         "run" if register("ecx=") => "ecx",
-        "run" => "runs",
+        "run" if register("line=") => "line",
+        "run" | "off" | "on" => "runs",
         "size" => "size",
         _ => "bit",
     }

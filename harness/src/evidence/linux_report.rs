@@ -25,8 +25,17 @@ pub struct LinuxReport {
     pub sysfs: BTreeMap<u32, BTreeMap<String, String>>,
     /// Lines of the kernel's log that are about processors.
     pub log: Vec<String>,
+    /// AT_HWCAP of the auxiliary vector; `None` where /init did not report it, as older ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hwcap: Option<u64>,
+    /// AT_HWCAP2, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hwcap2: Option<u64>,
 }
 
+/// Types of the auxiliary vector (include/uapi/linux/auxvec.h).
+const AT_HWCAP: &str = "16";
+const AT_HWCAP2: &str = "26";
 /// Fields of /proc/cpuinfo that are lists of names.
 const LISTS: [&str; 3] = ["flags", "vmx flags", "bugs"];
 /// Texts by which a line of the kernel's log is about processors.
@@ -68,6 +77,8 @@ impl LinuxReport {
             vulnerabilities: below(&all, "/sys/devices/system/cpu/vulnerabilities/"),
             sysfs: sysfs(&all),
             log: log(text("/dev/kmsg")),
+            hwcap: auxiliary(text("auxv"), AT_HWCAP),
+            hwcap2: auxiliary(text("auxv"), AT_HWCAP2),
         })
     }
 
@@ -82,6 +93,13 @@ impl LinuxReport {
     pub fn vmx_flags(&self) -> BTreeSet<String> {
         self.cpuinfo.vmx_flags.value().cloned().unwrap_or_default()
     }
+}
+
+/// A word of the auxiliary vector, in lines as `16 0x178bfbff`.
+fn auxiliary(text: &str, kind: &str) -> Option<u64> {
+    let mut pairs = text.lines().filter_map(|line| line.split_once(" 0x"));
+    let (_, digits) = pairs.find(|(known, _)| *known == kind)?;
+    u64::from_str_radix(digits, 16).ok()
 }
 
 fn fields(info: &str) -> Vec<BTreeMap<String, String>> {
@@ -164,6 +182,7 @@ mod tests {
                 "Not affected\n",
             ),
             ("/sys/devices/system/cpu/cpu1/topology/core_id", "1\n"),
+            ("auxv", "16 0x178bfbff\n26 0x2\n"),
             (
                 "/dev/kmsg",
                 "6,1,0,-;x86/fpu: x\n SUBSYSTEM=cpu\n6,2,0,-;NET: y\n",
@@ -177,6 +196,8 @@ mod tests {
         assert_eq!(report.vulnerabilities["l1tf"], "Not affected");
         assert_eq!(report.sysfs[&1]["topology/core_id"], "1");
         assert_eq!(report.log, ["x86/fpu: x"]);
+        assert_eq!(report.hwcap, Some(0x178b_fbff));
+        assert_eq!(report.hwcap2, Some(2));
     }
 
     #[test]

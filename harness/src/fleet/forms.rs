@@ -20,6 +20,38 @@ pub enum Form {
     Traits,
 }
 
+impl Form {
+    /// All of them.
+    pub const ALL: [Form; 6] = [
+        Form::Cpu,
+        Form::Libvirt,
+        Form::Proxmox,
+        Form::Nova,
+        Form::Kubevirt,
+        Form::Traits,
+    ];
+
+    /// As the command line names it.
+    pub const fn name(self) -> &'static str {
+        self.described().0
+    }
+
+    /// The name, and what it is.
+    pub const fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Form::Cpu => ("cpu", "QEMU's -cpu argument alone"),
+            Form::Libvirt => ("libvirt", "libvirt's <cpu>"),
+            Form::Proxmox => ("proxmox", "A custom model of Proxmox VE"),
+            Form::Nova => ("nova", "OpenStack Nova's section of nova.conf"),
+            Form::Kubevirt => (
+                "kubevirt",
+                "KubeVirt's cluster configuration, and the CPU of a virtual machine",
+            ),
+            Form::Traits => ("traits", "OpenStack traits"),
+        }
+    }
+}
+
 /// The text that this program takes.
 pub fn form(form: Form, answer: &PageAnswer, table: &Table) -> String {
     let best = &answer.best;

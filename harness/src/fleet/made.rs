@@ -45,7 +45,7 @@ impl Page {
             Err(reason) => {
                 page.no_answer = reason.to_string();
                 if let NoAnswer::Vendors(_) = reason {
-                    page.vendors = vendors(fleet);
+                    page.vendors = vendors(fleet, with_proof);
                 }
             }
         }
@@ -289,16 +289,27 @@ fn pool(fleet: &Fleet<'_>, than: Bits) -> PagePool {
         level: fleet.catalogue.level_name(answer.best.guest).to_owned(),
         gains: names(fleet, answer.best.guest.without(than)),
         vendor: answer.vendor.unwrap_or_default(),
+        ..PagePool::default()
     }
 }
 
 /// An answer for the hosts of each vendor, with what the hosts of the others have in common with it left out.
-fn vendors(fleet: &Fleet<'_>) -> Vec<PagePool> {
+fn vendors(fleet: &Fleet<'_>, with_proof: bool) -> Vec<PagePool> {
     let all: Vec<Vec<Class>> = fleet.vendors().into_values().collect();
     let every = fleet.common(fleet.classes.iter());
-    all.iter()
-        .map(|classes| pool(&Fleet { classes, ..*fleet }, every))
-        .collect()
+    let own = |classes: &Vec<Class>| {
+        let fleet = &Fleet { classes, ..*fleet };
+        let answer = answer(fleet).ok();
+        let guest = answer.as_ref().map(|answer| answer.best.guest);
+        let proof = answer.filter(|_| with_proof);
+        let proof = proof.and_then(|answer| prove(fleet, &answer));
+        PagePool {
+            features: names(fleet, guest.unwrap_or_default()),
+            proof: proof.map(|proof| page_proof(fleet, &proof)),
+            ..pool(fleet, every)
+        }
+    };
+    all.iter().map(own).collect()
 }
 
 fn page_proof(fleet: &Fleet<'_>, proof: &Proof) -> PageProof {

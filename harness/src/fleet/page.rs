@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
 use super::change::Since;
+use super::direct::PageDirect;
+use super::lab::PageLab;
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -49,9 +51,15 @@ pub struct Page {
     /// The answer, tried on every host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<PageProof>,
+    /// The answer's table, given to KVM without QEMU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub direct: Vec<PageDirect>,
     /// The answer, booted on emulated hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lab: Option<PageLab>,
+    /// The same for each vendor of a fleet that has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vendor_labs: Vec<PageLab>,
     /// What has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
@@ -160,6 +168,12 @@ pub struct PagePool {
     /// The vendor.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub vendor: String,
+    /// All features of a guest, where it is the answer of a vendor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// The answer of a vendor, tried on each of its hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<PageProof>,
 }
 
 /// A class of hosts.
@@ -246,64 +260,25 @@ impl PageBoot {
     }
 }
 
-/// The answer on emulated hosts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageLab {
-    /// The `-cpu` argument.
-    pub cpu: String,
-    /// The feature that was tried beyond it.
-    pub more: Option<String>,
-    /// By host.
-    pub rows: Vec<LabRow>,
-}
-
-/// What happened on one emulated host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LabRow {
-    /// The host.
-    pub host: String,
-    /// Why the guest did not start under `enforce`; empty where it did.
-    pub failure: String,
-    /// Lines in which it differs from the guest on the first host.
-    pub differing: Vec<String>,
-    /// Whether QEMU refused it with one feature more.
-    pub more_refused: Option<bool>,
-}
-
-impl PageLab {
-    /// Whether every guest started, all see the same, and one feature more fails somewhere.
-    pub fn holds(&self) -> bool {
-        let clean = self
-            .rows
-            .iter()
-            .all(|row| row.failure.is_empty() && row.differing.is_empty());
-        clean && (self.more.is_none() || self.is_tight())
-    }
-
-    /// Whether one feature more fails on at least one host.
-    pub fn is_tight(&self) -> bool {
-        self.rows.iter().any(|row| row.more_refused == Some(true))
-    }
-}
-
 impl Page {
-    /// The feature that one step more would add: what counts most of those that some host gives and another does not.
-    pub fn one_more(&self, catalogue: &Catalogue) -> Option<String> {
+    /// The feature that one step more than the answer would add: what counts most of those that one of these hosts gives and another does
+    /// not.
+    pub fn one_more(
+        &self,
+        catalogue: &Catalogue,
+        hosts: &[String],
+        features: &[String],
+    ) -> Option<String> {
         let is_nested = |name: &String| {
             catalogue
                 .number(name)
                 .is_some_and(|at| catalogue.nested.has(at))
         };
-        let answer = self.answer.as_ref()?;
-        let lacking = |name: &str| {
-            self.classes
-                .iter()
-                .any(|class| !class.gives.iter().any(|own| own == name))
-        };
-        let all = self.classes.iter().flat_map(|class| &class.unused);
-        let open = all.filter(|name| {
-            !is_nested(name) && !answer.best.features.contains(name) && lacking(name)
-        });
+        let own = |class: &&PageClass| class.hosts.iter().any(|host| hosts.contains(host));
+        let classes: Vec<&PageClass> = self.classes.iter().filter(own).collect();
+        let lacking = |name: &String| classes.iter().any(|class| !class.gives.contains(name));
+        let all = classes.iter().flat_map(|class| &class.unused);
+        let open = all.filter(|name| !is_nested(name) && !features.contains(name) && lacking(name));
         let weight = |name: &&String| {
             catalogue
                 .number(name)
@@ -315,11 +290,24 @@ impl Page {
     /// Whether something is wrong that people must look at.
     pub fn has_findings(&self) -> bool {
         let changed = self.since.as_ref().is_some_and(Since::is_finding);
-        let unproven = self.proof.as_ref().is_some_and(|proof| {
+        let unproven = self.proofs().any(|(_, proof)| {
             !proof.holds || proof.booted.as_ref().is_some_and(PageBoot::is_finding)
         });
-        let failed = self.lab.as_ref().is_some_and(|lab| !lab.holds());
+        let failed = self.labs().any(|lab| !lab.holds());
+        let failed = failed || self.direct.iter().any(PageDirect::is_finding);
         changed || unproven || failed || self.remarks.iter().any(|remark| remark.finding)
+    }
+
+    /// What was tried by what is known of the hosts: of the fleet, or of each of its vendors, by its name.
+    pub fn proofs(&self) -> impl Iterator<Item = (&str, &PageProof)> {
+        let whole = self.proof.iter().map(|proof| ("", proof));
+        let vendors = self.vendors.iter();
+        whole.chain(vendors.filter_map(|pool| Some((pool.vendor.as_str(), pool.proof.as_ref()?))))
+    }
+
+    /// What was tried on emulated hosts: of the fleet, or of each of its vendors.
+    pub fn labs(&self) -> impl Iterator<Item = &PageLab> {
+        self.lab.iter().chain(&self.vendor_labs)
     }
 
     /// How many hosts there are.

@@ -84,6 +84,17 @@ pub fn prove(fleet: &Fleet<'_>, answer: &Answer) -> Option<Proof> {
     })
 }
 
+/// CPUID that a guest of the answer sees on each class, in their order; none where its model is not among the fleet's.
+pub fn views(fleet: &Fleet<'_>, answer: &Answer) -> Vec<Answers> {
+    let Some(model) = fleet.model(&answer.best) else {
+        return Vec::new();
+    };
+    let asked = answer.best.expanded(model, fleet.catalogue);
+    let own = fleet.classes.iter();
+    own.map(|class| view(fleet, answer, model, asked, class).0)
+        .collect()
+}
+
 /// State components that a guest with these features has.
 fn used_components(fleet: &Fleet<'_>, asked: Bits) -> Vec<u32> {
     let has = |name: &str| fleet.catalogue.number(name).is_some_and(|at| asked.has(at));

@@ -18,6 +18,7 @@ use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::linux::{LinuxFiles, boot_linux};
+use crate::vmm::migrate::Saved;
 use crate::vmm::migrate::outcome::Migrated;
 use crate::vmm::qmp::QmpError;
 use crate::vmm::start::StartError;
@@ -111,6 +112,31 @@ pub trait Site: std::fmt::Debug + Send + Sync {
         cancel: &Cancel,
     ) -> Result<Migrated, SiteError>;
 
+    /// Boots the guest of `case` under its QEMU, and saves it ([`migrate::save`]); the agent is at `rom`.
+    ///
+    /// # Errors
+    /// QEMU cannot be started, or the machine is gone.
+    fn save(
+        &self,
+        case: &Case,
+        rom: &Path,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Saved, SiteError>;
+
+    /// Restores the guest of `case` from what was saved, here or elsewhere ([`migrate::restore`]).
+    ///
+    /// # Errors
+    /// QEMU cannot be started, or the machine is gone.
+    fn restore(
+        &self,
+        case: &Case,
+        saved: &Saved,
+        rom: &Path,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Migrated, SiteError>;
+
     /// Asks a QEMU about itself ([`qmp::ask`]).
     ///
     /// # Errors
@@ -181,6 +207,27 @@ impl Site for Here {
         cancel: &Cancel,
     ) -> Result<Migrated, SiteError> {
         Ok(migrate::migrate(from, to, rom, options, journey, cancel)?)
+    }
+
+    fn save(
+        &self,
+        case: &Case,
+        rom: &Path,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Saved, SiteError> {
+        Ok(migrate::save(case, rom, options, cancel)?)
+    }
+
+    fn restore(
+        &self,
+        case: &Case,
+        saved: &Saved,
+        rom: &Path,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Migrated, SiteError> {
+        Ok(migrate::restore(case, &saved.stream, rom, options, cancel)?)
     }
 
     fn ask(

@@ -25,7 +25,7 @@ use crate::util::jobs::Jobs;
 use crate::util::limits::TEXT;
 use crate::util::open;
 use crate::vmm::kvm::CpuidTable;
-use crate::vmm::migrate::Migrated;
+use crate::vmm::migrate::{Migrated, Saved};
 use crate::vmm::monitor::command;
 use crate::vmm::{AGENT_ROM, Boot, Options};
 
@@ -240,6 +240,28 @@ impl Bench {
         let migrate = || site.migrate(pair, &self.rom, options, journey, &self.cancel);
         let migrated = self.on_its_thread(case, migrate);
         migrated.map_err(|error| error.to_string())
+    }
+
+    /// Boots the guest of `case` on its machine, and saves it.
+    ///
+    /// # Errors
+    /// QEMU cannot be started. Everything that happens later is in [`Saved`].
+    pub fn save(&self, case: &Case) -> Result<Saved, String> {
+        let site = self.site(case)?;
+        let save = || site.save(case, &self.rom, &self.options, &self.cancel);
+        let saved = self.on_its_thread(case, save);
+        saved.map_err(|error| error.to_string())
+    }
+
+    /// Restores a guest that was saved on another machine; `case` is that guest on its own.
+    ///
+    /// # Errors
+    /// As of [`Bench::save`].
+    pub fn restore(&self, case: &Case, saved: &Saved) -> Result<Migrated, String> {
+        let site = self.site(case)?;
+        let restore = || site.restore(case, saved, &self.rom, &self.options, &self.cancel);
+        let restored = self.on_its_thread(case, restore);
+        restored.map_err(|error| error.to_string())
     }
 
     /// What became of a guest that has ended.

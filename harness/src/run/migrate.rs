@@ -1,5 +1,7 @@
-//! Migrations: a guest is dumped on both sides and compared. [`stopped`] describes those that did not arrive.
+//! Migrations: a guest is dumped on both sides and compared. [`stopped`] describes those that did not arrive, [`between`] has those from
+//! one machine to another.
 
+pub mod between;
 pub mod stopped;
 
 use std::collections::BTreeSet;

@@ -144,7 +144,7 @@ impl AsFd for GuestMemory {
 }
 
 /// Bytes as hexadecimal digits: a third of what a JSON array of numbers takes.
-mod hexadecimal {
+pub(super) mod hexadecimal {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

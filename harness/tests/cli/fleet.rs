@@ -423,3 +423,57 @@ fn the_oldest_release_counts() {
         "{both}"
     );
 }
+
+#[test]
+fn four_hosts_are_answered_in_one_screen() {
+    let folder = Folder::new();
+    folder.copy("epyc-9334.cpudata.xml", "racks/hv01.xml");
+    folder.copy("rome.domcapabilities.xml", "racks/hv02.xml");
+    folder.copy("t2a.cpuid-r.txt", "racks/hv03.txt");
+    folder.write(
+        "racks/hv04.txt",
+        &collected("hv04", "6.1.0-50-amd64", "clearcpuid=avx2", "0"),
+    );
+    let files = [
+        "racks/hv01.xml",
+        "racks/hv02.xml",
+        "racks/hv03.txt",
+        "racks/hv04.txt",
+    ];
+    let shown = folder.shows(&files, 0);
+    assert!(shown.lines().count() <= 40, "{shown}");
+    let long = shown
+        .lines()
+        .filter(|line| !line.starts_with("-cpu ") && line.chars().count() > 100);
+    assert_eq!(long.collect::<Vec<_>>(), Vec::<&str>::new());
+    // A host is called as in its folder, whichever way it is named.
+    for line in [
+        "4 hosts in 4 classes, QEMU 11.1, pc-q35-11.1\n-cpu ",
+        "\n  --format cpu|libvirt|proxmox|nova|kubevirt|traits prints it as they take it; -v prints all\n",
+        "\nwhy not more\n",
+        "\nwhat would give more\n  without hv0",
+        "\npools, in each of which guests move\n  1 of 2: ",
+        "\nhosts\n  hv01.xml: AuthenticAMD; ",
+        "\nto know\n  hv03.txt: ",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    assert_eq!(folder.shows(&["racks"], 0), shown);
+    let all = folder.shows(&[&files[..], &["-v"]].concat(), 0);
+    assert!(
+        all.contains("\nalternatives\n") && all.lines().count() > 50,
+        "{all}"
+    );
+}
+
+#[test]
+fn files_of_one_name_are_two_hosts_and_keep_their_paths() {
+    let folder = Folder::new();
+    folder.copy("epyc-9334.cpudata.xml", "a/host.xml");
+    folder.copy("rome.domcapabilities.xml", "b/host.xml");
+    let shown = folder.shows(&["a/host.xml", "b/host.xml"], 0);
+    assert!(
+        shown.contains("\n  a/host.xml: AuthenticAMD; ") && shown.contains("\n  b/host.xml: "),
+        "{shown}"
+    );
+}

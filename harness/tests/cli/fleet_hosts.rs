@@ -109,10 +109,28 @@ fn this_host_is_recorded_and_read() {
         shown.starts_with("1 host in 1 class, QEMU 11.1, pc-q35-11.1\n-cpu "),
         "{shown}"
     );
+    // Its own KVM is asked whether it gives the answer, and a KVM that shows more has proven nothing.
+    let report = folder.run(&["host.json", "--prove", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("a report");
+    let [here] = report["direct"]
+        .as_array()
+        .expect("what KVM did")
+        .as_slice()
+    else {
+        panic!("{report}");
+    };
+    let is_tried = here["not_tried"].is_null() && here["differing"].is_null();
+    let shown = folder.run(&["host.json", "--prove"]).stdout;
+    assert_eq!(
+        shown.contains("  this machine: a guest sees the "),
+        is_tried,
+        "{shown}"
+    );
 }
 
 #[test]
-fn emulated_hosts_start_the_answer_and_refuse_one_feature_more() {
+fn a_guest_of_the_answer_starts_behaves_and_moves_on_emulated_hosts_and_one_feature_more_is_refused()
+ {
     or_skip!(require(Capability::Kernel("6.12")));
     or_skip!(require(Capability::QemuRelease("11.1")));
     let mut command = Command::new(env!("CARGO_BIN_EXE_cpuid-fidelity"));
@@ -130,13 +148,32 @@ fn emulated_hosts_start_the_answer_and_refuse_one_feature_more() {
         .expect(0)
         .stdout;
     let table = "emulated hosts\n  \
-                 host                      starts under enforce  sees the same  with +avx2\n  \
-                 amd:rome@6.12             yes                   yes            starts\n  \
-                 amd@6.12,clearcpuid=avx2  yes                   yes            refused\n  \
-                 tight: +avx2 fails on at least one host\n";
+                 host                      starts under enforce  sees the same  behaves  with +avx2\n  \
+                 amd:rome@6.12             yes                   yes            yes      starts\n  \
+                 amd@6.12,clearcpuid=avx2  yes                   yes            yes      refused\n  \
+                 moves from                  1      2\n  \
+                 1 amd:rome@6.12             -      clean\n  \
+                 2 amd@6.12,clearcpuid=avx2  clean  -\n  \
+                 tight: +avx2 fails on at least one host\n  \
+                 CLEAN\n";
     assert!(shown.contains(table), "{shown}");
     assert!(
         shown.contains("  rests on KVM's word of 2 hosts\n"),
         "{shown}"
     );
+    // Each KVM of the fleet gives the answer's table without QEMU; this machine's cannot, or is said to give something else.
+    for host in ["amd:rome@6.12", "amd@6.12,clearcpuid=avx2"] {
+        let given = format!("\n  {host}: a guest sees the ");
+        assert!(shown.contains(&given), "{given}\n{shown}");
+    }
+    let here = shown
+        .lines()
+        .find(|line| line.starts_with("  this machine: "));
+    let here = here.expect("what this machine's KVM did");
+    let is_known = [
+        "cannot be tried here: ",
+        "not proven here, ",
+        "a guest sees the ",
+    ];
+    assert!(is_known.iter().any(|text| here.contains(text)), "{here}");
 }

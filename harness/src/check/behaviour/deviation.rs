@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::findings::judged;
+use super::in_user_space::Shown;
 use super::judge::Verdict;
 use crate::cpuid::table::Table;
 use crate::evidence::Evidence;
@@ -15,7 +16,8 @@ pub struct Deviation {
     pub probe: String,
     /// The feature that it is about.
     pub feature: String,
-    /// `lie`: announced, and does not work; `hole`: hidden, and works; `other`: hidden, and does something else.
+    /// `lie`: announced, and does not work; `hole`: hidden, and works; `other`: hidden, and does something else; `closed`: works, but not in user
+    /// space of this Linux guest.
     pub verdict: Verdict,
     /// What it did: `runs`, `#UD`, `ignored`, `eax=0x0`.
     pub answer: String,
@@ -48,6 +50,7 @@ pub fn sentences(deviations: &[Deviation]) -> Vec<String> {
         (Verdict::Lie, "announced, and refused"),
         (Verdict::Hole, "hidden, and runs all the same"),
         (Verdict::Other, "hidden, and does something else"),
+        (Verdict::Closed, "kept from user space by the kernel"),
     ];
     let line = |(verdict, text): (Verdict, &str)| {
         let of_kind = deviations.iter().filter(|found| found.verdict == verdict);
@@ -78,14 +81,28 @@ pub fn of_feature(evidence: &Evidence, feature: &str, facts: &Facts, table: &Tab
         .iter()
         .filter(|judged| judged.probe.features.contains(&feature));
     let sentence = |judged: &super::Judged<'_>| {
-        let (when, name) = (judged.when.name(), judged.probe.name);
+        let (when, name) = (known(judged), judged.probe.name);
         let answer = match judged.verdict {
             Verdict::AsAnnounced if judged.when == super::When::Announced => "works".to_owned(),
             Verdict::AsAnnounced => format!("is refused ({})", judged.token),
             Verdict::Hole => "works all the same".to_owned(),
+            Verdict::Closed => format!(
+                "works without the kernel and not with it ({})",
+                judged.token
+            ),
             Verdict::Lie | Verdict::Other => format!("gives {}", judged.token),
         };
         format!("{when}, and {name} {answer}")
     };
     about.map(sentence).collect()
+}
+
+/// What the guest says of a feature: its CPUID, or the kernel of a Linux guest.
+fn known(judged: &super::Judged<'_>) -> &'static str {
+    match judged.user.as_ref().map(|user| user.shown) {
+        None => judged.when.name(),
+        Some(Shown::Yes) => "shown by the kernel",
+        Some(Shown::No) => "not shown by the kernel",
+        Some(Shown::Unnamed) => "announced, without a flag",
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::facts::Facts;
 use super::ground::Ground;
+use super::in_user_space::{InUserSpace, Shown};
 use super::judge::{Judged, Verdict, judge};
+use super::user_space;
 use super::when::When;
 use crate::case::{Accelerator, Starter};
 use crate::check::architecture::components::state_of;
@@ -29,6 +31,9 @@ pub fn findings(evidence: &Evidence, facts: &Facts, table: &Table) -> Vec<Findin
 /// Every probe of a case, judged.
 pub fn judged<'a>(evidence: &Evidence, facts: &'a Facts, table: &Table) -> Vec<Judged<'a>> {
     let ground = Ground::running(evidence);
+    if evidence.is_linux() {
+        return user_space::judged(evidence, ground.as_ref(), facts, table);
+    }
     let mut all = judge(&evidence.guest, ground.as_ref(), facts, table);
     if evidence.case.run_as.starter == Starter::Harness {
         let boot = evidence.guest.boot_processor();
@@ -94,19 +99,50 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
         (None, When::Announced) => probe.answer.join(" or "),
         (None, When::Hidden) => probe.refusal.join(" or "),
     };
-    let expected = format!("{due}: {} is {}", judged.feature, judged.when.name());
+    let (expected, actual, layer) = match &judged.user {
+        Some(user) => in_user_space(judged, user, layer),
+        None => {
+            let expected = format!("{due}: {} is {}", judged.feature, judged.when.name());
+            (expected, judged.token.clone(), layer)
+        }
+    };
     let found = Finding::new(
         CheckId::Behaviour,
         kind,
         probe.name,
         expected,
-        &judged.token,
+        actual,
         layer,
     );
     match place(judged.feature, table) {
         Some(place) => found.at(place),
         None => found,
     }
+}
+
+/// What was expected and found in user space of a Linux guest, and who is to blame: the kernel, where the CPU can do it without one.
+fn in_user_space(judged: &Judged<'_>, user: &InUserSpace, below: Layer) -> (String, String, Layer) {
+    let (due, feature) = (user.answers.join(" or "), judged.feature);
+    let expected = match user.shown {
+        Shown::Yes => format!("{due}: the kernel shows {feature}"),
+        Shown::Unnamed => {
+            format!("{due}: {feature} is announced, and the kernel has no flag for it")
+        }
+        Shown::No => format!("{due}: the kernel does not show {feature}"),
+    };
+    let alone = user.without_kernel.as_deref();
+    let actual = format!(
+        "{} in user space, {} without a kernel",
+        judged.token,
+        alone.unwrap_or("not tried")
+    );
+    let is_the_kernels = alone.is_some_and(|token| judged.probe.answer.contains(&token));
+    let layer = if is_the_kernels {
+        Layer::GuestKernel
+    } else {
+        below
+    };
+    (expected, actual, layer)
 }
 
 fn place(feature: &str, table: &Table) -> Option<Place> {

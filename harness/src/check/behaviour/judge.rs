@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Fact, Facts};
 use super::ground::Ground;
+use super::in_user_space::InUserSpace;
 use super::when::When;
 use crate::check::view::View;
 use crate::cpuid::behaviour::{Token, Tried, tried};
@@ -24,6 +25,8 @@ pub enum Verdict {
     Hole,
     /// It is hidden and does something else than being refused as the manual has it.
     Other,
+    /// It works without an operating system, and the guest's kernel, which does not show it, keeps user space from it.
+    Closed,
 }
 
 /// A probe, judged.
@@ -45,6 +48,8 @@ pub struct Judged<'a> {
     pub expected: bool,
     /// Whether this program itself announced what does not work, beyond what KVM offers or without its state: then it is expected as well.
     pub is_own: bool,
+    /// In user space of a Linux guest: what is known beside it.
+    pub user: Option<InUserSpace>,
 }
 
 /// Judges every probe that was tried and whose answer means something. `ground` is who runs the guest, where that is known.
@@ -60,6 +65,7 @@ pub fn judge<'a>(
     let guest = Guest {
         view,
         mode: dump.mode,
+        has_cpuid: dump.has_cpuid,
     };
     let recorded = ground.and_then(|ground| facts.nearest(ground));
     tried(dump)
@@ -84,9 +90,11 @@ fn nothing_announced<'a>(dump: &Dump, table: &'a Table) -> Option<View<'a>> {
     })
 }
 
-struct Guest<'a> {
-    view: View<'a>,
-    mode: u32,
+/// The guest's own bits, and the mode of what reads them.
+pub(super) struct Guest<'a> {
+    pub view: View<'a>,
+    pub mode: u32,
+    pub has_cpuid: bool,
 }
 
 impl Guest<'_> {
@@ -120,12 +128,17 @@ impl Guest<'_> {
             fact,
             expected,
             is_own: false,
+            user: None,
         })
     }
 
-    /// `None` where it is announced without what it needs: nobody can tell what it should do.
+    /// `None` where it is announced without what it needs, or is an x87 without CPUID, which may be there all the same: nobody can tell what it
+    /// should do.
     fn when(&self, probe: &Probe) -> Option<When> {
         let features = &probe.features;
+        if !self.has_cpuid && features == &["fpu"] {
+            return None;
+        }
         let announced = features.is_empty() || features.iter().any(|name| self.view.has(name));
         if !announced {
             return Some(When::Hidden);
@@ -134,7 +147,7 @@ impl Guest<'_> {
         usable.then_some(When::Announced)
     }
 
-    fn feature(&self, probe: &Probe) -> &'static str {
+    pub(super) fn feature(&self, probe: &Probe) -> &'static str {
         let mut features = probe.features.iter();
         let announced = features.find(|name| self.view.has(name));
         announced
@@ -143,7 +156,7 @@ impl Guest<'_> {
             .unwrap_or(probe.name)
     }
 
-    fn needed(&self, name: &str) -> bool {
+    pub(super) fn needed(&self, name: &str) -> bool {
         match name {
             "@amd" => self.view.is_amd(),
             "@intel" => self.view.vendor() == "GenuineIntel",
@@ -151,7 +164,7 @@ impl Guest<'_> {
         }
     }
 
-    fn holds(&self, condition: &str) -> bool {
+    pub(super) fn holds(&self, condition: &str) -> bool {
         match condition.split_at_checked(1) {
             Some(("+", name)) => self.view.has(name),
             Some(("-", name)) => !self.view.has(name),
@@ -179,13 +192,13 @@ impl Guest<'_> {
     }
 
     /// XSAVE writes no further than CPUID.0DH says, and at least the legacy area (SDM vol. 1, 13.4 and 13.7).
-    fn is_within(&self, size: u32) -> bool {
+    pub(super) fn is_within(&self, size: u32) -> bool {
         let most = self.view.value("xsave-size-max").unwrap_or(0);
         (512..=most).contains(&size)
     }
 }
 
-fn is_refused(probe: &Probe, token: &str) -> bool {
+pub(super) fn is_refused(probe: &Probe, token: &str) -> bool {
     let is_other = token.contains('=') && !probe.answer.contains(&token);
     let others = probe.refusal.contains(&"other");
     probe.refusal.contains(&token) || others && is_other

@@ -219,7 +219,7 @@ fn linux_text(context: &Context, volatile: &Volatile, dump: &Seen) -> String {
         ),
     ];
     let own = linux(&report, volatile);
-    let registers = render(dump, &context.store.table, volatile);
+    let registers = with_behaviour(dump, &context.store.table, volatile);
     let log = report.log.iter().map(|line| format!("# {line}"));
     let lines = about.iter().chain(&own).chain(&registers);
     let lines = lines.map(ToString::to_string).chain(log);

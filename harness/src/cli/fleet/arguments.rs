@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
+use cpuid_fidelity::fleet::Form;
 use cpuid_fidelity::lanes::lab::hosts::HostName;
 use cpuid_fidelity::util::order::release;
 
@@ -35,9 +37,12 @@ pub struct Fleet {
     #[arg(long)]
     pub prove: bool,
     /// An emulated host more, `HOST@KERNEL`, as amd:rome@6.12 or intel:haswell@6.12,clearcpuid=avx2,kvm_intel.nested=0,-avx512; repeatable. The answer is
-    /// started under enforce on each of them, what guests see is compared, and one feature more is tried
+    /// started under enforce on each of them, what guests see and do is compared, a guest is moved from each to each, and one feature more is tried
     #[arg(long, value_name = "HOST@KERNEL", value_parser = lab)]
     pub lab: Vec<LabHost>,
+    /// Hosts of several vendors are several fleets: an answer for each vendor is a success
+    #[arg(long)]
+    pub by_vendor: bool,
     /// Compare with the JSON of an earlier run; exit status 1 where the answer or a host lost something
     #[arg(long, value_name = "FILE")]
     pub since: Option<PathBuf>,
@@ -93,26 +98,43 @@ fn lab(text: &str) -> Result<LabHost, String> {
 }
 
 /// Formats of `fleet`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FleetFormat {
-    /// For people
+    /// For people.
     Text,
-    /// One object
+    /// One object.
     Json,
-    /// For an issue or a page
+    /// For an issue or a page.
     Markdown,
-    /// QEMU's -cpu argument alone
-    Cpu,
-    /// libvirt's <cpu>
-    Libvirt,
-    /// A custom model of Proxmox VE
-    Proxmox,
-    /// OpenStack Nova's section of nova.conf
-    Nova,
-    /// KubeVirt's cluster configuration, and the CPU of a virtual machine
-    Kubevirt,
-    /// OpenStack traits
-    Traits,
+    /// The answer alone, as another program takes it.
+    Answer(Form),
+}
+
+impl ValueEnum for FleetFormat {
+    fn value_variants<'a>() -> &'a [FleetFormat] {
+        const ALL: [FleetFormat; 3 + Form::ALL.len()] = {
+            let mut all = [FleetFormat::Text; 3 + Form::ALL.len()];
+            all[1] = FleetFormat::Json;
+            all[2] = FleetFormat::Markdown;
+            let mut at = 0;
+            while at < Form::ALL.len() {
+                all[3 + at] = FleetFormat::Answer(Form::ALL[at]);
+                at += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            FleetFormat::Text => ("text", "For people"),
+            FleetFormat::Json => ("json", "One object"),
+            FleetFormat::Markdown => ("markdown", "For an issue or a page"),
+            FleetFormat::Answer(form) => form.described(),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }
 
 fn linux(text: &str) -> Result<(u32, u32), String> {

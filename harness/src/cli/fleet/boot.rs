@@ -1,7 +1,7 @@
 //! The answer booted here with all its features forced: whether QEMU makes of the argument what the answer says.
 
 use cpuid_fidelity::case::{Case, Lane};
-use cpuid_fidelity::fleet::{Catalogue, PageAnswer, PageBoot};
+use cpuid_fidelity::fleet::{Catalogue, PageBoot};
 use cpuid_fidelity::input::{Format, Input, Known, Presence};
 
 use crate::cli::common::qemu::installed;
@@ -17,7 +17,7 @@ const KVM_DEFAULTS: &str = "acpi=off,monitor=off,svm=off,x2apic=on";
 pub fn boot(
     context: &Context,
     catalogue: &Catalogue,
-    answer: &PageAnswer,
+    (cpu, features): (&str, &[String]),
     release: &str,
     machine: &str,
 ) -> anyhow::Result<Option<PageBoot>> {
@@ -34,11 +34,7 @@ pub fn boot(
     else {
         return Ok(None);
     };
-    let (model, flags) = answer
-        .best
-        .cpu
-        .split_once(',')
-        .unwrap_or((&answer.best.cpu, ""));
+    let (model, flags) = cpu.split_once(',').unwrap_or((cpu, ""));
     let cpu = format!("{model},{KVM_DEFAULTS},{flags}");
     let case = Case::new(&qemu, Lane::DEFINITION, machine, cpu.trim_end_matches(','));
     let boot = |failure: String, differing| {
@@ -58,7 +54,7 @@ pub fn boot(
     };
     let known = Known::new(&input, cpu, &context.store.table);
     let differs = |feature: &&cpuid_fidelity::fleet::Feature| {
-        let wanted = answer.best.features.contains(&feature.name);
+        let wanted = features.contains(&feature.name);
         let shown = known.presence(&feature.field);
         // TCG has no feature MSRs and no vme, and what no answer asks for is QEMU's own.
         feature.is_cpuid()

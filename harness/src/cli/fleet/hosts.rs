@@ -47,27 +47,54 @@ pub fn hosts(names: &[String], reading: &Reading<'_>) -> anyhow::Result<Found> {
 
 /// Hosts by name, in the order in which they are named.
 fn named(names: &[String], found: &mut Found) -> anyhow::Result<Vec<Named>> {
+    let mut all: Vec<Named> = Vec::new();
+    for name in names {
+        all.extend(entries(name)?);
+    }
+    let short = file_names(&all);
     let mut hosts: Vec<Named> = Vec::new();
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
     let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
-    for name in names {
-        for (host, files) in entries(name)? {
-            for file in files {
-                let is_new = file == Path::new("-")
-                    || seen.insert(std::fs::canonicalize(&file).unwrap_or_else(|_| file.clone()));
-                if !is_new {
-                    found.twice.push(file.display().to_string());
-                    continue;
-                }
-                let place = *at.entry(host.clone()).or_insert_with(|| {
-                    hosts.push((host.clone(), Vec::new()));
-                    hosts.len() - 1
-                });
-                hosts[place].1.push(file);
+    for (host, files) in all {
+        let host = short.get(&host).cloned().unwrap_or(host);
+        for file in files {
+            let is_new = file == Path::new("-") || seen.insert(canonical(&file));
+            if !is_new {
+                found.twice.push(file.display().to_string());
+                continue;
             }
+            let place = *at.entry(host.clone()).or_insert_with(|| {
+                hosts.push((host.clone(), Vec::new()));
+                hosts.len() - 1
+            });
+            hosts[place].1.push(file);
         }
     }
     Ok(hosts)
+}
+
+fn canonical(file: &Path) -> PathBuf {
+    std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned())
+}
+
+/// The file name of a host that is named by its path alone, by that path: it is called as in a folder of hosts. Where two files have the
+/// same name, or a host is called so, both keep their paths.
+fn file_names(all: &[Named]) -> BTreeMap<String, String> {
+    let by_path = |(host, files): &Named| match files.as_slice() {
+        [file] if Path::new(host) == file => Some(file.file_name()?.to_string_lossy().into_owned()),
+        _ => None,
+    };
+    let mut files_of: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    for host in all {
+        let name = by_path(host).unwrap_or_else(|| host.0.clone());
+        let files = host.1.iter().map(|file| canonical(file));
+        files_of.entry(name).or_default().extend(files);
+    }
+    let short = all.iter().filter_map(|host| {
+        let name = by_path(host)?;
+        (files_of.get(&name)?.len() == 1).then(|| (host.0.clone(), name))
+    });
+    short.collect()
 }
 
 /// The hosts of one argument.

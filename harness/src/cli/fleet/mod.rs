@@ -2,8 +2,10 @@
 
 mod arguments;
 mod boot;
+mod direct;
 mod hosts;
 mod labs;
+mod tried;
 mod verb;
 
 pub use arguments::Fleet;

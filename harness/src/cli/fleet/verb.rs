@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use cpuid_fidelity::expectation::promise;
 use cpuid_fidelity::fleet::{
-    Catalogue, Fleet as Hosts, Form, Model, Page, PageHosts, PageRemark, Reading, Tables, Wish,
-    fold, form, markdown, models, since, text,
+    Catalogue, Extent, Fleet as Hosts, GivenTable, Model, Page, PageAnswer, PageHosts, PageLab,
+    PageRemark, Reading, Tables, Wish, fold, form, given_tables, markdown, models, since, text,
 };
 use cpuid_fidelity::util::limits::RESULTS;
 use cpuid_fidelity::util::near::hint;
@@ -15,8 +15,10 @@ use cpuid_fidelity::util::order::{natural, release};
 
 use super::arguments::{Fleet, FleetFormat};
 use super::boot::boot;
+use super::direct::direct;
 use super::hosts::{Found, hosts};
 use super::labs::Labs;
+use super::tried::Trial;
 use crate::cli::common::exit::{NOT_RUN, NotRun, print, print_json, write_result};
 use crate::cli::context::Context;
 
@@ -54,19 +56,78 @@ pub fn run(context: &Context, arguments: &Fleet) -> anyhow::Result<u8> {
         }
         Ok(found)
     })??;
-    let mut page = page(arguments, found, &catalogue, &models, oldest, &machine)?;
-    if let (Some(proof), Some(answer)) = (&mut page.proof, &page.answer) {
-        proof.booted = boot(context, &catalogue, answer, oldest, &machine)?;
-    }
-    if let (Some(labs), Some(answer)) = (&labs, &page.answer) {
-        let more = page.one_more(&catalogue);
-        let cpu = answer.best.cpu.clone();
-        page.lab = Some(in_pool(context, || {
-            labs.tried(context, &arguments.machine, &cpu, more.as_deref())
-        })??);
+    let (mut page, tables) = page(arguments, found, &catalogue, &models, oldest, &machine)?;
+    page.direct = direct(context, labs.as_ref(), &reading, &tables, &page)?;
+    boot_here(context, &catalogue, &mut page)?;
+    if let Some(labs) = &labs {
+        let tried = in_pool(context, || {
+            in_labs(context, arguments, labs, &catalogue, &page)
+        })??;
+        if page.answer.is_some() {
+            page.lab = tried.into_iter().next();
+        } else {
+            page.vendor_labs = tried;
+        }
     }
     shown(context, arguments, &page)?;
-    Ok(status(&page))
+    Ok(status(&page, arguments))
+}
+
+/// Boots each answer that is to be proven.
+fn boot_here(context: &Context, catalogue: &Catalogue, page: &mut Page) -> anyhow::Result<()> {
+    let (release, machine) = (&page.release, &page.machine);
+    let boot = |cpu: &str, features: &[String]| {
+        boot(context, catalogue, (cpu, features), release, machine)
+    };
+    if let (Some(proof), Some(answer)) = (&mut page.proof, &page.answer) {
+        proof.booted = boot(&answer.best.cpu, &answer.best.features)?;
+    }
+    for pool in &mut page.vendors {
+        if let Some(proof) = &mut pool.proof {
+            proof.booted = boot(&pool.cpu, &pool.features)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tries the answer on the emulated hosts, or that of each vendor on its own.
+fn in_labs(
+    context: &Context,
+    arguments: &Fleet,
+    labs: &Labs,
+    catalogue: &Catalogue,
+    page: &Page,
+) -> anyhow::Result<Vec<PageLab>> {
+    let tried = |vendor: &str, hosts: &[String], cpu: &str, features: &[String]| {
+        let trial = Trial {
+            context,
+            labs,
+            hosts,
+            machine: &arguments.machine,
+            cpu,
+            more: page.one_more(catalogue, hosts, features),
+        };
+        let lab = trial.run()?;
+        anyhow::Ok(lab.map(|lab| PageLab {
+            vendor: vendor.to_owned(),
+            ..lab
+        }))
+    };
+    if let Some(PageAnswer { best, .. }) = &page.answer {
+        let hosts: Vec<String> = page
+            .classes
+            .iter()
+            .flat_map(|class| class.hosts.clone())
+            .collect();
+        return Ok(tried("", &hosts, &best.cpu, &best.features)?
+            .into_iter()
+            .collect());
+    }
+    let vendors = page.vendors.iter().filter(|pool| !pool.cpu.is_empty());
+    let all: anyhow::Result<Vec<_>> = vendors
+        .map(|pool| tried(&pool.vendor, &pool.hosts, &pool.cpu, &pool.features))
+        .collect();
+    Ok(all?.into_iter().flatten().collect())
 }
 
 fn page(
@@ -76,7 +137,7 @@ fn page(
     models: &[Model],
     release: &str,
     machine: &str,
-) -> anyhow::Result<Page> {
+) -> anyhow::Result<(Page, Vec<GivenTable>)> {
     let Found {
         hosts,
         refused,
@@ -110,7 +171,12 @@ fn page(
         let old = earlier(file)?;
         page.since = Some(since(&old, &page));
     }
-    Ok(page)
+    let tables = if arguments.prove {
+        given_tables(&fleet)
+    } else {
+        Vec::new()
+    };
+    Ok((page, tables))
 }
 
 /// An earlier report.
@@ -209,7 +275,10 @@ fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()
         write_result(file, &markdown(page))?;
     }
     let wanted = match arguments.format {
-        FleetFormat::Text => None,
+        FleetFormat::Text => {
+            print(&text(page, extent(context)));
+            return Ok(());
+        }
         FleetFormat::Json => {
             print_json(&json);
             return Ok(());
@@ -218,16 +287,7 @@ fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()
             print(&markdown(page));
             return Ok(());
         }
-        FleetFormat::Cpu => Some(Form::Cpu),
-        FleetFormat::Libvirt => Some(Form::Libvirt),
-        FleetFormat::Proxmox => Some(Form::Proxmox),
-        FleetFormat::Nova => Some(Form::Nova),
-        FleetFormat::Kubevirt => Some(Form::Kubevirt),
-        FleetFormat::Traits => Some(Form::Traits),
-    };
-    let Some(wanted) = wanted else {
-        print(&text(page));
-        return Ok(());
+        FleetFormat::Answer(form) => form,
     };
     match &page.answer {
         Some(answer) => print(&form(wanted, answer, &context.store.table)),
@@ -239,8 +299,18 @@ fn shown(context: &Context, arguments: &Fleet, page: &Page) -> anyhow::Result<()
     Ok(())
 }
 
-fn status(page: &Page) -> u8 {
-    if page.answer.is_none() || !page.refused.is_empty() {
+fn extent(context: &Context) -> Extent {
+    if context.manner.verbose() {
+        Extent::All
+    } else {
+        Extent::Screen
+    }
+}
+
+fn status(page: &Page, arguments: &Fleet) -> u8 {
+    let by_vendor = arguments.by_vendor && !page.vendors.is_empty();
+    let by_vendor = by_vendor && page.vendors.iter().all(|pool| !pool.cpu.is_empty());
+    if page.answer.is_none() && !by_vendor || !page.refused.is_empty() {
         NOT_RUN
     } else {
         u8::from(page.has_findings())

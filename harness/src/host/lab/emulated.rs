@@ -47,8 +47,8 @@ pub struct Machine {
 pub struct Pace {
     /// How much longer than under QEMU's TCG everything takes; timeouts are meant for that.
     pub slower: u32,
-    /// Seconds of this host in which L1's clock, by which L1 measures times, advances by one.
-    pub second: u32,
+    /// Time of this host in which L1's clock, by which L1 measures times, advances by a second.
+    pub second: Duration,
 }
 
 impl Pace {
@@ -59,7 +59,8 @@ impl Pace {
 
     /// The same by L1's clock.
     pub fn inside(self, timeout: Duration) -> Duration {
-        self.outside(timeout) / self.second
+        let outside = self.outside(timeout);
+        outside.div_f64(self.second.as_secs_f64())
     }
 }
 
@@ -119,7 +120,7 @@ pub trait EmulatedHost: Debug + Send + Sync {
     fn pace(&self) -> Pace {
         Pace {
             slower: 1,
-            second: 1,
+            second: Duration::from_secs(1),
         }
     }
 
@@ -156,7 +157,7 @@ mod tests {
     fn a_timeout_is_longer_outside_and_shorter_by_the_clock_inside() {
         let pace = Pace {
             slower: 6,
-            second: 18,
+            second: Duration::from_secs(18),
         };
         assert_eq!(
             pace.outside(Duration::from_secs(30)),
@@ -165,6 +166,14 @@ mod tests {
         assert_eq!(
             pace.inside(Duration::from_secs(30)),
             Duration::from_secs(10)
+        );
+        let quick = Pace {
+            second: Duration::from_millis(100),
+            ..pace
+        };
+        assert_eq!(
+            quick.inside(Duration::from_secs(30)),
+            Duration::from_secs(1800)
         );
     }
 }

@@ -106,6 +106,22 @@ fn answer(request: Request, failed: &BTreeMap<String, OsError>, cancel: &Cancel)
                 .and_then(|()| Here.migrate([&from, &to], &rom, &options, &journey, cancel));
             Answer::Migrated(migrated.map(Box::new))
         }
+        Request::Save { case, rom, options } => {
+            let case = case.into_case();
+            let saved = place_rom(&rom).and_then(|()| Here.save(&case, &rom, &options, cancel));
+            Answer::Saved(saved.map(Box::new))
+        }
+        Request::Restore {
+            case,
+            saved,
+            rom,
+            options,
+        } => {
+            let case = case.into_case();
+            let restored =
+                place_rom(&rom).and_then(|()| Here.restore(&case, &saved, &rom, &options, cancel));
+            Answer::Migrated(restored.map(Box::new))
+        }
         Request::Ask {
             qemu,
             machine,

@@ -22,8 +22,8 @@ use crate::vmm::guest::{Boot, Options};
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::linux::LinuxFiles;
-use crate::vmm::migrate;
 use crate::vmm::migrate::outcome::Migrated;
+use crate::vmm::migrate::{self, Saved};
 
 /// How often a lab that died is started again: a guest that takes L1 down costs its own case, not those of others.
 const STARTS: usize = 4;
@@ -198,6 +198,44 @@ impl Site for Lab {
             rom: rom.to_owned(),
             options: self.inside(options),
             journey: journey.clone(),
+        };
+        match self.call(request, options.timeout * migrate::STAGES)? {
+            Answer::Migrated(migrated) => migrated.map(|migrated| *migrated),
+            _ => Err(LabError::OtherAnswer.into()),
+        }
+    }
+
+    fn save(
+        &self,
+        case: &Case,
+        rom: &Path,
+        options: &Options,
+        _: &Cancel,
+    ) -> Result<Saved, SiteError> {
+        let request = Request::Save {
+            case: case.into(),
+            rom: rom.to_owned(),
+            options: self.inside(options),
+        };
+        match self.call(request, options.timeout * migrate::STAGES)? {
+            Answer::Saved(saved) => saved.map(|saved| *saved),
+            _ => Err(LabError::OtherAnswer.into()),
+        }
+    }
+
+    fn restore(
+        &self,
+        case: &Case,
+        saved: &Saved,
+        rom: &Path,
+        options: &Options,
+        _: &Cancel,
+    ) -> Result<Migrated, SiteError> {
+        let request = Request::Restore {
+            case: case.into(),
+            saved: Box::new(saved.stream_alone()),
+            rom: rom.to_owned(),
+            options: self.inside(options),
         };
         match self.call(request, options.timeout * migrate::STAGES)? {
             Answer::Migrated(migrated) => migrated.map(|migrated| *migrated),

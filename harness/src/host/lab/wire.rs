@@ -29,6 +29,7 @@ use crate::vmm::kvm::KvmError;
 use crate::vmm::kvm::run::Direct;
 use crate::vmm::kvm::table::CpuidTable;
 use crate::vmm::linux::LinuxFiles;
+use crate::vmm::migrate::Saved;
 use crate::vmm::migrate::outcome::Migrated;
 
 /// Bytes of shared memory, a power of two.
@@ -108,6 +109,26 @@ pub enum Request {
         /// How it is migrated.
         journey: Journey,
     },
+    /// Save a guest.
+    Save {
+        /// The guest.
+        case: FarCase,
+        /// The path of the agent's file.
+        rom: PathBuf,
+        /// How it is booted.
+        options: Options,
+    },
+    /// Restore a guest that was saved, here or elsewhere.
+    Restore {
+        /// The guest, as it is started here.
+        case: FarCase,
+        /// What was saved.
+        saved: Box<Saved>,
+        /// The path of the agent's file.
+        rom: PathBuf,
+        /// How.
+        options: Options,
+    },
     /// Ask a QEMU.
     Ask {
         /// The binary.
@@ -134,7 +155,9 @@ pub enum Answer {
     Boot(Result<Box<Boot>, SiteError>),
     /// To [`Request::Direct`].
     Direct(Result<Box<Direct>, SiteError>),
-    /// To [`Request::Migrate`].
+    /// To [`Request::Save`].
+    Saved(Result<Box<Saved>, SiteError>),
+    /// To [`Request::Migrate`] and [`Request::Restore`].
     Migrated(Result<Box<Migrated>, SiteError>),
     /// To [`Request::Ask`].
     Asked(Result<Vec<Value>, SiteError>),

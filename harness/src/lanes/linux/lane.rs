@@ -11,6 +11,7 @@ use super::emulated;
 use super::kernels::with_parameters;
 use crate::case::glob::Glob;
 use crate::case::{Accelerator, Case, EmulatedHost, LabKernel, Lane, Qemu, Subject, Trial};
+use crate::check::behaviour::worth_trying;
 use crate::check::linux::{Guest, LAYER};
 use crate::check::{Finding, Layer};
 use crate::config::ConfigError;
@@ -154,9 +155,15 @@ impl Backend for Linux {
         };
         let ready = bench.kernels.ready(kernel, &bench.store.cache);
         let ready = ready.map_err(Broken::not_started)?;
-        let packed = wants_5_levels(case, bare(before)?)?;
+        let agent = bare(before)?;
+        let packed = wants_5_levels(case, agent)?;
         let options = Options {
             timeout: boot_timeout(options),
+            probes: if options.probes_by_host {
+                worth_trying(options.probes, &agent.dump, &bench.store.table)
+            } else {
+                options.probes
+            },
             ..options.clone()
         };
         let files = emulated::files(&ready, packed);

@@ -5,10 +5,13 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::{Path, PathBuf};
 
 use fidelity_protocol::config::Config;
+use fidelity_protocol::frame::Phase;
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
 use crate::case::guest::Case;
+use crate::cpuid::probes::ProbeSet;
+use crate::cpuid::user_probes::in_user_space;
 use crate::util::cancel::Cancel;
 use crate::util::process::Process;
 use crate::vmm::command::accelerator;
@@ -97,7 +100,7 @@ fn run(
     let megabytes = RAM + RAM_CPU * u64::from(vcpus);
     let memory = GuestMemory::sized(config, megabytes)?;
     let console = memfd_create("console", MemfdFlags::CLOEXEC)?;
-    let line = command_line(case, &config);
+    let line = command_line(case, &config, &probes(case, options));
     let wiring = Wiring {
         image: &files.image,
         initramfs: &files.initramfs,
@@ -141,8 +144,17 @@ fn area(vcpus: u32) -> Config {
     }
 }
 
+/// The probes that /init tries: of those that were asked for what needs no privilege.
+fn probes(case: &Case, options: &Options) -> ProbeSet {
+    let skipped = case.skipped_phases.contains(&Phase::Behaviour);
+    if skipped || !options.phases.contains(&Phase::Behaviour) {
+        return ProbeSet::NONE;
+    }
+    in_user_space(options.probes)
+}
+
 /// The kernel's command line: our parameters, then the case's, which may override them.
-fn command_line(case: &Case, config: &Config) -> String {
+fn command_line(case: &Case, config: &Config, probes: &ProbeSet) -> String {
     let Config {
         slot_base,
         slot_size,
@@ -152,6 +164,9 @@ fn command_line(case: &Case, config: &Config) -> String {
         "{} memmap={slot_size:#x}${slot_base:#x} fidelity.area={slot_base:x},{slot_size:x}",
         PARAMETERS.join(" ")
     );
+    if !probes.is_empty() {
+        line.push_str(&format!(" fidelity.probes={}", probes.digits()));
+    }
     for parameter in case.linux.iter().flat_map(|guest| &guest.parameters) {
         line.push(' ');
         line.push_str(parameter);

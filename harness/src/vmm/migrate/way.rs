@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::end::Machine;
 use crate::case::migration::{Journey, Way};
 use crate::util::files::Replacement;
+use crate::util::limits::GUEST_STATE;
+use crate::util::open;
 use crate::vmm::monitor::{Answer, Gone, command_with};
 
 /// The name under which a descriptor is known to a monitor.
@@ -85,6 +87,30 @@ impl Stream {
                     Some(destination.into()),
                     number,
                 ))
+            }
+        }
+    }
+
+    /// A file in memory with the stream of a guest that was saved.
+    ///
+    /// # Errors
+    /// The kernel refuses the memory.
+    pub fn filled(bytes: &[u8]) -> std::io::Result<Stream> {
+        let save = SaveFile::new(None)?;
+        std::io::Write::write_all(&mut File::from(save.file.try_clone()?), bytes)?;
+        Ok(Stream::File(save))
+    }
+
+    /// What was saved.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no file.
+    pub fn bytes(&self) -> std::io::Result<Vec<u8>> {
+        match self {
+            Stream::Socket(..) => Err(std::io::ErrorKind::Unsupported.into()),
+            Stream::File(save) => {
+                seek(&save.file, SeekFrom::Start(0))?;
+                open::all(File::from(save.file.try_clone()?), GUEST_STATE)
             }
         }
     }

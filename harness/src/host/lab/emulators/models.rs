@@ -9,16 +9,18 @@ pub struct Model {
     pub name: &'static str,
     /// What is left out of it, for Linux does not start with it: each group with all that depends on it.
     pub without: &'static [&'static str],
+    /// Whether CPUID.15H says how fast the TSC is, so that Linux does not measure it (`native_calibrate_tsc` in arch/x86/kernel/tsc.c).
+    pub tells_frequency: bool,
 }
 
 /// Oldest first. `sapphire_rapids` shows AMX without XFD, which Linux takes for a broken processor and Bochs for a panic of its own
 /// (#GP at XSETBV); Linux 6.12, measured.
 pub const MODELS: &[Model] = &[
-    model("westmere", "corei5_arrandale_m520"),
-    model("sandybridge", "corei7_sandy_bridge_2600k"),
-    model("ivybridge", "corei7_ivy_bridge_3770k"),
-    model("haswell", "corei7_haswell_4770"),
-    model("broadwell", "broadwell_ult"),
+    measured("westmere", "corei5_arrandale_m520"),
+    measured("sandybridge", "corei7_sandy_bridge_2600k"),
+    measured("ivybridge", "corei7_ivy_bridge_3770k"),
+    measured("haswell", "corei7_haswell_4770"),
+    measured("broadwell", "broadwell_ult"),
     model("skylake", "corei7_skylake_x"),
     model("cannonlake", "corei3_cnl"),
     model("icelake", "corei7_icelake_u"),
@@ -38,6 +40,15 @@ const fn model(short: &'static str, name: &'static str) -> Model {
         short,
         name,
         without: &[],
+        tells_frequency: true,
+    }
+}
+
+/// One whose TSC Linux measures.
+const fn measured(short: &'static str, name: &'static str) -> Model {
+    Model {
+        tells_frequency: false,
+        ..model(short, name)
     }
 }
 
