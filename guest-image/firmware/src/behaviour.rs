@@ -18,10 +18,10 @@ use crate::behaviour::state::{
     Change, STATE_CR4, STATE_MSR, STATE_PKRU, STATE_XCR0, Try, not_tried, stuck, try_probe, with,
 };
 use crate::boot::CONFIG;
+use crate::channel::send_new;
 use crate::cpu::{self, Attempt, EFER};
 use crate::memory::{LINE, XSAVE_AREA};
 use crate::pages;
-use crate::phases::send_new;
 use crate::vcpu::Vcpu;
 
 global_asm!(include_str!("behaviour.s"), options(att_syntax));

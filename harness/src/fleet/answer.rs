@@ -218,22 +218,15 @@ fn plain(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::fixture::{catalogue, class, models};
+    use crate::fleet::fixture::{class, fleet};
 
     fn argument(hosts: &[(&str, &[&str], &[&str])]) -> Result<String, NoAnswer> {
-        let catalogue = catalogue(&[(11, 1)]);
-        let models = models();
         let classes: Vec<Class> = hosts
             .iter()
             .map(|(model, plus, minus)| class(model, plus, minus))
             .collect();
-        let fleet = Fleet {
-            catalogue: &catalogue,
-            models: &models,
-            classes: &classes,
-            wish: Wish::default(),
-        };
-        answer(&fleet).map(|answer| answer.best.argument(&catalogue))
+        let fleet = fleet(&classes);
+        answer(&fleet).map(|answer| answer.best.argument(fleet.catalogue))
     }
 
     #[test]

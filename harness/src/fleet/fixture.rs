@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use super::answer::Fleet;
 use super::catalogue::Catalogue;
+use super::choice::Wish;
 use super::class::Class;
 use super::facts::{Basis, Facts, KernelFacts};
 use super::layout::Layout;
@@ -44,6 +46,18 @@ pub fn models() -> Vec<Model> {
             .expect("the models")
     };
     MODELS.get_or_init(read).clone()
+}
+
+/// A fleet of these hosts, of QEMU 11.1, as nobody wishes anything in particular.
+pub fn fleet(classes: &[Class]) -> Fleet<'_> {
+    static PARTS: OnceLock<(Catalogue, Vec<Model>)> = OnceLock::new();
+    let (catalogue, models) = PARTS.get_or_init(|| (catalogue(&[(11, 1)]), models()));
+    Fleet {
+        catalogue,
+        models,
+        classes,
+        wish: Wish::default(),
+    }
 }
 
 pub fn model(name: &str) -> Model {

@@ -90,6 +90,10 @@ fn any(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 }
 
 #[cfg(test)]
+#[path = "given_recorded_tests.rs"]
+mod recorded_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::fleet::fixture::catalogue;

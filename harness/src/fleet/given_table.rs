@@ -58,17 +58,11 @@ fn of_vendor(fleet: &Fleet<'_>) -> Vec<GivenTable> {
 mod tests {
     use super::*;
     use crate::cpuid::answers::Key;
-    use crate::fleet::choice::Wish;
     use crate::fleet::class::Class;
-    use crate::fleet::fixture::{catalogue, class, models};
+    use crate::fleet::fixture::{class, fleet};
 
     fn tables(classes: &[Class]) -> Vec<GivenTable> {
-        given_tables(&Fleet {
-            catalogue: &catalogue(&[(11, 1)]),
-            models: &models(),
-            classes,
-            wish: Wish::default(),
-        })
+        given_tables(&fleet(classes))
     }
 
     #[test]

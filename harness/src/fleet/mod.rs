@@ -55,7 +55,7 @@ pub use host::{Host, HostFile, Refusal};
 pub use lab::{LabBehaviour, LabMove, LabRow, PageLab};
 pub use models::{Model, models};
 pub use needs::switched_off;
-pub use page::{Page, PageAnswer, PageBoot, PageHosts, PageProof, PageRemark};
+pub use page::{Page, PageAnswer, PageBoot, PageChoice, PageHosts, PageProof, PageRemark};
 pub use proof::{Proof, prove};
 pub use since::since;
 pub use sources::Reading;

@@ -1,5 +1,8 @@
 //! CPU models of a release, as guests have them under KVM.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use super::bits::Bits;
 use super::catalogue::Catalogue;
 use super::needs;
@@ -32,6 +35,8 @@ const WITH_PERFMON_V2: [&str; 4] = [
 pub struct Model {
     /// Its versioned name.
     pub name: String,
+    /// Names without a version that stand for it, as `Skylake-Server-IBRS`.
+    pub aliases: Vec<String>,
     /// Its features under KVM, where no flag says otherwise.
     pub features: Bits,
     /// The same with those of nested virtualization.
@@ -47,10 +52,12 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model that libvirt or QEMU calls so: a name without a version is version 1.
+    /// The model that libvirt or QEMU calls so: a name without a version is version 1, or that of which it is another name.
     pub fn named<'a>(models: &'a [Model], name: &str) -> Option<&'a Model> {
         let first = format!("{name}-v1");
-        let fits = |model: &&Model| model.name == name || model.name == first;
+        let fits = |model: &&Model| {
+            model.name == name || model.name == first || model.aliases.iter().any(|own| own == name)
+        };
         models.iter().find(fits)
     }
 
@@ -85,15 +92,44 @@ pub fn models(
     let known = store.files.known();
     let release = folder.trim_start_matches("qemu-");
     let names = holdings::names(known, release, Part::Definitions);
+    let aliases = aliases(store, folder);
     let mut all = Vec::new();
     for name in names
         .into_iter()
         .filter(|name| model_version(name).is_some())
     {
         let promised = store.promised(folder, machine, name)?;
-        all.extend(model(name, &promised, &store.table, catalogue));
+        let model = model(name, &promised, &store.table, catalogue);
+        all.extend(model.map(|model| Model {
+            aliases: aliases.get(name).cloned().unwrap_or_default(),
+            ..model
+        }));
     }
     Ok(all)
+}
+
+/// By versioned model, its other names: their file under lane `tcg`, where QEMU's names without a version are recorded too, is that model's.
+fn aliases(store: &Store, folder: &str) -> BTreeMap<String, Vec<String>> {
+    let lane = format!("{folder}/tcg");
+    let stands_for = |name: &str| -> Option<String> {
+        let file = format!("{lane}/{name}.snap");
+        let content = store.files.content(Path::new(&file)).ok()??;
+        let mut lines = content.lines().filter(|line| !line.is_empty());
+        let base = lines.next()?.strip_prefix("base = ")?;
+        let model = base
+            .strip_prefix(&format!("{lane}/"))?
+            .strip_suffix(".snap")?;
+        let is_alone = lines.next().is_none() && model_version(model).is_some();
+        is_alone.then(|| model.to_owned())
+    };
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let names = store.files.names(Path::new(&lane));
+    for name in names.filter(|name| model_version(name).is_none()) {
+        if let Some(model) = stands_for(name) {
+            all.entry(model).or_default().push(name.to_owned());
+        }
+    }
+    all
 }
 
 /// One model; `None` where its file is no definition.
@@ -135,6 +171,7 @@ fn model(name: &str, promised: &Promised, table: &Table, catalogue: &Catalogue) 
     bits = bits.without(catalogue.bits(["hypervisor", "ht"]));
     Some(Model {
         name: name.to_owned(),
+        aliases: Vec::new(),
         features: needs::under_kvm(bits, catalogue),
         nested: needs::under_kvm(bits, catalogue) | bits & catalogue.nested,
         vendor: String::from_utf8_lossy(&vendor).into_owned(),

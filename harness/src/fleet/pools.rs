@@ -128,19 +128,11 @@ fn best_cut(fleet: &Fleet<'_>, part: &[usize]) -> Option<[Vec<usize>; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::choice::Wish;
     use crate::fleet::class::Class;
-    use crate::fleet::fixture::{catalogue, class, models};
+    use crate::fleet::fixture::{class, fleet};
 
     fn cut(classes: &[Class], count: usize) -> Option<Vec<Vec<usize>>> {
-        let catalogue = catalogue(&[(11, 1)]);
-        let models = models();
-        let fleet = Fleet {
-            catalogue: &catalogue,
-            models: &models,
-            classes,
-            wish: Wish::default(),
-        };
+        let fleet = fleet(classes);
         let mut exact = exact(&fleet, count);
         let pools = pools(&fleet, count)?;
         let mut parts: Vec<Vec<usize>> = pools.into_iter().map(|pool| pool.classes).collect();

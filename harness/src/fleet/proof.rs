@@ -186,21 +186,14 @@ fn set_vendor(answers: &mut BTreeMap<Key, Regs>, vendor: Option<&str>) {
 mod tests {
     use super::*;
     use crate::fleet::answer::answer;
-    use crate::fleet::choice::{Choice, Wish};
-    use crate::fleet::fixture::{catalogue, class, models};
+    use crate::fleet::choice::Choice;
+    use crate::fleet::fixture::{catalogue, class, fleet};
 
     /// The proof of the best answer for these hosts, with features added to it that nobody asked for.
     fn proof(classes: &[Class], more: &[&str]) -> Proof {
-        let catalogue = catalogue(&[(11, 1)]);
-        let models = models();
-        let fleet = Fleet {
-            catalogue: &catalogue,
-            models: &models,
-            classes,
-            wish: Wish::default(),
-        };
+        let fleet = fleet(classes);
         let mut answer = answer(&fleet).expect("an answer");
-        let more = catalogue.bits(more.iter().copied());
+        let more = fleet.catalogue.bits(more.iter().copied());
         let (plus, minus) = (answer.best.plus | more, answer.best.minus.without(more));
         answer.best = Choice {
             plus,

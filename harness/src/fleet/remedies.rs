@@ -218,20 +218,16 @@ mod tests {
     use crate::fleet::answer::answer;
     use crate::fleet::choice::Wish;
     use crate::fleet::class::Class;
-    use crate::fleet::fixture::{catalogue, class, models};
+    use crate::fleet::fixture::{catalogue, class, fleet};
 
     fn found(classes: &[Class], nested: bool) -> Vec<String> {
-        let catalogue = catalogue(&[(11, 1)]);
-        let models = models();
         let wish = Wish {
             nested,
             plain: false,
         };
         let fleet = Fleet {
-            catalogue: &catalogue,
-            models: &models,
-            classes,
             wish,
+            ..fleet(classes)
         };
         let answer = answer(&fleet).expect("an answer");
         let line = |bought: &Bought| {
@@ -243,7 +239,7 @@ mod tests {
             format!(
                 "{}: {}",
                 bought.remedy.describe(&hosts.join(", ")),
-                catalogue.names(bought.features).join(" ")
+                fleet.catalogue.names(bought.features).join(" ")
             )
         };
         remedies(&fleet, &answer).iter().map(line).collect()

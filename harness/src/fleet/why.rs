@@ -85,22 +85,15 @@ pub fn blockers(fleet: &Fleet<'_>, features: Bits) -> Vec<Blocker> {
 mod tests {
     use super::*;
     use crate::fleet::answer::answer;
-    use crate::fleet::choice::Wish;
-    use crate::fleet::fixture::{catalogue, class, models};
+    use crate::fleet::fixture::{catalogue, class, fleet};
 
     #[test]
     fn the_hosts_and_bits_that_block_a_model_are_named() {
         let catalogue = catalogue(&[(11, 1)]);
-        let models = models();
         let mut vague = class("EPYC-Milan-v1", &[], &["erms"]);
         vague.facts.lacks = vague.facts.lacks.without(catalogue.bits(["erms"]));
         let classes = [class("EPYC-Milan-v1", &[], &["pku", "fsrm"]), vague];
-        let fleet = Fleet {
-            catalogue: &catalogue,
-            models: &models,
-            classes: &classes,
-            wish: Wish::default(),
-        };
+        let fleet = fleet(&classes);
         let answer = answer(&fleet).expect("an answer");
         let all = blocked(&fleet, &answer);
         let milan = all

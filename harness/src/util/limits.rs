@@ -43,7 +43,7 @@ pub const PROGRAM: u64 = 200 * MIB;
 /// Bytes of a file that is taken for a wrapper script when a QEMU's answers are looked up.
 pub const SCRIPT: u64 = 64 << 10;
 
-/// Bytes of the state of a saved guest: of one with 8 MiB of RAM, which are all zero but for what the agent wrote, some 600 KB.
+/// Bytes of the state of a saved guest: of one with 8 MiB of RAM, which are all zero but for what the agent wrote, some 200 KB.
 pub const GUEST_STATE: u64 = 16 * MIB;
 
 /// Bytes of a kernel's image as it lies on disk (12 MB), or of its ELF file (57 MB).

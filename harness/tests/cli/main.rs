@@ -32,6 +32,8 @@ mod fleet;
 mod fleet_hosts;
 mod fleet_libvirt;
 mod fleet_moves;
+mod fleet_screen;
+mod fleet_tables;
 mod headings;
 mod help;
 mod hostile;

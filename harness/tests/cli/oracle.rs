@@ -1,6 +1,5 @@
 //! The gate of the table of probes: what it says is so on a second emulator, or has its cause there.
 
-use cpuid_fidelity::cpuid::probes::PROBES;
 use serde_json::Value;
 
 use super::require::{Capability, require, root};
@@ -21,14 +20,11 @@ fn every_answer_on_bochs_is_as_the_table_says_or_has_its_cause() {
     assert!(!text.contains("FAIL") && !text.contains("ERROR"), "{text}");
     let sum = "53 processors of Bochs, 0 without an answer: 0 answers are not as due, ";
     assert!(text.contains(sum), "{text}");
-    // What was announced nowhere is not known to be true. The rows of Linux guests are not the agent's.
-    let missing = text
-        .lines()
-        .find_map(|line| line.strip_prefix("nowhere announced and at work: "));
-    let missing = missing.expect("a line").split(", ");
-    let agents = PROBES.iter().filter(|probe| probe.mode != "user");
-    let missing = missing.filter(|name| agents.clone().any(|probe| probe.name == *name));
-    assert!(missing.count() <= 33, "{text}");
+    // What works nowhere rests on the manual alone.
+    let mut lines = text.lines();
+    let missing = lines.find_map(|line| line.strip_prefix("nowhere announced and at work: "));
+    let missing = missing.expect("a line").split(", ").count();
+    assert!(missing <= 33, "{text}");
 }
 
 #[test]

@@ -83,7 +83,8 @@ mod tests {
         };
         assert_eq!(
             ended.to_string(),
-            "Bochs exited with status 1 with its arrow_lake; the agent reported nothing; the last probe that gave an answer is cr4-uintr; >>PANIC<< 3rd exception"
+            "Bochs exited with status 1 with its arrow_lake; the agent reported nothing; \
+             the last probe that gave an answer is cr4-uintr; >>PANIC<< 3rd exception"
         );
         let late = BochsError::TimedOut {
             model: "i386".to_owned(),

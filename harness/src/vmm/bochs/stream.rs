@@ -1,4 +1,5 @@
-//! What comes out of port E9H: Bochs' own greeting, the agent's frames, and at last the byte that the agent writes to the exit port, which is the same port here.
+//! What comes out of port E9H: Bochs' own greeting, the agent's frames, and at last the byte that the agent writes to the exit port, which is
+//! the same port here.
 
 use fidelity_protocol::config::EXIT_OK;
 use fidelity_protocol::frame::{Frame, FrameError, Kind, MAGIC};
