@@ -91,7 +91,7 @@ fn a_table_that_announces_a_bit_of_spec_ctrl_too_many_is_found() {
     check(&own).expect(0).prints("all layers agree");
     let found = check(&more).expect(1);
     found.prints("  gained amd-psfd at CPUID.80000008H.00H:EBX[28] (layer: vmm)\n");
-    found.prints("  behaviour: announced, and refused: msr-spec-ctrl-psfd #GP (amd-psfd)\n");
+    found.prints("  behaviour: announced, and refused: msr-spec-ctrl-psfd #GP (amd-psfd)");
 }
 
 #[test]

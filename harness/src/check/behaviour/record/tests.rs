@@ -198,3 +198,17 @@ fn a_row_that_no_guest_bears_out_goes() {
         ["-tcg ..7.2 rdseed hidden runs +rdrand docs/findings/y.md"]
     );
 }
+
+#[test]
+fn a_row_of_what_is_as_announced_goes() {
+    // RDRAND's refusal is #UD.
+    let redundant = format!("{FILE}tcg\trdrand\thidden\t#UD\t-\t-\n");
+    let before = facts(&redundant);
+    let guests = [guest("", &["fisttp runs", "rdrand #UD"])];
+    let after = merged(&before, &ground("tcg", "11.1"), &guests, &[]).expect("rows");
+    let rows: Vec<String> = after.rows.iter().map(line).collect();
+    assert!(
+        rows.contains(&"tcg ..10.0\trdrand\thidden\t#UD\t-\t-".to_owned()),
+        "{rows:?}"
+    );
+}
