@@ -18,6 +18,7 @@ use crate::behaviour::state::{
     Change, STATE_CR4, STATE_MSR, STATE_PKRU, STATE_XCR0, Try, not_tried, stuck, try_probe, with,
 };
 use crate::boot::CONFIG;
+use crate::channel::send_new;
 use crate::cpu::{self, Attempt, EFER};
 use crate::memory::{LINE, XSAVE_AREA};
 use crate::pages;
@@ -80,6 +81,8 @@ pub const TSC_AUX: u32 = 0xC000_0103;
 pub const TSC_AUX_MARK: u32 = 0x5A;
 /// Probes to a frame, where the host expects none to kill the guest: a frame costs as much as a probe.
 pub const TOGETHER: usize = 16;
+/// CR4.LASS: with it nothing in the lower half of addresses may be executed or touched (SDM vol. 3, "Linear-address-space separation").
+pub const LASS: u32 = 27;
 /// x87, SSE and AVX: the components without which nothing else can be enabled (SDM vol. 1, 13.3).
 pub const COMMON_XCR0: u32 = 7;
 /// These, and the three of AVX-512: a table may announce PKRU or AMX's tiles where KVM has AVX-512 alone.
@@ -104,6 +107,7 @@ const PKS_KEY_1: [Change; 2] = [Change::cr4(1 << 24, true), Change::msr(0x6E1, 1
 unsafe extern "sysv64" {
     safe fn snippet_read();
     safe fn snippet_xsave();
+    safe fn snippet_cr4_above();
 }
 
 /// Tries all probes that the host selected.
@@ -134,6 +138,7 @@ fn try_selected(vcpu: &mut Vcpu) {
         vcpu.stream.push(frame::Kind::Probe, &entry);
         if CONFIG.flags & FLAG_EACH_PROBE != 0 || row % TOGETHER == TOGETHER - 1 {
             vcpu.stream.flush();
+            send_new(vcpu.slot);
         }
     }
 }
@@ -202,6 +207,9 @@ impl Probe {
         if !announced && CONFIG.flags & FLAG_HIDDEN_CR4 == 0 {
             return not_tried();
         }
+        if self.ecx == LASS {
+            return cr4_above(1 << LASS);
+        }
         with(&[Change::cr4(1 << self.ecx, true)], None)
     }
 
@@ -227,6 +235,15 @@ impl Probe {
             value: 0,
         }
     }
+}
+
+/// Sets a bit of CR4 with which the agent cannot run where it lies, and puts it back, in the upper half of addresses.
+fn cr4_above(bit: u64) -> Attempt {
+    let before = Cr4::read_raw();
+    let target = snippet_cr4_above as *const () as usize as u32;
+    let wanted = (before | bit) as u32;
+    let attempt = try_probe(target, LINE as u64, wanted, before as u32, 0);
+    stuck(attempt, attempt.value & bit != 0)
 }
 
 /// CR4, where phase `os-enabled` has set the bit, else nothing is tried.

@@ -99,6 +99,18 @@ snippet_wrpkru:
 snippet_xsave:
     xsave (%rdi)
     ret
+# EAX goes into CR4, and then ECX; EAX = CR4 between. Nothing below the upper half of addresses is touched there.
+    .globl snippet_cr4_above
+snippet_cr4_above:
+    movl %ecx, %ecx
+    movabsq $UPPER + 1f, %rdx
+    jmpq *%rdx
+1:  movq %rax, %cr4
+    movq %cr4, %rax
+    movq %rcx, %cr4
+    movl $2f, %edx
+    jmpq *%rdx
+2:  ret
 
     .text
     .code64

@@ -13,7 +13,7 @@ use fidelity_protocol::slot;
 
 use crate::behaviour::{self, PROBES, Probe};
 use crate::enable::{CR4_FEATURES, Cr4Feature};
-use crate::{cpu, memory, probes, processors, stream, walk};
+use crate::{cpu, memory, pages, probes, processors, stream, walk};
 
 macro_rules! assembler_symbols {
     ($($name:ident = $value:expr,)*) => {
@@ -31,6 +31,7 @@ assembler_symbols! {
     DONE_QUEUE = memory::DONE_QUEUE,
     DONE_QUEUE_LEN = memory::DONE_QUEUE_LEN,
     LOCAL_APIC = memory::LOCAL_APIC,
+    UPPER = pages::UPPER,
     MAILBOX = config::ADDRESS,
     MAILBOX_MAGIC = config::MAGIC,
     MAILBOX_RANGES = config::AT_RANGES,

@@ -7,7 +7,7 @@ use fidelity_protocol::config::EXIT_FAULT;
 use fidelity_protocol::entry::{Fault, PANIC_VECTOR};
 use fidelity_protocol::slot::{AT_STATE, FAULTED};
 
-use crate::phases::send_new;
+use crate::channel::send_new;
 use crate::slot::Slot;
 use crate::stream::Stream;
 use crate::{port, processors};

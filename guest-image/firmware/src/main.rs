@@ -9,7 +9,7 @@
 //! past them, [`behaviour`] tries what features do, [`enable`] sets control state as an operating system would;
 //! [`processors`] starts the application processors.
 //! [`vcpu`] puts a breadcrumb before every instruction that could kill the guest and hands results to [`stream`], which makes
-//! frames in a [`slot`]. [`cpu`] wraps the instructions, `traps.s` lets some of them fault, [`port`] is all input and output.
+//! frames in a [`slot`]; [`channel`] sends them. [`cpu`] wraps the instructions, `traps.s` lets some of them fault, [`port`] is all input and output.
 //! A processor without long mode runs [`legacy`], the same agent as 32-bit assembly.
 //!
 //! # Invariants
@@ -19,6 +19,7 @@
 
 mod behaviour;
 mod boot;
+mod channel;
 mod constants;
 mod cpu;
 mod enable;

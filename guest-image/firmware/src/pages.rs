@@ -1,4 +1,5 @@
-//! The first 2 MiB of RAM once more, as pages that features forbid: above the first GiB, where nothing else is mapped.
+//! The first 2 MiB of RAM once more, as pages that features forbid: above the first GiB, where nothing else is mapped. And all that is mapped once more in
+//! the upper half of addresses.
 
 use x86_64::registers::control::Cr3;
 
@@ -24,6 +25,10 @@ const NX: u64 = 1 << 63;
 const GIB: u64 = 1 << 30;
 const PAGE_SIZE: u64 = 2 << 20;
 
+/// Where the upper half of addresses begins, and its entry in the PML4.
+pub const UPPER: u64 = 0xFFFF_8000_0000_0000;
+const UPPER_ENTRY: usize = 256;
+
 /// Where `page` has the byte of a RET.
 pub fn address(page: u64) -> u64 {
     GIB + page * PAGE_SIZE + RETURN as u64
@@ -43,6 +48,11 @@ pub fn map() {
     };
     // SAFETY: the entries below still say whom each page is for.
     unsafe { PML4.write_volatile(PDPT as u64 | TABLE | FOR_USERS) };
+    // SAFETY: the entry was empty.
+    unsafe {
+        PML4.wrapping_add(UPPER_ENTRY)
+            .write_volatile(PDPT as u64 | TABLE)
+    };
     // SAFETY: RAM that nothing else uses.
     unsafe { (RETURN as *mut u8).write_volatile(0xC3) };
     let (frame, flags) = Cr3::read();

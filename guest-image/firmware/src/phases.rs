@@ -2,9 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use fidelity_protocol::config::{
-    COMMAND_DUMP, COMMAND_QUIT, EXIT_OK, FLAG_MARK, FLAG_PORT, FLAG_WAIT, READY,
-};
+use fidelity_protocol::config::{COMMAND_DUMP, COMMAND_QUIT, EXIT_OK, FLAG_MARK, FLAG_WAIT, READY};
 use fidelity_protocol::entry::{Control, Hello};
 use fidelity_protocol::frame::{Kind, Phase};
 use fidelity_protocol::leaves::FEATURE_MSRS;
@@ -12,6 +10,7 @@ use fidelity_protocol::slot as layout;
 use x86_64::registers::control::{Cr0, Cr4};
 
 use crate::boot::CONFIG;
+use crate::channel::{send_all, send_new};
 use crate::cpu::{APIC_BASE, Attempt, EFER};
 use crate::port;
 use crate::processors::{self, GENERATION};
@@ -127,22 +126,6 @@ fn enabled(vcpu: &mut Vcpu) {
 fn sweep(vcpu: &mut Vcpu) {
     for (first, last) in CONFIG.ranges.into_iter().take(CONFIG.range_count as usize) {
         vcpu.sweep(first, last);
-    }
-}
-
-/// Sends what the boot processor has finished since the last time, on the port channel.
-pub fn send_new(slot: Slot) {
-    if CONFIG.flags & FLAG_PORT != 0 {
-        let frames = slot.finished();
-        let sent = processors::SENT.swap(frames.len() as u32, Ordering::Relaxed) as usize;
-        port::send(&frames[sent..]);
-    }
-}
-
-/// Sends the frames of an application processor that is done, on the port channel.
-fn send_all(slot: Slot) {
-    if CONFIG.flags & FLAG_PORT != 0 {
-        port::send(slot.finished());
     }
 }
 

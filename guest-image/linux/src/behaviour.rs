@@ -158,9 +158,10 @@ impl Scratch {
             RESULT_LINE => first_word(line.bytes_mut()),
             _ => 0,
         };
-        match attempt.succeeded() {
-            true => Attempt { value, ..attempt },
-            false => attempt,
+        if attempt.succeeded() {
+            Attempt { value, ..attempt }
+        } else {
+            attempt
         }
     }
 }
@@ -198,9 +199,10 @@ fn locked() -> Option<Attempt> {
 
 /// A bit of state that did not stop an access is one that works no more than it is there.
 fn ran(attempt: Attempt) -> Attempt {
-    match attempt.succeeded() {
-        true => Attempt::value(1),
-        false => attempt,
+    if attempt.succeeded() {
+        Attempt::value(1)
+    } else {
+        attempt
     }
 }
 
@@ -217,9 +219,12 @@ fn xsave_size() -> Option<Attempt> {
     if !attempt.succeeded() {
         return Some(attempt);
     }
-    let words = area.bytes_mut().chunks_exact(8);
-    let last = words.enumerate().filter(|(_, word)| **word != [FILL; 8]);
-    let last = last.last().map_or(0, |(index, _)| 8 * (index as u64 + 1));
+    let untouched = |word: &[u8]| *word == [FILL; 8];
+    let last = area
+        .bytes_mut()
+        .chunks_exact(8)
+        .rposition(|word| !untouched(word));
+    let last = last.map_or(0, |index| 8 * (index as u64 + 1));
     Some(Attempt::value(last))
 }
 

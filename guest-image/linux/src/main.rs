@@ -1,9 +1,10 @@
 //! /init of the Linux guest: what the guest's kernel made of CPUID, in the shared wire format.
 //!
 //! It collects and never judges: whole files of /proc and /sys, CPUID of each CPU from user space, feature MSRs through the msr
-//! driver, the kernel's log, and what instructions do in user space. All goes as frames into guest RAM that the host keeps from the kernel and tells by two words of the
-//! command line (`memmap=SIZE$ADDRESS fidelity.area=ADDRESS,SIZE`), written through /dev/mem, so that a guest that dies has delivered
-//! what was said until then. Then it powers off. (Cloud kernels have no /dev/port, hence no isa-debug-exit: measured.)
+//! driver, the kernel's log, and what instructions do in user space. All goes as frames into guest RAM that the host keeps from
+//! the kernel and tells by two words of the command line (`memmap=SIZE$ADDRESS fidelity.area=ADDRESS,SIZE`), mapped from
+//! /dev/mem, so that a guest that dies has delivered what was said until then. Then it powers off. (Cloud kernels have no
+//! /dev/port, hence no isa-debug-exit: measured.)
 
 mod area;
 mod behaviour;

@@ -1,10 +1,11 @@
 //! Mutants of what probes gave: each answer of the agent, turned into every other one.
 
 use cpuid_fidelity::check::behaviour::{Facts, Ground};
-use cpuid_fidelity::check::behaviour::{Judged, findings, judge};
-use cpuid_fidelity::cpuid::behaviour::Tried;
+use cpuid_fidelity::check::behaviour::{Judged, Verdict, deviations, findings, judge};
+use cpuid_fidelity::cpuid::behaviour::{Token, Tried};
 use cpuid_fidelity::cpuid::dump::Dump;
 use cpuid_fidelity::cpuid::probes::{Probe, named};
+use cpuid_fidelity::cpuid::user_probes;
 use cpuid_fidelity::evidence::Evidence;
 use fidelity_protocol::frame::Phase;
 
@@ -39,6 +40,45 @@ pub fn answers(tables: &Tables, name: &str, record: &Dump, bare: &Evidence) -> T
         of: name,
         record,
         mutants: flipped(record),
+        findings: &all,
+        excused: &excused,
+    }
+    .run(tables.every)
+}
+
+/// A Linux guest on `max` of QEMU 10.0, whose user space tried what its kernel shows; other layers and most texts are left out.
+pub const LINUX: &str = "behaviour/linux-6.12-max";
+
+/// The same of user space of a Linux guest.
+pub fn in_user_space(tables: &Tables, name: &str, record: &Evidence) -> Tally {
+    let facts = &tables.behaviour;
+    let evidence = |dump: &Dump| Evidence {
+        guest: dump.clone(),
+        ..record.clone()
+    };
+    let all = |dump: &Dump| findings(&evidence(dump), facts, &tables.names);
+    let excused = |dump: &Dump| {
+        let changed = changed(&record.guest, dump)?;
+        let deviating = deviations(&evidence(dump), facts, &tables.names)?;
+        let found = deviating.iter().find(|found| found.probe == changed);
+        let probe = named(&changed)?;
+        let token = Token(Some(probe), answers_of(dump)[&changed]).to_string();
+        let is_good = user_probes::answers(probe).contains(&token.as_str());
+        match found.map(|found| found.verdict) {
+            None if is_good => {
+                Some("the table has this answer beside the one that was given".to_owned())
+            }
+            Some(Verdict::Hole | Verdict::Other | Verdict::Closed) => {
+                Some("the kernel shows no flag of it, and what it does is listed".to_owned())
+            }
+            _ => None,
+        }
+    };
+    Suite {
+        check: "behaviour",
+        of: name,
+        record: &record.guest,
+        mutants: flipped(&record.guest),
         findings: &all,
         excused: &excused,
     }

@@ -86,6 +86,8 @@ pub fn run(tables: &Tables) -> anyhow::Result<Vec<Tally>> {
         let dump: Dump = read(&format!("{name}.json"))?;
         tallies.push(behaviour::answers(tables, name, &dump, &bare));
     }
+    let linux: Evidence = read(&format!("{}.json", behaviour::LINUX))?;
+    tallies.push(behaviour::in_user_space(tables, behaviour::LINUX, &linux));
     tallies.extend(layers::agreement(tables, name, &record));
     let host: HostLayer = read("kvm-pvm/host.json")?;
     tallies.push(kvm::host_processors(tables, &host));

@@ -191,7 +191,7 @@ pub fn supported_by_hardware(
 }
 
 /// The bits of a number that KVM offers and that is not above the hardware's.
-fn smaller(key: Key, register: Register, real: u32, offered: u32) -> u32 {
+pub(super) fn smaller(key: Key, register: Register, real: u32, offered: u32) -> u32 {
     let mut numbers = NUMBERS
         .iter()
         .filter(|(leaf, subleaf, own, _)| (Key::new(*leaf, *subleaf), *own) == (key, register));
@@ -199,7 +199,7 @@ fn smaller(key: Key, register: Register, real: u32, offered: u32) -> u32 {
     number.map_or(0, |(.., mask)| *mask)
 }
 
-fn lines(cpuid: Answers, table: &Table) -> Vec<crate::cpuid::line::Line> {
+pub(super) fn lines(cpuid: Answers, table: &Table) -> Vec<crate::cpuid::line::Line> {
     render(&Dump::of_answers(cpuid), table, &Volatile::default())
 }
 

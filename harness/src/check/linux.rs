@@ -11,7 +11,6 @@ use fidelity_protocol::frame::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{CheckId, Finding, Kind, Layer};
-use super::linux_hwcap::words;
 use super::place::Place;
 use crate::cpuid::answers::{Key, Regs};
 use crate::cpuid::bit::Bit;
@@ -101,7 +100,6 @@ pub fn linux(guest: Guest<'_>) -> Vec<Finding> {
         changes.extend(guest.vmx(name));
     }
     changes.extend(guest.unknown());
-    changes.extend(words(guest));
     changes
 }
 

@@ -15,7 +15,7 @@ const COPIED: u8 = 32;
 const NAMES: [(u8, &str); 2] = [(0, "ring3mwait"), (1, "fsgsbase")];
 
 /// What the two words have and should not, or the other way round; nothing of a guest that did not report them.
-pub fn words(guest: Guest<'_>) -> Vec<Finding> {
+pub fn auxiliary_vector(guest: Guest<'_>) -> Vec<Finding> {
     let first = guest.report.hwcap.into_iter();
     let second = guest.report.hwcap2.into_iter();
     let bits = |word: u64| (0..64u8).map(move |bit| (bit, word >> bit & 1 == 1));
@@ -47,9 +47,10 @@ impl Guest<'_> {
         }
         let name = name.cloned().unwrap_or_else(|| format!("bit {bit}"));
         let found = finding("AT_HWCAP", &name, &why, is_set);
-        Some(match bit < COPIED {
-            true => found.at(of_cpuid),
-            false => found,
+        Some(if bit < COPIED {
+            found.at(of_cpuid)
+        } else {
+            found
         })
     }
 
@@ -73,9 +74,10 @@ impl Guest<'_> {
 }
 
 fn finding(word: &str, name: &str, why: &str, is_set: bool) -> Finding {
-    let (kind, actual) = match is_set {
-        true => (Kind::Gained, format!("set in {word}")),
-        false => (Kind::Lost, format!("clear in {word}")),
+    let (kind, actual) = if is_set {
+        (Kind::Gained, format!("set in {word}"))
+    } else {
+        (Kind::Lost, format!("clear in {word}"))
     };
     Finding::new(CheckId::Linux, kind, name, why, actual, LAYER)
 }
@@ -107,7 +109,7 @@ mod tests {
         let knows = |name: &str| table.named(name).is_some();
         let names = [(26, "sse2"), (288, "fsgsbase"), (110, "ring3mwait")];
         let flags = names.map(|(number, name)| (number, name.to_owned()));
-        sentences(&words(Guest {
+        sentences(&auxiliary_vector(Guest {
             report: &report,
             dump: &dump(vec![boot]),
             names: &Names {

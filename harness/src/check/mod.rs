@@ -4,8 +4,8 @@
 //! and how most others find a difference. [`agreement`] is checks 2 and 3. [`topology`] is check 4: vCPUs and their leaves against `-smp`.
 //! [`mod@promise`] compares a guest with its model's reviewed definition, [`mod@identity`] whose CPU it shows with whose was promised.
 //! [`architecture`] are rules that hold for every processor. [`self_consistency`] is what needs nothing but one dump and the accelerator:
-//! checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`] and [`kvm_supported`] are check 7, with
-//! [`kvm_answer`] as the rule by which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10,
+//! checks 5 ([`limits`], [`xsave`]), 6 ([`mod@msrs`]) and 8 ([`mod@vendor`]). [`kvm_given`], [`kvm_supported`] and [`kvm_table`] are check
+//! 7, with [`kvm_answer`] as the rule by which KVM looks a leaf up. [`mod@linux`] and [`user_space`] are check 9, [`migration`] is check 10,
 //! [`libvirt_live`] and [`libvirt_map`] are check 11. [`host_cpus`] compares the host's processors, [`baseline`] a host with its own past.
 //!
 //! [`groups`] are the files of machine types, [`releases`] those of pairs of releases, and [`waivers`] says which findings are
@@ -27,6 +27,7 @@ pub mod inputs;
 pub mod kvm_answer;
 pub mod kvm_given;
 pub mod kvm_supported;
+pub mod kvm_table;
 pub mod libvirt_host;
 pub mod libvirt_live;
 pub mod libvirt_map;
@@ -62,6 +63,7 @@ pub use finding::{CheckId, Finding, Kind, Layer, Origin};
 pub use groups::{Groups, Shift};
 pub use kvm_given::{given_and_kept, given_and_seen};
 pub use kvm_supported::supported_by_hardware;
+pub use kvm_table::beyond_supported;
 pub use linux::linux;
 pub use of_input::{Owner, of_dump, of_input};
 pub use registry::{Lacking, Rules, all, checked, complete};

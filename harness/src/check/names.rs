@@ -100,6 +100,8 @@ names! {
         KvmKept = "kvm-kept",
         /// KVM_GET_SUPPORTED_CPUID offers nothing that hardware lacks and KVM does not emulate.
         KvmSupported = "kvm-supported",
+        /// A table that was made for KVM announces nothing beyond KVM_GET_SUPPORTED_CPUID.
+        KvmTable = "kvm-table",
         /// A leaf that describes a feature has content exactly where the feature is there.
         Leaves = "leaves",
         /// The `-cpu` argument that libvirt made is what the domain's XML asked for.
@@ -172,6 +174,8 @@ names! {
         Libvirt = "libvirt",
         /// QEMU; under TCG it is the accelerator as well.
         Qemu = "qemu",
+        /// Who made the table that KVM was given, where that is neither QEMU nor this program.
+        Vmm = "vmm",
     }
 }
 

@@ -6,7 +6,9 @@ use super::finding::{Finding, Layer};
 use super::identity::identity;
 use super::kvm_given::{given_and_kept, given_and_seen};
 use super::kvm_supported::supported_by_hardware;
+use super::kvm_table::beyond_supported;
 use super::linux::{Guest, linux};
+use super::linux_hwcap::auxiliary_vector;
 use super::promise::promise;
 use super::topology::linux::linux_topology;
 use super::topology::{Asked, as_asked};
@@ -32,7 +34,7 @@ pub struct Rules<'a> {
 type Rule = fn(&Evidence, Rules<'_>) -> Vec<Finding>;
 
 /// Every rule over one case, in the order of reports.
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     of_qemu,
     of_smp,
     of_identity,
@@ -41,6 +43,7 @@ const RULES: [Rule; 12] = [
     of_the_architecture,
     of_a_given_table,
     of_kvm_and_hardware,
+    of_a_table_beyond_kvm,
     of_the_host,
     of_libvirt,
     of_linux,
@@ -156,6 +159,17 @@ fn of_kvm_and_hardware(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     supported.map(check).unwrap_or_default()
 }
 
+/// A table that somebody made for KVM, and what KVM supports. A definition that is given whole is no such table: it is to announce more.
+fn of_a_table_beyond_kvm(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
+    let kvm = evidence.kvm.value();
+    let kvm = kvm.filter(|_| evidence.case.is_of_a_file());
+    let given = evidence.given.first();
+    given
+        .zip(kvm)
+        .map(|(given, kvm)| beyond_supported(given, &kvm.supported, rules.table))
+        .unwrap_or_default()
+}
+
 /// The processors of a host against one another.
 fn of_the_host(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
     let asked = evidence.case.cpu == HOST && evidence.guest.vcpus.is_empty();
@@ -182,13 +196,15 @@ fn of_linux(evidence: &Evidence, rules: Rules<'_>) -> Vec<Finding> {
         .map(|asked| linux_topology(&report, &evidence.guest, asked, rules.table))
         .unwrap_or_default();
     if let (Some(names), Some(linux_rules)) = (&evidence.kernel_names, rules.linux) {
-        changes.extend(linux(Guest {
+        let guest = Guest {
             report: &report,
             dump: &evidence.guest,
             names,
             table: rules.table,
             rules: linux_rules,
-        }));
+        };
+        changes.extend(linux(guest));
+        changes.extend(auxiliary_vector(guest));
     }
     if let Some(agent) = &evidence.bare_metal {
         changes.extend(user_space_and_agent(&evidence.guest, agent, rules.table));
@@ -245,6 +261,9 @@ pub fn complete(evidence: &Evidence) -> Result<(), Lacking> {
     match case.run_as.starter {
         Starter::Libvirt if evidence.libvirt.is_none() => Err(Lacking("libvirt layer")),
         Starter::Harness if evidence.given.is_empty() => Err(Lacking("CPUID table given to KVM")),
+        Starter::Harness if case.is_of_a_file() && evidence.kvm.value().is_none() => {
+            Err(Lacking("what KVM supports"))
+        }
         Starter::Harness if case.cpu == SUPPORTED && evidence.host.is_none() => Err(NO_HOST),
         Starter::Nobody if case.cpu == HOST && evidence.host.is_none() => Err(NO_HOST),
         _ if evidence.is_linux() => complete_linux(evidence),

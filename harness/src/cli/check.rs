@@ -8,11 +8,12 @@ use cpuid_fidelity::case::{Lane, Qemu, Starter, Topology};
 use cpuid_fidelity::check::behaviour::sentences;
 use cpuid_fidelity::report::changes::account;
 use cpuid_fidelity::results::Status;
-use cpuid_fidelity::run::check::check;
+use cpuid_fidelity::run::check::{Checked, check, check_table};
 
 pub use arguments::Check;
 use arguments::MACHINE;
 
+use super::common::given;
 use super::common::place::{self, Guest};
 use super::common::qemu::{offered, one_qemu};
 use super::{Context, print, print_json, print_line};
@@ -22,8 +23,31 @@ pub fn run(context: &Context, arguments: &Check) -> anyhow::Result<u8> {
     match &arguments.cpu {
         _ if !arguments.files.is_empty() => files::run(context, arguments),
         Some(cpu) => of_guest(context, arguments, cpu),
-        None => anyhow::bail!("a FILE or --cpu wanted"),
+        None => of_table(context, arguments),
     }
+}
+
+/// A guest on KVM alone, with a table that somebody made.
+fn of_table(context: &Context, arguments: &Check) -> anyhow::Result<u8> {
+    let Some(file) = &arguments.table else {
+        anyhow::bail!("a FILE, --cpu or --table wanted");
+    };
+    let lane = arguments.lane.unwrap_or(Lane::KVM_DIRECT);
+    if lane.run_as().starter != Starter::Harness {
+        anyhow::bail!("--table goes with --lane kvm-direct");
+    }
+    let table = given::table(file)?;
+    let guest = Guest {
+        qemu: Qemu::none().into(),
+        lane,
+        machine: MACHINE,
+        cpu: &file.display().to_string(),
+        smp: &arguments.smp.clone().unwrap_or_else(Topology::single),
+        kernel: &arguments.kernel,
+    };
+    let case = place::case(context, &guest)?;
+    let engine = context.engine_for(usize::MAX, arguments.no_waivers)?;
+    present(arguments, &check_table(&engine, &case, &table))
 }
 
 fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u8> {
@@ -50,7 +74,11 @@ fn of_guest(context: &Context, arguments: &Check, cpu: &str) -> anyhow::Result<u
     };
     let case = place::case(context, &guest)?;
     let engine = context.engine_for(usize::MAX, arguments.no_waivers)?;
-    let checked = check(&engine, &case);
+    present(arguments, &check(&engine, &case))
+}
+
+/// Prints what became of the guest, and what it does otherwise than CPUID says; the exit status.
+fn present(arguments: &Check, checked: &Checked) -> anyhow::Result<u8> {
     let row = &checked.row;
     if arguments.json {
         print_json(&serde_json::to_string(row)?);

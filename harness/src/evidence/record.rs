@@ -11,6 +11,7 @@ use super::linux_lines::linux;
 use super::linux_report::LinuxReport;
 use super::promised::Promised;
 use super::qemu::QemuLayer;
+use crate::case::guest::SUPPORTED;
 use crate::case::{Accelerator, Case, Lane, RunAs, Starter};
 use crate::cpuid::{Dump, Line, Table, Volatile, render};
 use crate::host::{Found, HostLayer, KvmLayer};
@@ -129,6 +130,12 @@ impl From<&Case> for RecordedCase {
 }
 
 impl RecordedCase {
+    /// Whether KVM was given a table out of a file, instead of its own or of a recorded definition.
+    pub fn is_of_a_file(&self) -> bool {
+        let by_us = self.run_as.starter == Starter::Harness;
+        by_us && self.qemu.is_empty() && self.cpu != SUPPORTED
+    }
+
     /// Whether KVM executed the guest.
     pub fn uses_kvm(&self) -> bool {
         self.run_as.accelerator == Accelerator::Kvm

@@ -10,6 +10,7 @@ use super::files::{BuiltIn, FileError, Files};
 use super::lineage::Bases;
 use crate::check::Waivers;
 use crate::check::behaviour::Facts;
+use crate::check::behaviour::explained::Explanations;
 use crate::check::groups::Sets;
 use crate::check::waivers::patterns::{Known, judge};
 use crate::config::Config;
@@ -32,6 +33,8 @@ pub struct Store {
     pub linux: LinuxRules,
     /// `expectations/behaviour.tsv`.
     pub behaviour: Facts,
+    /// `expectations/bochs.tsv`.
+    pub bochs: Explanations,
     /// `expectations/levels.tsv`.
     pub levels: Levels,
     /// `expectations/waivers.toml`, as far as it holds on this host today.
@@ -74,7 +77,7 @@ fn recorded_models(files: &Files) -> BTreeSet<String> {
 }
 
 /// The tables that were there when the program was built, for use where there is no folder of expectations.
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 7] = [
     (
         "features.tsv",
         include_str!("../../../expectations/features.tsv"),
@@ -96,6 +99,7 @@ const BUILT_IN: [(&str, &str); 6] = [
         "behaviour.tsv",
         include_str!("../../../expectations/behaviour.tsv"),
     ),
+    ("bochs.tsv", include_str!("../../../expectations/bochs.tsv")),
 ];
 
 impl Store {
@@ -147,6 +151,9 @@ impl Store {
         let (file_of_behaviour, rows) = table_text(&files, BUILT_IN[5])?;
         let behaviour = Facts::parse(&rows, &table)
             .map_err(|error| StoreError::Table(format!("{file_of_behaviour}: {error}")))?;
+        let (file_of_bochs, rows) = table_text(&files, BUILT_IN[6])?;
+        let bochs = Explanations::parse(&rows)
+            .map_err(|error| StoreError::Table(format!("{file_of_bochs}: {error}")))?;
         // The built-in waivers are about models that this folder need not have, and so may a copy of them be.
         let models = match files.table(BUILT_IN[2].0)? {
             Some(_) => {
@@ -174,6 +181,7 @@ impl Store {
         Ok(Store {
             linux,
             behaviour,
+            bochs,
             levels,
             sets,
             bases,

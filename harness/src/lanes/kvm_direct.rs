@@ -89,7 +89,8 @@ fn host() -> Trial {
 
 /// The definition of the case's model as a guest, where no recorded one is there to be given.
 pub fn definition_to_boot(bench: &Bench, case: &Case) -> Vec<Prerequisite> {
-    if case.cpu == SUPPORTED || recorded(bench, case).is_some() {
+    let is_of_a_file = case.qemu.path.as_os_str().is_empty();
+    if case.cpu == SUPPORTED || is_of_a_file || recorded(bench, case).is_some() {
         return Vec::new();
     }
     vec![Prerequisite {

@@ -6,11 +6,26 @@ use crate::cpuid::probes::named;
 /// Families in the words of a heading, and what is to be said of them beside.
 const FAMILIES: [(&str, &str, &str); 3] = [
     ("tcg", "QEMU's TCG", ""),
-    ("kvm-amd", "KVM on an emulated AMD host", ""),
+    ("kvm-amd", "KVM on an emulated AMD host", ABOUT_AMD),
     ("kvm-intel", "KVM on an emulated Intel host", ABOUT_INTEL),
 ];
 
-const ABOUT_INTEL: &str = "";
+const ABOUT_AMD: &str = "
+The host is QEMU's TCG with SVM: `max` has all that TCG has, `rome` and `milan` are QEMU's models
+without what TCG lacks. SVM has no intercept for most instructions, so little but what needs a bit
+of CR4, XCR0 or EFER is closed. RDPMC reads a counter up to 6.1; later kernels give guests no more
+counters than the host has, and this one has none (arch/x86/kvm/svm/pmu.c, `amd_pmu_refresh`).
+";
+
+const ABOUT_INTEL: &str = "
+The host is Bochs with VMX. It has more to close with: by VM-execution controls KVM refuses RDTSCP,
+RDRAND, RDSEED, INVPCID and XSAVES where they are hidden, and RDPID where RDTSCP is hidden as well
+(arch/x86/kvm/vmx/vmx.c, `vmx_adjust_secondary_exec_control`). FSGSBASE, PKE, SMEP, SMAP, UMIP and
+AVX-512 stay closed by CR4 and XCR0. Bits of IA32_SPEC_CTRL share one MSR: a guest that is shown one
+of them may set all that the host's processor takes (arch/x86/kvm/x86.c,
+`kvm_spec_ctrl_test_value`). `page-pku` is [Bochs' fault](findings/bochs-pku-of-supervisors.md).
+Between these kernels nothing changes.
+";
 
 const INTRO: &str = "# Behaviour: holes and lies
 
@@ -26,8 +41,9 @@ refused where not.
 `cpuid-fidelity behaviour --format markdown` prints this page out of `expectations/behaviour.tsv`,
 and a test compares both. A cell is what the probe gives: `runs`, an exception, `ignored` (the bit
 does not stick), a register's value; an empty one: as CPUID says. Under TCG most of what does not
-work is announced with `x-force-features=on` alone. The emulated AMD host is QEMU's TCG with SVM:
-what runs there though hidden is what KVM does not intercept.
+work is announced with `x-force-features=on` alone. What runs under KVM though hidden is what the
+processor has and KVM does not close, so it depends on the processor of the host as well: a column
+is a kernel, with the host's processor where several were measured.
 ";
 
 /// The page, in Markdown.

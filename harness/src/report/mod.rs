@@ -14,6 +14,7 @@ pub mod layers;
 pub mod markdown;
 pub mod markup;
 pub mod migration;
+pub mod oracle;
 pub mod progress;
 pub mod release_notes;
 pub mod reproducer;

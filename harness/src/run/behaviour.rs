@@ -41,7 +41,7 @@ pub fn seen(engine: &Engine, cases: &[&Case]) -> Seen {
             let (lane, label, cpu) = (case.lane, &case.qemu.label, &case.cpu);
             format!("{lane}/{label}/{cpu}: {problem}")
         })?;
-        let observed = Observed::of(&evidence, &engine.bench.store.table);
+        let observed = Observed::from_evidence(&evidence, &engine.bench.store.table);
         Ok(Ground::running(&evidence).zip(observed))
     };
     let pool = engine.bench.pool();

@@ -11,8 +11,9 @@ use crate::check::topology::{Asked, as_asked};
 use crate::check::{Finding, Layer, checked, compare};
 use crate::cpuid::Line;
 use crate::evidence::{Evidence, RecordedCase, way};
-use crate::lanes::Broken;
+use crate::lanes::{Broken, GatherError};
 use crate::results::{Row, Status, linux::LinuxSeen};
+use crate::vmm::kvm::table::CpuidTable;
 
 /// A case that was checked.
 #[derive(Debug)]
@@ -30,10 +31,30 @@ pub fn check(engine: &Engine, case: &Case) -> Checked {
         case.lane, case.qemu.label, case.machine, case.cpu
     );
     let trial = Trial::single(name, Subject::Layers, Default::default(), case.clone());
-    let Gathered { guest, evidence } = engine.gather(case);
+    concluded(engine, &trial, case, engine.gather(case))
+}
+
+/// The same of the guest of a table, whose file is named in place of a model.
+pub fn check_table(engine: &Engine, case: &Case, table: &CpuidTable) -> Checked {
+    let name = format!("check/{}/table/{}", case.lane, case.cpu);
+    let trial = Trial::single(name, Subject::Layers, Default::default(), case.clone());
+    let bench = &engine.bench;
+    let boot = || bench.boot_table(case, table, &bench.options);
+    let guest = bench.on_its_thread(case, boot);
+    let evidence = match &guest {
+        Ok(seen) => engine.evidence(case, seen),
+        Err(broken) => Err(GatherError::Layer(broken.reason.clone())),
+    };
+    let guest = Some(Arc::new(guest));
+    concluded(engine, &trial, case, Gathered { guest, evidence })
+}
+
+/// What became of the case whose layers these are.
+fn concluded(engine: &Engine, trial: &Trial, case: &Case, gathered: Gathered) -> Checked {
+    let Gathered { guest, evidence } = gathered;
     if let Some(Err(unseen)) = guest.as_deref() {
-        let row = not_as_asked(engine, &trial, case, unseen);
-        let row = row.unwrap_or_else(|| broken(&trial, case, unseen));
+        let row = not_as_asked(engine, trial, case, unseen);
+        let row = row.unwrap_or_else(|| broken(trial, case, unseen));
         let row = row.ran(unseen.elapsed, &unseen.command);
         return Checked {
             row: reproducible(engine, row),
@@ -46,10 +67,10 @@ pub fn check(engine: &Engine, case: &Case) -> Checked {
         Status::Error
     };
     let row = match &evidence {
-        Err(problem) => result(&trial, case, status, &problem.to_string()),
+        Err(problem) => result(trial, case, status, &problem.to_string()),
         Ok(evidence) => match findings(engine, evidence) {
-            Err(lacking) => result(&trial, case, status, &lacking),
-            Ok(changes) => judged(engine, &trial, case, changes),
+            Err(lacking) => result(trial, case, status, &lacking),
+            Ok(changes) => judged(engine, trial, case, changes),
         },
     };
     let seen = guest.and_then(|guest| Arc::unwrap_or_clone(guest).ok());

@@ -5,8 +5,8 @@
 //! [`causes`] measures which compat property a machine type's difference comes from. [`explain`] asks all layers of one feature,
 //! [`mod@check`] judges a guest that somebody names, [`record`](mod@record) keeps all layers of a case, [`mod@baseline`] those of a host.
 //! [`recording`] notes what trials show, and [`release_day`] does so for a release that nobody recorded.
-//! [`behaviour`](mod@behaviour) boots guests to record what features do, [`catalogue`] measures QEMU's feature names,
-//! [`libvirt`] tries libvirt's answers, [`mod@look`] is one candidate of a bisect.
+//! [`behaviour`](mod@behaviour) boots guests to record what features do, [`oracle`] tries the table of probes on Bochs, [`catalogue`] measures
+//! QEMU's feature names, [`libvirt`] tries libvirt's answers, [`mod@look`] is one candidate of a bisect.
 
 pub mod all;
 pub mod baseline;
@@ -20,6 +20,7 @@ pub mod judge;
 pub mod libvirt;
 pub mod look;
 pub mod migrate;
+pub mod oracle;
 pub mod order;
 pub mod record;
 pub mod record_host;

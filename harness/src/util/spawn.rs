@@ -32,6 +32,8 @@ pub enum Streams {
     Error,
     /// Output and error are read here, as one; there is no input.
     OutputAndError,
+    /// Error is read here; output goes into this file, and there is no input.
+    OutputTo(OwnedFd),
     /// All three are this socket; nothing is read here.
     Socket(OwnedFd),
 }
@@ -137,6 +139,10 @@ impl Streams {
             Streams::Error => {
                 let (read, write) = pipe()?;
                 ([Stdio::null(), Stdio::null(), write.into()], Some(read))
+            }
+            Streams::OutputTo(file) => {
+                let (read, write) = pipe()?;
+                ([Stdio::null(), file.into(), write.into()], Some(read))
             }
             Streams::OutputAndError => {
                 let (read, write) = pipe()?;

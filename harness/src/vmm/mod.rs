@@ -1,5 +1,6 @@
 //! Guests: how one is started, asked, migrated and ended. Mechanism only.
 
+pub mod bochs;
 pub mod command;
 pub mod console;
 pub mod failure;

@@ -166,3 +166,55 @@ fn kernels_that_cannot_start_our_init_are_refused() {
         .expect(2);
     ended.prints("--kernel goes with lanes lab, linux, kvm and kvm-direct");
 }
+
+#[test]
+fn user_space_tries_what_needs_no_privilege() {
+    let linux = or_skip!(linux());
+    let ended = linux.dump("EPYC-v4", &[]).expect(0);
+    for line in [
+        "tried vpaddd                    runs",
+        "tried rdtscp                    ecx=0x0",
+        "tried page-nx                   #PF",
+        "tried ud2                       #UD",
+        // EPYC-v4 has no UMIP, so this is the real limit of Linux' GDT.
+        "tried sgdt                      line=0x7f",
+        "state os-enabled.xcr0           xcr0 = 0x7",
+    ] {
+        ended.prints(line);
+    }
+    // Without a kernel it was refused, and it is privileged.
+    for name in ["vaddps-zmm", "rdmsr"] {
+        let line = format!("tried {name} ");
+        assert!(!ended.stdout.contains(&line), "{}", ended.stdout);
+    }
+    let tried = |more: &[&str]| {
+        let ended = linux.dump("EPYC-v4", more).expect(0);
+        let lines = ended
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with("tried "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(tried(&["--probes", "none"]), Vec::<String>::new());
+    let all = tried(&["--probes", "all", "--skip-probe", "vpaddd"]);
+    let has = |name: &str| all.iter().any(|line| line.starts_with(name));
+    assert!(has("tried vaddps-zmm ") && !has("tried vpaddd "), "{all:?}");
+}
+
+#[test]
+fn what_the_kernel_keeps_from_user_space_and_what_it_only_hides_is_listed() {
+    let linux = or_skip!(linux());
+    let check = ["check", "--lane", "linux", "--cpu", "EPYC-v4"];
+    let append = ["--append", "clearcpuid=avx2 nofsgsbase"];
+    let ended = linux.world.run(&[&check[..], &append].concat()).expect(0);
+    ended.prints("behaviour: hidden, and runs all the same: vpaddd (avx2)");
+    ended.prints("behaviour: kept from user space by the kernel: rdfsbase #UD (fsgsbase)");
+    let explain = ["explain", "--lane", "linux", "--cpu", "EPYC-v4"];
+    let ended = linux
+        .world
+        .run(&[&explain[..], &["--feature", "avx2"]].concat())
+        .expect(0);
+    ended.prints("tried: announced, and vpaddd works");
+    ended.prints("user space: shown by the kernel, and vpaddd works");
+    linux.world.assert_clean();
+}

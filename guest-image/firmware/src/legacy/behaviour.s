@@ -37,6 +37,9 @@ behaviour:
     testl $FLAG_EACH_PROBE, CONFIG + CONFIG_FLAGS
     jz 2f
 3:  call flush
+    pushl %esi
+    call send_new
+    popl %esi
 2:  addl $PROBE_SIZE, %esi
     incl %edi
     cmpl $PROBE_COUNT, %edi

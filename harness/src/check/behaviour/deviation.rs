@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
 use super::findings::judged;
+use super::in_user_space::Shown;
 use super::judge::Verdict;
-use super::user_space::Shown;
 use crate::cpuid::table::Table;
 use crate::evidence::Evidence;
 
@@ -36,7 +36,7 @@ pub fn deviations(evidence: &Evidence, facts: &Facts, table: &Table) -> Option<V
         .filter(|judged| judged.verdict != Verdict::AsAnnounced);
     let deviation = |judged: &super::Judged<'_>| Deviation {
         probe: judged.probe.name.to_owned(),
-        feature: judged.feature().to_owned(),
+        feature: judged.feature.to_owned(),
         verdict: judged.verdict,
         answer: judged.token.clone(),
         expected: judged.expected,

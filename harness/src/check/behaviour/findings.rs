@@ -2,8 +2,9 @@
 
 use super::facts::Facts;
 use super::ground::Ground;
+use super::in_user_space::{InUserSpace, Shown};
 use super::judge::{Judged, Verdict, judge};
-use super::user_space::{self, InUserSpace, Shown};
+use super::user_space;
 use super::when::When;
 use crate::case::{Accelerator, Starter};
 use crate::check::architecture::components::state_of;
@@ -101,7 +102,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
     let (expected, actual, layer) = match &judged.user {
         Some(user) => in_user_space(judged, user, layer),
         None => {
-            let expected = format!("{due}: {} is {}", judged.feature(), judged.when.name());
+            let expected = format!("{due}: {} is {}", judged.feature, judged.when.name());
             (expected, judged.token.clone(), layer)
         }
     };
@@ -113,7 +114,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
         actual,
         layer,
     );
-    match place(judged.feature(), table) {
+    match place(judged.feature, table) {
         Some(place) => found.at(place),
         None => found,
     }
@@ -121,7 +122,7 @@ fn finding(judged: &Judged<'_>, layer: Layer, table: &Table) -> Finding {
 
 /// What was expected and found in user space of a Linux guest, and who is to blame: the kernel, where the CPU can do it without one.
 fn in_user_space(judged: &Judged<'_>, user: &InUserSpace, below: Layer) -> (String, String, Layer) {
-    let (due, feature) = (user.answers.join(" or "), judged.feature());
+    let (due, feature) = (user.answers.join(" or "), judged.feature);
     let expected = match user.shown {
         Shown::Yes => format!("{due}: the kernel shows {feature}"),
         Shown::Unnamed => {
@@ -136,9 +137,10 @@ fn in_user_space(judged: &Judged<'_>, user: &InUserSpace, below: Layer) -> (Stri
         alone.unwrap_or("not tried")
     );
     let is_the_kernels = alone.is_some_and(|token| judged.probe.answer.contains(&token));
-    let layer = match is_the_kernels {
-        true => Layer::GuestKernel,
-        false => below,
+    let layer = if is_the_kernels {
+        Layer::GuestKernel
+    } else {
+        below
     };
     (expected, actual, layer)
 }

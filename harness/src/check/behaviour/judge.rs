@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Fact, Facts};
 use super::ground::Ground;
-use super::user_space::InUserSpace;
+use super::in_user_space::InUserSpace;
 use super::when::When;
 use crate::check::view::View;
 use crate::cpuid::behaviour::{Token, Tried, tried};
@@ -34,6 +34,8 @@ pub enum Verdict {
 pub struct Judged<'a> {
     /// The probe.
     pub probe: &'static Probe,
+    /// The feature that it is about: of several the one that is announced; the probe's name where it has none.
+    pub feature: &'static str,
     /// What it gave.
     pub token: String,
     /// What CPUID says of it.
@@ -50,13 +52,6 @@ pub struct Judged<'a> {
     pub user: Option<InUserSpace>,
 }
 
-impl Judged<'_> {
-    /// The feature that it is about; the probe's name where it has none.
-    pub fn feature(&self) -> &'static str {
-        self.probe.features.first().unwrap_or(&self.probe.name)
-    }
-}
-
 /// Judges every probe that was tried and whose answer means something. `ground` is who runs the guest, where that is known.
 pub fn judge<'a>(
     dump: &Dump,
@@ -70,6 +65,7 @@ pub fn judge<'a>(
     let guest = Guest {
         view,
         mode: dump.mode,
+        has_cpuid: dump.has_cpuid,
     };
     let recorded = ground.and_then(|ground| facts.nearest(ground));
     tried(dump)
@@ -98,6 +94,7 @@ fn nothing_announced<'a>(dump: &Dump, table: &'a Table) -> Option<View<'a>> {
 pub(super) struct Guest<'a> {
     pub view: View<'a>,
     pub mode: u32,
+    pub has_cpuid: bool,
 }
 
 impl Guest<'_> {
@@ -124,6 +121,7 @@ impl Guest<'_> {
         };
         Some(Judged {
             probe,
+            feature: self.feature(probe),
             token,
             when,
             verdict,
@@ -134,15 +132,28 @@ impl Guest<'_> {
         })
     }
 
-    /// `None` where it is announced without what it needs: nobody can tell what it should do.
+    /// `None` where it is announced without what it needs, or is an x87 without CPUID, which may be there all the same: nobody can tell what it
+    /// should do.
     fn when(&self, probe: &Probe) -> Option<When> {
         let features = &probe.features;
+        if !self.has_cpuid && features == &["fpu"] {
+            return None;
+        }
         let announced = features.is_empty() || features.iter().any(|name| self.view.has(name));
         if !announced {
             return Some(When::Hidden);
         }
         let usable = probe.needs.iter().all(|name| self.needed(name));
         usable.then_some(When::Announced)
+    }
+
+    pub(super) fn feature(&self, probe: &Probe) -> &'static str {
+        let mut features = probe.features.iter();
+        let announced = features.find(|name| self.view.has(name));
+        announced
+            .or(probe.features.first())
+            .copied()
+            .unwrap_or(probe.name)
     }
 
     pub(super) fn needed(&self, name: &str) -> bool {

@@ -2,12 +2,15 @@
 //!
 //! [`mod@judge`] says of each probe which it is, by the guest's own bits; [`facts`] is what was measured and reviewed of an
 //! emulator's release or of a kernel, so that a known lie is expected and an unknown one a finding; [`findings`] compares both.
-//! [`user_space`] judges what a Linux guest's user space tried, by what its kernel shows.
+//! [`user_space`] judges what a Linux guest's user space tried, by what its kernel shows. [`explained`] compares processors of Bochs with what is
+//! known of them, which is how the table of probes is held true.
 
 pub mod deviation;
+pub mod explained;
 pub mod facts;
 mod findings;
 mod ground;
+mod in_user_space;
 pub mod judge;
 pub mod record;
 #[cfg(test)]
@@ -21,6 +24,7 @@ pub use deviation::{Deviation, deviations, of_feature, sentences};
 pub use facts::{Fact, Facts, FactsError, Recorded};
 pub use findings::findings;
 pub use ground::Ground;
+pub use in_user_space::{InUserSpace, Shown};
 pub use judge::{Judged, Verdict, judge};
-pub use user_space::{InUserSpace, Shown, worth_trying};
+pub use user_space::worth_trying;
 pub use when::When;

@@ -9,6 +9,7 @@ use fidelity_protocol::frame::Phase;
 
 use super::facts::Facts;
 use super::ground::Ground;
+use super::in_user_space::{InUserSpace, Shown};
 use super::judge::{Guest, Judged, Verdict, is_refused};
 use super::when::When;
 use crate::check::view::View;
@@ -19,28 +20,6 @@ use crate::cpuid::table::Table;
 use crate::cpuid::user_probes::{answers, needs};
 use crate::evidence::{Evidence, LinuxReport};
 use crate::vmm::linux::Names;
-
-/// What a kernel makes of a feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// /proc/cpuinfo has its flag.
-    Yes,
-    /// The kernel knows the flag, and leaves it out.
-    No,
-    /// The kernel has no name for it.
-    Unnamed,
-}
-
-/// What is known beside a probe's answer in user space.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InUserSpace {
-    /// What the kernel makes of the feature.
-    pub shown: Shown,
-    /// What the probe gives there where it works.
-    pub answers: Vec<&'static str>,
-    /// What it gave without an operating system on the same CPU; `None` where nobody tried.
-    pub without_kernel: Option<String>,
-}
 
 /// Every probe that user space of a Linux guest tried and whose answer means something.
 pub fn judged<'a>(
@@ -60,7 +39,11 @@ pub fn judged<'a>(
     };
     let agent = evidence.bare_metal.iter().flat_map(tried);
     let system = System {
-        guest: Guest { view, mode: 64 },
+        guest: Guest {
+            view,
+            mode: 64,
+            has_cpuid: true,
+        },
         report: &report,
         names,
         without_kernel: agent
@@ -125,6 +108,7 @@ impl System<'_> {
         let without_kernel = self.without_kernel.get(probe.name);
         Some(Judged {
             probe,
+            feature: self.guest.feature(probe),
             when,
             verdict,
             fact,
@@ -148,17 +132,19 @@ impl System<'_> {
         }
         if is_refused(probe, token) {
             let is_closed = self.announced(probe) && self.works_without_kernel(probe) == Some(true);
-            return Some(match is_closed {
-                true => Verdict::Closed,
-                false => Verdict::AsAnnounced,
+            return Some(if is_closed {
+                Verdict::Closed
+            } else {
+                Verdict::AsAnnounced
             });
         }
         if probe.class == "nop" || probe.refusal.is_empty() {
             return None;
         }
-        Some(match self.works(&answers(probe), token) {
-            true => Verdict::Hole,
-            false => Verdict::Other,
+        Some(if self.works(&answers(probe), token) {
+            Verdict::Hole
+        } else {
+            Verdict::Other
         })
     }
 

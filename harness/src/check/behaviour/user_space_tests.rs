@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fidelity_protocol::frame::{MODE_LINUX, Phase};
@@ -32,7 +32,7 @@ struct Guest {
 
 impl Guest {
     /// What one probe gave in user space and, where somebody tried, without a kernel.
-    fn of(
+    fn trying(
         flags: &'static str,
         probe: &'static str,
         user: Tried,
@@ -123,31 +123,31 @@ impl Guest {
 #[test]
 fn what_the_kernel_shows_and_user_space_cannot_use_is_a_finding() {
     assert_eq!(
-        Guest::of("rdrand", "rdrand", UD, RUNS).found(),
+        Guest::trying("rdrand", "rdrand", UD, RUNS).found(),
         [
             "lost rdrand: runs: the kernel shows rdrand → #UD in user space, runs without a kernel (guest kernel)"
         ]
     );
     assert_eq!(
-        Guest::of("rdrand", "rdrand", UD, UD).found(),
+        Guest::trying("rdrand", "rdrand", UD, UD).found(),
         [
             "lost rdrand: runs: the kernel shows rdrand → #UD in user space, #UD without a kernel (qemu)"
         ]
     );
     assert_eq!(
-        Guest::of("rdrand", "rdrand", UD, None).found(),
+        Guest::trying("rdrand", "rdrand", UD, None).found(),
         [
             "lost rdrand: runs: the kernel shows rdrand → #UD in user space, not tried without a kernel (qemu)"
         ]
     );
-    let works = Guest::of("rdrand", "rdrand", RUNS, RUNS);
+    let works = Guest::trying("rdrand", "rdrand", RUNS, RUNS);
     assert_eq!(works.found(), Vec::<String>::new());
     assert_eq!(works.verdicts(), []);
 }
 
 #[test]
 fn a_lie_that_was_recorded_of_who_runs_the_guest_is_none_of_the_kernels() {
-    let mut guest = Guest::of("rdrand", "rdrand", UD, UD);
+    let mut guest = Guest::trying("rdrand", "rdrand", UD, UD);
     guest.ecx |= 1 << 28;
     assert_eq!(guest.found(), Vec::<String>::new());
     assert_eq!(guest.verdicts(), [Verdict::Lie]);
@@ -161,17 +161,17 @@ fn a_lie_that_was_recorded_of_who_runs_the_guest_is_none_of_the_kernels() {
 
 #[test]
 fn what_the_kernel_does_not_show_and_runs_is_listed_and_no_finding() {
-    let hole = Guest::of("", "rdrand", RUNS, RUNS);
+    let hole = Guest::trying("", "rdrand", RUNS, RUNS);
     assert_eq!(hole.found(), Vec::<String>::new());
     assert_eq!(hole.verdicts(), [Verdict::Hole]);
-    let other = Guest::of("", "rdrand", GP, None);
+    let other = Guest::trying("", "rdrand", GP, None);
     assert_eq!(other.found(), Vec::<String>::new());
     assert_eq!(other.verdicts(), [Verdict::Other]);
 }
 
 #[test]
 fn what_works_without_the_kernel_alone_is_listed() {
-    let closed = Guest::of("", "rdfsbase", UD, RUNS);
+    let closed = Guest::trying("", "rdfsbase", UD, RUNS);
     assert_eq!(closed.found(), Vec::<String>::new());
     assert_eq!(closed.verdicts(), [Verdict::Closed]);
     let all = deviations(&closed.evidence(), &facts(), &table()).expect("some");
@@ -180,13 +180,13 @@ fn what_works_without_the_kernel_alone_is_listed() {
         ["kept from user space by the kernel: rdfsbase #UD (fsgsbase)"]
     );
     for alone in [Some(UD), Some(Tried::NotTried), None] {
-        assert_eq!(Guest::of("", "rdfsbase", UD, alone).verdicts(), []);
+        assert_eq!(Guest::trying("", "rdfsbase", UD, alone).verdicts(), []);
     }
 }
 
 #[test]
 fn of_a_feature_without_a_flag_the_kernel_promises_nothing() {
-    let of = |user, alone| Guest::of("", "serialize", user, alone);
+    let of = |user, alone| Guest::trying("", "serialize", user, alone);
     assert_eq!(of(RUNS, Some(RUNS)).verdicts(), []);
     assert_eq!(of(UD, Some(RUNS)).verdicts(), [Verdict::Closed]);
     assert_eq!(of(UD, Some(RUNS)).found(), Vec::<String>::new());
@@ -205,7 +205,7 @@ fn of_a_feature_without_a_flag_the_kernel_promises_nothing() {
 
 #[test]
 fn what_lacks_what_user_space_needs_cannot_be_told() {
-    let of = |flags| Guest::of(flags, "rdpkru", UD, RUNS);
+    let of = |flags| Guest::trying(flags, "rdpkru", UD, RUNS);
     assert_eq!(of("pku ospke").found().len(), 1);
     assert_eq!(of("pku").found(), Vec::<String>::new());
     assert_eq!(deviations(&of("pku").evidence(), &facts(), &table()), None);
@@ -220,25 +220,28 @@ fn umip_is_a_fault_or_the_kernels_own_answer() {
         (line(0x7F), &[Verdict::Lie]),
         (UD, &[Verdict::Lie]),
     ] {
-        let guest = Guest::of("umip", "sgdt", tried, None);
+        let guest = Guest::trying("umip", "sgdt", tried, None);
         assert_eq!(guest.verdicts(), verdicts, "{tried:?}");
         assert_eq!(guest.found().len(), verdicts.len(), "{tried:?}");
     }
     // Where it is not shown the real limit is right.
-    assert_eq!(Guest::of("", "sgdt", line(0x7F), None).verdicts(), []);
-    assert_eq!(Guest::of("", "sgdt", GP, None).verdicts(), [Verdict::Hole]);
+    assert_eq!(Guest::trying("", "sgdt", line(0x7F), None).verdicts(), []);
+    assert_eq!(
+        Guest::trying("", "sgdt", GP, None).verdicts(),
+        [Verdict::Hole]
+    );
 }
 
 #[test]
 fn answers_of_user_space_are_its_own() {
-    let of = |value| Guest::of("rdtscp", "rdtscp", Tried::Value(value), Tried::Value(0x5A));
+    let of = |value| Guest::trying("rdtscp", "rdtscp", Tried::Value(value), Tried::Value(0x5A));
     assert_eq!(of(0).found(), Vec::<String>::new());
     assert_eq!(of(0x5A).found().len(), 1);
 }
 
 #[test]
 fn without_the_phase_or_the_names_of_the_kernel_nothing_is_known() {
-    let guest = Guest::of("rdrand", "rdrand", UD, RUNS);
+    let guest = Guest::trying("rdrand", "rdrand", UD, RUNS);
     let mut old = guest.evidence();
     old.guest.vcpus[0].phases.remove(&Phase::Behaviour);
     assert_eq!(deviations(&old, &facts(), &table()), None);
@@ -253,22 +256,22 @@ fn explain_says_what_user_space_gave() {
         |guest: Guest, feature: &str| of_feature(&guest.evidence(), feature, &facts(), &table());
     for (guest, feature, sentence) in [
         (
-            Guest::of("rdrand", "rdrand", RUNS, RUNS),
+            Guest::trying("rdrand", "rdrand", RUNS, RUNS),
             "rdrand",
             "shown by the kernel, and rdrand works",
         ),
         (
-            Guest::of("", "rdrand", UD, UD),
+            Guest::trying("", "rdrand", UD, UD),
             "rdrand",
             "not shown by the kernel, and rdrand is refused (#UD)",
         ),
         (
-            Guest::of("", "rdfsbase", UD, RUNS),
+            Guest::trying("", "rdfsbase", UD, RUNS),
             "fsgsbase",
             "not shown by the kernel, and rdfsbase works without the kernel and not with it (#UD)",
         ),
         (
-            Guest::of("", "serialize", RUNS, RUNS),
+            Guest::trying("", "serialize", RUNS, RUNS),
             "serialize",
             "announced, without a flag, and serialize works",
         ),
@@ -279,7 +282,7 @@ fn explain_says_what_user_space_gave() {
 
 #[test]
 fn what_is_hidden_and_refused_without_a_kernel_is_not_tried_with_one() {
-    let guest = Guest::of("", "rdseed", UD, None);
+    let guest = Guest::trying("", "rdseed", UD, None);
     let agent = guest.dump(64, &[("rdseed", UD), ("rdrand", UD), ("clac", RUNS)]);
     let set = worth_trying(ProbeSet::all(), &agent, &table());
     assert_eq!(set, ProbeSet::all().without("rdseed"));
@@ -287,4 +290,44 @@ fn what_is_hidden_and_refused_without_a_kernel_is_not_tried_with_one() {
         worth_trying(ProbeSet::all(), &Dump::default(), &table()),
         ProbeSet::all()
     );
+}
+
+/// A Linux guest on `max` of QEMU 10.0, without what no probe is about.
+fn recorded() -> Evidence {
+    let text = include_str!("../../../tests/records/behaviour/linux-6.12-max.json");
+    serde_json::from_str(text).expect("a record")
+}
+
+#[test]
+fn each_answer_of_a_real_guest_is_missed_when_it_is_a_fault() {
+    let facts = Facts::parse(
+        include_str!("../../../../expectations/behaviour.tsv"),
+        &table(),
+    );
+    let (facts, table, record) = (facts.expect("facts"), table(), recorded());
+    assert_eq!(findings(&record, &facts, &table), []);
+    let answers = record.guest.vcpus[0].phases[&Phase::Behaviour]
+        .tried
+        .clone();
+    assert!(answers.len() >= 75, "{}", answers.len());
+    let mut without_flag = BTreeSet::new();
+    for (name, tried) in answers {
+        // No table says that these vectors are an answer to anything.
+        for other in [Tried::Fault(1), Tried::Fault(12)] {
+            assert_ne!(tried, other, "{name}");
+            let mut changed = record.clone();
+            let phase = changed.guest.vcpus[0].phases.get_mut(&Phase::Behaviour);
+            phase.expect("a phase").tried.insert(name.clone(), other);
+            let found = findings(&changed, &facts, &table);
+            let names: Vec<&str> = found.iter().map(|found| found.name.as_str()).collect();
+            let all = deviations(&changed, &facts, &table).unwrap_or_default();
+            let closed = all.iter().filter(|found| found.verdict == Verdict::Closed);
+            match closed.map(|found| &found.probe).next() {
+                Some(probe) if *probe == name => _ = without_flag.insert(name.clone()),
+                _ => assert_eq!(names, [&name], "{other:?}"),
+            }
+        }
+    }
+    // Linux 6.12 has no name for these, so that it promises nothing.
+    assert_eq!(without_flag, ["cmpbexadd"].map(str::to_owned).into());
 }

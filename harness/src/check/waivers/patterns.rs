@@ -201,7 +201,8 @@ fn names<'a>(check: &CheckId, known: Known<'a>) -> Option<Vec<&'a str>> {
         CheckId::FeatureWords
         | CheckId::FilteredFeatures
         | CheckId::LinuxCpuid
-        | CheckId::KvmSupported => bits(known),
+        | CheckId::KvmSupported
+        | CheckId::KvmTable => bits(known),
         CheckId::KvmGiven | CheckId::KvmKept | CheckId::Migration => {
             let mut names = bits(known);
             names.extend(Control::ALL.iter().map(|control| control.name()));

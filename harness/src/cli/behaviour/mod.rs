@@ -1,6 +1,7 @@
-//! `behaviour`: which features do otherwise than CPUID says: as it was recorded ([`verb`]), and measured anew ([`measure`]).
+//! `behaviour`: which features do otherwise than CPUID says: as it was recorded ([`verb`]), measured anew ([`measure`]), and on Bochs ([`emulator`]).
 
 mod arguments;
+mod emulator;
 mod measure;
 mod verb;
 

@@ -1,5 +1,7 @@
 //! What `check` accepts.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use cpuid_fidelity::case::{Lane, Topology};
 
@@ -24,8 +26,12 @@ pub struct Check {
     #[arg(long, value_name = "M")]
     pub machine: Option<String>,
     /// `-cpu` argument: model and flags
-    #[arg(long, value_name = "C", required_unless_present = "files")]
+    #[arg(long, value_name = "C", required_unless_present_any = ["files", "table"])]
     pub cpu: Option<String>,
+    /// Lane `kvm-direct`: a guest on KVM alone, with the CPUID of this dump (as `dump --format json` printed it). What the table announces beyond
+    /// KVM is a finding
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cpu", "files", "machine"])]
+    pub table: Option<PathBuf>,
     /// How the guest is run [default: definition]. `check`, `dump`, `diff` and `show` take the model's whole definition by themselves; `explain`,
     /// `record` and `migrate` take `tcg`, because a lane that forces features filters none
     #[arg(long, value_enum)]

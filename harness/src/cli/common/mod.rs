@@ -7,6 +7,7 @@ pub mod choice;
 pub mod described;
 pub mod exit;
 pub mod feature;
+pub mod given;
 pub mod global;
 pub mod kernel;
 pub mod libvirt;

@@ -1,8 +1,5 @@
 //! `dump`: what one guest sees.
 
-use std::path::Path;
-
-use anyhow::Context as _;
 use cpuid_fidelity::case::guest::SUPPORTED;
 use cpuid_fidelity::case::{Accelerator, Case, Lane, Qemu, Starter};
 use cpuid_fidelity::cpuid::behaviour::with_behaviour;
@@ -15,15 +12,11 @@ use cpuid_fidelity::evidence::linux_lines::{linux, value};
 use cpuid_fidelity::evidence::linux_report::LinuxReport;
 use cpuid_fidelity::host::native;
 use cpuid_fidelity::input::writers;
-use cpuid_fidelity::lanes::kvm_direct::table_of;
 use cpuid_fidelity::report::heading;
 use cpuid_fidelity::run::verdict::text;
-use cpuid_fidelity::util::limits::RECORD;
 use cpuid_fidelity::util::near::hint;
-use cpuid_fidelity::util::open;
 use cpuid_fidelity::util::printable::json;
 use cpuid_fidelity::vmm::guest::Options;
-use cpuid_fidelity::vmm::kvm::table::CpuidTable;
 use fidelity_protocol::config::MAX_RANGES;
 use fidelity_protocol::frame::{MODE_LINUX, Phase};
 
@@ -31,6 +24,7 @@ use super::arguments::{Dump, DumpFormat, View};
 use super::view;
 use crate::cli::common::described::descriptions;
 use crate::cli::common::exit::{NOT_RUN, print};
+use crate::cli::common::given;
 use crate::cli::common::place::{self, Guest};
 use crate::cli::common::qemu::one_qemu;
 use crate::cli::common::subject::{self, Subject};
@@ -66,7 +60,7 @@ pub fn run(context: &Context, arguments: &Dump) -> anyhow::Result<u8> {
     }
     let observed = match &arguments.table {
         Some(file) => {
-            let table = table(file)?;
+            let table = given::table(file)?;
             let bench = &engine.bench;
             bench
                 .pool()
@@ -120,15 +114,6 @@ fn header(arguments: &Dump, case: &Case) -> String {
         DumpFormat::Cpudata => writers::comment(&heading::guest(case)),
         _ => String::new(),
     }
-}
-
-/// The CPUID of a dump, as a table for KVM.
-fn table(file: &Path) -> anyhow::Result<CpuidTable> {
-    let name = file.display();
-    let text = open::data_text(file, RECORD).with_context(|| format!("failed to read {name}"))?;
-    let dump: Seen = serde_json::from_str(&text)
-        .with_context(|| format!("failed to read the dump in {name}"))?;
-    table_of(&dump).with_context(|| format!("the dump in {name} has no CPUID"))
 }
 
 fn case(context: &Context, arguments: &Dump) -> anyhow::Result<Case> {

@@ -14,6 +14,7 @@ use crate::host::Unable;
 use crate::host::lab::emulators::models::{self, AMD_MODELS, DEFAULT_MODEL, MODELS};
 use crate::host::lab::emulators::{DEFAULT_EMULATOR, REGISTRY, vmx};
 use crate::util::near::hint;
+use crate::vmm::bochs::fetched;
 
 /// What a command line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,7 +242,7 @@ pub fn available(host: &EmulatedHost) -> Result<(), Unable> {
 }
 
 fn bochs(name: &HostName, without: &[String], cache: &Path) -> Emulation {
-    let path = cache.join("bochs").join(vmx::RELEASE).join("bochs");
+    let path = fetched(cache);
     let path = std::path::absolute(&path).unwrap_or(path);
     let label = name.label(without);
     let own = name.without.iter().map(|name| (*name).to_owned());

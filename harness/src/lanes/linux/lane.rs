@@ -159,9 +159,10 @@ impl Backend for Linux {
         let packed = wants_5_levels(case, agent)?;
         let options = Options {
             timeout: boot_timeout(options),
-            probes: match options.probes_by_host {
-                true => worth_trying(options.probes, &agent.dump, &bench.store.table),
-                false => options.probes,
+            probes: if options.probes_by_host {
+                worth_trying(options.probes, &agent.dump, &bench.store.table)
+            } else {
+                options.probes
             },
             ..options.clone()
         };

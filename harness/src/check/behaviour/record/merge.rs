@@ -44,7 +44,7 @@ pub fn merged(
 /// The table says something else of a probe than was to be said.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the rows of {probe} of {ground} cannot be told apart from those of other releases or hosts: write them by hand"
+    "the rows of {probe} of {ground} cannot be distinguished from those of other releases or hosts: write them by hand"
 )]
 pub struct Unsaid {
     /// The probe.
@@ -178,10 +178,7 @@ fn own(
     let family = facts.rows.iter().filter(|row| row.family == ground.family);
     let alike = family.filter(|row| row.probe == probe.name && row.when == when);
     let old: Vec<&Fact> = alike.collect();
-    let known = old.iter().flat_map(|row| row.conditions.clone());
-    let needed = probe.needs.iter().filter(|name| !name.starts_with('@'));
-    let needed = needed.flat_map(|name| [format!("+{name}"), format!("-{name}")]);
-    let preferred: Vec<String> = known.chain(needed).collect();
+    let preferred = preferred(probe, &old);
     let mut found = rules(seen, &preferred, names);
     for rule in &mut found {
         let same = |row: &&&Fact| row.conditions == rule.conditions;
@@ -190,6 +187,18 @@ fn own(
         }
     }
     found
+}
+
+/// Conditions that are likely: those of rows that stand, what the probe needs, and what announces other bits of the same register.
+fn preferred(probe: &Probe, old: &[&Fact]) -> Vec<String> {
+    let known = old.iter().flat_map(|row| row.conditions.clone());
+    let needed = probe.needs.iter().filter(|name| !name.starts_with('@'));
+    let register = |probe: &Probe| probe.what.split_once(':').map(|(register, _)| register);
+    let same = |other: &&Probe| register(other).is_some() && register(other) == register(probe);
+    let beside = PROBES.iter().filter(same).flat_map(|probe| &probe.features);
+    let names = needed.chain(beside);
+    let signed = names.flat_map(|name| [format!("+{name}"), format!("-{name}")]);
+    known.chain(signed).collect()
 }
 
 /// Whether rows say what was seen, and none of them in vain.

@@ -37,7 +37,7 @@ pub struct Answer {
 impl Observed {
     /// What a case's guest showed; `None` where nothing was tried that can be judged. What this program itself announced beyond KVM says
     /// nothing of KVM, and is left out.
-    pub fn of(evidence: &Evidence, table: &Table) -> Option<Observed> {
+    pub fn from_evidence(evidence: &Evidence, table: &Table) -> Option<Observed> {
         let facts = Facts::default();
         let judged = judged(evidence, &facts, table);
         let view = view_of(&evidence.guest, table)?;

@@ -18,12 +18,12 @@ pub struct Rule {
 /// A guest, and what one probe gave in it.
 pub type Seen<'a> = (&'a Observed, &'a Answer);
 
-/// Rows that one deviating answer may take before it counts as one that nothing announced decides.
-const MOST: usize = 3;
+/// Rows that one deviating answer may take before it counts as one that nothing announced decides: SPEC_CTRL is there by one of four bits.
+const MOST: usize = 4;
 
 /// The rows of one probe, announced or hidden: none where it does as announced in every guest, one where it never does, else one a
-/// condition that tells the guests apart. Where several do, the first counts of `preferred`, then of the table of features (in `names`);
-/// where none does, guests that announce the same do differently, and each answer is as good as the other.
+/// condition that tells the guests apart. Where those of `preferred` do, they are taken, the first first; else those of the table of
+/// features (in `names`) with them. Where none does, guests that announce the same do differently, and each answer is as good as the other.
 pub fn rules(seen: &[Seen<'_>], preferred: &[String], names: &[String]) -> Vec<Rule> {
     let deviating = seen.iter().filter(|(_, answer)| !answer.as_announced);
     let tokens: BTreeSet<&str> = deviating.map(|(_, answer)| &*answer.token).collect();
@@ -32,10 +32,14 @@ pub fn rules(seen: &[Seen<'_>], preferred: &[String], names: &[String]) -> Vec<R
         let rule = |token: &str| rule(seen, vec![token.to_owned()], Vec::new());
         return tokens.into_iter().map(rule).collect();
     }
-    let literals = literals(seen, preferred, names);
+    let (own, all) = (
+        literals(seen, preferred, &[]),
+        literals(seen, preferred, names),
+    );
     let mut found = Vec::new();
     for token in &tokens {
-        let Some(covers) = cover(seen, token, &literals) else {
+        let covers = cover(seen, token, &own).or_else(|| cover(seen, token, &all));
+        let Some(covers) = covers else {
             let every: BTreeSet<&str> = seen.iter().map(|(_, answer)| &*answer.token).collect();
             let every = every.into_iter().map(str::to_owned).collect();
             return vec![rule(seen, every, Vec::new())];

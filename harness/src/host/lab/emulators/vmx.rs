@@ -12,20 +12,20 @@ use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::bochsrc::{self, Files, INSTRUCTIONS};
+use super::bochsrc::{self, Files};
 use super::models;
 use crate::case::host::Processor;
 use crate::host::lab::boot::{AREA, AREA_SECTOR, disk};
 use crate::host::lab::emulated::{EmulatedHost, Machine, Pace, Parts, inherited_path, memory};
 use crate::host::lab::error::LabError;
 use crate::host::lab::transport::Transport;
+use crate::vmm::bochs::settings;
 use crate::vmm::start::StartError;
 
 /// What names this host.
 pub const LABEL: &str = "vmx";
 
-/// The one release of Bochs that is used: 2.7 loses XSAVE and AVX, in 3.1 Linux stops with a divide error (scripts/fetch-bochs).
-pub const RELEASE: &str = "3.0";
+pub use crate::vmm::bochs::RELEASE;
 
 /// Bochs with VMX.
 #[derive(Clone, Debug)]
@@ -89,25 +89,17 @@ impl EmulatedHost for BochsVmx {
         false
     }
 
-    /// Without what it reports of its start: lines with a time, and `i`, `d` or `e` before the part that reports.
     fn messages(&self, stderr: &str) -> String {
-        let kept = |line: &&str| {
-            let level = line.trim_start_matches(|c: char| c.is_ascii_digit());
-            !["i[", "d[", "e["]
-                .iter()
-                .any(|start| level.starts_with(start))
-                && !line.starts_with("====")
-        };
-        stderr.lines().filter(kept).collect::<Vec<_>>().join("\n")
+        settings::messages(stderr)
     }
 
     /// Bochs executes some 195 million instructions a second, and takes six times as long as QEMU for the same boot (measured, 2.6 GHz). An
     /// instruction is a tick of the TSC. Where CPUID says that there are 3.5 billion in a second, the kernel believes it; else it measures
-    /// against a timer by Bochs' own clock, for which there are [`INSTRUCTIONS`].
+    /// against a timer by Bochs' own clock, for which there are [`settings::INSTRUCTIONS`].
     fn pace(&self) -> Pace {
         let model = models::find(&self.processor.model);
         let ticks = match model {
-            Some(model) if !model.tells_frequency => INSTRUCTIONS,
+            Some(model) if !model.tells_frequency => settings::INSTRUCTIONS,
             _ => 3_500_000_000,
         };
         Pace {
@@ -142,7 +134,7 @@ impl EmulatedHost for BochsVmx {
             doorbell: &inherited_path(&theirs),
         };
         let text = bochsrc::render(&self.processor, parts.megabytes, &files);
-        let settings = settings(&text).map_err(no_room)?;
+        let settings = settings::file("lab-bochsrc", text.as_bytes()).map_err(no_room)?;
         let mut command: Vec<OsString> = vec![self.bochs.clone().into()];
         command.extend(["-q", "-f", &inherited_path(&settings)].map(OsString::from));
         Ok(Machine {
@@ -178,31 +170,16 @@ fn terminal() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     Ok((ours, theirs))
 }
 
-/// The settings as a file.
-fn settings(text: &str) -> std::io::Result<OwnedFd> {
-    let file = memory("lab-bochsrc", 0)?;
-    std::io::Write::write_all(&mut File::from(file.try_clone()?), text.as_bytes())?;
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn of_what_bochs_prints_its_panic_is_kept() {
+    fn its_bioses_lie_beside_it() {
         let host = BochsVmx {
             bochs: "/opt/bochs".into(),
             processor: Processor::default(),
         };
-        let printed = "00000000000i[PLUGIN] loaded plugin libbx_serial.so\n\
-                       00000000000e[      ] /proc/self/fd/8:10: autodetection enabled\n\
-                       00000000000p[CPU0  ] >>PANIC<< PANIC: AVX-512 is enabled when AVX2 is not supported\n\
-                       ========\n";
-        assert_eq!(
-            host.messages(printed),
-            "00000000000p[CPU0  ] >>PANIC<< PANIC: AVX-512 is enabled when AVX2 is not supported"
-        );
         assert_eq!(host.beside("vgabios.bin"), "/opt/bios/vgabios.bin");
     }
 
@@ -216,12 +193,13 @@ mod tests {
                     ..Processor::default()
                 },
             };
-            host.pace().inside(Duration::from_secs(20)).as_secs()
+            let inside = host.pace().inside(Duration::from_secs(20));
+            (inside + Duration::from_millis(500)).as_secs()
         };
-        // 120 s of this host, in which the one clock advances by 7 s and the other by 1169 s.
+        // 120 s of this host, in which the one clock advances by 7 s and the other by 1170 s.
         assert_eq!(
             [inside("corei7_skylake_x"), inside("corei7_haswell_4770")],
-            [6, 1169]
+            [7, 1170]
         );
     }
 
