@@ -23,8 +23,9 @@ RDRAND, RDSEED, INVPCID and XSAVES where they are hidden, and RDPID where RDTSCP
 (arch/x86/kvm/vmx/vmx.c, `vmx_adjust_secondary_exec_control`). FSGSBASE, PKE, SMEP, SMAP, UMIP and
 AVX-512 stay closed by CR4 and XCR0. Bits of IA32_SPEC_CTRL share one MSR: a guest that is shown one
 of them may set all that the host's processor takes (arch/x86/kvm/x86.c,
-`kvm_spec_ctrl_test_value`). `page-pku` is [Bochs' fault](findings/bochs-pku-of-supervisors.md).
-Between these kernels nothing changes.
+`kvm_spec_ctrl_test_value`). Bochs itself hides a few features that its Arrow Lake has (VPDPBSSD,
+VPDPWSUD, VCVTNEPS2BF16). `page-pku` is [its fault](findings/bochs-pku-of-supervisors.md). Between
+these kernels nothing changes.
 ";
 
 const INTRO: &str = "# Behaviour: holes and lies
