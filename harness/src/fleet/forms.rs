@@ -67,6 +67,10 @@ pub fn form(form: Form, answer: &PageAnswer, table: &Table) -> String {
 
 /// libvirt's name of a feature.
 fn libvirt_name<'a>(name: &'a str, table: &'a Table) -> &'a str {
+    // QEMU's name of a bit of INVVPID, which libvirt calls by what it is (src/cpu_map/x86_features.xml).
+    if name == "vmx-invept-single-context-noglobals" {
+        return "vmx-invvpid-single-context-noglobals";
+    }
     let field = table.named(name);
     field
         .and_then(|field| field.aliases_of("libvirt").next())
