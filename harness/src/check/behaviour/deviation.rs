@@ -47,23 +47,37 @@ pub fn deviations(evidence: &Evidence, facts: &Facts, table: &Table) -> Option<V
 /// The same in a line a kind, for people; nothing where there is none.
 pub fn sentences(deviations: &[Deviation]) -> Vec<String> {
     let kinds = [
-        (Verdict::Lie, "announced, and refused"),
-        (Verdict::Hole, "hidden, and runs all the same"),
-        (Verdict::Other, "hidden, and does something else"),
-        (Verdict::Closed, "kept from user space by the kernel"),
+        "announced, and refused",
+        "announced, and does something else",
+        "hidden, and runs all the same",
+        "hidden, and does something else",
+        "kept from user space by the kernel",
     ];
-    let line = |(verdict, text): (Verdict, &str)| {
-        let of_kind = deviations.iter().filter(|found| found.verdict == verdict);
+    let line = |text: &str| {
+        let of_kind = deviations.iter().filter(|found| kind(found) == text);
         let names: Vec<String> = of_kind.map(name).collect();
         (!names.is_empty()).then(|| format!("{text}: {}", names.join(", ")))
     };
     kinds.into_iter().filter_map(line).collect()
 }
 
+fn kind(found: &Deviation) -> &'static str {
+    let is_refused = found.answer.starts_with('#') || found.answer == "ignored";
+    match found.verdict {
+        Verdict::Lie if is_refused => "announced, and refused",
+        Verdict::Lie => "announced, and does something else",
+        Verdict::Hole => "hidden, and runs all the same",
+        Verdict::Other => "hidden, and does something else",
+        Verdict::Closed => "kept from user space by the kernel",
+        Verdict::AsAnnounced => "as announced",
+    }
+}
+
 /// `vaddps-zmm #UD (avx512f)`.
 fn name(found: &Deviation) -> String {
     let answer = match found.answer.as_str() {
-        "runs" => String::new(),
+        // The kind says so.
+        "runs" if found.verdict == Verdict::Hole => String::new(),
         answer => format!(" {answer}"),
     };
     let feature = if found.feature == found.probe {
