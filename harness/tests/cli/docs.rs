@@ -131,10 +131,10 @@ fn run_and_compare(wanted: impl Fn(&str) -> bool, count: usize) {
 }
 
 #[test]
-fn the_five_tasks_run_as_they_are_typed() {
+fn the_seven_tasks_run_as_they_are_typed() {
     run_and_compare(
         |title| title.starts_with(|first: char| first.is_ascii_digit()),
-        5,
+        7,
     );
 }
 
