@@ -65,6 +65,21 @@ pub fn form(form: Form, answer: &PageAnswer, table: &Table) -> String {
     }
 }
 
+/// What libvirt, to 12.8, has no name for (src/cpu_map/x86_features.xml): it refuses a domain that names it.
+pub const NAMELESS: [&str; 2] = ["full-width-write", "lmce"];
+
+/// What an answer adds and libvirt cannot ask for, as a comment; no host's guests have it then.
+fn nameless(best: &PageChoice) -> Option<String> {
+    let names: Vec<&str> = best
+        .plus
+        .iter()
+        .map(String::as_str)
+        .filter(|name| NAMELESS.contains(name))
+        .collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| format!("libvirt has no name for {names}: left out"))
+}
+
 /// libvirt's name of a feature.
 fn libvirt_name<'a>(name: &'a str, table: &'a Table) -> &'a str {
     // QEMU's name of a bit of INVVPID, which libvirt calls by what it is (src/cpu_map/x86_features.xml).
@@ -83,7 +98,8 @@ fn policies<'a>(
 ) -> impl Iterator<Item = (&'static str, &'a str)> {
     let plus = best.plus.iter().map(|name| ("require", name));
     let all = plus.chain(best.minus.iter().map(|name| ("disable", name)));
-    all.map(move |(policy, name)| (policy, libvirt_name(name, table)))
+    let named = all.filter(|(_, name)| !NAMELESS.contains(&name.as_str()));
+    named.map(move |(policy, name)| (policy, libvirt_name(name, table)))
 }
 
 /// `check='full'` refuses a guest that does not get all of it (docs/formatdomain.rst).
@@ -97,6 +113,9 @@ fn libvirt(best: &PageChoice, table: &Table) -> String {
     }
     for (policy, name) in policies(best, table) {
         xml.push_str(&format!("  <feature policy='{policy}' name='{name}'/>\n"));
+    }
+    if let Some(left_out) = nameless(best) {
+        xml.push_str(&format!("  <!-- {left_out} -->\n"));
     }
     xml + "</cpu>\n"
 }
@@ -133,6 +152,9 @@ fn nova(best: &PageChoice, table: &Table) -> String {
     if !flags.is_empty() {
         text.push_str(&format!("cpu_model_extra_flags = {}\n", flags.join(",")));
     }
+    if let Some(left_out) = nameless(best) {
+        text.push_str(&format!("# {left_out}\n"));
+    }
     if let Some(bits) = best.phys_bits {
         text.push_str(&format!(
             "# of each flavor: hw:maxphysaddr_mode=emulate hw:maxphysaddr_bits={bits}\n"
@@ -153,6 +175,9 @@ fn kubevirt(best: &PageChoice, table: &Table) -> String {
     }
     for (policy, name) in features {
         text.push_str(&format!("  - name: {name}\n    policy: {policy}\n"));
+    }
+    if let Some(left_out) = nameless(best) {
+        text.push_str(&format!("  # {left_out}\n"));
     }
     text
 }
@@ -274,6 +299,20 @@ mod tests {
             shown(Form::Traits),
             "trait:HW_CPU_X86_AESNI=required\ntrait:HW_CPU_X86_AVX2=required\n"
         );
+    }
+
+    #[test]
+    fn what_libvirt_has_no_name_for_is_left_out_of_its_forms_and_said() {
+        let mut answer = answer();
+        answer.best.plus.push("lmce".to_owned());
+        let shown = |wanted| form(wanted, &answer, &table());
+        let said = "libvirt has no name for lmce: left out";
+        for wanted in [Form::Libvirt, Form::Nova, Form::Kubevirt] {
+            let text = shown(wanted);
+            assert_eq!(text.matches("lmce").count(), 1, "{text}");
+            assert!(text.contains(said), "{text}");
+        }
+        assert!(shown(Form::Proxmox).contains("+lmce"));
     }
 
     #[test]

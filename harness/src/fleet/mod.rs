@@ -49,7 +49,7 @@ pub use class::Class;
 pub use direct::PageDirect;
 pub use facts::{Basis, Facts};
 pub use fold::fold;
-pub use forms::{Form, form};
+pub use forms::{Form, NAMELESS, form};
 pub use given_table::{GivenTable, given_tables};
 pub use host::{Host, HostFile, Refusal};
 pub use lab::{LabBehaviour, LabMove, LabRow, PageLab};
