@@ -36,7 +36,7 @@ fn a_night_ends_with_the_status_of_its_worst_part_and_runs_every_part() {
 }
 
 #[test]
-fn the_part_intel_takes_every_kernel_to_every_processor_and_ends_with_the_worst() {
+fn the_part_intel_takes_every_kernel_to_each_processor_that_it_starts_on_and_ends_with_the_worst() {
     let world = or_skip!(World::new(&[], &[]));
     for folder in [
         "bin",
@@ -48,7 +48,7 @@ fn the_part_intel_takes_every_kernel_to_every_processor_and_ends_with_the_worst(
     }
     let script = std::fs::read_to_string(root().join("scripts/nightly")).expect("the script");
     world.executable("scripts/nightly", &script);
-    let cargo = "#!/bin/sh\nshift 4\necho \"$*\"\ncase $* in *5.10*icelake*) exit 1 ;; esac\n";
+    let cargo = "#!/bin/sh\nshift 4\necho \"$*\"\ncase $* in *5.10*haswell*) exit 1 ;; esac\n";
     world.executable("bin/cargo", cargo);
     let path = std::env::var("PATH").expect("a path");
     let path = format!("{}:{path}", world.path("bin").display());
@@ -60,10 +60,14 @@ fn the_part_intel_takes_every_kernel_to_every_processor_and_ends_with_the_worst(
     };
     let lab =
         |kernel: &str, model: &str| format!("lab --kernel {kernel} --host intel:{model} --quiet\n");
-    let kernels = ["5.10", "6.12"].into_iter();
-    let all = kernels
-        .flat_map(|kernel| ["haswell", "icelake", "tigerlake"].map(|model| lab(kernel, model)));
-    assert_eq!(run("#!/bin/sh\n").expect(1).stdout, all.collect::<String>());
+    // 5.10 does not start on the others.
+    let all = [
+        lab("5.10", "haswell"),
+        lab("6.12", "haswell"),
+        lab("6.12", "icelake"),
+        lab("6.12", "tigerlake"),
+    ];
+    assert_eq!(run("#!/bin/sh\n").expect(1).stdout, all.concat());
     // Without Bochs nothing is run, and that is no success.
     assert_eq!(run("#!/bin/sh\nexit 3\n").expect(3).stdout, "");
 }

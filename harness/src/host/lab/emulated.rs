@@ -88,6 +88,11 @@ pub trait EmulatedHost: Debug + Send + Sync {
         None
     }
 
+    /// Why a kernel of this release does not start there, where that is known.
+    fn stops(&self, _release: &str) -> Option<String> {
+        None
+    }
+
     /// How /init reaches the memory that it shares with the host.
     fn transport(&self) -> Transport;
 

@@ -50,6 +50,14 @@ pub enum LabError {
         /// How it ended.
         end: Box<EndOfL1>,
     },
+    /// A kernel that is known not to start on the machine.
+    #[error("{kernel}: {reason}")]
+    Stops {
+        /// Label of the kernel under test.
+        kernel: String,
+        /// Why.
+        reason: String,
+    },
     /// L1 came up, and cannot be used.
     #[error("{kernel}: {reason}")]
     Unusable {

@@ -38,8 +38,14 @@ impl L1 {
     /// Starts one and waits until its /init is ready.
     ///
     /// # Errors
-    /// It cannot be started, does not come up in time, or has no KVM.
+    /// It cannot be started, does not come up in time, has no KVM, or is known not to start there.
     pub(super) fn start(plan: &Plan, cancel: &Cancel) -> Result<L1, LabError> {
+        if let Some(reason) = plan.host.stops(&plan.kernel.release) {
+            return Err(LabError::Stops {
+                kernel: plan.kernel.label(),
+                reason,
+            });
+        }
         let started = Instant::now();
         let mut l1 = L1::spawn(plan, cancel)?;
         match l1.answer() {

@@ -67,6 +67,10 @@ impl EmulatedHost for BochsVmx {
         "hpet=disable clocksource=tsc tsc=reliable idle=poll no5lvl kvm_intel.enable_apicv=0"
     }
 
+    fn stops(&self, release: &str) -> Option<String> {
+        models::stops(&self.processor.model, release)
+    }
+
     fn transport(&self) -> Transport {
         Transport::AtaDisk {
             sector: AREA_SECTOR,
